@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: MIT
+#
+# The table at the end of configuring: what this build leaves out, why, and which Debian package would bring it.
+
+include_guard()
+
+function(weir_report)
+  get_property(found GLOBAL PROPERTY weir_on)
+  get_property(rows GLOBAL PROPERTY weir_off)
+  list(JOIN found " " found)
+  message(STATUS "weir ${PROJECT_VERSION}, ${CMAKE_CXX_COMPILER_ID} ${CMAKE_CXX_COMPILER_VERSION}, with: ${found}")
+  if(NOT rows)
+    message(STATUS "  nothing is off")
+    return()
+  endif()
+
+  macro(cell text width)
+    string(LENGTH "${text}" used)
+    math(EXPR pad "${width} - ${used}")
+    if(pad LESS 1)
+      set(pad 1)
+    endif()
+    string(REPEAT " " ${pad} pad)
+    string(APPEND row "${text}${pad}")
+  endmacro()
+  foreach(line IN ITEMS "off|why|Debian package" LISTS rows)
+    string(REPLACE "|" ";" line "${line}")
+    list(GET line 0 what)
+    list(GET line 1 why)
+    list(GET line 2 package)
+    set(row "  ")
+    cell("${what}" 20)
+    cell("${why}" 44)
+    string(APPEND row "${package}")
+    message(STATUS "${row}")
+  endforeach()
+endfunction()

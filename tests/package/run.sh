@@ -1,0 +1,103 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+#
+# Installs weir into a folder of its own and uses it the ways other projects would: found, vendored, fetched, without any
+# component; and asks for things it must refuse. Each is one case.
+
+set -u
+source_dir=${WEIR_SOURCE_DIR:?} build_dir=${WEIR_BUILD_DIR:?} cmake=${CMAKE:-cmake}
+here=$source_dir/tests/package
+work=$build_dir/package
+rm -rf -- "$work"
+mkdir -p -- "$work"
+passed=0 failed=0
+
+fail() {
+    failed=$((failed + 1))
+    printf 'FAILED: %s\n' "$1"
+    tail -n 30 -- "$work/log"
+}
+
+# accepts <what> <project> <cmake arguments>...: configures, builds and runs.
+accepts() {
+    local what=$1 project=$2 dir
+    shift 2
+    dir=$(mktemp -d "$work/case.XXXXXX")
+    if "$cmake" -G Ninja -S "$here/$project" -B "$dir" -DCMAKE_CXX_COMPILER="${CXX:-c++}" "$@" >"$work/log" 2>&1 &&
+        "$cmake" --build "$dir" >>"$work/log" 2>&1 && "$dir/consumer" >>"$work/log" 2>&1; then
+        passed=$((passed + 1))
+        printf 'ok: %s\n' "$what"
+    else
+        fail "$what"
+    fi
+}
+
+# refuses <what> <text the refusal must contain> <project> <cmake arguments>...
+refuses() {
+    local what=$1 text=$2 project=$3 dir
+    shift 3
+    dir=$(mktemp -d "$work/case.XXXXXX")
+    if "$cmake" -G Ninja -S "$here/$project" -B "$dir" -DCMAKE_CXX_COMPILER="${CXX:-c++}" "$@" >"$work/log" 2>&1; then
+        fail "$what: was accepted"
+    elif tr -s ' \n' '  ' <"$work/log" | grep -qF -- "$text"; then
+        passed=$((passed + 1))
+        printf 'ok: %s\n' "$what"
+    else
+        fail "$what: refused, but without saying: $text"
+    fi
+}
+
+if ! "$cmake" --install "$build_dir" --prefix "$work/prefix" --component weir_headers >"$work/log" 2>&1; then
+    fail "install"
+    exit 1
+fi
+
+has=()
+for component in yaml curl idn2; do
+    [ -e "$work/prefix/share/cmake/weir/weir-$component.cmake" ] && has+=("$component")
+done
+list=$(IFS=';'; printf '%s' "${has[*]-}")
+prefix=-DCMAKE_PREFIX_PATH=$work/prefix
+
+accepts "installed, no component" installed "$prefix"
+accepts "installed, components: ${has[*]-none}" installed "$prefix" "-DWANTED=$list"
+for component in "${has[@]}"; do
+    accepts "installed, component $component alone" installed "$prefix" "-DWANTED=$component"
+done
+refuses "an unknown component" "there is no component 'flux'" installed "$prefix" -DWANTED=flux
+if [ -e "$work/prefix/share/cmake/weir/weir-yaml.cmake" ]; then
+    refuses "a component whose dependency is gone" "component 'yaml' lacks its dependency" \
+        installed "$prefix" -DWANTED=yaml -DCMAKE_DISABLE_FIND_PACKAGE_yaml-cpp=ON
+fi
+refuses "a later minor version" "0.2" wrong_version "$prefix" -DASKED=0.2
+refuses "an earlier minor version" "0.0" wrong_version "$prefix" -DASKED=0.0
+refuses "a later major version" "1.0" wrong_version "$prefix" -DASKED=1.0
+
+accepts "vendored, components: ${has[*]-none}" vendored "-DWEIR_SOURCE=$source_dir" "-DWANTED=$list"
+accepts "fetched" fetched "-DWEIR_SOURCE=$source_dir"
+
+# An installation from a machine that has nothing but {fmt}.
+nothing="-DWEIR_YAML=OFF -DWEIR_CURL=OFF -DWEIR_IDN2=OFF"
+for package in yaml-cpp CURL PkgConfig nlohmann_json httplib OpenSSL Catch2 benchmark; do
+    nothing+=" -DCMAKE_DISABLE_FIND_PACKAGE_$package=ON"
+done
+# shellcheck disable=SC2086
+if "$cmake" -G Ninja -S "$source_dir" -B "$work/core" -DCMAKE_CXX_COMPILER="${CXX:-c++}" $nothing >"$work/log" 2>&1 &&
+    "$cmake" --install "$work/core" --prefix "$work/core-prefix" --component weir_headers >>"$work/log" 2>&1; then
+    passed=$((passed + 1))
+    echo "ok: configures and installs with every optional dependency absent"
+    accepts "core only" core_only "-DCMAKE_PREFIX_PATH=$work/core-prefix"
+    refuses "a component that was not installed" "weir was installed without component 'yaml'" \
+        installed "-DCMAKE_PREFIX_PATH=$work/core-prefix" -DWANTED=yaml
+    if [ -e "$work/core-prefix/include/weir/ext" ]; then fail "core only: headers of a component were installed"; fi
+else
+    fail "configures and installs with every optional dependency absent"
+fi
+
+# Asking for what is not there is an error, and names the package.
+# shellcheck disable=SC2086
+refuses "WEIR_YAML=ON without yaml-cpp" "apt-get install libyaml-cpp-dev" ../.. -DWEIR_YAML=ON \
+    -DCMAKE_DISABLE_FIND_PACKAGE_yaml-cpp=ON
+
+printf 'weir-tests: %d passed, %d failed, 0 skipped\n' "$passed" "$failed"
+[ "$failed" -eq 0 ]

@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: MIT
+#include <weir/core/rate.hpp>
+
+int main() {
+    auto const rate = weir::parse_rate("10/s");
+    return rate ? 0 : 1;
+}
