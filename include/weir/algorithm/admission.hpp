@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "weir/algorithm/stamp_log.hpp"
+#include "weir/algorithm/window_plan.hpp"
+#include "weir/core/decision.hpp"
+#include "weir/core/multiplier.hpp"
+#include "weir/core/time.hpp"
+
+#include <cstdint>
+
+namespace weir {
+
+/// Everything a key remembers. A store keeps one for each key.
+struct key_state {
+    stamp_log log;
+    std::int64_t open = 0;       ///< units admitted and not yet answered: each counts in every window
+    std::int64_t in_flight = 0;  ///< requests admitted whose body is not done
+    instant gate = long_ago;     ///< nothing is admitted before it; it only moves forward
+    multiplier factor;
+};
+
+/// When a request could be admitted at best, and what stands in the way until then.
+struct forecast {
+    instant at;                ///< admissible now iff `at` is not later than the instant it was made for and `why` is none
+    cause why = cause::none;
+    std::uint32_t window = 0;  ///< index into the plan, for `cause::window` and `cause::never`
+
+    [[nodiscard]] constexpr bool admits() const noexcept { return why == cause::none; }
+};
+
+/// No waiter stands ahead: for requests that are decided at once.
+struct nobody_ahead {
+    [[nodiscard]] static constexpr std::int64_t units() noexcept { return 0; }
+    [[nodiscard]] static constexpr instant nth_newest(std::int64_t) noexcept { return long_ago; }
+};
+
+/// When could `cost` units be admitted at best, seen from `now`?
+///
+/// History, open entries and the waiters ahead are one sequence of units, newest last. Window (N, T) admits c units once the unit
+/// N − c places back is T old. An open entry is at best answered now; a waiter is at best admitted when its own forecast says.
+/// `Ahead` has `units()` and `nth_newest(k)`, the forecast of the k-th newest unit ahead, 0 being the last in the queue.
+///
+/// **Complexity.** O(windows), and O(log cells) where a window reaches into the tail.
+template <class Ahead = nobody_ahead>
+[[nodiscard, gnu::always_inline]] inline forecast forecast_windows(const key_state& state, const window_plan& plan, std::int64_t cost, instant now,
+                                               const Ahead& ahead = {}) noexcept {
+    forecast best{now, cause::none, 0};
+    const std::int64_t waiting = ahead.units();
+    const std::int64_t unstamped = waiting + state.open;
+    std::uint32_t index = 0;
+    for (const window& w : plan.windows) {
+        const std::int64_t back = w.limit - cost;
+        if (back < 0) return {far_future, cause::never, index};
+        const instant blocker = back >= unstamped ? state.log.nth_newest(back - unstamped, now - w.period)
+                                : back >= waiting ? now
+                                                  : ahead.nth_newest(back);
+        const instant free = blocker + w.period;
+        if (free > best.at) best = {free, cause::window, index};
+        ++index;
+    }
+    return best;
+}
+
+/// When could `cost` units be admitted at best: gate, windows and the key's own ceiling together. Costs 0 where it does not count.
+template <class Ahead = nobody_ahead>
+[[nodiscard, gnu::always_inline]] inline forecast assess(const key_state& state, const window_plan& plan, std::int64_t cost, instant now,
+                                     const Ahead& ahead = {}) noexcept {
+    forecast best{now, cause::none, 0};
+    if (cost > 0) {
+        best = forecast_windows(state, plan, cost, now, ahead);
+        if (best.why == cause::never) return best;
+        if (best.why == cause::none && plan.max_concurrent > 0 && state.in_flight >= plan.max_concurrent)
+            best.why = cause::concurrency;
+    }
+    if (state.gate > best.at) best = {state.gate, cause::gate, 0};
+    return best;
+}
+
+/// The entry of one admitted request.
+enum class entry_state : std::uint8_t {
+    free,     ///< not counted: an uncounted HEAD
+    open,     ///< counts until it is answered, and T longer
+    stamped,  ///< counts for T after its stamp
+};
+
+/// Enters an admitted request into the key's state.
+inline entry_state record(key_state& state, const window_plan& plan, std::int64_t cost, instant now, bool from_response) {
+    if (from_response) {
+        state.open += cost;
+        return entry_state::open;
+    }
+    state.log.push(now, cost, plan.kept);
+    return entry_state::stamped;
+}
+
+}  // namespace weir

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "weir/core/time.hpp"
+
+#include <chrono>
+#include <concepts>
+
+namespace weir {
+
+/// A source of instants. The library reads one only inside a key's critical section.
+template <class C>
+concept clock_source = requires(const C& clock) {
+    // Reading must not throw: a limiter that cannot tell the time could not undo what it had begun.
+    { clock.now() } noexcept -> std::same_as<instant>;
+};
+
+/// The machine's monotonic clock: the memory store's own. Stops while the machine sleeps, so windows only get longer.
+///
+/// **Thread safety.** Stateless. **Complexity.** One vDSO call.
+struct steady_clock {
+    [[nodiscard]] instant now() const noexcept {
+        return instant{std::chrono::duration_cast<duration>(std::chrono::steady_clock::now().time_since_epoch())};
+    }
+};
+
+static_assert(clock_source<steady_clock>);
+
+}  // namespace weir

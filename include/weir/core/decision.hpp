@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "weir/core/rate.hpp"
+#include "weir/core/time.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace weir {
+
+/// How a request for admission ended.
+enum class outcome : std::uint8_t {
+    granted,    ///< go
+    denied,     ///< not now: `retry_at` says when at best
+    never,      ///< its cost is above a limit: no waiting helps
+    cancelled,  ///< the caller gave up while waiting
+};
+
+/// What stood in the way.
+enum class cause : std::uint8_t {
+    none,         ///< nothing: granted
+    window,       ///< a rate's window is full
+    gate,         ///< the key's not-before time has not come
+    concurrency,  ///< the key's `max_concurrent` is reached
+    inflight,     ///< the registry's `global_max_inflight` is reached
+    never,        ///< the cost is above a limit
+};
+
+[[nodiscard]] constexpr std::string_view to_string(outcome o) noexcept {
+    switch (o) {
+        case outcome::granted: return "granted";
+        case outcome::denied: return "denied";
+        case outcome::never: return "never";
+        case outcome::cancelled: return "cancelled";
+    }
+    return "?";
+}
+
+[[nodiscard]] constexpr std::string_view to_string(cause c) noexcept {
+    switch (c) {
+        case cause::none: return "none";
+        case cause::window: return "window";
+        case cause::gate: return "gate";
+        case cause::concurrency: return "concurrency";
+        case cause::inflight: return "inflight";
+        case cause::never: return "never";
+    }
+    return "?";
+}
+
+/// The answer to a request for admission.
+struct [[nodiscard]] decision {
+    outcome state = outcome::granted;
+    cause why = cause::none;
+    /// The first instant at which the request could have been admitted at best; the instant of the decision itself where only
+    /// an answer or a release can make room; meaningless for `granted` and `never`.
+    instant retry_at{};
+    /// The rate whose window was full, or that the cost exceeds; absent for other causes.
+    std::optional<rate> limit{};
+    /// How long the caller waited for this answer.
+    duration waited{};
+
+    [[nodiscard]] constexpr bool granted() const noexcept { return state == outcome::granted; }
+};
+
+}  // namespace weir

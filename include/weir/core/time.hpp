@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+
+namespace weir {
+
+/// The timeline every decision is made on. It has no `now()`: a clock hands instants out, and every verb takes one.
+struct timeline {
+    using rep = std::int64_t;
+    using period = std::nano;
+    using duration = std::chrono::nanoseconds;
+    using time_point = std::chrono::time_point<timeline, duration>;
+    static constexpr bool is_steady = true;
+};
+
+/// A span of time in nanoseconds.
+using duration = timeline::duration;
+
+/// A point on a store's own timeline, in nanoseconds since an origin that only that store's clock knows.
+using instant = timeline::time_point;
+
+/// "It never happened": earlier than every instant a clock returns, with room to add a period to it.
+inline constexpr instant long_ago{duration{INT64_MIN / 2}};
+
+/// "It has no end": later than every instant a clock returns, with room to add a period to it.
+inline constexpr instant far_future{duration{INT64_MAX / 2}};
+
+/// The instant `span` after `at`, held to `far_future` where the sum would pass it.
+[[nodiscard]] constexpr instant later(instant at, duration span) noexcept {
+    return span >= far_future - at ? far_future : at + span;
+}
+
+}  // namespace weir

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "weir/storage/store.hpp"
+
+#include "weir/algorithm/admission.hpp"
+#include "weir/core/clock.hpp"
+
+#include <algorithm>
+#include <cassert>
+#include <cstdint>
+#include <utility>
+
+namespace weir {
+
+/// Keeps every key's state in this process, on a steady clock.
+///
+/// **Thread safety.** A slot is guarded by its key's lock; the store itself is immutable. **Complexity.** O(windows) a verb.
+/// **Lifetime.** After `fork()` parent and child are two independent limiters: start the limiter after the fork.
+template <clock_source Clock = steady_clock>
+class memory_store {
+public:
+    using slot = key_state;
+    using clock_type = Clock;
+    static constexpr bool is_local = true;
+
+    memory_store() = default;
+    explicit memory_store(Clock clock) : clock_(std::move(clock)) {}
+
+    [[nodiscard]] instant now() const noexcept { return clock_.now(); }
+    [[nodiscard]] const Clock& clock() const noexcept { return clock_; }
+
+    /// Admits `cost` units if gate, windows, ceiling and `place` all allow it, and enters them. Cost 0 is not counted.
+    template <class Place>
+    [[nodiscard]] forecast admit(slot& s, const window_plan& plan, std::int64_t cost, instant now, Place&& place, entry& out) {
+        now = forward(s, now);
+        forecast f = assess(s, plan, cost, now);
+        if (!f.admits()) return f;
+        if (cost == 0) {
+            out = {0, now, entry_state::free, false};
+            return f;
+        }
+        if (!place()) {
+            f.why = cause::inflight;
+            return f;
+        }
+        out = {cost, now, record(s, plan, cost, now, plan.from_response), true};
+        ++s.in_flight;
+        return f;
+    }
+
+    /// `admit` for callers that hold no permit: the units count from now, and no in-flight place is taken.
+    [[nodiscard]] forecast count(slot& s, const window_plan& plan, std::int64_t cost, instant now) {
+        now = forward(s, now);
+        const forecast f = assess(s, plan, cost, now);
+        if (f.admits()) s.log.push(now, cost, plan.kept);
+        return f;
+    }
+
+    template <class Ahead>
+    [[nodiscard]] forecast foresee(const slot& s, const window_plan& plan, std::int64_t cost, instant now, const Ahead& ahead) const {
+        return assess(s, plan, cost, forward(s, now), ahead);
+    }
+
+    void settle(slot& s, const window_plan& plan, entry& e, settlement how, instant now) {
+        now = forward(s, now);
+        if (how == settlement::refunded) {
+            if (e.state == entry_state::open) s.open -= e.cost;
+            else if (e.state == entry_state::stamped) s.log.remove(e.stamp, e.cost);
+        } else if (e.state == entry_state::open) {
+            s.open -= e.cost;
+            s.log.push(now, e.cost, plan.kept);
+            e.stamp = now;
+            e.state = entry_state::stamped;
+        }
+        if (how == settlement::answered) return;
+        if (e.in_flight) --s.in_flight;
+        assert(s.open >= 0 && s.in_flight >= 0);
+        e = {};
+    }
+
+    [[nodiscard]] bool hold(slot& s, instant until) {
+        if (until <= s.gate) return false;
+        s.gate = until;
+        return true;
+    }
+
+    void tune(slot& s, multiplier m) { s.factor = m; }
+    [[nodiscard]] multiplier factor(const slot& s) const { return s.factor; }
+
+    [[nodiscard]] reading read(const slot& s, const window_plan& plan, instant now) const {
+        now = forward(s, now);
+        reading out{{}, s.open, s.in_flight, s.gate, s.factor, s.log.newest(), s.log.bytes()};
+        out.windows.reserve(plan.windows.size());
+        for (std::size_t i = 0; i < plan.windows.size(); ++i) {
+            const window& w = plan.windows[i];
+            out.windows.push_back({plan.shown[i], w.limit, w.period, s.open + s.log.newer_than(now - w.period)});
+        }
+        return out;
+    }
+
+    void erase(slot& s) {
+        s.log = {};
+        s.gate = long_ago;
+        s.factor = {};
+    }
+
+    [[nodiscard]] bool idle(const slot& s, const window_plan& plan, instant now) const {
+        return s.open == 0 && s.in_flight == 0 && s.gate <= now && s.factor.is_one() && s.log.newest() + plan.kept.longest <= now;
+    }
+
+private:
+    /// A clock that stepped back, or an instant the caller chose, never undoes the order of the stamps.
+    [[nodiscard]] static instant forward(const slot& s, instant now) noexcept { return std::max(now, s.log.newest()); }
+
+    Clock clock_;
+};
+
+static_assert(store<memory_store<>>);
+
+}  // namespace weir
