@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "weir/config/detail/settings.hpp"
+#include "weir/config/options.hpp"
+#include "weir/config/policy_leaves.hpp"
+#include "weir/core/error.hpp"
+#include "weir/core/key.hpp"
+#include "weir/core/policy.hpp"
+#include "weir/core/result.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace weir {
+
+/// A checked answer to "which policy governs this key?", and the settings of the whole process.
+///
+/// Default-constructed it holds the built-in defaults: three roles with two rates each, no hosts, at most 500 requests in
+/// flight, the memory store, no tuning.
+///
+/// **Thread safety.** Immutable: any number of threads may read one. **Complexity.** A copy is one pointer.
+class configuration {
+public:
+    class builder;
+
+    configuration() : state_(builtin()) {}
+
+    /// The policy of a canonical host and a role.
+    ///
+    /// Leaf by leaf, the first that is set in: the host (with its port, then without it), the wildcards that match it (most
+    /// specific first; with its port, then without), the role's defaults, the role's built-in defaults.
+    ///
+    /// **Errors.** `errc::unknown_role`, naming the nearest role. **Complexity.** One lookup for each label of the host.
+    [[nodiscard]] result<policy> policy_for(std::string_view host, std::string_view role) const {
+        return state_->policy_for(host, role);
+    }
+
+    /// Most requests of the whole process in flight at once; 0 = no ceiling.
+    [[nodiscard]] std::int64_t global_max_inflight() const noexcept {
+        return state_->disabled ? 0 : state_->global_max_inflight;
+    }
+    /// Every role, the built-in three first, then in the order of their declaration.
+    [[nodiscard]] std::span<const std::string> roles() const noexcept { return state_->roles; }
+    /// Every host and wildcard that has leaves of its own, sorted.
+    [[nodiscard]] std::vector<std::string> hosts() const {
+        std::vector<std::string> out;
+        for (const auto& [name, leaves] : state_->hosts) out.push_back(name);
+        return out;
+    }
+    [[nodiscard]] const backend_options& backend() const noexcept { return state_->backend; }
+    [[nodiscard]] const aimd_options& aimd() const noexcept { return state_->aimd; }
+    /// Whether limiting is off as a whole: then every known role is `unlimited` and there is no ceiling.
+    [[nodiscard]] bool disabled() const noexcept { return state_->disabled; }
+
+    friend bool operator==(const configuration& a, const configuration& b) {
+        return a.state_ == b.state_ || *a.state_ == *b.state_;
+    }
+
+private:
+    explicit configuration(detail::settings s) : state_(std::make_shared<const detail::settings>(std::move(s))) {}
+
+    static const std::shared_ptr<const detail::settings>& builtin() {
+        static const auto instance = std::make_shared<const detail::settings>();
+        return instance;
+    }
+
+    std::shared_ptr<const detail::settings> state_;
+};
+
+/// Writes a configuration in C++, starting from the built-in defaults.
+///
+/// A later call for the same leaf wins. Nothing is checked before `build()`, which reports every fault at once.
+class configuration::builder {
+public:
+    /// Declares one more role; until its defaults are set it has those of `metadata`.
+    builder& role(std::string_view name) {
+        if (const auto fault = detail::role_name_fault(name); !fault.empty())
+            faults_.push_back(fault);
+        else
+            state_.declare(name);
+        return *this;
+    }
+    /// Sets every leaf of a role's defaults.
+    builder& defaults(std::string_view role, const policy& p) { return defaults(role, policy_leaves::of(p)); }
+    /// Sets some leaves of a role's defaults.
+    builder& defaults(std::string_view role, const policy_leaves& leaves) {
+        steps_.push_back({{}, std::string{role}, leaves});
+        return *this;
+    }
+    /// Sets every leaf of a host's role. The host is made canonical; `*.example.org` is every host below example.org.
+    builder& host(std::string_view name, std::string_view role, const policy& p) {
+        return host(name, role, policy_leaves::of(p));
+    }
+    /// Sets some leaves of a host's role; the others are inherited.
+    builder& host(std::string_view name, std::string_view role, const policy_leaves& leaves) {
+        steps_.push_back({std::string{name}, std::string{role}, leaves});
+        if (name.empty()) faults_.push_back("hosts: a host's name is empty");
+        return *this;
+    }
+    /// Most requests in flight at once; 0 = no ceiling.
+    builder& global_max_inflight(std::int64_t most) {
+        state_.global_max_inflight = most;
+        return *this;
+    }
+    builder& backend(backend_options b) {
+        state_.backend = std::move(b);
+        return *this;
+    }
+    builder& aimd(const aimd_options& a) {
+        state_.aimd = a;
+        return *this;
+    }
+    /// Turns limiting off as a whole.
+    builder& disabled(bool off = true) {
+        state_.disabled = off;
+        return *this;
+    }
+    /// Makes A-labels of hosts with letters outside ASCII; without it such a host is a fault.
+    builder& idna(idna_function f) {
+        idna_ = f;
+        return *this;
+    }
+
+    /// The checked configuration.
+    ///
+    /// **Errors.** `errc::bad_configuration`, whose message has one line a fault. The builder is left as it was.
+    [[nodiscard]] result<configuration> build() const {
+        detail::settings out = state_;
+        std::vector<std::string> faults = faults_;
+        for (const step& s : steps_) apply(s, out, faults);
+        for (std::string& text : detail::faults_of(out)) faults.push_back(std::move(text));
+        if (faults.empty()) return configuration{std::move(out)};
+        std::string text;
+        for (const std::string& fault : faults) text.append(text.empty() ? "" : "\n").append(fault);
+        return error{errc::bad_configuration, std::move(text)};
+    }
+
+private:
+    struct step {
+        std::string host;
+        std::string role;
+        policy_leaves leaves;
+    };
+
+    void apply(const step& s, detail::settings& out, std::vector<std::string>& faults) const {
+        const auto index = out.role_index(s.role);
+        if (!index) {
+            faults.push_back(out.unknown_role(s.role).message);
+            return;
+        }
+        policy_leaves* slot = &out.defaults[*index];
+        if (!s.host.empty()) {
+            const auto name = detail::canonical_pattern(s.host, idna_);
+            if (!name) {
+                faults.push_back(name.error().message);
+                return;
+            }
+            slot = &out.leaves_of(*name, *index);
+        }
+        policy_leaves merged = s.leaves;
+        if (merged.rates && merged.unlimited == true)
+            faults.push_back(s.role + ": unlimited: true contradicts the rates; keep one of them");
+        merged.inherit(*slot);
+        *slot = std::move(merged);
+    }
+
+    friend struct detail::configuration_access;
+    detail::settings state_;
+    std::vector<step> steps_;
+    std::vector<std::string> faults_;
+    idna_function idna_ = nullptr;
+};
+
+namespace detail {
+
+/// Lets `resolve` hand in settings whose every leaf it has checked and whose every place it knows.
+struct configuration_access {
+    [[nodiscard]] static result<configuration> make(settings s) {
+        configuration::builder b;
+        b.state_ = std::move(s);
+        return b.build();
+    }
+};
+
+}  // namespace detail
+}  // namespace weir

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "weir/config/options.hpp"
+#include "weir/config/policy_leaves.hpp"
+#include "weir/core/detail/text.hpp"
+#include "weir/core/error.hpp"
+#include "weir/core/key.hpp"
+#include "weir/core/nearest.hpp"
+#include "weir/core/policy.hpp"
+#include "weir/core/rate.hpp"
+#include "weir/core/result.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace weir::detail {
+
+struct configuration_access;
+
+/// The words `backend.kind` may be. Whether a store is compiled in is for whoever builds it to say.
+inline constexpr std::array<std::string_view, 4> backend_kinds{"memory", "sqlite", "redis", "postgres"};
+
+/// The roles every configuration has.
+inline constexpr std::array<std::string_view, 3> builtin_roles{"metadata", "landing", "artifact"};
+
+/// What a role has when nobody wrote anything. A role of the user's own begins like `metadata`, never without a limit.
+[[nodiscard]] inline policy_leaves builtin_leaves(std::string_view role) {
+    using std::chrono::hours, std::chrono::milliseconds, std::chrono::seconds;
+    policy p;
+    p.rates = {{10, seconds{1}}, {5000, hours{1}}};
+    p.max_delay = milliseconds{200};
+    if (role == "landing") {
+        p.rates = {{5, seconds{1}}, {2000, hours{1}}};
+        p.max_delay = milliseconds{250};
+    } else if (role == "artifact") {
+        p.rates = {{2, seconds{1}}, {500, hours{1}}};
+        p.max_delay = milliseconds{2000};
+    }
+    return policy_leaves::of(p);
+}
+
+/// Why a text cannot name a role, or "". A role stands after a dot in flags and after two underscores in variables.
+[[nodiscard]] inline std::string role_name_fault(std::string_view name) {
+    bool good = !name.empty() && name.size() <= 64 && name.front() >= 'a' && name.front() <= 'z' && name.back() != '_';
+    for (const char c : name) good = good && ((c >= 'a' && c <= 'z') || is_digit(c) || c == '-' || c == '_');
+    if (good && name.find("__") == std::string_view::npos) return {};
+    return fmt::format("role {}: a role is 1 to 64 of a-z, 0-9, \"-\" and single \"_\", beginning with a letter",
+                       quoted(name));
+}
+
+/// `host` split before its port; the port keeps its colon, and is empty when there is none.
+[[nodiscard]] inline std::pair<std::string_view, std::string_view> split_port(std::string_view host) noexcept {
+    const auto colon = host.rfind(':');
+    if (colon == std::string_view::npos || host.find(']', colon) != std::string_view::npos) return {host, {}};
+    return {host.substr(0, colon), host.substr(colon)};
+}
+
+/// A host, or `*.` and the name below which every host is meant, in its one spelling.
+[[nodiscard]] inline result<std::string> canonical_pattern(std::string_view host, idna_function idna) {
+    const bool wild = host.starts_with("*.");
+    if (!wild && host.find('*') != std::string_view::npos)
+        return error{errc::bad_host, fmt::format("host {}: \"*\" stands only for whole labels at the front, as in "
+                                                 "\"*.example.org\"; the limits of every host are under defaults",
+                                                 quoted(host))};
+    auto name = canonical_host(wild ? host.substr(2) : host, idna);
+    if (name && wild) name->insert(0, "*.");
+    return name;
+}
+
+/// The value inside a `configuration`.
+struct settings {
+    using by_role = std::vector<policy_leaves>;  // as long as its last role that has leaves
+
+    std::vector<std::string> roles{builtin_roles.begin(), builtin_roles.end()};
+    std::vector<policy_leaves> defaults = std::vector<policy_leaves>(builtin_roles.size());
+    std::map<std::string, by_role, std::less<>> hosts{};
+    bool wildcards = false;
+    std::int64_t global_max_inflight = 500;
+    backend_options backend{};
+    aimd_options aimd{};
+    bool disabled = false;
+
+    friend bool operator==(const settings&, const settings&) = default;
+
+    [[nodiscard]] std::optional<std::size_t> role_index(std::string_view role) const noexcept {
+        for (std::size_t i = 0; i < roles.size(); ++i)
+            if (roles[i] == role) return i;
+        return std::nullopt;
+    }
+
+    /// What to say about a role nobody declared.
+    [[nodiscard]] error unknown_role(std::string_view role) const {
+        const std::string guess = nearest(lower(role), roles);
+        return error{errc::unknown_role,
+                     fmt::format("unknown role {}: {}a role is one of {}, or declared under roles", quoted(role),
+                                 guess.empty() ? "" : fmt::format("did you mean \"{}\"? ", guess), fmt::join(roles, ", "))};
+    }
+
+    void declare(std::string_view role) {
+        if (role_index(role)) return;
+        roles.emplace_back(role);
+        defaults.emplace_back();
+    }
+
+    /// The leaves of a canonical host's role, created when there are none.
+    policy_leaves& leaves_of(const std::string& host, std::size_t role) {
+        by_role& all = hosts[host];
+        if (all.size() <= role) all.resize(role + 1);
+        wildcards = wildcards || host.starts_with("*.");
+        return all[role];
+    }
+
+    [[nodiscard]] result<policy> policy_for(std::string_view host, std::string_view role) const {
+        const auto index = role_index(role);
+        if (!index) return unknown_role(role);
+        if (disabled) return policy{.rates = {}, .unlimited = true};
+        return enabled_policy(host, *index);
+    }
+
+    /// The policy as it is when limiting is on.
+    [[nodiscard]] policy enabled_policy(std::string_view host, std::size_t role) const {
+        policy_leaves out;
+        collect(host, role, out);
+        out.inherit(defaults[role]);
+        out.inherit(builtin_leaves(roles[role]));
+        return out.whole();
+    }
+
+private:
+    void collect(std::string_view host, std::size_t role, policy_leaves& out) const {
+        if (hosts.empty()) return;
+        const auto take = [&](std::string_view name) {
+            const auto found = hosts.find(name);
+            if (found != hosts.end() && role < found->second.size()) out.inherit(found->second[role]);
+        };
+        const auto [name, port] = split_port(host);
+        take(host);
+        if (!port.empty()) take(name);
+        if (!wildcards) return;
+        std::string wild;
+        for (auto dot = name.find('.'); dot != std::string_view::npos; dot = name.find('.', dot + 1)) {
+            wild.assign("*").append(name.substr(dot));
+            if (!port.empty()) take(wild + std::string{port});
+            take(wild);
+        }
+    }
+};
+
+/// What is wrong with settings as a whole, one line a fault.
+[[nodiscard]] inline std::vector<std::string> faults_of(const settings& s) {
+    std::vector<std::string> faults;
+    for (const std::string& fault : weir::faults_of(s.aimd)) faults.push_back("aimd." + fault);
+    if (s.global_max_inflight < 0)
+        faults.push_back(fmt::format("global_max_inflight: {} is negative; 0 means no ceiling", s.global_max_inflight));
+    if (std::ranges::find(backend_kinds, s.backend.kind) == backend_kinds.end())
+        faults.push_back(fmt::format("backend.kind: {} is none of {}", quoted(s.backend.kind),
+                                     fmt::join(backend_kinds, ", ")));
+    const auto check = [&](std::string_view section, std::string_view host, std::size_t role) {
+        for (const std::string& fault : weir::faults_of(s.enabled_policy(host, role)))
+            faults.push_back(fmt::format("{}{}{}.{}.{}", section, host.empty() ? "" : ".", host, s.roles[role], fault));
+    };
+    for (std::size_t i = 0; i < s.roles.size(); ++i)
+        if (s.defaults[i] != policy_leaves{}) check("defaults", "", i);
+    for (const auto& [host, by_role] : s.hosts)
+        for (std::size_t i = 0; i < by_role.size(); ++i)
+            if (by_role[i] != policy_leaves{}) check("hosts", host, i);
+    return faults;
+}
+
+}  // namespace weir::detail

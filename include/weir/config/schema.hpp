@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "weir/config/detail/settings.hpp"
+#include "weir/config/policy_leaves.hpp"
+#include "weir/core/policy.hpp"
+#include "weir/core/rate.hpp"
+#include "weir/core/time.hpp"
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace weir {
+
+enum class value_type : std::uint8_t {
+    whole,    ///< a whole number
+    number,   ///< a number, a fraction allowed
+    boolean,  ///< true or false
+    word,     ///< one of a few words
+    text,     ///< any text
+    rates,    ///< a list of rates, or one text with "," or "+" between them
+    span,     ///< a number of milliseconds, or a text with a unit
+    names,    ///< a list of role names, or one text with "," between them
+};
+
+/// What can be said about a leaf without knowing what it is for. One table of these drives checks, suggestions and help.
+struct leaf_rule {
+    std::string_view name;  ///< path from the top, or below a role
+    value_type type;
+    double least = 0;
+    double most = 0;
+    bool may_be_none = false;     ///< whether null or "none" says there is none
+    bool in_files = true;         ///< whether a file may have it; a variable or flag always may
+    bool secret = false;          ///< whether it may never be shown
+    std::string_view words = {};  ///< for `word`: the allowed ones, ", " between them
+    std::string_view fallback = {};
+    std::string_view meaning = {};
+};
+
+/// A leaf's value once it is checked; `std::monostate` is a stated "none".
+using checked_value = std::variant<std::monostate, std::int64_t, double, bool, std::string, std::vector<rate>, duration,
+                                   std::vector<std::string>>;
+
+/// A rule, and where its value goes.
+template <class Target>
+struct stored_rule : leaf_rule {
+    void (*store)(Target&, checked_value&&);
+};
+
+namespace detail {
+
+inline constexpr double most_count = 1e9;
+inline constexpr double longest_ms = static_cast<double>(rate::longest.count()) / 1e6;
+
+inline std::int64_t count_of(const checked_value& v) {
+    const auto* n = std::get_if<std::int64_t>(&v);
+    return n == nullptr ? 0 : *n;
+}
+inline double number_of(const checked_value& v) { return std::get<double>(v); }
+
+}  // namespace detail
+
+/// Every leaf a role's policy has, in the order in which it is explained.
+inline constexpr std::array<stored_rule<policy_leaves>, 8> policy_rules{{
+    {{.name = "rates", .type = value_type::rates, .fallback = "of the role",
+      .meaning = "every one must admit: N/UNIT or N/<count>UNIT, a unit being ms, s, min, h, day or week"},
+     [](policy_leaves& p, checked_value&& v) { p.rates = std::get<std::vector<rate>>(std::move(v)); }},
+    {{.name = "max_delay_ms", .type = value_type::span, .least = 0, .most = detail::longest_ms, .fallback = "of the role",
+      .meaning = "longest a caller waits; 0 decides at once"},
+     [](policy_leaves& p, checked_value&& v) { p.max_delay = std::get<duration>(v); }},
+    {{.name = "count_head", .type = value_type::boolean, .fallback = "false",
+      .meaning = "whether HEAD requests count like any other"},
+     [](policy_leaves& p, checked_value&& v) { p.count_head = std::get<bool>(v); }},
+    {{.name = "max_concurrent", .type = value_type::whole, .least = 1, .most = detail::most_count, .may_be_none = true,
+      .fallback = "none", .meaning = "most requests of the key in flight at once"},
+     [](policy_leaves& p, checked_value&& v) { p.max_concurrent = detail::count_of(v); }},
+    {{.name = "unlimited", .type = value_type::boolean, .fallback = "false",
+      .meaning = "states that the key has no rates on purpose"},
+     [](policy_leaves& p, checked_value&& v) { p.unlimited = std::get<bool>(v); }},
+    {{.name = "burst", .type = value_type::whole, .least = 1, .most = detail::most_count, .may_be_none = true,
+      .fallback = "none", .meaning = "most at once of the densest rate; 1 spaces requests evenly"},
+     [](policy_leaves& p, checked_value&& v) { p.burst = detail::count_of(v); }},
+    {{.name = "count_from", .type = value_type::word, .words = "response, admission", .fallback = "response",
+      .meaning = "from which moment a request fills its place in a window"},
+     [](policy_leaves& p, checked_value&& v) {
+         p.count_from = std::get<std::string>(v) == "response" ? counting::response : counting::admission;
+     }},
+    {{.name = "margin_ms", .type = value_type::span, .least = 0, .most = detail::longest_ms, .fallback = "0",
+      .meaning = "added to every window's length, for jitter"},
+     [](policy_leaves& p, checked_value&& v) { p.margin = std::get<duration>(v); }},
+}};
+
+/// Every leaf outside the policies.
+inline constexpr std::array<stored_rule<detail::settings>, 13> process_rules{{
+    {{.name = "version", .type = value_type::whole, .least = 1, .most = 1, .fallback = "1",
+      .meaning = "of this format"},
+     [](detail::settings&, checked_value&&) {}},
+    {{.name = "roles", .type = value_type::names, .fallback = "none",
+      .meaning = "further roles besides metadata, landing and artifact"},
+     [](detail::settings& s, checked_value&& v) {
+         for (const auto& name : std::get<std::vector<std::string>>(v)) s.declare(name);
+     }},
+    {{.name = "global_max_inflight", .type = value_type::whole, .least = 1, .most = detail::most_count,
+      .may_be_none = true, .fallback = "500", .meaning = "most requests of the process in flight at once"},
+     [](detail::settings& s, checked_value&& v) { s.global_max_inflight = detail::count_of(v); }},
+    {{.name = "disabled", .type = value_type::boolean, .in_files = false, .fallback = "false",
+      .meaning = "turns limiting off as a whole"},
+     [](detail::settings& s, checked_value&& v) { s.disabled = std::get<bool>(v); }},
+    {{.name = "backend.kind", .type = value_type::word, .words = "memory, sqlite, redis, postgres",
+      .fallback = "memory", .meaning = "where the logs live"},
+     [](detail::settings& s, checked_value&& v) { s.backend.kind = std::get<std::string>(std::move(v)); }},
+    {{.name = "backend.dsn", .type = value_type::text, .secret = true, .fallback = "\"\"",
+      .meaning = "the store's own connection text"},
+     [](detail::settings& s, checked_value&& v) { s.backend.dsn = std::get<std::string>(std::move(v)); }},
+    {{.name = "aimd.enabled", .type = value_type::boolean, .fallback = "false",
+      .meaning = "whether rates follow the server's 429 and 503 answers"},
+     [](detail::settings& s, checked_value&& v) { s.aimd.enabled = std::get<bool>(v); }},
+    {{.name = "aimd.window_s", .type = value_type::number, .least = 0.001, .most = 604800, .fallback = "60",
+      .meaning = "length of one observation, in seconds"},
+     [](detail::settings& s, checked_value&& v) { s.aimd.window_s = detail::number_of(v); }},
+    {{.name = "aimd.high_429_ratio", .type = value_type::number, .least = 0.000001, .most = 1, .fallback = "0.05",
+      .meaning = "share of 429 and 503 answers from which on rates are cut"},
+     [](detail::settings& s, checked_value&& v) { s.aimd.high_429_ratio = detail::number_of(v); }},
+    {{.name = "aimd.increase_step_pct", .type = value_type::number, .least = 0.000001, .most = 100, .fallback = "5",
+      .meaning = "growth after a quiet window, percent of the configured rate"},
+     [](detail::settings& s, checked_value&& v) { s.aimd.increase_step_pct = detail::number_of(v); }},
+    {{.name = "aimd.decrease_step_pct", .type = value_type::number, .least = 0.000001, .most = 99, .fallback = "20",
+      .meaning = "cut, percent of the current rate"},
+     [](detail::settings& s, checked_value&& v) { s.aimd.decrease_step_pct = detail::number_of(v); }},
+    {{.name = "aimd.min_multiplier", .type = value_type::number, .least = 0.000001, .most = 1, .fallback = "0.3",
+      .meaning = "least factor on a rate"},
+     [](detail::settings& s, checked_value&& v) { s.aimd.min_multiplier = detail::number_of(v); }},
+    {{.name = "aimd.max_multiplier", .type = value_type::number, .least = 0.000001, .most = 1, .fallback = "1",
+      .meaning = "greatest factor on a rate"},
+     [](detail::settings& s, checked_value&& v) { s.aimd.max_multiplier = detail::number_of(v); }},
+}};
+
+}  // namespace weir

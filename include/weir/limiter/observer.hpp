@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "weir/core/decision.hpp"
+#include "weir/core/time.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <type_traits>
+
+namespace weir {
+
+/// What happened to a key.
+enum class event_type : std::uint8_t {
+    acquire,    ///< admitted
+    block,      ///< denied, or never
+    cancel,     ///< the caller gave up while waiting
+    head_skip,  ///< a HEAD request passed uncounted
+    response,   ///< response headers arrived
+    gate,       ///< the gate moved forward
+    reload,     ///< a new configuration took effect, or was refused
+};
+
+[[nodiscard]] constexpr std::string_view to_string(event_type t) noexcept {
+    switch (t) {
+        case event_type::acquire: return "acquire";
+        case event_type::block: return "block";
+        case event_type::cancel: return "cancel";
+        case event_type::head_skip: return "head_skip";
+        case event_type::response: return "response";
+        case event_type::gate: return "gate";
+        case event_type::reload: return "reload";
+    }
+    return "?";
+}
+
+/// One event. The texts live only as long as the call.
+struct event {
+    event_type type{};
+    instant at{};                ///< on the store's timeline
+    std::string_view host;
+    std::string_view role;
+    decision verdict{};          ///< for acquire, block, cancel and head_skip; `retry_at` for gate
+    duration max_delay{};        ///< the longest this caller would have waited
+    int status = 0;              ///< for response: the HTTP status, 0 = unknown
+    std::string_view text{};     ///< for reload: the faults, or "" when it took effect
+};
+
+/// Sees what the limiter does, and cannot change it.
+///
+/// It is called on the thread that made the event, with no lock held; from several threads at once. What it throws is
+/// swallowed: it never breaks an acquire and never loses a permit.
+template <class O>
+concept observer = requires(O& o, const event& e) {
+    // One function, so that adding a kind of event breaks no observer.
+    o.on_event(e);
+};
+
+/// Sees nothing and costs nothing.
+struct no_observer {
+    static constexpr void on_event(const event&) noexcept {}
+};
+
+static_assert(observer<no_observer>);
+
+/// Tells an observer; the default one is compiled away together with the event.
+template <observer O, class MakeEvent>
+inline void notify(O& o, MakeEvent&& make) noexcept {
+    if constexpr (!std::is_same_v<O, no_observer>) {
+        try {
+            o.on_event(make());
+        } catch (...) {  // NOLINT: an observer's failure is its own
+        }
+    }
+}
+
+}  // namespace weir

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "weir/limiter/detail/spin_lock.hpp"
+
+#include <array>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string_view>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+namespace weir {
+
+/// Finds keys by host and role, and forgets idle ones a few at a time whenever a new one comes: memory follows the keys in use, and no
+/// thread is needed.
+///
+/// `Node` has `host`, `role`, `hash`, `position`, `lock()` and `unlock()`.
+///
+/// **Thread safety.** All members. **Complexity.** O(1) on average.
+template <class Node>
+class key_table {
+public:
+    /// Finds the node and locks it, or returns null.
+    [[nodiscard]] Node* find_locked(std::string_view host, std::string_view role) {
+        const name wanted{host, role, hash_of(host, role)};
+        shard& s = shard_of(wanted.hash);
+        const std::lock_guard guard{s.lock};
+        const auto at = s.nodes.find(wanted);
+        if (at == s.nodes.end()) return nullptr;
+        // Locked before the shard is let go: nobody can evict it in between.
+        (*at)->lock();
+        return at->get();
+    }
+
+    /// Adds the node that `make` builds unless somebody else was faster, and locks it. `is_idle(node)` is asked, with the node
+    /// locked, of two others that may then be forgotten.
+    template <class Make, class IsIdle>
+    [[nodiscard]] Node& insert_locked(std::string_view host, std::string_view role, Make&& make, IsIdle&& is_idle) {
+        const name wanted{host, role, hash_of(host, role)};
+        shard& s = shard_of(wanted.hash);
+        const std::lock_guard guard{s.lock};
+        if (const auto at = s.nodes.find(wanted); at != s.nodes.end()) {
+            (*at)->lock();
+            return **at;
+        }
+        for (int i = 0; i < 2 && !s.order.empty(); ++i) sweep(s, is_idle);
+        std::unique_ptr<Node> made = make();
+        Node& node = *made;
+        node.hash = wanted.hash;
+        node.position = s.order.size();
+        s.order.push_back(&node);
+        s.nodes.insert(std::move(made));
+        node.lock();
+        return node;
+    }
+
+    /// Calls `fn(node)` for every node, locked, one shard after the other.
+    template <class F>
+    void for_each(F&& fn) {
+        for (shard& s : shards_) {
+            const std::lock_guard guard{s.lock};
+            for (Node* node : s.order) {
+                const std::lock_guard locked{*node};
+                fn(*node);
+            }
+        }
+    }
+
+    [[nodiscard]] std::size_t size() {
+        std::size_t sum = 0;
+        for (shard& s : shards_) {
+            const std::lock_guard guard{s.lock};
+            sum += s.order.size();
+        }
+        return sum;
+    }
+
+private:
+    struct name {
+        std::string_view host;
+        std::string_view role;
+        std::size_t hash;
+    };
+    static name name_of(const name& n) noexcept { return n; }
+    static name name_of(const std::unique_ptr<Node>& n) noexcept { return {n->host, n->role, n->hash}; }
+
+    struct hasher {
+        using is_transparent = void;
+        template <class T>
+        std::size_t operator()(const T& n) const noexcept {
+            return name_of(n).hash;
+        }
+    };
+    struct same {
+        using is_transparent = void;
+        template <class A, class B>
+        bool operator()(const A& a, const B& b) const noexcept {
+            const name x = name_of(a), y = name_of(b);
+            return x.hash == y.hash && x.host == y.host && x.role == y.role;
+        }
+    };
+
+    // 64 shards: on a machine with far fewer cores, two threads on two keys rarely meet.
+    struct alignas(64) shard {
+        detail::spin_lock lock;
+        std::size_t hand = 0;
+        std::unordered_set<std::unique_ptr<Node>, hasher, same> nodes;
+        std::vector<Node*> order;
+    };
+
+    static std::size_t hash_of(std::string_view host, std::string_view role) noexcept {
+        const std::hash<std::string_view> h;
+        return h(host) * 31 + h(role);
+    }
+    shard& shard_of(std::size_t hash) noexcept { return shards_[(hash >> 24) % shards_.size()]; }
+
+    template <class IsIdle>
+    static void sweep(shard& s, IsIdle&& is_idle) {
+        s.hand = s.hand + 1 < s.order.size() ? s.hand + 1 : 0;
+        Node& node = *s.order[s.hand];
+        {
+            const std::lock_guard locked{node};
+            if (!is_idle(node)) return;
+        }
+        // Idle and unpinned: nobody else can reach it but through this shard, which is locked.
+        s.order[node.position] = s.order.back();
+        s.order[node.position]->position = node.position;
+        s.order.pop_back();
+        s.nodes.erase(s.nodes.find(name{node.host, node.role, node.hash}));
+    }
+
+    std::array<shard, 64> shards_;
+};
+
+}  // namespace weir

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "weir/registry/registry.hpp"
+
+#include "weir/core/decision.hpp"
+#include "weir/core/time.hpp"
+#include "weir/limiter/waiter.hpp"
+
+#include <atomic>
+#include <cassert>
+#include <cstdint>
+#include <functional>
+#include <thread>
+#include <utility>
+
+namespace weir {
+
+/// A wait that no thread sleeps behind: for event loops, coroutines and virtual time. `registry::submit` starts it, `registry::poll` serves it.
+///
+/// **Thread safety.** `done` and `cancel` from any thread; the rest once it is done. **Lifetime.** Neither moved nor copied; the
+/// registry must outlive it. Destroying it gives the wait up.
+template <class Registry>
+class ticket final : public waiter {
+public:
+    /// `on_done` is called once with the answer, on whichever thread made it, with no lock held. It must neither throw nor destroy
+    /// the ticket.
+    explicit ticket(std::function<void(ticket&)> on_done = {}) : on_done_(std::move(on_done)) {}
+    ~ticket() {
+        cancel();
+        // Settled by another thread that is still telling: it is about to end.
+        while (state_.load(std::memory_order_acquire) == state::waiting || state_.load(std::memory_order_acquire) == state::done)
+            std::this_thread::yield();
+        if (node_ != nullptr) take().refund();  // nobody used it
+    }
+
+    /// Whether the answer is known.
+    [[nodiscard]] bool done() const noexcept { return state_.load(std::memory_order_acquire) >= state::done; }
+    /// The answer. **Preconditions.** It is done.
+    [[nodiscard]] const decision& why() const noexcept {
+        assert(done());
+        return verdict;
+    }
+    /// The permit, once. **Preconditions.** It is done and was granted.
+    [[nodiscard]] weir::permit<Registry> take() noexcept {
+        assert(done() && verdict.granted() && node_ != nullptr);
+        return registry_->make_permit(*std::exchange(node_, nullptr), admitted);
+    }
+    /// Gives the wait up, losing no capacity; false when it was already over.
+    bool cancel() { return state_ == state::waiting && registry_->cancel(*this, Registry::read_clock); }
+    bool cancel(instant now) { return state_ == state::waiting && registry_->cancel(*this, now); }
+
+private:
+    friend Registry;
+    enum class state : std::uint8_t { idle, waiting, done, told };
+
+    void settled() noexcept override {
+        registry_->tell(*node_, cost, verdict, arrived, max_delay_);
+        if (!verdict.granted()) registry_->unpin(*std::exchange(node_, nullptr));
+        state_.store(state::done, std::memory_order_release);
+        if (on_done_) on_done_(*this);
+        // Release pairs with the acquire in the destructor: the callback has ended.
+        state_.store(state::told, std::memory_order_release);
+    }
+
+    std::function<void(ticket&)> on_done_;
+    Registry* registry_ = nullptr;
+    typename Registry::node* node_ = nullptr;  // pinned while not null
+    duration max_delay_{};
+    std::atomic<state> state_{state::idle};
+};
+
+}  // namespace weir
