@@ -21,8 +21,8 @@ namespace weir {
 
 /// A checked answer to "which policy governs this key?", and the settings of the whole process.
 ///
-/// Default-constructed it holds the built-in defaults: three roles with two rates each, no hosts, at most 500 requests in
-/// flight, the memory store, no tuning.
+/// Default-constructed it holds the built-in defaults: three roles with two rates each, no hosts, at most 500 requests
+/// in flight, the memory store, no tuning.
 ///
 /// **Thread safety.** Immutable: any number of threads may read one. **Complexity.** A copy is one pointer.
 class configuration {
@@ -33,10 +33,11 @@ public:
 
     /// The policy of a canonical host and a role.
     ///
-    /// Leaf by leaf, the first that is set in: the host (with its port, then without it), the wildcards that match it (most
-    /// specific first; with its port, then without), the role's defaults, the role's built-in defaults.
+    /// Leaf by leaf, the first that is set in: the host (with its port, then without it), the wildcards that match it
+    /// (most specific first; with its port, then without), the role's defaults, the role's built-in defaults.
     ///
-    /// **Errors.** `errc::unknown_role`, naming the nearest role. **Complexity.** One lookup for each label of the host.
+    /// **Errors.** `errc::unknown_role`, naming the nearest role. **Complexity.** One lookup for each label of the
+    /// host.
     [[nodiscard]] result<policy> policy_for(std::string_view host, std::string_view role) const {
         return state_->policy_for(host, role);
     }
@@ -50,7 +51,8 @@ public:
     /// Every host and wildcard that has leaves of its own, sorted.
     [[nodiscard]] std::vector<std::string> hosts() const {
         std::vector<std::string> out;
-        for (const auto& [name, leaves] : state_->hosts) out.push_back(name);
+        for (const auto& [name, leaves] : state_->hosts)
+            out.push_back(name);
         return out;
     }
     [[nodiscard]] const backend_options& backend() const noexcept { return state_->backend; }
@@ -100,7 +102,8 @@ public:
     /// Sets some leaves of a host's role; the others are inherited.
     builder& host(std::string_view name, std::string_view role, const policy_leaves& leaves) {
         steps_.push_back({std::string{name}, std::string{role}, leaves});
-        if (name.empty()) faults_.push_back("hosts: a host's name is empty");
+        if (name.empty())
+            faults_.push_back("hosts: a host's name is empty");
         return *this;
     }
     /// Most requests in flight at once; 0 = no ceiling.
@@ -133,11 +136,15 @@ public:
     [[nodiscard]] result<configuration> build() const {
         detail::settings out = state_;
         std::vector<std::string> faults = faults_;
-        for (const step& s : steps_) apply(s, out, faults);
-        for (std::string& text : detail::faults_of(out)) faults.push_back(std::move(text));
-        if (faults.empty()) return configuration{std::move(out)};
+        for (const step& s : steps_)
+            apply(s, out, faults);
+        for (std::string& text : detail::faults_of(out))
+            faults.push_back(std::move(text));
+        if (faults.empty())
+            return configuration{std::move(out)};
         std::string text;
-        for (const std::string& fault : faults) text.append(text.empty() ? "" : "\n").append(fault);
+        for (const std::string& fault : faults)
+            text.append(text.empty() ? "" : "\n").append(fault);
         return error{errc::bad_configuration, std::move(text)};
     }
 

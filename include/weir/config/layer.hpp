@@ -27,7 +27,8 @@ public:
     }
     /// `ratelimits.yaml:14:7`, `$DOCSTOKG_RLIMIT_BACKEND`, `--rate`; "built-in" when nobody wrote it.
     [[nodiscard]] std::string text() const {
-        if (!source_) return "built-in";
+        if (!source_)
+            return "built-in";
         return line_ == 0 ? *source_ : fmt::format("{}:{}:{}", *source_, line_, column_);
     }
     [[nodiscard]] std::uint32_t line() const noexcept { return line_; }
@@ -96,8 +97,11 @@ struct layer {
 
     /// Adds a leaf whose value is one text without a type, as flags and variables have.
     leaf& add_text(std::vector<std::string> path, std::string_view text, const place& at) {
-        return leaves.emplace_back(
-            leaf{std::move(path), value_kind::one, {scalar{std::string{text}, scalar_form::text, at}}, at, host_spelling::exact});
+        return leaves.emplace_back(leaf{std::move(path),
+                                        value_kind::one,
+                                        {scalar{std::string{text}, scalar_form::text, at}},
+                                        at,
+                                        host_spelling::exact});
     }
     void add_fault(const place& at, std::string path, std::string message) {
         faults.push_back({at, std::move(path), std::move(message)});

@@ -52,7 +52,8 @@ struct aimd_options {
     within("min_multiplier", a.min_multiplier, 0.000001, 1);
     within("max_multiplier", a.max_multiplier, 0.000001, 1);
     if (a.min_multiplier > a.max_multiplier)
-        faults.push_back(fmt::format("min_multiplier: {} is above max_multiplier {}", a.min_multiplier, a.max_multiplier));
+        faults.push_back(
+            fmt::format("min_multiplier: {} is above max_multiplier {}", a.min_multiplier, a.max_multiplier));
     return faults;
 }
 

@@ -25,7 +25,8 @@ struct policy_leaves {
     /// Every leaf of a whole policy.
     [[nodiscard]] static policy_leaves of(const policy& p) {
         policy_leaves out;
-        if (!p.rates.empty() || !p.unlimited) out.rates = p.rates;
+        if (!p.rates.empty() || !p.unlimited)
+            out.rates = p.rates;
         out.unlimited = p.unlimited;
         out.max_delay = p.max_delay;
         out.count_head = p.count_head;
@@ -42,9 +43,11 @@ struct policy_leaves {
     /// inherited. A key without rates has nothing to space, so `unlimited: true` keeps `burst` away too.
     void inherit(const policy_leaves& lower) {
         const auto take = [](auto& mine, const auto& theirs) {
-            if (!mine) mine = theirs;
+            if (!mine)
+                mine = theirs;
         };
-        if (rates && !unlimited) unlimited = false;
+        if (rates && !unlimited)
+            unlimited = false;
         take(unlimited, lower.unlimited);
         if (!unlimited.value_or(false)) {
             take(rates, lower.rates);
@@ -60,7 +63,8 @@ struct policy_leaves {
     /// The policy these leaves make; what is still unset has `policy`'s own value, which for rates is none.
     [[nodiscard]] policy whole() const {
         policy out;
-        if (rates) out.rates = *rates;
+        if (rates)
+            out.rates = *rates;
         out.unlimited = unlimited.value_or(out.unlimited);
         out.max_delay = max_delay.value_or(out.max_delay);
         out.count_head = count_head.value_or(out.count_head);

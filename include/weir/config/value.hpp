@@ -33,7 +33,8 @@ namespace weir::detail {
     for (std::size_t begin = 0;;) {
         const auto end = text.find_first_of(separators, begin);
         out.push_back(trim(text.substr(begin, end - begin)));
-        if (end == std::string_view::npos) return out;
+        if (end == std::string_view::npos)
+            return out;
         begin = end + 1;
     }
 }
@@ -44,16 +45,19 @@ namespace weir::detail {
                        text.find_first_not_of("0123456789.") == std::string_view::npos &&
                        (text.front() != '0' || text.size() == 1 || text[1] == '.');
     double out = 0;
-    if (!shape) return std::nullopt;
+    if (!shape)
+        return std::nullopt;
     const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), out, std::chars_format::fixed);
-    if (failure != std::errc{} || end != text.data() + text.size() || !std::isfinite(out)) return std::nullopt;
+    if (failure != std::errc{} || end != text.data() + text.size() || !std::isfinite(out))
+        return std::nullopt;
     return out;
 }
 
 /// A whole number without leading zeros.
 [[nodiscard]] inline std::optional<std::int64_t> plain_whole(std::string_view text) noexcept {
     std::int64_t out = 0;
-    if (!whole_number(text, out) || (text.front() == '0' && text.size() > 1)) return std::nullopt;
+    if (!whole_number(text, out) || (text.front() == '0' && text.size() > 1))
+        return std::nullopt;
     return out;
 }
 
@@ -63,9 +67,11 @@ namespace weir::detail {
     const auto number = plain_number(text.substr(0, digits));
     const std::string_view unit = trim(text.substr(digits));
     const duration length = unit.empty() ? duration{std::chrono::milliseconds{1}} : unit_length(unit);
-    if (!number || length == duration::zero()) return std::nullopt;
+    if (!number || length == duration::zero())
+        return std::nullopt;
     const double ns = *number * static_cast<double>(length.count());
-    if (ns > static_cast<double>(rate::longest.count())) return duration{INT64_MAX};
+    if (ns > static_cast<double>(rate::longest.count()))
+        return duration{INT64_MAX};
     return duration{std::llround(ns)};
 }
 
@@ -73,16 +79,24 @@ namespace weir::detail {
 [[nodiscard]] inline std::string allowed(const leaf_rule& rule) {
     const std::string none = rule.may_be_none ? ", or null for none" : "";
     switch (rule.type) {
-        case value_type::whole:
-            return rule.least == rule.most ? fmt::format("it must be {}", rule.least)
-                                           : fmt::format("it is a whole number from {} to {:.0f}{}", rule.least, rule.most, none);
-        case value_type::number: return fmt::format("it is a number from {} to {}{}", rule.least, rule.most, none);
-        case value_type::boolean: return "it is true or false";
-        case value_type::word: return fmt::format("it is one of {}", rule.words);
-        case value_type::text: return "it is a text";
-        case value_type::rates: return "it is a list of rates such as [\"10/SECOND\", \"5000/HOUR\"]";
-        case value_type::span: return "it is a number of milliseconds, at least 0, or a text such as \"250ms\" or \"2s\"";
-        case value_type::names: return "it is a list of names such as [search, feed]";
+    case value_type::whole:
+        return rule.least == rule.most
+                   ? fmt::format("it must be {}", rule.least)
+                   : fmt::format("it is a whole number from {} to {:.0f}{}", rule.least, rule.most, none);
+    case value_type::number:
+        return fmt::format("it is a number from {} to {}{}", rule.least, rule.most, none);
+    case value_type::boolean:
+        return "it is true or false";
+    case value_type::word:
+        return fmt::format("it is one of {}", rule.words);
+    case value_type::text:
+        return "it is a text";
+    case value_type::rates:
+        return "it is a list of rates such as [\"10/SECOND\", \"5000/HOUR\"]";
+    case value_type::span:
+        return "it is a number of milliseconds, at least 0, or a text such as \"250ms\" or \"2s\"";
+    case value_type::names:
+        return "it is a list of names such as [search, feed]";
     }
     return {};
 }
@@ -94,14 +108,19 @@ public:
         : rule_(rule), leaf_(from), path_(path), faults_(faults) {}
 
     [[nodiscard]] std::optional<checked_value> operator()() {
-        if (leaf_.kind == value_kind::section) return wrong(leaf_.at, "found a mapping; " + allowed(rule_));
+        if (leaf_.kind == value_kind::section)
+            return wrong(leaf_.at, "found a mapping; " + allowed(rule_));
         if (leaf_.kind == value_kind::null) {
-            if (rule_.may_be_none) return checked_value{};
+            if (rule_.may_be_none)
+                return checked_value{};
             return wrong(leaf_.at, fmt::format("found null; {}; leave the key out to inherit it", allowed(rule_)));
         }
-        if (rule_.type == value_type::rates) return rates();
-        if (rule_.type == value_type::names) return names();
-        if (leaf_.kind == value_kind::list) return wrong(leaf_.at, "found a list; " + allowed(rule_));
+        if (rule_.type == value_type::rates)
+            return rates();
+        if (rule_.type == value_type::names)
+            return names();
+        if (leaf_.kind == value_kind::list)
+            return wrong(leaf_.at, "found a list; " + allowed(rule_));
         return single(leaf_.items.front());
     }
 
@@ -114,9 +133,12 @@ private:
     std::nullopt_t unfit(const scalar& s) {
         // A word may be a connection string put in the wrong key, and so hold a password.
         const bool url = s.text.find_first_of(":@=") != std::string::npos && rule_.type == value_type::word;
-        if (url) return wrong(s.at, fmt::format("found something with options or an address in it; {}; a connection text "
-                                                "goes into backend.dsn", allowed(rule_)));
-        return wrong(s.at, fmt::format("found {}; {}", s.text.empty() ? "nothing" : quoted(s.text), allowed(rule_)));
+        if (url)
+            return wrong(s.at, fmt::format("found something with options or an address in it; {}; a connection text "
+                                           "goes into backend.dsn",
+                                           allowed(rule_)));
+        return wrong(s.at,
+                     fmt::format("found {}; {}", s.text.empty() ? "nothing" : detail::in_quotes(s.text), allowed(rule_)));
     }
 
     std::optional<checked_value> single(const scalar& s) {
@@ -124,52 +146,68 @@ private:
         if (rule_.may_be_none && (same_ignoring_case(text, "none") || (s.form == scalar_form::text && text == "null")))
             return checked_value{};
         switch (rule_.type) {
-            case value_type::whole: {
-                if (s.form == scalar_form::quoted) return quoted_value(s, plain_whole(text).has_value());
-                const auto n = plain_whole(text);
-                if (!n || !in_range(static_cast<double>(*n))) return unfit(s);
-                return checked_value{*n};
-            }
-            case value_type::number: {
-                if (s.form == scalar_form::quoted) return quoted_value(s, plain_number(text).has_value());
-                const auto n = plain_number(text);
-                if (!n || !in_range(*n)) return unfit(s);
-                return checked_value{*n};
-            }
-            case value_type::boolean: return boolean(s, text);
-            case value_type::word: return word(s, text);
-            case value_type::span: {
-                if (s.form == scalar_form::quoted && plain_number(text)) return quoted_value(s, true);
-                const auto length = read_span(text);
-                if (!length || *length > rate::longest) return unfit(s);
-                return checked_value{*length};
-            }
-            default: return checked_value{s.text};
+        case value_type::whole: {
+            if (s.form == scalar_form::quoted)
+                return quoted_value(s, plain_whole(text).has_value());
+            const auto n = plain_whole(text);
+            if (!n || !in_range(static_cast<double>(*n)))
+                return unfit(s);
+            return checked_value{*n};
+        }
+        case value_type::number: {
+            if (s.form == scalar_form::quoted)
+                return quoted_value(s, plain_number(text).has_value());
+            const auto n = plain_number(text);
+            if (!n || !in_range(*n))
+                return unfit(s);
+            return checked_value{*n};
+        }
+        case value_type::boolean:
+            return boolean(s, text);
+        case value_type::word:
+            return word(s, text);
+        case value_type::span: {
+            if (s.form == scalar_form::quoted && plain_number(text))
+                return quoted_value(s, true);
+            const auto length = read_span(text);
+            if (!length || *length > rate::longest)
+                return unfit(s);
+            return checked_value{*length};
+        }
+        default:
+            return checked_value{s.text};
         }
     }
 
     [[nodiscard]] bool in_range(double n) const noexcept { return n >= rule_.least && n <= rule_.most; }
 
     std::nullopt_t quoted_value(const scalar& s, bool right_without) {
-        if (!right_without) return unfit(s);
-        return wrong(s.at, fmt::format("found the text {}; {}; drop the quotes", quoted(s.text), allowed(rule_)));
+        if (!right_without)
+            return unfit(s);
+        return wrong(s.at,
+                     fmt::format("found the text {}; {}; drop the quotes", detail::in_quotes(s.text), allowed(rule_)));
     }
 
     std::optional<checked_value> boolean(const scalar& s, std::string_view text) {
         const auto is_one_of = [text](auto... words) { return (same_ignoring_case(text, words) || ...); };
         const bool yes = is_one_of("true", "yes", "on") || (s.form == scalar_form::text && text == "1");
         const bool no = is_one_of("false", "no", "off") || (s.form == scalar_form::text && text == "0");
-        if (s.form == scalar_form::quoted) return quoted_value(s, yes || no);
-        if (!yes && !no) return unfit(s);
+        if (s.form == scalar_form::quoted)
+            return quoted_value(s, yes || no);
+        if (!yes && !no)
+            return unfit(s);
         return checked_value{yes};
     }
 
     std::optional<checked_value> word(const scalar& s, std::string_view text) {
         const auto words = split(rule_.words, ",");
-        if (std::ranges::find(words, text) != words.end()) return checked_value{std::string{text}};
+        if (std::ranges::find(words, text) != words.end())
+            return checked_value{std::string{text}};
         const std::string guess = nearest(lower(text), words);
-        if (guess.empty()) return unfit(s);
-        return wrong(s.at, fmt::format("found {}; did you mean \"{}\"? {}", quoted(text), guess, allowed(rule_)));
+        if (guess.empty())
+            return unfit(s);
+        return wrong(s.at,
+                     fmt::format("found {}; did you mean \"{}\"? {}", detail::in_quotes(text), guess, allowed(rule_)));
     }
 
     std::optional<checked_value> rates() {
@@ -177,7 +215,8 @@ private:
         bool good = true;
         for (const scalar& s : leaf_.items) {
             // Only a text by itself is divided: in a list, a comma inside an item is a slip of the quotes.
-            const auto pieces = leaf_.kind == value_kind::list ? std::vector<std::string_view>{s.text} : split(s.text, ",+");
+            const auto pieces =
+                leaf_.kind == value_kind::list ? std::vector<std::string_view>{s.text} : split(s.text, ",+");
             for (const std::string_view piece : pieces) {
                 auto r = parse_rate(piece);
                 if (r) {
@@ -191,9 +230,11 @@ private:
             }
         }
         if (leaf_.items.empty())
-            return wrong(leaf_.at, "the list is empty; give at least one rate such as \"10/SECOND\", leave the key out to "
-                                   "inherit the rates, or say unlimited: true");
-        if (!good) return std::nullopt;
+            return wrong(leaf_.at,
+                         "the list is empty; give at least one rate such as \"10/SECOND\", leave the key out to "
+                         "inherit the rates, or say unlimited: true");
+        if (!good)
+            return std::nullopt;
         return checked_value{std::move(out)};
     }
 
@@ -201,15 +242,16 @@ private:
         std::vector<std::string> out;
         bool good = true;
         for (const scalar& s : leaf_.items)
-            for (const std::string_view name : leaf_.kind == value_kind::list ? std::vector<std::string_view>{s.text}
-                                                                              : split(s.text, ",")) {
+            for (const std::string_view name :
+                 leaf_.kind == value_kind::list ? std::vector<std::string_view>{s.text} : split(s.text, ",")) {
                 if (const auto why = role_name_fault(name); !why.empty()) {
                     wrong(s.at, why);
                     good = false;
                 }
                 out.emplace_back(name);
             }
-        if (!good) return std::nullopt;
+        if (!good)
+            return std::nullopt;
         return checked_value{std::move(out)};
     }
 

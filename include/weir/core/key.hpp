@@ -64,7 +64,7 @@ enum class host_form : std::uint8_t { canonical, needs_work, bad };
 [[nodiscard]] inline result<std::string> canonical_host(std::string_view host, idna_function idna = nullptr) {
     if (detail::classify_host(host) == detail::host_form::canonical) return std::string{host};
     const auto bad = [host](std::string_view why) {
-        return error{errc::bad_host, fmt::format("host {}: {}", detail::quoted(host), why)};
+        return error{errc::bad_host, fmt::format("host {}: {}", detail::in_quotes(host), why)};
     };
     if (host.empty()) return bad("it is empty; write a name such as \"api.crossref.org\"");
     if (host.find("://") != std::string_view::npos || host.find('/') != std::string_view::npos)
@@ -88,6 +88,7 @@ enum class host_form : std::uint8_t { canonical, needs_work, bad };
     if (const auto colon = name.rfind(':'); colon != std::string_view::npos) {
         port = name.substr(colon + 1);
         name = name.substr(0, colon);
+        if (name.find(':') != std::string_view::npos) return bad("an IPv6 address stands in brackets");
         if (!detail::is_port(port)) return bad("a port is a number from 1 to 65535 (an IPv6 address stands in brackets)");
     }
     if (!name.empty() && name.back() == '.') name.remove_suffix(1);

@@ -23,7 +23,7 @@ enum class counting : std::uint8_t {
 /// Everything that governs a key.
 struct policy {
     /// Every one must admit. Empty is legal only together with `unlimited`.
-    std::vector<rate> rates;
+    std::vector<rate> rates{};
     /// States that this key has no rates on purpose.
     bool unlimited = false;
     /// The longest a caller waits, in ns; 0 = decide at once.

@@ -92,9 +92,8 @@ inline constexpr std::array<time_unit, 28> time_units{{
 /// **Errors.** `errc::bad_rate` for anything else, naming the text, what is wrong with it and the nearest right form: no
 /// unit is ever guessed, and zero, negative, fractional and overflowing numbers are never rounded into something legal.
 [[nodiscard]] inline result<rate> parse_rate(std::string_view text) {
-    using detail::quoted;
     const auto bad = [text](std::string why) {
-        return error{errc::bad_rate, fmt::format("rate {}: {}", quoted(text), why)};
+        return error{errc::bad_rate, fmt::format("rate {}: {}", detail::in_quotes(text), why)};
     };
     constexpr std::string_view example = "write N/UNIT or N/<count>UNIT, such as \"10/SECOND\", \"5000/h\" or \"1/3s\"";
 
@@ -109,14 +108,14 @@ inline constexpr std::array<time_unit, 28> time_units{{
     std::string_view unit = detail::trim(all.substr(slash + 1));
     rate out;
     if (!count.empty() && (count.front() == '-' || count.front() == '+'))
-        return bad(fmt::format("a limit has no sign; write {}/{}", count.substr(1), unit));
-    if (count.find_first_of(".,eE") != std::string_view::npos)
+        return bad(fmt::format("a limit has no sign; write {}", detail::in_quotes(fmt::format("{}/{}", count.substr(1), unit))));
+    if (count.find_first_of("0123456789") == (count.starts_with('.') ? 1 : 0) && count.find_first_of(".,eE") != std::string_view::npos)
         return bad("a limit is a whole number of requests; for a fraction lengthen the period: 1.5 a second is "
                    "\"3/2SECOND\"");
     if (!detail::whole_number(count, out.limit)) {
         if (!count.empty() && count.find_first_not_of("0123456789") == std::string_view::npos)
             return bad(fmt::format("the limit is too large; the most is {}", rate::most));
-        return bad(fmt::format("{} is not a whole number; {}", quoted(count), example));
+        return bad(fmt::format("{} is not a whole number; {}", detail::in_quotes(count), example));
     }
     if (out.limit == 0) return bad("it admits nothing; the least limit is 1, and a longer period makes it slower: \"1/DAY\"");
     if (out.limit > rate::most) return bad(fmt::format("the limit is too large; the most is {}", rate::most));
@@ -139,7 +138,7 @@ inline constexpr std::array<time_unit, 28> time_units{{
         std::array<std::string_view, detail::time_units.size()> names;
         for (std::size_t i = 0; i < names.size(); ++i) names[i] = detail::time_units[i].name;
         const std::string guess = nearest(detail::lower(unit), names);
-        return bad(fmt::format("unknown unit {}; a unit is one of ms, s, min, h, day, week{}", quoted(unit),
+        return bad(fmt::format("unknown unit {}; a unit is one of ms, s, min, h, day, week{}", detail::in_quotes(unit),
                                guess.empty() ? "" : fmt::format(": did you mean \"{}/{}{}\"?", out.limit,
                                                                 digits > 0 ? fmt::format("{}", times) : "", guess)));
     }

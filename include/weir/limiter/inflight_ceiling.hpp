@@ -65,13 +65,21 @@ public:
         return any_starving_.load();
     }
 
-    /// Puts a queue in line. **Preconditions.** The queue's lock is held, and `try_take` is tried once more afterwards.
-    void starve(starving& queue) {
+    /// Takes a place for the head of a queue unless others have starved longer; else the queue stands in line.
+    ///
+    /// **Preconditions.** The queue's lock is held.
+    [[nodiscard]] bool take_in_turn(starving& queue) {
+        if (!any_starving_.load() && try_take()) return true;
         const std::lock_guard guard{mutex_};
-        if (queue.listed_) return;
-        line_.push_back(&queue);
+        if (!queue.listed_) line_.push_back(&queue);
         queue.listed_ = true;
         any_starving_.store(true);
+        // Tried once it is in line: a place may have come free before, and whoever freed it saw nobody starve.
+        if (line_.front() != &queue || !try_take()) return false;
+        line_.pop_front();
+        queue.listed_ = false;
+        any_starving_.store(!line_.empty());
+        return true;
     }
 
     void no_longer_starving(starving& queue) noexcept {
@@ -82,17 +90,13 @@ public:
         any_starving_.store(!line_.empty());
     }
 
-    /// The queue that has starved longest, pinned, if there is a place for it; else null.
+    /// The queue that has starved longest, pinned, if there is a place for it; else null. Pumping it takes it out of the line.
     [[nodiscard]] starving* next_starving() noexcept {
         const std::lock_guard guard{mutex_};
         const std::int64_t most = most_.load();
         if (line_.empty() || (most > 0 && taken_.load() >= most)) return nullptr;
-        starving* queue = line_.front();
-        line_.pop_front();
-        queue->listed_ = false;
-        queue->pin();
-        any_starving_.store(!line_.empty());
-        return queue;
+        line_.front()->pin();
+        return line_.front();
     }
 
 private:

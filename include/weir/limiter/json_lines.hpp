@@ -31,8 +31,10 @@ namespace detail {
     const auto byte = [text](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U; };
     const auto tail = [byte](std::size_t i) { return (byte(i) & 0xc0U) == 0x80U; };
     const unsigned a = byte(0);
-    if (a < 0x80) return text.empty() ? 0 : 1;
-    if (a >= 0xc2 && a <= 0xdf) return tail(1) ? 2 : 0;
+    if (a < 0x80)
+        return text.empty() ? 0 : 1;
+    if (a >= 0xc2 && a <= 0xdf)
+        return tail(1) ? 2 : 0;
     // The second byte's range shuts out overlong forms, surrogates and what lies past U+10FFFF.
     if (a >= 0xe0 && a <= 0xef) {
         const unsigned least = a == 0xe0 ? 0xa0 : 0x80, most = a == 0xed ? 0x9f : 0xbf;
@@ -80,8 +82,10 @@ inline void append_utc(std::string& out, std::chrono::sys_time<std::chrono::mill
 inline void append_ms(std::string& out, duration span) {
     const std::int64_t us = span.count() / 1'000;
     std::string text = fmt::format("{}.{:03}", us / 1'000, us % 1'000);
-    while (text.back() == '0') text.pop_back();
-    if (text.back() == '.') text.pop_back();
+    while (text.back() == '0')
+        text.pop_back();
+    if (text.back() == '.')
+        text.pop_back();
     out += text;
 }
 
@@ -94,11 +98,12 @@ inline void append_ms(std::string& out, duration span) {
 ///  "role":"metadata","delay_ms":45,"policy_max_delay_ms":200,"acquired":true}
 /// ```
 ///
-/// A denial adds `cause`, `limit` (the full rate) and `retry_at`; a response has its `status`; a gate its `retry_at`; a reload
-/// `ok`, and `error` when it was refused. `policy_max_delay_ms` is the longest this caller would have waited. Times are UTC.
+/// A denial adds `cause`, `limit` (the full rate) and `retry_at`; a response has its `status`; a gate its `retry_at`; a
+/// reload `ok`, and `error` when it was refused. `policy_max_delay_ms` is the longest this caller would have waited.
+/// Times are UTC.
 ///
-/// **Thread safety.** All members; lines never mix. **Lifetime.** Copies share one sink and one lock; the file or stream must
-/// outlive them. **Errors.** What a stream or a callback throws reaches the registry, which swallows it.
+/// **Thread safety.** All members; lines never mix. **Lifetime.** Copies share one sink and one lock; the file or
+/// stream must outlive them. **Errors.** What a stream or a callback throws reaches the registry, which swallows it.
 class json_lines {
 public:
     /// Which events make a line.
@@ -121,27 +126,32 @@ public:
         : shared_(std::make_shared<shared>(std::move(sink), std::move(o))) {}
     /// Writes to a C file and flushes each line. A failing write is silent: observing must not end a download.
     explicit json_lines(std::FILE* file, options o = default_options())
-        : json_lines([file](std::string_view line) {
-              std::fwrite(line.data(), 1, line.size(), file);
-              std::fflush(file);
-          }, std::move(o)) {}
+        : json_lines(
+              [file](std::string_view line) {
+                  std::fwrite(line.data(), 1, line.size(), file);
+                  std::fflush(file);
+              },
+              std::move(o)) {}
     /// Writes to a stream and flushes each line.
     explicit json_lines(std::ostream& stream, options o = default_options())
-        : json_lines([&stream](std::string_view line) {
-              stream.write(line.data(), static_cast<std::streamsize>(line.size())).flush();
-          }, std::move(o)) {}
+        : json_lines(
+              [&stream](std::string_view line) {
+                  stream.write(line.data(), static_cast<std::streamsize>(line.size())).flush();
+              },
+              std::move(o)) {}
 
     /// Writes one event, if its level is wanted.
     void on_event(const event& e) {
-        if (level_of(e.type) > shared_->chosen.least) return;
+        if (level_of(e.type) > shared_->chosen.least)
+            return;
         const auto now = shared_->chosen.wall_clock ? shared_->chosen.wall_clock() : std::chrono::system_clock::now();
         const std::string text = line(e, now);
         const std::lock_guard guard{shared_->mutex};
         shared_->sink(text);
     }
 
-    /// The line of an event seen at `now`. Its `retry_at`, an instant on the store's timeline, becomes a wall time by its
-    /// distance from the event.
+    /// The line of an event seen at `now`. Its `retry_at`, an instant on the store's timeline, becomes a wall time by
+    /// its distance from the event.
     [[nodiscard]] static std::string line(const event& e, wall_time now) {
         const auto ms = std::chrono::floor<std::chrono::milliseconds>(now);
         std::string out = R"({"timestamp":")";
@@ -149,17 +159,21 @@ public:
         out.append(R"(","stage":"rate-limiter","event_type":")").append(to_string(e.type)).append("\"");
         if (e.type == event_type::reload) {
             out.append(e.text.empty() ? R"(,"ok":true)" : R"(,"ok":false,"error":)");
-            if (!e.text.empty()) detail::append_json_text(out, e.text);
+            if (!e.text.empty())
+                detail::append_json_text(out, e.text);
             return out.append("}\n");
         }
         out.append(R"(,"host":)");
         detail::append_json_text(out, e.host);
         out.append(R"(,"role":)");
         detail::append_json_text(out, e.role);
-        if (e.type == event_type::response) return out.append(fmt::format(",\"status\":{}}}\n", e.status));
-        if (e.type != event_type::gate) append_verdict(out, e);
+        if (e.type == event_type::response)
+            return out.append(fmt::format(",\"status\":{}}}\n", e.status));
+        if (e.type != event_type::gate)
+            append_verdict(out, e);
         const bool never = e.verdict.state == outcome::never;
-        if (e.type == event_type::gate || (!e.verdict.granted() && !never)) append_retry_at(out, e, ms);
+        if (e.type == event_type::gate || (!e.verdict.granted() && !never))
+            append_retry_at(out, e, ms);
         return out.append("}\n");
     }
 
@@ -175,7 +189,8 @@ private:
     static options default_options() { return {}; }
 
     static constexpr level level_of(event_type t) noexcept {
-        if (t == event_type::response) return level::all;
+        if (t == event_type::response)
+            return level::all;
         return t == event_type::acquire || t == event_type::head_skip ? level::decisions : level::trouble;
     }
 
@@ -185,17 +200,21 @@ private:
         out.append(R"(,"policy_max_delay_ms":)");
         detail::append_ms(out, e.max_delay);
         out.append(e.verdict.granted() ? R"(,"acquired":true)" : R"(,"acquired":false)");
-        if (e.verdict.why != cause::none) out.append(R"(,"cause":")").append(to_string(e.verdict.why)).append("\"");
-        if (e.verdict.limit) out.append(R"(,"limit":")").append(to_string(*e.verdict.limit)).append("\"");
+        if (e.verdict.why != cause::none)
+            out.append(R"(,"cause":")").append(to_string(e.verdict.why)).append("\"");
+        if (e.verdict.limit)
+            out.append(R"(,"limit":")").append(to_string(*e.verdict.limit)).append("\"");
     }
 
-    static void append_retry_at(std::string& out, const event& e, std::chrono::sys_time<std::chrono::milliseconds> now) {
+    static void append_retry_at(std::string& out, const event& e,
+                                std::chrono::sys_time<std::chrono::milliseconds> now) {
         out.append(R"(,"retry_at":)");
         if (e.verdict.retry_at >= far_future) {
             out.append("null");  // only a change can tell
             return;
         }
-        // Up, so that whoever comes back at the printed millisecond is not early; in ms, which 64 bits hold for any span.
+        // Up, so that whoever comes back at the printed millisecond is not early; in ms, which 64 bits hold for any
+        // span.
         const auto ahead = std::chrono::ceil<std::chrono::milliseconds>(e.verdict.retry_at - e.at);
         out += '"';
         detail::append_utc(out, now + ahead);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "weir/limiter/detail/published_denial.hpp"
 #include "weir/limiter/detail/spin_lock.hpp"
 #include "weir/limiter/inflight_ceiling.hpp"
 #include "weir/limiter/waiter.hpp"
@@ -43,16 +44,20 @@ public:
     /// Decides on `cost` units at once (0 = not counted), behind those who already wait.
     [[nodiscard, gnu::always_inline]] forecast decide(Store& store, inflight_ceiling& ceiling, std::int64_t cost, instant now, entry& out,
                                   settled_list& settled) {
-        if (must_queue(store, ceiling, cost, now, settled)) [[unlikely]]
+        if (!quiet() && must_queue(store, ceiling, cost, now, settled)) [[unlikely]]
             return behind_all(store, cost, now);
-        return store.admit(slot_, rules_->plan, cost, now, [&ceiling] { return ceiling.try_take(); }, out);
+        const forecast f = store.admit(slot_, rules_->plan, cost, now, [&ceiling] { return ceiling.try_take(); }, out);
+        if (!f.admits()) publish(f, cost, now);
+        return f;
     }
 
     /// Decides on units that nobody answers for: they count from now and hold no place.
     [[nodiscard, gnu::always_inline]] forecast count(Store& store, inflight_ceiling& ceiling, std::int64_t cost, instant now, settled_list& settled) {
-        if (must_queue(store, ceiling, cost, now, settled)) [[unlikely]]
+        if (!quiet() && must_queue(store, ceiling, cost, now, settled)) [[unlikely]]
             return behind_all(store, cost, now);
-        return store.count(slot_, rules_->plan, cost, now);
+        const forecast f = store.count(slot_, rules_->plan, cost, now);
+        if (!f.admits()) publish(f, cost, now);
+        return f;
     }
 
     /// A forecast as the answer a caller gets.
@@ -75,20 +80,22 @@ public:
         w.verdict = explain(decide(store, ceiling, w.cost, now, w.admitted, settled));
         if (w.verdict.granted() || w.verdict.state == outcome::never || w.deadline <= now) return false;
         if (queue_ == nullptr) queue_ = std::make_unique<line>();
-        if (queue_->stale) replan(store, now, settled);
         w.expected_ = behind_all(store, w.cost, now);
+        // Nothing else stood in the way, or it would have been admitted.
+        if (w.expected_.admits()) w.expected_.why = cause::inflight;
         if (w.expected_.at > w.deadline) {
             w.verdict = explain(w.expected_);
             return false;
         }
-        w.ends_ = queue_->units(queue_->waiting.size()) + w.cost;
+        w.ends_ = (queue_->waiting.empty() ? 0 : queue_->waiting.back()->ends_) + w.cost;
         queue_->waiting.push_back(&w);
         queue_->uncounted += w.cost == 0;
         queue_->polled += w.polled();
         queue_->first_deadline = std::min(queue_->first_deadline, w.deadline);
         w.queued_ = true;
+        denial.clear();
         // The first in line learns its time here, and is put in line for a place in flight where that is what it lacks.
-        if (queue_->waiting.size() == 1) pump(store, ceiling, now, settled);
+        if (queue_->waiting.size() == 1 || w.cost == 0) pump(store, ceiling, now, settled);
         return true;
     }
 
@@ -104,19 +111,26 @@ public:
 
     /// Grants the head whatever has become possible, and refuses those whose deadline has come.
     [[gnu::noinline]] void pump(Store& store, inflight_ceiling& ceiling, instant now, settled_list& settled) {
-        if (queue_ == nullptr || queue_->waiting.empty()) return;
+        if (queue_ == nullptr) return;
         auto& waiting = queue_->waiting;
-        if (queue_->uncounted > 0) grant_uncounted(store, now, settled);
+        const instant gate_opens = queue_->uncounted > 0 ? grant_uncounted(store, now, settled) : far_future;
         forecast head{now, cause::none, 0};
-        do {
-            while (!waiting.empty()) {
-                waiter& w = *waiting.front();
-                head = store.admit(slot_, rules_->plan, w.cost, now, [&] { return take_or_starve(ceiling); }, w.admitted);
-                if (!head.admits()) break;
+        while (!waiting.empty()) {
+            waiter& w = *waiting.front();
+            head = store.admit(slot_, rules_->plan, w.cost, now, [&] { return ceiling.take_in_turn(*this); }, w.admitted);
+            if (head.admits()) {
                 waiting.pop_front();
                 leave(w, now, decision{}, settled);
+            } else if (queue_->first_deadline > now) {
+                break;
+            } else if (w.deadline <= now) {
+                waiting.pop_front();
+                queue_->stale = true;
+                leave(w, now, explain(head), settled);  // who comes next may be cheaper
+            } else {
+                replan(store, now, settled);
             }
-        } while (queue_->first_deadline <= now && refuse_late(now, head, settled));  // who comes next may be cheaper
+        }
         if (waiting.empty()) {
             ceiling.no_longer_starving(*this);
             queue_->head_at = far_future;
@@ -125,7 +139,8 @@ public:
         if (head.why != cause::inflight) ceiling.no_longer_starving(*this);
         // Only an answer or a release makes room in a ceiling: they pump, so the head needs no time of its own.
         const bool timed = head.why == cause::window || head.why == cause::gate;
-        queue_->head_at = timed ? head.at : far_future;
+        // The uncounted pass the head as soon as the gate opens: whoever is in front wakes for them too.
+        queue_->head_at = std::min(timed ? head.at : far_future, gate_opens);
         if (waiting.front() != queue_->told || next_wake() < queue_->told_at) {
             queue_->told = waiting.front();
             queue_->told_at = next_wake();
@@ -133,7 +148,9 @@ public:
         }
     }
 
-    /// Foresees every waiter anew and refuses those whose best case is past their deadline.
+    /// Foresees every waiter anew and refuses those whose best case, or the time itself, is past their deadline.
+    ///
+    /// **Preconditions.** The queue has just been pumped; it is pumped again, for a refusal may bring a cheaper waiter to the head.
     ///
     /// **Complexity.** O(waiters x windows).
     void replan(Store& store, instant now, settled_list& settled) {
@@ -145,7 +162,9 @@ public:
         for (std::size_t i = 0; i < waiting.size(); ++i) {
             waiter& w = *waiting[i];
             w.expected_ = behind(store, w.cost, now, {*queue_, kept});
-            if (w.expected_.why == cause::never || w.expected_.at > w.deadline) {
+            const bool is_new_head = kept == 0 && i > 0 && w.expected_.admits();
+            if (w.expected_.admits()) w.expected_.why = cause::inflight;  // as in submit()
+            if (w.expected_.why == cause::never || w.expected_.at > w.deadline || (w.deadline <= now && !is_new_head)) {
                 leave(w, now, explain(w.expected_), settled);
                 continue;
             }
@@ -155,6 +174,9 @@ public:
         }
         waiting.resize(kept);
     }
+
+    /// The last denial while only time can end it, for a request of one unit; readable without the lock.
+    detail::published_denial denial;
 
     // ---- changes
 
@@ -167,7 +189,7 @@ public:
 
     /// Whether settling `e` this way needs to know the time.
     [[nodiscard]] bool needs_time(const entry& e, settlement how) const noexcept {
-        return (queue_ != nullptr && !queue_->waiting.empty()) || (e.state == entry_state::open && how != settlement::refunded);
+        return !quiet() || (e.state == entry_state::open && how != settlement::refunded);
     }
 
     bool hold(Store& store, inflight_ceiling& ceiling, instant until, instant now, settled_list& settled) {
@@ -189,6 +211,8 @@ public:
 
     // ---- queries
 
+    /// Whether nobody waits.
+    [[nodiscard, gnu::always_inline]] bool quiet() const noexcept { return queue_ == nullptr || queue_->waiting.empty(); }
     [[nodiscard]] const governed& rules() const noexcept { return *rules_; }
     [[nodiscard]] const typename Store::slot& slot() const noexcept { return slot_; }
     [[nodiscard]] typename Store::slot& slot() noexcept { return slot_; }
@@ -199,7 +223,7 @@ public:
     [[nodiscard]] instant next_wake() const noexcept {
         return waiting() == 0 ? far_future : std::min(queue_->head_at, queue_->first_deadline);
     }
-    /// When the head's own time comes.
+    /// When the time of the head comes, or of those who wait for the gate alone.
     [[nodiscard]] instant head_at() const noexcept { return queue_ == nullptr ? far_future : queue_->head_at; }
     /// Whether anybody in the queue relies on `poll()`.
     [[nodiscard]] bool is_polled() const noexcept { return queue_ != nullptr && queue_->polled > 0; }
@@ -222,7 +246,11 @@ private:
         bool stale = false;                   // forecasts may be later than the truth
 
         /// What the first `count` waiters cost together.
-        [[nodiscard]] std::int64_t units(std::size_t count) const noexcept { return count == 0 ? 0 : waiting[count - 1]->ends_; }
+        [[nodiscard]] std::int64_t units(std::size_t count) const noexcept {
+            return count == 0 ? 0 : waiting[count - 1]->ends_ - gone();
+        }
+        /// What those cost who stood before the head and left.
+        [[nodiscard]] std::int64_t gone() const noexcept { return waiting.front()->ends_ - waiting.front()->cost; }
     };
 
     /// The first `count` waiters as part of the sequence of units.
@@ -239,16 +267,26 @@ private:
                 return waiting[static_cast<std::size_t>(unit - 1)]->expected_.at;
             const auto last = waiting.begin() + static_cast<std::ptrdiff_t>(count);
             const auto reaches = [](const waiter* w, std::int64_t u) { return w->ends_ < u; };
-            return (*std::lower_bound(waiting.begin(), last, unit, reaches))->expected_.at;
+            return (*std::lower_bound(waiting.begin(), last, unit + queue.gone(), reaches))->expected_.at;
         }
     };
 
+    /// Nobody waits, so the denial stands until its time or until something changes. One that an open entry makes is not
+    /// published: its `retry_at` moves on as long as there is no answer.
+    void publish(const forecast& f, std::int64_t cost, instant now) noexcept {
+        const bool is_timed = f.why == cause::gate || (f.why == cause::window && f.at - rules_->plan.windows[f.window].period < now);
+        if (cost == 1 && quiet() && is_timed) denial.publish(explain(f));
+    }
+
     /// Whether `cost` units have to stand behind others even after all that is possible has been granted.
-    [[nodiscard, gnu::always_inline]] bool must_queue(Store& store, inflight_ceiling& ceiling, std::int64_t cost, instant now,
-                                                      settled_list& settled) {
-        if (queue_ == nullptr || queue_->waiting.empty() || cost == 0) [[likely]]
-            return false;
+    [[nodiscard, gnu::noinline]] bool must_queue(Store& store, inflight_ceiling& ceiling, std::int64_t cost, instant now,
+                                                 settled_list& settled) {
+        if (cost == 0) return false;
         pump(store, ceiling, now, settled);
+        if (queue_->stale && !queue_->waiting.empty()) {
+            replan(store, now, settled);
+            pump(store, ceiling, now, settled);
+        }
         return !queue_->waiting.empty();
     }
 
@@ -266,17 +304,9 @@ private:
         return f;
     }
 
-    [[nodiscard]] bool take_or_starve(inflight_ceiling& ceiling) {
-        if (ceiling.try_take()) return true;
-        ceiling.starve(*this);
-        // A place may have come free between the two steps, and whoever freed it saw nobody starve.
-        if (!ceiling.try_take()) return false;
-        ceiling.no_longer_starving(*this);
-        return true;
-    }
-
     [[gnu::always_inline]] void changed(Store& store, inflight_ceiling& ceiling, instant now, bool worse, settled_list& settled) {
-        if (queue_ != nullptr && !queue_->waiting.empty()) [[unlikely]]
+        denial.clear();
+        if (!quiet()) [[unlikely]]
             serve(store, ceiling, now, worse, settled);
     }
 
@@ -285,32 +315,21 @@ private:
         pump(store, ceiling, now, settled);
         if (worse && !queue_->waiting.empty()) {
             replan(store, now, settled);
-            pump(store, ceiling, now, settled);  // a refusal may have brought a cheaper waiter to the head
+            pump(store, ceiling, now, settled);
         }
     }
 
-    void grant_uncounted(Store& store, instant now, settled_list& settled) {
+    /// Grants those who wait for the gate alone, or says when it opens.
+    instant grant_uncounted(Store& store, instant now, settled_list& settled) {
+        instant opens = far_future;
         std::erase_if(queue_->waiting, [&](waiter* w) {
-            if (w->cost != 0 || !store.admit(slot_, rules_->plan, 0, now, detail::free_place{}, w->admitted).admits()) return false;
+            if (w->cost != 0) return false;
+            const forecast f = store.admit(slot_, rules_->plan, 0, now, detail::free_place{}, w->admitted);
+            if (!f.admits()) return opens = f.at, false;
             leave(*w, now, decision{}, settled);
             return true;
         });
-    }
-
-    bool refuse_late(instant now, const forecast& head, settled_list& settled) {
-        queue_->first_deadline = far_future;
-        const auto refused = std::erase_if(queue_->waiting, [&](waiter* w) {
-            if (w->deadline > now) {
-                queue_->first_deadline = std::min(queue_->first_deadline, w->deadline);
-                return false;
-            }
-            forecast f = w->expected_;
-            if (head.at > f.at || f.admits()) f = head;
-            leave(*w, now, explain(f), settled);
-            return true;
-        });
-        queue_->stale = queue_->stale || refused > 0;
-        return refused > 0;
+        return opens;
     }
 
     /// Settles a waiter that the caller takes out of the queue.

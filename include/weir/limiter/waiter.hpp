@@ -37,7 +37,7 @@ public:
     [[nodiscard]] virtual bool polled() const noexcept { return true; }
 
 protected:
-    ~waiter() = default;
+    virtual ~waiter() = default;
 
 private:
     template <class Store>
@@ -60,8 +60,9 @@ public:
 
     void add(waiter& w) noexcept {
         w.next_settled_ = nullptr;
-        *end_ = &w;
-        end_ = &w.next_settled_;
+        if (first_ == nullptr) first_ = &w;
+        else last_->next_settled_ = &w;
+        last_ = &w;
     }
 
     /// Tells every waiter, in the order they were settled. **Preconditions.** No key's lock is held.
@@ -75,13 +76,12 @@ private:
         while (first_ != nullptr) {
             waiter& w = *first_;
             first_ = w.next_settled_;  // read first: once told, the waiter may be gone
-            if (first_ == nullptr) end_ = &first_;
             w.settled();
         }
     }
 
     waiter* first_ = nullptr;
-    waiter** end_ = &first_;
+    waiter* last_;  // means something only while first_ is not null
 };
 
 }  // namespace weir

@@ -43,14 +43,14 @@ public:
 
     [[nodiscard]] permit acquire(const ask& a = {}) { return registry_->granted_or_throw(locked(), a); }
     [[nodiscard]] admission wait_acquire(const ask& a = {}) { return registry_->wait_locked(locked(), a); }
-    [[nodiscard]] admission try_acquire(const ask& a = {}) { return registry_->try_locked(locked(), a, Registry::read_clock); }
-    [[nodiscard]] admission try_acquire(const ask& a, instant now) { return registry_->try_locked(locked(), a, now); }
+    [[nodiscard]] admission try_acquire(const ask& a = {}) { return try_at(a, Registry::read_clock); }
+    [[nodiscard]] admission try_acquire(const ask& a, instant now) { return try_at(a, now); }
 
     /// Decides at once on units that nobody answers for: they count from now on, and hold no place in flight.
     ///
     /// For callers that keep no permit. What the network adds between admission and arrival is theirs: see `margin`.
-    [[nodiscard]] decision admit(const ask& a = {}) { return registry_->count_locked(locked(), a, Registry::read_clock); }
-    [[nodiscard]] decision admit(const ask& a, instant now) { return registry_->count_locked(locked(), a, now); }
+    [[nodiscard]] decision admit(const ask& a = {}) { return admit_at(a, Registry::read_clock); }
+    [[nodiscard]] decision admit(const ask& a, instant now) { return admit_at(a, now); }
 
     // ---- changes
 
@@ -90,6 +90,17 @@ private:
     friend Registry;
     using node = typename Registry::node;
     handle(Registry& registry, node& n) noexcept : registry_(&registry), node_(&n) {}
+
+    template <class When>
+    [[nodiscard, gnu::always_inline]] admission try_at(const ask& a, When when) {
+        if (decision d; registry_->known_denial(*node_, a, when, d)) return admission{d};
+        return registry_->try_locked(locked(), a, when);
+    }
+    template <class When>
+    [[nodiscard, gnu::always_inline]] decision admit_at(const ask& a, When when) {
+        if (decision d; registry_->known_denial(*node_, a, when, d)) return d;
+        return registry_->count_locked(locked(), a, when);
+    }
 
     [[nodiscard]] node& locked() noexcept {
         node_->lock();

@@ -11,6 +11,9 @@
 
 namespace weir {
 
+template <class Registry>
+class handle;
+
 /// One admitted request. Call `arrived()` when its response headers are seen; destroy it when the body is done.
 ///
 /// Destroyed without `arrived()`, it takes the moment of its destruction for the answer: late, and so on the safe side.
@@ -87,6 +90,7 @@ public:
 
 private:
     friend Registry;
+    friend handle<Registry>;
     explicit admission(const decision& why) noexcept : why_(why) {}
     admission(const decision& why, weir::permit<Registry> p) noexcept : why_(why), permit_(std::move(p)) {}
 

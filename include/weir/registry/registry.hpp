@@ -170,6 +170,7 @@ public:
                 rules_ = fresh;
             }
             settled_list settled;
+            ceiling_.limit(fresh->config().global_max_inflight());
             nodes_.for_each([&](node& n) {
                 // A role that vanished belongs to an idle key: it keeps its rules until it is forgotten.
                 if (auto rules = fresh->rules_for(n.host, n.role, store_.factor(n.slot())))
@@ -177,7 +178,6 @@ public:
                 wakes_.update(n);
             });
             settled.tell();
-            ceiling_.limit(fresh->config().global_max_inflight());
             serve_starving(now);
         }
         notify(observer_, [&] {
@@ -194,6 +194,7 @@ public:
             const instant now = store_.now();
             locked_step step{*this, *n, now};
             n->erase(store_, ceiling_, now, step.settled);
+            n->govern(store_, ceiling_, rulebook::make(n->rules().policy, store_.factor(n->slot())), now, step.settled);
         }
     }
 
@@ -279,11 +280,16 @@ private:
             const auto book = current_rules();
             auto rules = book->rules_for(host, role, {}).value();
             const instant now = store_.now();
+            bool is_new = false;
             node& n = nodes_.insert_locked(
-                host, role, [&] { return std::make_unique<node>(host, std::string{role}, std::move(rules)); },
+                host, role,
+                [&] {
+                    is_new = true;
+                    return std::make_unique<node>(host, std::string{role}, std::move(rules));
+                },
                 [&](const node& other) { return other.idle(store_, now); });
-            // A reload between the two steps has not seen this key: its rules are looked up again.
-            if (book == current_rules()) return n;
+            // A reload between the two steps has not seen a new key: its rules are looked up again.
+            if (!is_new || book == current_rules()) return n;
             if (auto fresh = current_rules()->rules_for(host, role, {})) {
                 settled_list nobody;
                 n.govern(store_, ceiling_, std::move(*fresh), now, nobody);
@@ -332,12 +338,13 @@ private:
         check(n, a);
         const instant now = time(when);
         settled_list settled;
-        const decision d = n.explain(n.count(store_, ceiling_, a.cost, now, settled));
+        const std::int64_t cost = counted_cost(n.rules().plan, a);
+        const decision d = n.explain(n.count(store_, ceiling_, cost, now, settled));
         [[maybe_unused]] const duration max_delay = n.rules().plan.max_delay;
         if (is_observed) ++n.pins;
         unlock(n);
         settled.tell();
-        tell(n, a.cost, d, now, max_delay);
+        tell(n, cost, d, now, max_delay);
         if (is_observed) unpin(n);
         return d;
     }
@@ -441,7 +448,7 @@ private:
                     locked_step step{*this, n, now};
                     if (n.is_queued(w)) n.pump(store_, ceiling_, now, step.settled);
                     queued = n.is_queued(w);
-                    until = n.is_head(w) ? std::min(n.head_at(), w.deadline) : w.deadline;
+                    until = n.is_head(w) || cost == 0 ? std::min(n.head_at(), w.deadline) : w.deadline;
                 }
                 if (queued) done = w.sleep(until - now);
                 else w.sleep_until_settled(), done = true;
@@ -463,8 +470,9 @@ private:
         bool moved = false;
         {
             settled_list settled;
-            n.settle(store_, ceiling_, e, settlement::answered, now, settled);
+            // The gate first: nobody is to be let go in the same step in which the server asks us to stay away.
             if (said.retry_after) moved = n.hold(store_, ceiling_, later(now, *said.retry_after), now, settled);
+            n.settle(store_, ceiling_, e, settlement::answered, now, settled);
             unlock(n);
         }
         notify(observer_, [&] {
@@ -501,13 +509,25 @@ private:
         }
     }
 
+    void pin(node& n) noexcept {
+        const std::lock_guard guard{n};
+        ++n.pins;
+    }
     void unpin(node& n) noexcept {
         const std::lock_guard guard{n};
         --n.pins;
     }
-    void unlock(node& n) noexcept {
-        wakes_.update(n);
+    [[gnu::always_inline]] void unlock(node& n) noexcept {
+        if (!n.quiet() || n.listed_at.load(std::memory_order_relaxed) != far_future) [[unlikely]]
+            wakes_.update(n);
         n.unlock();
+    }
+
+    /// Whether `a` is denied by what is known without locking a pinned `n`.
+    template <class When>
+    [[nodiscard, gnu::always_inline]] bool known_denial(const node& n, const ask& a, When when, decision& out) const noexcept {
+        // An observer wants to be told with what only the lock lets us read.
+        return !is_observed && n.denial.is_set() && a.cost == 1 && !detail::is_head(a.method) && n.denial.read(time(when), out);
     }
 
     // ---- events

@@ -26,12 +26,14 @@ public:
     /// `on_done` is called once with the answer, on whichever thread made it, with no lock held. It must neither throw nor destroy
     /// the ticket.
     explicit ticket(std::function<void(ticket&)> on_done = {}) : on_done_(std::move(on_done)) {}
-    ~ticket() {
+    ~ticket() override {
         cancel();
         // Settled by another thread that is still telling: it is about to end.
         while (state_.load(std::memory_order_acquire) == state::waiting || state_.load(std::memory_order_acquire) == state::done)
             std::this_thread::yield();
-        if (node_ != nullptr) take().refund();  // nobody used it
+        if (node_ == nullptr) return;
+        if (verdict.granted() && !taken_) take().refund();  // nobody used it
+        registry_->unpin(*node_);
     }
 
     /// Whether the answer is known.
@@ -43,8 +45,10 @@ public:
     }
     /// The permit, once. **Preconditions.** It is done and was granted.
     [[nodiscard]] weir::permit<Registry> take() noexcept {
-        assert(done() && verdict.granted() && node_ != nullptr);
-        return registry_->make_permit(*std::exchange(node_, nullptr), admitted);
+        assert(done() && verdict.granted() && !taken_);
+        taken_ = true;
+        registry_->pin(*node_);
+        return registry_->make_permit(*node_, admitted);
     }
     /// Gives the wait up, losing no capacity; false when it was already over.
     bool cancel() { return state_ == state::waiting && registry_->cancel(*this, Registry::read_clock); }
@@ -56,7 +60,6 @@ private:
 
     void settled() noexcept override {
         registry_->tell(*node_, cost, verdict, arrived, max_delay_);
-        if (!verdict.granted()) registry_->unpin(*std::exchange(node_, nullptr));
         state_.store(state::done, std::memory_order_release);
         if (on_done_) on_done_(*this);
         // Release pairs with the acquire in the destructor: the callback has ended.
@@ -65,8 +68,9 @@ private:
 
     std::function<void(ticket&)> on_done_;
     Registry* registry_ = nullptr;
-    typename Registry::node* node_ = nullptr;  // pinned while not null
+    typename Registry::node* node_ = nullptr;  // pinned until this is destroyed: cancel() may come at any time
     duration max_delay_{};
+    bool taken_ = false;
     std::atomic<state> state_{state::idle};
 };
 

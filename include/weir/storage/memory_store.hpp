@@ -53,7 +53,7 @@ public:
     [[nodiscard]] forecast count(slot& s, const window_plan& plan, std::int64_t cost, instant now) {
         now = forward(s, now);
         const forecast f = assess(s, plan, cost, now);
-        if (f.admits()) s.log.push(now, cost, plan.kept);
+        if (f.admits() && cost > 0) s.log.push(now, cost, plan.kept);
         return f;
     }
 

@@ -56,16 +56,19 @@ inline constexpr std::array<std::string_view, 3> builtin_roles{"metadata", "land
 /// Why a text cannot name a role, or "". A role stands after a dot in flags and after two underscores in variables.
 [[nodiscard]] inline std::string role_name_fault(std::string_view name) {
     bool good = !name.empty() && name.size() <= 64 && name.front() >= 'a' && name.front() <= 'z' && name.back() != '_';
-    for (const char c : name) good = good && ((c >= 'a' && c <= 'z') || is_digit(c) || c == '-' || c == '_');
-    if (good && name.find("__") == std::string_view::npos) return {};
+    for (const char c : name)
+        good = good && ((c >= 'a' && c <= 'z') || is_digit(c) || c == '-' || c == '_');
+    if (good && name.find("__") == std::string_view::npos)
+        return {};
     return fmt::format("role {}: a role is 1 to 64 of a-z, 0-9, \"-\" and single \"_\", beginning with a letter",
-                       quoted(name));
+                       detail::in_quotes(name));
 }
 
 /// `host` split before its port; the port keeps its colon, and is empty when there is none.
 [[nodiscard]] inline std::pair<std::string_view, std::string_view> split_port(std::string_view host) noexcept {
     const auto colon = host.rfind(':');
-    if (colon == std::string_view::npos || host.find(']', colon) != std::string_view::npos) return {host, {}};
+    if (colon == std::string_view::npos || host.find(']', colon) != std::string_view::npos)
+        return {host, {}};
     return {host.substr(0, colon), host.substr(colon)};
 }
 
@@ -75,9 +78,10 @@ inline constexpr std::array<std::string_view, 3> builtin_roles{"metadata", "land
     if (!wild && host.find('*') != std::string_view::npos)
         return error{errc::bad_host, fmt::format("host {}: \"*\" stands only for whole labels at the front, as in "
                                                  "\"*.example.org\"; the limits of every host are under defaults",
-                                                 quoted(host))};
+                                                 detail::in_quotes(host))};
     auto name = canonical_host(wild ? host.substr(2) : host, idna);
-    if (name && wild) name->insert(0, "*.");
+    if (name && wild)
+        name->insert(0, "*.");
     return name;
 }
 
@@ -98,7 +102,8 @@ struct settings {
 
     [[nodiscard]] std::optional<std::size_t> role_index(std::string_view role) const noexcept {
         for (std::size_t i = 0; i < roles.size(); ++i)
-            if (roles[i] == role) return i;
+            if (roles[i] == role)
+                return i;
         return std::nullopt;
     }
 
@@ -106,12 +111,14 @@ struct settings {
     [[nodiscard]] error unknown_role(std::string_view role) const {
         const std::string guess = nearest(lower(role), roles);
         return error{errc::unknown_role,
-                     fmt::format("unknown role {}: {}a role is one of {}, or declared under roles", quoted(role),
-                                 guess.empty() ? "" : fmt::format("did you mean \"{}\"? ", guess), fmt::join(roles, ", "))};
+                     fmt::format("unknown role {}: {}a role is one of {}, or declared under roles",
+                                 detail::in_quotes(role), guess.empty() ? "" : fmt::format("did you mean \"{}\"? ", guess),
+                                 fmt::join(roles, ", "))};
     }
 
     void declare(std::string_view role) {
-        if (role_index(role)) return;
+        if (role_index(role))
+            return;
         roles.emplace_back(role);
         defaults.emplace_back();
     }
@@ -119,15 +126,18 @@ struct settings {
     /// The leaves of a canonical host's role, created when there are none.
     policy_leaves& leaves_of(const std::string& host, std::size_t role) {
         by_role& all = hosts[host];
-        if (all.size() <= role) all.resize(role + 1);
+        if (all.size() <= role)
+            all.resize(role + 1);
         wildcards = wildcards || host.starts_with("*.");
         return all[role];
     }
 
     [[nodiscard]] result<policy> policy_for(std::string_view host, std::string_view role) const {
         const auto index = role_index(role);
-        if (!index) return unknown_role(role);
-        if (disabled) return policy{.rates = {}, .unlimited = true};
+        if (!index)
+            return unknown_role(role);
+        if (disabled)
+            return policy{.rates = {}, .unlimited = true};
         return enabled_policy(host, *index);
     }
 
@@ -142,19 +152,24 @@ struct settings {
 
 private:
     void collect(std::string_view host, std::size_t role, policy_leaves& out) const {
-        if (hosts.empty()) return;
+        if (hosts.empty())
+            return;
         const auto take = [&](std::string_view name) {
             const auto found = hosts.find(name);
-            if (found != hosts.end() && role < found->second.size()) out.inherit(found->second[role]);
+            if (found != hosts.end() && role < found->second.size())
+                out.inherit(found->second[role]);
         };
         const auto [name, port] = split_port(host);
         take(host);
-        if (!port.empty()) take(name);
-        if (!wildcards) return;
+        if (!port.empty())
+            take(name);
+        if (!wildcards)
+            return;
         std::string wild;
         for (auto dot = name.find('.'); dot != std::string_view::npos; dot = name.find('.', dot + 1)) {
             wild.assign("*").append(name.substr(dot));
-            if (!port.empty()) take(wild + std::string{port});
+            if (!port.empty())
+                take(wild + std::string{port});
             take(wild);
         }
     }
@@ -163,21 +178,24 @@ private:
 /// What is wrong with settings as a whole, one line a fault.
 [[nodiscard]] inline std::vector<std::string> faults_of(const settings& s) {
     std::vector<std::string> faults;
-    for (const std::string& fault : weir::faults_of(s.aimd)) faults.push_back("aimd." + fault);
+    for (const std::string& fault : weir::faults_of(s.aimd))
+        faults.push_back("aimd." + fault);
     if (s.global_max_inflight < 0)
         faults.push_back(fmt::format("global_max_inflight: {} is negative; 0 means no ceiling", s.global_max_inflight));
     if (std::ranges::find(backend_kinds, s.backend.kind) == backend_kinds.end())
-        faults.push_back(fmt::format("backend.kind: {} is none of {}", quoted(s.backend.kind),
+        faults.push_back(fmt::format("backend.kind: {} is none of {}", detail::in_quotes(s.backend.kind),
                                      fmt::join(backend_kinds, ", ")));
     const auto check = [&](std::string_view section, std::string_view host, std::size_t role) {
         for (const std::string& fault : weir::faults_of(s.enabled_policy(host, role)))
             faults.push_back(fmt::format("{}{}{}.{}.{}", section, host.empty() ? "" : ".", host, s.roles[role], fault));
     };
     for (std::size_t i = 0; i < s.roles.size(); ++i)
-        if (s.defaults[i] != policy_leaves{}) check("defaults", "", i);
+        if (s.defaults[i] != policy_leaves{})
+            check("defaults", "", i);
     for (const auto& [host, by_role] : s.hosts)
         for (std::size_t i = 0; i < by_role.size(); ++i)
-            if (by_role[i] != policy_leaves{}) check("hosts", host, i);
+            if (by_role[i] != policy_leaves{})
+                check("hosts", host, i);
     return faults;
 }
 

@@ -36,7 +36,7 @@ constexpr bool same_ignoring_case(std::string_view a, std::string_view b) noexce
 }
 
 /// `text` as it may stand in a message: in quotes, odd bytes escaped, no more than its first 60 bytes.
-inline std::string quoted(std::string_view text) {
+inline std::string in_quotes(std::string_view text) {
     constexpr std::size_t most = 60;
     std::string out = "\"";
     for (const char c : text.substr(0, most)) {

@@ -34,7 +34,7 @@ inline void relax() noexcept {
 #endif
 }
 
-/// A lock for sections of some ten nanoseconds: it spins, then yields, then sleeps in short steps.
+/// A lock for sections of some ten nanoseconds: it spins ever more patiently, then yields, then sleeps in short steps.
 ///
 /// A futex mutex sleeps where the wait is far shorter than the sleep: measured, five times slower on a hot key.
 class spin_lock {
@@ -56,12 +56,15 @@ public:
 
 private:
     [[gnu::noinline, gnu::cold]] void lock_slowly() noexcept {
-        for (int round = 0;; ++round) {
-            for (int spin = 0; spin < 64; ++spin) {
-                for (int pause = 0; pause < 8; ++pause) relax();
-                if (try_lock()) return;
-            }
-            if (round < 16) std::this_thread::yield();
+        // The pauses double: on a hot key the threads then take turns of many decisions each, and two make more of them than one,
+        // where eager retries would only pass the cache line back and forth.
+        constexpr int longest = 1024;
+        int pauses = 1;
+        for (int tries = 0;; ++tries) {
+            for (int i = 0; i < pauses; ++i) relax();
+            if (try_lock()) return;
+            if (pauses < longest) pauses *= 2;
+            else if (tries < 64) std::this_thread::yield();
             else std::this_thread::sleep_for(std::chrono::microseconds{50});  // the holder was descheduled
         }
     }

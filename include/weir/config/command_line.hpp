@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "weir/config/composite.hpp"
+#include "weir/config/layer.hpp"
+#include "weir/config/value.hpp"
+#include "weir/core/detail/text.hpp"
+#include "weir/core/nearest.hpp"
+#include "weir/core/rate.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace weir {
+
+/// What a flag's value is made into.
+enum class flag_kind : std::uint8_t {
+    file,       ///< a configuration file
+    leaf,       ///< the value of one leaf
+    on,         ///< true for one leaf; "=false" says otherwise
+    target,     ///< HOST[.ROLE]= and the value of one leaf
+    mode,       ///< HOST[.ROLE]= and what to do when the limit is reached
+    composite,  ///< HOST:ROLE= and several leaves
+};
+
+struct flag_rule {
+    std::string_view name;
+    std::string_view argument;
+    flag_kind kind;
+    std::string_view path;  ///< of the leaf; below a role for `target` and `mode`
+    std::string_view meaning;
+};
+
+/// Every flag. Some are given the same way in the deployment guide; docs/configuration.md has an example of each.
+inline constexpr std::array<flag_rule, 10> flag_rules{{
+    {"--rate-config", "FILE", flag_kind::file, "", "a configuration file; may be repeated, the later over the earlier"},
+    {"--rate", "HOST[.ROLE]=RATES", flag_kind::target, "rates",
+     "rates of a host, such as api.crossref.org=20/s,10000/h"},
+    {"--rate-host-override", "HOST:ROLE=LEAVES", flag_kind::composite, "",
+     "leaves of a host's role: rates:20/s+900/h,max_delay_ms:250"},
+    {"--rate-max-delay", "HOST[.ROLE]=MS", flag_kind::target, "max_delay_ms", "longest wait for a host"},
+    {"--rate-mode", "HOST[.ROLE]=MODE", flag_kind::mode, "max_delay_ms",
+     "raise: never wait; wait[:MS]: wait so long; block: as long as it takes"},
+    {"--rate-max-inflight", "N", flag_kind::leaf, "global_max_inflight",
+     "most requests of the process in flight at once, or none"},
+    {"--rate-backend", "KIND", flag_kind::leaf, "backend.kind",
+     "where the logs live: memory, sqlite, redis or postgres"},
+    {"--rate-dsn", "TEXT", flag_kind::leaf, "backend.dsn", "the store's own connection text"},
+    {"--rate-aimd-enabled", "[=BOOL]", flag_kind::on, "aimd.enabled",
+     "let rates follow the server's 429 and 503 answers"},
+    {"--rate-disable", "", flag_kind::on, "disabled", "turn limiting off as a whole"},
+}};
+
+/// What the flags say.
+struct command_line {
+    layer values{};
+    std::vector<std::string> config_paths{};
+    /// The arguments that are not ours, in order, as indexes into those that were read.
+    std::vector<std::size_t> rest{};
+};
+
+namespace detail {
+
+/// Reads flags one after the other; the state is what it has gathered.
+class flag_reader {
+public:
+    explicit flag_reader(std::span<const char* const> arguments) : arguments_(arguments) {}
+
+    [[nodiscard]] command_line operator()() {
+        bool flags = true;
+        for (; next_ < arguments_.size(); ++next_) {
+            const std::string_view text = arguments_[next_];
+            if (flags && text.starts_with("--rate")) {
+                take(text);
+                continue;
+            }
+            flags = flags && text != "--";
+            out_.rest.push_back(next_);
+        }
+        if (disabled_ && policy_flag_ != nullptr)
+            out_.values.add_fault(place{"--rate-disable"}, "disabled",
+                                  fmt::format("it contradicts {}; keep one of them", policy_flag_->name));
+        return std::move(out_);
+    }
+
+private:
+    void take(std::string_view text) {
+        const auto equals = text.find('=');
+        const std::string_view name = text.substr(0, equals);
+        const auto* rule = std::ranges::find(flag_rules, name, &flag_rule::name);
+        const place at{std::string{name}};
+        if (rule == flag_rules.end()) {
+            std::vector<std::string_view> known;
+            for (const auto& flag : flag_rules)
+                known.push_back(flag.name);
+            const std::string guess = nearest(lower(name), known);
+            out_.values.add_fault(at, "",
+                                  fmt::format("unknown flag{}", guess.empty()
+                                                                    ? "; --rate... flags are the rate limiter's"
+                                                                    : fmt::format("; did you mean {}?", guess)));
+            return;
+        }
+        if (rule->kind == flag_kind::on)
+            return on(*rule, at, equals, text);
+        std::string_view value;
+        if (equals != std::string_view::npos) {
+            value = text.substr(equals + 1);
+        } else if (next_ + 1 < arguments_.size() && !std::string_view{arguments_[next_ + 1]}.starts_with("--")) {
+            value = arguments_[++next_];
+        } else {
+            out_.values.add_fault(at, "", fmt::format("it needs a value; write {}={}", name, rule->argument));
+            return;
+        }
+        if (rule->kind == flag_kind::file) {
+            if (value.empty())
+                out_.values.add_fault(at, "", "it needs a file's path");
+            out_.config_paths.emplace_back(value);
+        } else if (rule->kind == flag_kind::leaf) {
+            add(*rule, value, at);
+        } else {
+            policy_flag_ = rule;
+            of_host(*rule, value, at);
+        }
+    }
+
+    void on(const flag_rule& rule, const place& at, std::size_t equals, std::string_view text) {
+        std::string_view value = "true";
+        if (equals != std::string_view::npos) {
+            value = text.substr(equals + 1);
+        } else if (next_ + 1 < arguments_.size()) {
+            const std::string_view next = arguments_[next_ + 1];
+            if (next == "true" || next == "false") {
+                value = next;
+                ++next_;
+            }
+        }
+        if (rule.path == "disabled" && value == "true")
+            disabled_ = true;
+        add(rule, value, at);
+    }
+
+    void add(const flag_rule& rule, std::string_view value, const place& at) {
+        std::vector<std::string> path;
+        for (const std::string_view segment : split(rule.path, "."))
+            path.emplace_back(segment);
+        out_.values.add_text(std::move(path), value, at);
+    }
+
+    void of_host(const flag_rule& rule, std::string_view value, const place& at) {
+        const auto equals = value.find('=');
+        const std::string_view who = trim(value.substr(0, equals));
+        const auto colon = who.rfind(':');
+        const bool composite = rule.kind == flag_kind::composite;
+        if (equals == std::string_view::npos || who.empty() ||
+            (composite && (colon == std::string_view::npos || colon == 0))) {
+            out_.values.add_fault(
+                at, "hosts", fmt::format("found {}; write {} {}", detail::in_quotes(value), rule.name, rule.argument));
+            return;
+        }
+        const std::string_view what = trim(value.substr(equals + 1));
+        if (composite)
+            return add_composite(out_.values, who.substr(0, colon), who.substr(colon + 1), host_spelling::exact, what,
+                                 at);
+        std::string leaf_text{what};
+        if (rule.kind == flag_kind::mode) {
+            if (what == "raise") {
+                leaf_text = "0";
+            } else if (what == "block") {
+                leaf_text = fmt::format("{}d", rate::longest / std::chrono::hours{24});
+            } else if (what.starts_with("wait:")) {
+                leaf_text = trim(what.substr(5));
+            } else if (what ==
+                       "wait") {  // the configured max_delay_ms stays; the host and role are checked all the same
+                out_.values.leaves.push_back(
+                    {{"hosts", std::string{who}}, value_kind::section, {}, at, host_spelling::target});
+                return;
+            } else {
+                constexpr std::array<std::string_view, 3> modes{"raise", "block", "wait"};
+                const std::string guess = nearest(lower(what), modes);
+                out_.values.add_fault(at, fmt::format("hosts.{}.max_delay_ms", who),
+                                      fmt::format("unknown mode {}; {}it is one of raise, block, wait, wait:MS",
+                                                  detail::in_quotes(what),
+                                                  guess.empty() ? "" : fmt::format("did you mean \"{}\"? ", guess)));
+                return;
+            }
+        }
+        out_.values.add_text({"hosts", std::string{who}, std::string{rule.path}}, leaf_text, at).host =
+            host_spelling::target;
+    }
+
+    std::span<const char* const> arguments_;
+    std::size_t next_ = 0;
+    command_line out_{};
+    bool disabled_ = false;
+    const flag_rule* policy_flag_ = nullptr;
+};
+
+}  // namespace detail
+
+/// Reads the `--rate...` flags out of a program's arguments (without its name), up to "--", as `--flag value` or
+/// `--flag=value`.
+///
+/// One leaf may be set by one flag only: a second one is a fault that names both. A role named with a host wins over
+/// the host alone. **Errors.** An unknown `--rate...` flag, a missing value and a text without its "=" are faults of
+/// the layer.
+[[nodiscard]] inline command_line read_command_line(std::span<const char* const> arguments) {
+    return detail::flag_reader{arguments}();
+}
+
+/// The same for `main`'s own arguments: takes the flags out and leaves the rest in order.
+[[nodiscard]] inline command_line take_flags(int& argc, char** argv) {
+    const auto count = static_cast<std::size_t>(std::max(argc - 1, 0));
+    const std::vector<const char*> arguments(argv + std::min(argc, 1), argv + std::min(argc, 1) + count);
+    command_line out = read_command_line(arguments);
+    std::size_t kept = 1;
+    for (const std::size_t i : out.rest)
+        argv[kept++] = argv[i + 1];
+    if (argc > 0) {
+        argc = static_cast<int>(kept);
+        argv[kept] = nullptr;
+    }
+    return out;
+}
+
+/// What a program's help says about the flags.
+[[nodiscard]] inline std::string command_line_help() {
+    std::string out = "Rate limit flags:\n";
+    for (const auto& flag : flag_rules) {
+        const bool joined = flag.argument.starts_with('[');
+        out += fmt::format("  {:<38} {}\n",
+                           fmt::format("{}{}{}", flag.name, joined || flag.argument.empty() ? "" : " ", flag.argument),
+                           flag.meaning);
+    }
+    return out;
+}
+
+}  // namespace weir

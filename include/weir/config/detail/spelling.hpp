@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "weir/config/detail/settings.hpp"
+#include "weir/config/schema.hpp"
+#include "weir/core/detail/text.hpp"
+#include "weir/core/error.hpp"
+#include "weir/core/nearest.hpp"
+#include "weir/core/result.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace weir::detail {
+
+/// The rule of a leaf, or null.
+template <class Table>
+[[nodiscard]] constexpr auto find_rule(const Table& table, std::string_view name) noexcept -> decltype(table.data()) {
+    for (const auto& rule : table)
+        if (rule.name == name)
+            return &rule;
+    return nullptr;
+}
+
+/// The names of a policy's leaves.
+[[nodiscard]] inline std::vector<std::string_view> policy_names() {
+    std::vector<std::string_view> out;
+    for (const auto& rule : policy_rules)
+        out.push_back(rule.name);
+    return out;
+}
+
+/// The names that may stand in a file at the top (`section` empty) or below one of its sections.
+[[nodiscard]] inline std::vector<std::string_view> process_names(std::string_view section) {
+    std::vector<std::string_view> out;
+    if (section.empty())
+        out = {"defaults", "hosts"};
+    for (const auto& rule : process_rules) {
+        const auto dot = rule.name.find('.');
+        const bool here = section.empty() || rule.name.substr(0, dot) == section;
+        const auto name = section.empty() ? rule.name.substr(0, dot) : rule.name.substr(dot + 1);
+        if (here && rule.in_files && std::ranges::find(out, name) == out.end())
+            out.push_back(name);
+    }
+    return out;
+}
+
+/// What to say about a key nobody knows.
+[[nodiscard]] inline std::string unknown_key(std::string_view key, const std::vector<std::string_view>& known) {
+    const std::string guess = nearest(lower(key), known);
+    return fmt::format("unknown key {}; {}it is one of {}", detail::in_quotes(key),
+                       guess.empty() ? "" : fmt::format("did you mean \"{}\"? ", guess), fmt::join(known, ", "));
+}
+
+struct target {
+    std::string_view host;
+    std::string_view role;  ///< "*" when none was named
+    std::string fault{};
+};
+
+/// Splits HOST or HOST.ROLE: what follows the last dot is a role only if it is a known one.
+[[nodiscard]] inline target split_target(std::string_view text, const settings& s) {
+    const auto dot = text.rfind('.');
+    if (dot == std::string_view::npos || dot == 0)
+        return {text, "*", {}};
+    const std::string last = lower(text.substr(dot + 1));
+    for (const std::string& role : s.roles)
+        if (role == last)
+            return {text.substr(0, dot), role, {}};
+    // A misspelt role must not pass as part of a host that nobody will ever ask for. Short labels are top-level
+    // domains.
+    const std::string guess = last.size() < 5 ? "" : nearest(last, s.roles);
+    if (guess.empty() || edit_distance(last, guess) > 2)
+        return {text, "*", {}};
+    return {text, "*",
+            fmt::format("unknown role {}: did you mean \"{}\"? If it is part of the host, write --rate-host-override "
+                        "HOST:ROLE=...",
+                        detail::in_quotes(last), guess)};
+}
+
+/// The host meant by a variable's name, in which a shell allows letters, digits and "_" only.
+///
+/// A name with a character beyond those was not set by a shell and is taken as it is. Otherwise the hosts that the
+/// configuration already knows are tried, with "_" for every other character; else "_" is a dot.
+template <class Hosts>
+[[nodiscard]] result<std::string> host_from_shell(std::string_view name, const Hosts& known) {
+    const auto plain = [](char c) { return is_alpha(c) || is_digit(c) || c == '_'; };
+    if (!std::ranges::all_of(name, plain))
+        return std::string{name};
+    const std::string wanted = lower(name);
+    std::vector<std::string_view> matches;
+    for (const auto& [host, leaves] : known) {
+        const auto same = [plain](char h, char w) { return h == w || (w == '_' && !plain(h)); };
+        if (std::ranges::equal(host, wanted, same))
+            matches.push_back(host);
+    }
+    if (matches.size() > 1)
+        return error{errc::bad_host, fmt::format("{} may be any of {}; set the variable under the host's own name with "
+                                                 "env(1), or use --rate-host-override",
+                                                 detail::in_quotes(name), fmt::join(matches, ", "))};
+    if (matches.size() == 1)
+        return std::string{matches.front()};
+    std::string out = wanted;
+    std::ranges::replace(out, '_', '.');
+    return out;
+}
+
+}  // namespace weir::detail

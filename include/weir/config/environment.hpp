@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "weir/config/composite.hpp"
+#include "weir/config/layer.hpp"
+#include "weir/core/detail/text.hpp"
+#include "weir/core/nearest.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace weir {
+
+/// A variable that sets one leaf: what follows the prefix, and the leaf's path.
+struct variable_rule {
+    std::string_view suffix;
+    std::string_view path;  ///< empty: it names a file, and is no leaf
+    std::string_view meaning;
+};
+
+/// Every variable but those of single hosts, which are `<prefix>__<host>__<role>`.
+inline constexpr std::array<variable_rule, 6> variable_rules{{
+    {"_BACKEND", "backend.kind", "where the logs live: memory, sqlite, redis or postgres"},
+    {"_DSN", "backend.dsn", "the store's own connection text"},
+    {"_GLOBAL_INFLIGHT", "global_max_inflight", "most requests of the process in flight at once, or none"},
+    {"_AIMD_ENABLED", "aimd.enabled", "whether rates follow the server's 429 and 503 answers"},
+    {"_CONFIG", "", "a configuration file, when no --rate-config is given"},
+    {"_DISABLED", "disabled", "turns limiting off as a whole"},
+}};
+
+/// What the environment says.
+struct environment {
+    layer values{};
+    std::optional<std::string> config_path{};
+    place config_place{};
+};
+
+/// Reads the variables that begin with `prefix` and "_" out of entries `NAME=value`; the others are none of our
+/// business.
+///
+/// A host's variable ends in its role: `DOCSTOKG_RLIMIT__api.example.org__metadata`, or, since shells allow no dots,
+/// `DOCSTOKG_RLIMIT__api_example_org__metadata` in any case. **Errors.** An unknown name, an empty value where it says
+/// nothing, and a host without a role are faults of the layer.
+[[nodiscard]] inline environment read_environment(std::string_view prefix, std::span<const std::string_view> entries) {
+    environment out;
+    for (const std::string_view entry : entries) {
+        const auto equals = entry.find('=');
+        if (equals == std::string_view::npos || prefix.empty() || !entry.starts_with(prefix))
+            continue;
+        const std::string_view name = entry.substr(0, equals);
+        const std::string_view value = entry.substr(equals + 1);
+        const std::string_view suffix = name.substr(std::min(prefix.size(), name.size()));
+        if (!suffix.starts_with('_'))
+            continue;
+        const place at{fmt::format("${}", name)};
+
+        if (suffix.starts_with("__")) {
+            const auto last = suffix.rfind("__");
+            const std::string_view host = suffix.substr(2, last < 2 ? 0 : last - 2);
+            const std::string_view role = suffix.substr(last + 2);
+            if (last < 2 || host.empty() || role.empty())
+                out.values.add_fault(at, "hosts",
+                                     fmt::format("it names no host and role; write {}__HOST__ROLE, such as "
+                                                 "{}__api_example_org__metadata",
+                                                 prefix, prefix));
+            else
+                add_composite(out.values, host, role, host_spelling::shell, value, at);
+            continue;
+        }
+        const variable_rule* rule = nullptr;
+        for (const auto& candidate : variable_rules)
+            if (candidate.suffix == suffix)
+                rule = &candidate;
+        if (rule == nullptr) {
+            std::vector<std::string> known;
+            for (const auto& candidate : variable_rules)
+                known.push_back(fmt::format("{}{}", prefix, candidate.suffix));
+            std::string upper{suffix};
+            for (char& c : upper)
+                c = detail::is_alpha(c) && !detail::is_upper(c) ? static_cast<char>(c - 'a' + 'A') : c;
+            std::vector<std::string_view> suffixes;
+            for (const auto& candidate : variable_rules)
+                suffixes.push_back(candidate.suffix);
+            const std::string guess = nearest(upper, suffixes);
+            out.values.add_fault(at, "",
+                                 fmt::format("unknown variable; {}it is one of {}, {}__HOST__ROLE",
+                                             guess.empty() ? "" : fmt::format("did you mean {}{}? ", prefix, guess),
+                                             fmt::join(known, ", "), prefix));
+        } else if (rule->path.empty()) {
+            if (value.empty())
+                out.values.add_fault(at, "", "it is empty; give a file's path or unset it");
+            out.config_path = std::string{value};
+            out.config_place = at;
+        } else {
+            std::vector<std::string> path;
+            for (const std::string_view segment : detail::split(rule->path, "."))
+                path.emplace_back(segment);
+            out.values.add_text(std::move(path), value, at);
+        }
+    }
+    return out;
+}
+
+/// The same for the array that C calls `environ`, ended by a null pointer; null itself is an empty environment.
+[[nodiscard]] inline environment read_environment(std::string_view prefix, const char* const* environ_array) {
+    std::vector<std::string_view> entries;
+    for (auto* at = environ_array; at != nullptr && *at != nullptr; ++at)
+        entries.emplace_back(*at);
+    return read_environment(prefix, entries);
+}
+
+/// What a program's help says about the variables.
+[[nodiscard]] inline std::string environment_help(std::string_view prefix) {
+    std::string out = "Rate limit variables:\n";
+    for (const auto& rule : variable_rules)
+        out += fmt::format("  {:<38} {}\n", fmt::format("{}{}", prefix, rule.suffix), rule.meaning);
+    out += fmt::format("  {:<38} leaves of one host and role, such as\n", fmt::format("{}__HOST__ROLE", prefix));
+    out += fmt::format("  {:<38} rates:50/SECOND+10000/HOUR,max_delay_ms:250; \"_\" may stand for \".\"\n", "");
+    return out;
+}
+
+}  // namespace weir

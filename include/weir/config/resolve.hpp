@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "weir/config/configuration.hpp"
+#include "weir/config/detail/resolver.hpp"
+#include "weir/config/layer.hpp"
+#include "weir/core/key.hpp"
+
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace weir {
+
+struct resolve_options {
+    /// Makes A-labels of hosts with letters outside ASCII; null = such a host is a fault.
+    idna_function idna = nullptr;
+};
+
+/// What a stack of layers comes to: a configuration, or everything that is wrong with it. Never both, never neither.
+class [[nodiscard]] resolution {
+public:
+    resolution(std::optional<configuration> value, std::vector<fault> faults, std::vector<origin> origins)
+        : value_(std::move(value)), faults_(std::move(faults)), origins_(std::move(origins)) {}
+
+    [[nodiscard]] explicit operator bool() const noexcept { return value_.has_value(); }
+    /// **Preconditions.** There is a configuration.
+    [[nodiscard]] const configuration& operator*() const noexcept { return *value_; }
+    [[nodiscard]] const configuration* operator->() const noexcept { return &*value_; }
+
+    /// Everything that is wrong, in the order of the layers.
+    [[nodiscard]] const std::vector<fault>& faults() const noexcept { return faults_; }
+    /// The faults as a person reads them, one line each.
+    [[nodiscard]] std::string fault_text() const {
+        std::string out;
+        for (const fault& f : faults_)
+            out.append(f.text()).append("\n");
+        return out;
+    }
+    /// Every leaf that was written, sorted by path; of those with one path the last is in force and shadows the others.
+    [[nodiscard]] const std::vector<origin>& origins() const noexcept { return origins_; }
+
+private:
+    std::optional<configuration> value_;
+    std::vector<fault> faults_;
+    std::vector<origin> origins_;
+};
+
+/// Merges layers, the weakest first, leaf by leaf over the built-in defaults, and checks every leaf of every layer,
+/// shadowed or not.
+///
+/// **Errors.** None thrown: a layer's own faults, unknown keys, roles and words, wrong types and ranges, hosts that are
+/// none, leaves set twice in one layer and contradictions are all in the resolution, which then holds no configuration.
+/// **Complexity.** O(leaves x log hosts).
+inline resolution resolve(std::span<const layer> lowest_first, const resolve_options& options = {}) {
+    detail::resolver work{options.idna};
+    work.declare_roles(lowest_first);
+    for (const layer& l : lowest_first)
+        work.add(l);
+    detail::settings merged = work.finish();
+    std::optional<configuration> value;
+    if (work.faults.empty()) {
+        auto made = detail::configuration_access::make(std::move(merged));
+        if (made)
+            value = *std::move(made);
+        else  // a rule between leaves that no table knows: it has no place, but it is not passed over
+            work.faults.push_back({place{"configuration"}, "", made.error().message});
+    }
+    return {std::move(value), std::move(work.faults), std::move(work.origins)};
+}
+
+}  // namespace weir

@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "weir/ext/curl/detail/errors.hpp"
+#include "weir/ext/curl/detail/field_list.hpp"
+#include "weir/ext/curl/detail/session.hpp"
+#include "weir/ext/curl/options.hpp"
+
+#include "weir/core/detail/text.hpp"
+#include "weir/http/head_reader.hpp"
+#include "weir/http/message.hpp"
+#include "weir/http/transport.hpp"
+#include "weir/http/transport_error.hpp"
+#include "weir/http/url.hpp"
+
+#include <curl/curl.h>
+#include <fmt/format.h>
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <exception>
+#include <memory>
+#include <new>
+#include <stop_token>
+#include <string>
+#include <string_view>
+
+namespace weir::curl::detail {
+
+/// One request and its response on one session.
+class exchange {
+public:
+    exchange(session& on, const options& with, const http::request& what, const std::string& url, http::receiver& to)
+        : on_(on), with_(with), what_(what), to_(to), head_only_(weir::detail::same_ignoring_case(what.method, "HEAD")),
+          forget_(on.easy.get()) {
+        set_target(url);
+        set_security();
+        set_times();
+        set_message();
+        set(CURLOPT_ERRORBUFFER, error_text_.data());
+        set(CURLOPT_HEADERFUNCTION, on_header);
+        set(CURLOPT_HEADERDATA, this);
+        set(CURLOPT_WRITEFUNCTION, on_body);
+        set(CURLOPT_WRITEDATA, this);
+    }
+    exchange(const exchange&) = delete;
+    exchange& operator=(const exchange&) = delete;
+
+    /// Transfers, and returns at the end of the body. **Errors.** `transport_error`, and what the receiver throws.
+    void run() {
+        bool sent = false;
+        const CURLcode code = transfer(sent);
+        if (thrown_)
+            std::rethrow_exception(thrown_);
+        if (ended_by_receiver_)
+            return;
+        if (malformed_)
+            fail(http::transport_errc::protocol, "its head cannot be read", true);
+        if (stopped_)
+            fail(http::transport_errc::cancelled, "", sent);
+        if (code == CURLE_OUT_OF_MEMORY)
+            throw std::bad_alloc{};
+        if (code != CURLE_OK) {
+            const std::string_view text{error_text_.data()};
+            fail(reason_of(code), text.empty() ? std::string_view{curl_easy_strerror(code)} : text, sent);
+        }
+        if (!head_.complete())
+            fail(http::transport_errc::protocol, "it has no final head", true);
+    }
+
+private:
+    // ---- the transfer
+
+    [[nodiscard]] CURLcode transfer(bool& sent) {
+        CURL* const easy = on_.easy.get();
+        CURLM* const multi = on_.multi.get();
+        if (curl_multi_add_handle(multi, easy) != CURLM_OK)
+            throw std::bad_alloc{};
+        CURLcode code = CURLE_ABORTED_BY_CALLBACK;
+        {
+            // A poll that waits for the server is woken at once; the progress callback would come once a second.
+            const std::stop_callback on_stop{what_.stop, [this, multi] {
+                                                 stopped_ = true;
+                                                 curl_multi_wakeup(multi);
+                                             }};
+            for (int running = 1; !stopped_;) {
+                if (curl_multi_perform(multi, &running) != CURLM_OK) {
+                    code = CURLE_FAILED_INIT;
+                    break;
+                }
+                if (running == 0)
+                    break;
+                if (curl_multi_poll(multi, nullptr, 0, 1000, nullptr) != CURLM_OK) {
+                    code = CURLE_FAILED_INIT;
+                    break;
+                }
+            }
+        }
+        int left = 0;
+        while (const CURLMsg* message = curl_multi_info_read(multi, &left)) {
+            if (message->msg != CURLMSG_DONE)
+                continue;
+            code = message->data.result;
+            if (code == CURLE_OK)
+                stopped_ = false;  // it was faster
+        }
+        sent = has_sent();
+        curl_multi_remove_handle(multi, easy);
+        return code;
+    }
+
+    /// Whether a byte of the request may have left: libcurl counts them, and notes when a connection is ready for them.
+    [[nodiscard]] bool has_sent() const noexcept {
+        long bytes = 0;
+        curl_off_t ready = 0;
+        curl_easy_getinfo(on_.easy.get(), CURLINFO_REQUEST_SIZE, &bytes);
+        curl_easy_getinfo(on_.easy.get(), CURLINFO_PRETRANSFER_TIME_T, &ready);
+        return bytes > 0 || ready > 0 || head_.complete();
+    }
+
+    [[noreturn]] void fail(http::transport_errc why, std::string_view detail, bool sent) const {
+        throw http::transport_error{why, what_.method, what_.url, detail, sent};
+    }
+
+    // ---- callbacks: C calls them, so nothing may fly out
+
+    static std::size_t on_header(char* data, std::size_t, std::size_t size, void* self) noexcept {
+        return static_cast<exchange*>(self)->guarded(size, [&](exchange& me) { return me.take_line({data, size}); });
+    }
+    static std::size_t on_body(char* data, std::size_t, std::size_t size, void* self) noexcept {
+        return static_cast<exchange*>(self)->guarded(size, [&](exchange& me) {
+            // Also here: a receiver that is never out of bytes would not see the loop's check.
+            if (me.stopped_)
+                return false;
+            me.ended_by_receiver_ = !me.to_.body({data, size});
+            return !me.ended_by_receiver_;
+        });
+    }
+
+    /// `size` to go on, anything else to stop; what `step` throws is kept for `run`.
+    template <class Step>
+    std::size_t guarded(std::size_t size, Step&& step) noexcept {
+        constexpr std::size_t stop = static_cast<std::size_t>(-1);
+        try {
+            return step(*this) ? size : stop;
+        } catch (...) {
+            thrown_ = std::current_exception();
+            return stop;
+        }
+    }
+
+    bool take_line(std::string_view line) {
+        switch (head_.line(line)) {
+        case http::head_reader::step::more:
+            return true;
+        case http::head_reader::step::malformed:
+            malformed_ = true;
+            return false;
+        case http::head_reader::step::complete:
+            break;
+        }
+        // The body will be unpacked: then these two would not be true of it.
+        if (unpacks_ && !head_only_ && head_.fields().erase("Content-Encoding") > 0)
+            head_.fields().erase("Content-Length");
+        to_.head(head_.status(), head_.fields());
+        return true;
+    }
+
+    // ---- set-up
+
+    template <class T>
+    void set(CURLoption option, T value) {
+        const CURLcode code = try_set(option, value);
+        if (code == CURLE_OUT_OF_MEMORY)
+            throw std::bad_alloc{};
+        if (code != CURLE_OK)
+            fail(http::transport_errc::bad_request,
+                 fmt::format("libcurl refuses option {}: {}", static_cast<int>(option), curl_easy_strerror(code)),
+                 false);
+    }
+    template <class T>
+    CURLcode try_set(CURLoption option, T value) noexcept {
+        return curl_easy_setopt(on_.easy.get(), option, value);
+    }
+
+    void set_target(const std::string& url) {
+        set(CURLOPT_URL, url.c_str());
+        set(CURLOPT_PATH_AS_IS, 1L);  // the server gets the path the caller wrote
+        set(CURLOPT_FOLLOWLOCATION, 0L);
+        set(CURLOPT_NOSIGNAL, 1L);
+        set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+        if (with_.proxy)
+            set(CURLOPT_PROXY, with_.proxy->c_str());
+        try_set(CURLOPT_HTTP_VERSION, static_cast<long>(with_.http2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
+#if LIBCURL_VERSION_NUM >= 0x075700
+        try_set(CURLOPT_QUICK_EXIT, 1L);  // a cancelled transfer does not wait for the resolver's thread
+#endif
+    }
+
+    void set_security() {
+#if LIBCURL_VERSION_NUM >= 0x075500
+        set(CURLOPT_PROTOCOLS_STR, "http,https");
+#else
+        set(CURLOPT_PROTOCOLS, static_cast<long>(CURLPROTO_HTTP | CURLPROTO_HTTPS));
+#endif
+        set(CURLOPT_SSL_VERIFYPEER, 1L);
+        set(CURLOPT_SSL_VERIFYHOST, 2L);
+        set(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+        if (!with_.ca_file.empty())
+            set(CURLOPT_CAINFO, with_.ca_file.c_str());
+        if (!with_.ca_path.empty())
+            set(CURLOPT_CAPATH, with_.ca_path.c_str());
+    }
+
+    void set_times() {
+        set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(with_.connect_timeout.count()));
+        set(CURLOPT_TIMEOUT_MS, static_cast<long>(what_.timeout.value_or(with_.timeout).count()));
+        if (with_.stall_timeout.count() > 0) {
+            set(CURLOPT_LOW_SPEED_LIMIT, 1L);
+            set(CURLOPT_LOW_SPEED_TIME, static_cast<long>(with_.stall_timeout.count()));
+        }
+    }
+
+    void set_message() {
+        if (!is_token(what_.method))
+            fail(http::transport_errc::bad_request, "the method is not a token", false);
+        if (head_only_) {
+            set(CURLOPT_NOBODY, 1L);
+        } else if (what_.method == "GET" && what_.body.empty()) {
+            set(CURLOPT_HTTPGET, 1L);
+        } else {
+            // POST and PUT say how long their body is, even when there is none; others only when there is one.
+            if (!what_.body.empty() || what_.method == "POST" || what_.method == "PUT" || what_.method == "PATCH") {
+                set(CURLOPT_POST, 1L);
+                set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(what_.body.size()));
+                set(CURLOPT_POSTFIELDS, what_.body.data());
+            }
+            set(CURLOPT_CUSTOMREQUEST, what_.method.c_str());
+        }
+        set(CURLOPT_USERAGENT, with_.user_agent.c_str());
+        if (what_.resume_from) {
+            range_ = fmt::format("{}-", *what_.resume_from);
+            set(CURLOPT_RANGE, range_.c_str());
+        }
+        unpacks_ = with_.gzip && !what_.resume_from && !what_.headers.contains("Range") &&
+                   !what_.headers.contains("Accept-Encoding") && try_set(CURLOPT_ACCEPT_ENCODING, "gzip") == CURLE_OK;
+        for (const http::header& h : what_.headers) {
+            if (!is_token(h.name) || !is_field_value(h.value))
+                fail(http::transport_errc::bad_request, "a header field has a bad name or a line break in its value",
+                     false);
+            fields_.add(h);
+        }
+        // libcurl would add these by itself; a repeated request after "417" would be one that nobody admitted.
+        if (!what_.headers.contains("Expect"))
+            fields_.suppress("Expect");
+        if (!what_.headers.contains("Content-Type"))
+            fields_.suppress("Content-Type");
+        set(CURLOPT_HTTPHEADER, fields_.get());
+    }
+
+    struct reset {
+        void operator()(CURL* h) const noexcept { curl_easy_reset(h); }
+    };
+
+    session& on_;
+    const options& with_;
+    const http::request& what_;
+    http::receiver& to_;
+    bool head_only_;
+    bool unpacks_ = false;
+    bool ended_by_receiver_ = false;
+    bool malformed_ = false;
+    std::atomic<bool> stopped_ = false;
+    std::exception_ptr thrown_;
+    http::head_reader head_;
+    std::string range_;
+    field_list fields_;
+    std::array<char, CURL_ERROR_SIZE> error_text_{};
+    std::unique_ptr<CURL, reset> forget_;  // the last member: the handle must not point into a dead exchange
+};
+
+}  // namespace weir::curl::detail

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "weir/config/layer.hpp"
+#include "weir/ext/yaml/detail/leaf_handler.hpp"
+#include "weir/ext/yaml/detail/screen.hpp"
+
+#include <fmt/format.h>
+#include <yaml-cpp/exceptions.h>
+#include <yaml-cpp/parser.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+namespace weir::yaml {
+
+/// What keeps a hostile or broken file from costing time or memory.
+struct limits {
+    std::uintmax_t bytes = 8U << 20U;  ///< of the text
+    std::size_t depth = 8;             ///< of nesting; the deepest right one is 5
+    std::size_t leaves = 1'000'000;    ///< keys and values
+};
+
+/// One document's leaves, each with the line and column of its value.
+///
+/// `name` stands for the text in messages. **Errors.** Bad YAML, bad UTF-8, NUL bytes, a key twice in one mapping,
+/// anchors, aliases and tags, a second document, an empty text and anything past `bounds` are faults of the layer.
+/// **Complexity.** Linear; no tree is built.
+[[nodiscard]] inline layer load_text(std::string_view text, std::string_view name, const limits& bounds = {}) {
+    layer out;
+    out.one_spelling = true;
+    const place file{std::string{name}};
+    if (text.size() > bounds.bytes) {
+        out.add_fault(file, "", fmt::format("it is larger than {} bytes", bounds.bytes));
+        return out;
+    }
+    if (const auto odd = detail::screen(text); odd.message != nullptr) {
+        out.add_fault(file.at(odd.line, odd.column), "", odd.message);
+        return out;
+    }
+    detail::leaf_handler handler{out, file, bounds.depth, bounds.leaves};
+    try {
+        std::istringstream stream{std::string{text}};
+        YAML::Parser parser{stream};
+        while (parser.HandleNextDocument(handler) && out.faults.size() < detail::most_faults) {
+        }
+        handler.finish();
+    } catch (const detail::stop&) {
+        // the handler has said why
+    } catch (const YAML::Exception& e) {
+        out.add_fault(e.mark.is_null() ? file
+                                       : file.at(static_cast<std::uint32_t>(e.mark.line) + 1,
+                                                 static_cast<std::uint32_t>(e.mark.column) + 1),
+                      "", fmt::format("not YAML: {}", e.msg));
+    }
+    return out;
+}
+
+/// The same for a file.
+///
+/// **Errors.** A file that is not there, cannot be read or is no regular file is a fault, never an empty layer.
+[[nodiscard]] inline layer load_file(const std::string& path, const limits& bounds = {}) {
+    layer out;
+    const place file{path};
+    const auto fail = [&](std::string_view why) {
+        out.add_fault(file, "", fmt::format("cannot read the configuration file: {}", why));
+        return out;
+    };
+    std::error_code failure;
+    const auto status = std::filesystem::status(path, failure);
+    if (!std::filesystem::exists(status))
+        return fail(failure ? failure.message() : "there is no such file");
+    if (std::filesystem::is_directory(status))
+        return fail("it is a directory");
+    std::ifstream stream{path, std::ios::binary};
+    if (!stream)
+        return fail("permission denied or out of file handles");
+    // Read by hand up to the bound, because a pipe has no size and a file may grow.
+    std::string text;
+    char piece[65536];
+    while (text.size() <= bounds.bytes && stream.read(piece, sizeof piece).gcount() > 0)
+        text.append(piece, static_cast<std::size_t>(stream.gcount()));
+    if (stream.bad())
+        return fail("reading failed");
+    return load_text(text, path, bounds);
+}
+
+}  // namespace weir::yaml

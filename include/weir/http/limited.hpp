@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "weir/http/detail/url_text.hpp"
+#include "weir/http/headers.hpp"
+#include "weir/http/message.hpp"
+#include "weir/http/retry_after.hpp"
+#include "weir/http/transport.hpp"
+#include "weir/http/transport_error.hpp"
+#include "weir/http/url.hpp"
+
+#include "weir/core/error.hpp"
+#include "weir/limiter/ask.hpp"
+#include "weir/limiter/feedback.hpp"
+
+#include <chrono>
+#include <concepts>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+namespace weir::http {
+
+/// What `limited` needs of a registry; `weir::registry` is one.
+template <class R>
+concept limits = requires(R& r, std::string_view text, const ask& a, const feedback& said) {
+    // Waits, and throws `refused` where it is denied.
+    { r.acquire(text, text, a) } -> std::same_as<typename R::permit>;
+    // Stamps the entry when the headers are in.
+    requires requires(typename R::permit& p) { p.arrived(said); };
+    // Takes back an entry that reached no server.
+    requires requires(typename R::permit& p) { p.refund(); };
+};
+
+/// A transport in which every request first gets its permit.
+///
+/// ```
+/// auto http = weir::http::limited(weir::curl::transport{}, limits);
+/// auto reply = http.send({.url = "https://api.crossref.org/works/10.1038/nature12373", .role = "metadata"});
+/// ```
+///
+/// **Effects.** The URL's host and the role pay; the wait is at most `max_delay`. The response's head stamps the entry,
+/// and moves the key's gate if it says `Retry-After`, before the receiver sees it. The end of the body frees the place
+/// in flight. A request that never left the machine is refunded; any other failure counts.
+/// **Errors.** Throws `refused` when there is no permit in time, `exception` for a URL or role it cannot decide on, and
+/// what the transport throws.
+/// **Thread safety.** The transport's. **Lifetime.** The registry must outlive it; a transport given as an lvalue too.
+template <class Transport, limits Registry>
+    requires transport<std::remove_reference_t<Transport>>
+class limited : public collecting<limited<Transport, Registry>> {
+public:
+    limited(Transport&& inner, Registry& limits) : inner_(std::forward<Transport>(inner)), limits_(&limits) {}
+
+    using collecting<limited>::send;
+    void send(const request& what, receiver& to) {
+        detail::url_parts parts;
+        if (detail::split_url(what.url, parts) != detail::url_fault::none) [[unlikely]]
+            throw exception(budget_host(what.url).error());
+        permit_type permit = limits_->acquire(
+            parts.host, what.role,
+            {.cost = what.cost, .method = what.method, .max_delay = what.max_delay, .stop = what.stop});
+        watching watch{permit, to};
+        try {
+            inner_.send(what, watch);
+        } catch (const transport_error& e) {
+            if (!e.sent())
+                permit.refund();
+            throw;
+        }
+    }
+
+    [[nodiscard]] std::remove_reference_t<Transport>& inner() noexcept { return inner_; }
+
+private:
+    using permit_type = typename Registry::permit;
+
+    class watching final : public receiver {
+    public:
+        watching(permit_type& permit, receiver& to) noexcept : permit_(permit), to_(to) {}
+
+        void located(std::string_view url) override { to_.located(url); }
+        void head(int status, const headers& fields) override {
+            feedback said{.status = status};
+            if (may_retry_after(status)) [[unlikely]]
+                said.retry_after = retry_after(fields, std::chrono::system_clock::now());
+            permit_.arrived(said);
+            to_.head(status, fields);
+        }
+        bool body(std::string_view bytes) override { return to_.body(bytes); }
+
+    private:
+        permit_type& permit_;
+        receiver& to_;
+    };
+
+    Transport inner_;
+    Registry* limits_;
+};
+
+template <class Transport, class Registry>
+limited(Transport&&, Registry&) -> limited<Transport, Registry>;
+
+}  // namespace weir::http

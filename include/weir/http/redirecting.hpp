@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "weir/http/headers.hpp"
+#include "weir/http/message.hpp"
+#include "weir/http/transport.hpp"
+#include "weir/http/transport_error.hpp"
+#include "weir/http/url.hpp"
+
+#include "weir/core/detail/text.hpp"
+#include "weir/core/key.hpp"
+#include "weir/core/result.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace weir::http {
+
+/// How far `redirecting` goes.
+struct redirect_options {
+    /// The most redirects of one request; 0 = each is an error.
+    int most = 10;
+    /// Whether a redirect may lead from `https` to `http`.
+    bool allow_downgrade = false;
+    /// Makes A-labels of hosts with letters outside ASCII; null = a redirect to such a host is an error.
+    idna_function idna = nullptr;
+};
+
+namespace detail {
+
+[[nodiscard]] constexpr bool is_redirect(int status) noexcept {
+    return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
+
+/// Turns the request into the one that follows a redirect with that status from `from` to `to`.
+inline void follow(request& what, int status, const url& from, const url& to) {
+    using weir::detail::same_ignoring_case;
+    const bool is_head = same_ignoring_case(what.method, "HEAD");
+    // 301 and 302 turn POST into GET because every browser did; 303 asks for it; 307 and 308 exist to forbid it.
+    if ((status == 303 && !is_head) || ((status == 301 || status == 302) && same_ignoring_case(what.method, "POST"))) {
+        if (what.method != "GET")
+            what.method = "GET";
+        what.body.clear();
+        for (const std::string_view name :
+             {"Content-Type", "Content-Length", "Content-Encoding", "Content-Language", "Content-Location",
+              "Content-Digest", "Digest", "Transfer-Encoding", "Expect"})
+            what.headers.erase(name);
+    }
+    if (!from.same_origin(to))
+        for (const std::string_view name : {"Authorization", "Cookie", "Proxy-Authorization", "Host"})
+            what.headers.erase(name);
+    what.url = to.str();
+}
+
+}  // namespace detail
+
+/// A transport that follows redirects. Put it above `limited`, so that each hop pays its own host, in the role of the
+/// request.
+///
+/// **Effects.** 301, 302, 303, 307 and 308 with a `Location` are followed; every other response is passed on. A
+/// redirect's body is read and thrown away. Credentials (`Authorization`, `Cookie`, `Proxy-Authorization`) do not cross
+/// to another origin. `located` tells where it ended. `max_delay` and `timeout` are each hop's.
+/// **Errors.** `transport_error` with `too_many_redirects` (also for a circle) or `bad_redirect` (a `Location` that is
+/// no URL, another scheme, https to http); what the transport throws.
+/// **Thread safety.** The transport's. **Lifetime.** A transport given as an lvalue must outlive it.
+/// **Complexity.** Nothing is copied unless there is a redirect.
+template <class Transport>
+    requires transport<std::remove_reference_t<Transport>>
+class redirecting : public collecting<redirecting<Transport>> {
+public:
+    explicit redirecting(Transport&& inner, redirect_options options = {})
+        : inner_(std::forward<Transport>(inner)), options_(options) {}
+
+    using collecting<redirecting>::send;
+    void send(const request& what, receiver& to) {
+        hop first{to, {}};
+        inner_.send(what, first);
+        if (first.location)
+            follow_all(what, to, first);
+    }
+
+    [[nodiscard]] std::remove_reference_t<Transport>& inner() noexcept { return inner_; }
+
+private:
+    /// Passes a response on, or keeps where it leads to.
+    class hop final : public receiver {
+    public:
+        hop(receiver& to, std::string_view where) noexcept : to_(to), where_(where) {}
+
+        void located(std::string_view url) override { to_.located(url); }
+        void head(int code, const headers& fields) override {
+            if (const auto at = detail::is_redirect(code) ? fields.first("Location") : std::nullopt) {
+                location = std::string{*at};
+                status = code;
+                return;
+            }
+            if (!where_.empty())
+                to_.located(where_);
+            to_.head(code, fields);
+        }
+        bool body(std::string_view bytes) override {
+            if (!location)
+                return to_.body(bytes);
+            // A small body is read to its end, so that the connection can be used again; a large one costs more than
+            // that.
+            thrown_away_ += bytes.size();
+            return thrown_away_ <= most_thrown_away;
+        }
+
+        std::optional<std::string> location;
+        int status = 0;
+
+    private:
+        static constexpr std::size_t most_thrown_away = std::size_t{64} << 10U;
+        receiver& to_;
+        std::string_view where_;
+        std::size_t thrown_away_ = 0;
+    };
+
+    void follow_all(const request& what, receiver& to, const hop& first) {
+        request next = what;
+        std::string location = *first.location;
+        int status = first.status;
+        std::vector<std::string> seen;
+        for (int hops = 0;;) {
+            const auto fail = [&](transport_errc why, std::string_view text) {
+                throw transport_error{why, next.method, next.url, text, true};
+            };
+            auto from = parse_url(next.url, options_.idna);
+            if (!from)
+                fail(transport_errc::bad_redirect, from.error().message);
+            auto target = resolve(*from, location, options_.idna);
+            if (!target)
+                fail(transport_errc::bad_redirect, target.error().message);
+            if (hops++ >= options_.most)
+                fail(transport_errc::too_many_redirects,
+                     fmt::format("{} is redirect number {}", printable_url(target->str()), hops));
+            if (from->scheme == "https" && target->scheme == "http" && !options_.allow_downgrade)
+                fail(transport_errc::bad_redirect, fmt::format("{} is not encrypted", printable_url(target->str())));
+            // The method is part of it: a POST answered with 303 may well lead to its own URL.
+            seen.push_back(fmt::format("{} {}", next.method, from->str()));
+            detail::follow(next, status, *from, *target);
+            if (std::find(seen.begin(), seen.end(), fmt::format("{} {}", next.method, next.url)) != seen.end())
+                fail(transport_errc::too_many_redirects, "it leads in a circle");
+
+            hop step{to, next.url};
+            inner_.send(next, step);
+            if (!step.location)
+                return;
+            location = std::move(*step.location);
+            status = step.status;
+        }
+    }
+
+    Transport inner_;
+    redirect_options options_;
+};
+
+template <class Transport>
+redirecting(Transport&&) -> redirecting<Transport>;
+template <class Transport>
+redirecting(Transport&&, redirect_options) -> redirecting<Transport>;
+
+}  // namespace weir::http

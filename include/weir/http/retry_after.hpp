@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "weir/http/date.hpp"
+#include "weir/http/headers.hpp"
+
+#include "weir/core/detail/text.hpp"
+#include "weir/core/time.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace weir::http {
+
+/// What a longer `Retry-After` is cut to.
+inline constexpr duration longest_retry_after = std::chrono::hours{24 * 366};
+
+/// Whether `Retry-After` on a response of this status is about the limit: redirects, 403 (some services throttle with
+/// it), 413, 429 and 503.
+[[nodiscard]] constexpr bool may_retry_after(int status) noexcept {
+    return status == 429 || status == 503 || (status >= 300 && status < 400) || status == 403 || status == 413;
+}
+
+namespace detail {
+
+/// The one date that the fields of that name agree on.
+[[nodiscard]] inline std::optional<std::chrono::sys_seconds> only_date(const headers& fields, std::string_view name,
+                                                                       std::chrono::system_clock::time_point now) {
+    std::optional<std::chrono::sys_seconds> out;
+    for (const header& h : fields) {
+        if (!weir::detail::same_ignoring_case(h.name, name))
+            continue;
+        const auto date = parse_http_date(h.value, now);
+        if (!date || (out && *out != *date))
+            return std::nullopt;
+        out = date;
+    }
+    return out;
+}
+
+/// Delta-seconds: digits and nothing else, cut to the longest.
+[[nodiscard]] constexpr std::optional<std::chrono::seconds> delta_seconds(std::string_view text) noexcept {
+    constexpr std::int64_t most = longest_retry_after / std::chrono::seconds{1};
+    if (text.empty())
+        return std::nullopt;
+    std::int64_t value = 0;
+    for (const char c : text) {
+        if (!weir::detail::is_digit(c))
+            return std::nullopt;
+        value = std::min(value * 10 + (c - '0'), most);
+    }
+    return std::chrono::seconds{value};
+}
+
+[[nodiscard]] inline std::optional<duration> one_retry_after(std::string_view value, const headers& fields,
+                                                             std::chrono::system_clock::time_point now) {
+    value = weir::detail::trim(value);
+    if (const auto delta = delta_seconds(value))
+        return *delta;
+    const auto until = parse_http_date(value, now);
+    if (!until)
+        return std::nullopt;
+    // By the server's own clock, if it tells: the two may be minutes apart.
+    const auto date = only_date(fields, "Date", now);
+    const auto from = date ? *date : std::chrono::floor<std::chrono::seconds>(now);
+    return std::clamp<std::chrono::seconds>(*until - from, std::chrono::seconds{0},
+                                            std::chrono::duration_cast<std::chrono::seconds>(longest_retry_after));
+}
+
+}  // namespace detail
+
+/// How long from now on the response's `Retry-After` asks to stay away: delta-seconds, or a date measured against the
+/// response's `Date` if that is valid, else against `now`. A date in the past is 0, more than `longest_retry_after` is
+/// cut to it.
+///
+/// **Errors.** Nothing when the field is absent, malformed, or repeated with another value.
+[[nodiscard]] inline std::optional<duration> retry_after(const headers& fields,
+                                                         std::chrono::system_clock::time_point now) {
+    std::optional<duration> out;
+    for (const header& h : fields) {
+        if (!weir::detail::same_ignoring_case(h.name, "Retry-After"))
+            continue;
+        const auto span = detail::one_retry_after(h.value, fields, now);
+        if (!span || (out && *out != *span))
+            return std::nullopt;
+        out = span;
+    }
+    return out;
+}
+
+}  // namespace weir::http

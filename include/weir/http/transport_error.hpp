@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "weir/http/detail/url_text.hpp"
+#include "weir/http/url.hpp"
+
+#include <fmt/format.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <type_traits>
+
+namespace weir::http {
+
+/// Why a request got no complete response.
+enum class transport_errc : std::uint8_t {
+    bad_request = 1,     ///< it cannot be sent as it is: its URL, method or a header field
+    resolve,             ///< the host's name has no address
+    connect,             ///< nobody answered there
+    tls,                 ///< no secure channel: a certificate that is not trusted, no common version
+    timeout,             ///< a time limit passed
+    cancelled,           ///< its stop token asked to
+    lost,                ///< the connection ended too soon
+    protocol,            ///< the answer is not HTTP
+    body_too_large,      ///< more came than the caller collects
+    too_many_redirects,  ///< over the most hops, or in a circle
+    bad_redirect,        ///< it leads where the caller does not follow
+    other,               ///< what the transport could not name
+};
+
+namespace detail {
+class transport_category_type final : public std::error_category {
+public:
+    [[nodiscard]] const char* name() const noexcept override { return "weir.http"; }
+    [[nodiscard]] std::string message(int value) const override {
+        switch (static_cast<transport_errc>(value)) {
+        case transport_errc::bad_request:
+            return "not a request that can be sent";
+        case transport_errc::resolve:
+            return "the host was not found";
+        case transport_errc::connect:
+            return "no connection";
+        case transport_errc::tls:
+            return "no secure connection";
+        case transport_errc::timeout:
+            return "timed out";
+        case transport_errc::cancelled:
+            return "cancelled";
+        case transport_errc::lost:
+            return "the connection was lost";
+        case transport_errc::protocol:
+            return "not a valid HTTP response";
+        case transport_errc::body_too_large:
+            return "the body is larger than the limit";
+        case transport_errc::too_many_redirects:
+            return "too many redirects";
+        case transport_errc::bad_redirect:
+            return "a redirect that is not followed";
+        case transport_errc::other:
+            return "the transfer failed";
+        }
+        return "unknown error";
+    }
+};
+}  // namespace detail
+
+/// The category of every `transport_errc`.
+[[nodiscard]] inline const std::error_category& transport_category() noexcept {
+    static const detail::transport_category_type instance;
+    return instance;
+}
+
+[[nodiscard]] inline std::error_code make_error_code(transport_errc code) noexcept {
+    return {static_cast<int>(code), transport_category()};
+}
+
+/// A request without a complete response. `what()` is the method, the URL without user and query, the detail and the
+/// reason.
+class transport_error : public std::system_error {
+public:
+    transport_error(transport_errc why, std::string_view method, std::string_view url, std::string_view details,
+                    bool sent)
+        : std::system_error(make_error_code(why),
+                            fmt::format("{} {}{}{}", detail::printable(method), printable_url(url),
+                                        details.empty() ? "" : ": ", details)),
+          sent_(sent) {}
+
+    [[nodiscard]] transport_errc reason() const noexcept { return static_cast<transport_errc>(code().value()); }
+    /// False when the server cannot have seen the request, so that it need not count.
+    [[nodiscard]] bool sent() const noexcept { return sent_; }
+
+private:
+    bool sent_;
+};
+
+}  // namespace weir::http
+
+template <>
+struct std::is_error_code_enum<weir::http::transport_errc> : std::true_type {};

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT
+#include "weir/algorithm/admission.hpp"
+
+#include "support/catch.hpp"
+
+#include <chrono>
+
+using namespace std::chrono_literals;
+using weir::cause;
+using weir::instant;
+
+namespace {
+weir::window_plan plan_of(std::vector<weir::rate> rates) {
+    weir::policy p;
+    p.rates = std::move(rates);
+    return weir::plan_windows(p);
+}
+}  // namespace
+
+TEST_CASE("admission: defect 3: every window binds, in whatever order they are written") {
+    for (const auto& plan : {plan_of({{10, 1s}, {5, 1h}}), plan_of({{5, 1h}, {10, 1s}})}) {
+        weir::key_state state;
+        int admitted = 0;
+        for (; weir::assess(state, plan, 1, instant{1s}).admits(); ++admitted) state.log.push(instant{1s}, 1, plan.kept);
+        CHECK(admitted == 5);
+        const auto f = weir::assess(state, plan, 1, instant{2s});
+        CHECK(f.why == cause::window);
+        CHECK(f.at == instant{1h + 1s});
+        CHECK(plan.shown[f.window] == weir::rate{5, 1h});
+    }
+}
+
+TEST_CASE("admission: a stamp counts for exactly T") {
+    const auto plan = plan_of({{1, 1s}});
+    weir::key_state state;
+    state.log.push(instant{1s}, 1, plan.kept);
+    CHECK_FALSE(weir::assess(state, plan, 1, instant{2s - 1ns}).admits());
+    CHECK(weir::assess(state, plan, 1, instant{2s}).admits());
+}
+
+TEST_CASE("admission: an open entry counts until it is answered, at best now") {
+    const auto plan = plan_of({{1, 1s}});
+    weir::key_state state;
+    CHECK(weir::record(state, plan, 1, instant{1s}, true) == weir::entry_state::open);
+    const auto f = weir::assess(state, plan, 1, instant{100s});
+    CHECK(f.why == cause::window);
+    CHECK(f.at == instant{101s});
+    weir::key_state other;
+    CHECK(weir::record(other, plan, 1, instant{1s}, false) == weir::entry_state::stamped);
+    CHECK(other.open == 0);
+}
+
+TEST_CASE("admission: a cost above a limit is never") {
+    const auto plan = plan_of({{10, 1s}, {3, 1h}});
+    const auto f = weir::assess(weir::key_state{}, plan, 4, instant{});
+    CHECK(f.why == cause::never);
+    CHECK(f.window == 1);
+    CHECK(f.at == weir::far_future);
+    CHECK(weir::assess(weir::key_state{}, plan, 3, instant{}).admits());
+}
+
+TEST_CASE("admission: the later of window and gate decides, and an uncounted request minds the gate alone") {
+    const auto plan = plan_of({{1, 10s}});
+    weir::key_state state;
+    state.log.push(instant{0s}, 1, plan.kept);
+    state.gate = instant{5s};
+    CHECK(weir::assess(state, plan, 1, instant{1s}).why == cause::window);
+    CHECK(weir::assess(state, plan, 0, instant{1s}).why == cause::gate);
+    CHECK(weir::assess(state, plan, 0, instant{5s}).admits());
+    state.gate = instant{20s};
+    CHECK(weir::assess(state, plan, 1, instant{1s}).why == cause::gate);
+    CHECK(weir::assess(state, plan, 1, instant{1s}).at == instant{20s});
+}
+
+TEST_CASE("admission: a full ceiling has no time of its own") {
+    auto plan = plan_of({{10, 1s}});
+    plan.max_concurrent = 2;
+    weir::key_state state;
+    state.in_flight = 2;
+    const auto f = weir::assess(state, plan, 1, instant{3s});
+    CHECK(f.why == cause::concurrency);
+    CHECK(f.at == instant{3s});
+}

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: MIT
+#include "weir/config/configuration.hpp"
+
+#include "support/catch.hpp"
+
+using namespace std::chrono_literals;
+using weir::configuration;
+using weir::policy;
+using weir::policy_leaves;
+using weir::rate;
+
+namespace {
+policy limited(std::vector<rate> rates) {
+    policy p;
+    p.rates = std::move(rates);
+    return p;
+}
+}  // namespace
+
+TEST_CASE("a default configuration has the built-in policies of three roles", "[config][8a]") {
+    const configuration c;
+    CHECK(c.policy_for("any.org", "metadata")->rates == std::vector<rate>{{10, 1s}, {5000, 1h}});
+    CHECK(c.policy_for("any.org", "metadata")->max_delay == 200ms);
+    CHECK(c.policy_for("any.org", "landing")->rates == std::vector<rate>{{5, 1s}, {2000, 1h}});
+    CHECK(c.policy_for("any.org", "landing")->max_delay == 250ms);
+    CHECK(c.policy_for("any.org", "artifact")->rates == std::vector<rate>{{2, 1s}, {500, 1h}});
+    CHECK(c.policy_for("any.org", "artifact")->max_delay == 2s);
+    CHECK_FALSE(c.policy_for("any.org", "artifact")->count_head);
+    CHECK(c.global_max_inflight() == 500);
+    CHECK(c.backend().kind == "memory");
+    CHECK(c.hosts().empty());
+    CHECK(c == *configuration::builder{}.build());
+}
+
+TEST_CASE("defect 6: an unknown role is an error that names the nearest, never no limit", "[config]") {
+    const auto p = configuration{}.policy_for("any.org", "metdata");
+    REQUIRE_FALSE(p);
+    CHECK(p.error().code == weir::errc::unknown_role);
+    CHECK(p.error().message.find("did you mean \"metadata\"") != std::string::npos);
+}
+
+TEST_CASE("defect 1: a host without rates keeps its role's rates", "[config]") {
+    const auto c = configuration::builder{}.host("api.x.org", "artifact", policy_leaves{.max_delay = 5s}).build();
+    REQUIRE(c);
+    const auto p = *c->policy_for("api.x.org", "artifact");
+    CHECK(p.rates == std::vector<rate>{{2, 1s}, {500, 1h}});
+    CHECK(p.max_delay == 5s);
+}
+
+TEST_CASE("defect 5: max_concurrent of a role's defaults reaches the policy of every host", "[config]") {
+    const auto c = configuration::builder{}
+                       .defaults("metadata", policy_leaves{.max_concurrent = 1})
+                       .host("api.x.org", "metadata", policy_leaves{.max_delay = 5s})
+                       .build();
+    CHECK(c->policy_for("other.org", "metadata")->max_concurrent == 1);
+    CHECK(c->policy_for("api.x.org", "metadata")->max_concurrent == 1);
+}
+
+TEST_CASE("leaves come from the host, its wildcards and the defaults in that order", "[config]") {
+    const auto c = configuration::builder{}
+                       .host("api.sub.x.org", "metadata", policy_leaves{.max_delay = 1s})
+                       .host("*.sub.x.org", "metadata", policy_leaves{.max_delay = 2s, .max_concurrent = 2})
+                       .host("*.x.org", "metadata", limited({{1, 3s}}))
+                       .build();
+    REQUIRE(c);
+    const auto p = *c->policy_for("api.sub.x.org", "metadata");
+    CHECK(p.max_delay == 1s);
+    CHECK(p.max_concurrent == 2);
+    CHECK(p.rates == std::vector<rate>{{1, 3s}});
+    CHECK(c->policy_for("other.sub.x.org", "metadata")->max_delay == 2s);
+    CHECK(c->policy_for("x.org", "metadata")->rates.size() == 2);         // a wildcard is below its name
+    CHECK(c->policy_for("api.sub.x.org", "landing")->rates.size() == 2);  // other roles are untouched
+}
+
+TEST_CASE("a host named without a port governs its other ports too, unless they are named", "[config]") {
+    const auto c = configuration::builder{}
+                       .host("x.org", "metadata", limited({{1, 1s}}))
+                       .host("x.org:8443", "metadata", policy_leaves{.max_delay = 9s})
+                       .host("[::1]", "metadata", limited({{3, 1s}}))
+                       .build();
+    CHECK(c->policy_for("x.org:8080", "metadata")->rates == std::vector<rate>{{1, 1s}});
+    CHECK(c->policy_for("x.org:8443", "metadata")->rates == std::vector<rate>{{1, 1s}});
+    CHECK(c->policy_for("x.org:8443", "metadata")->max_delay == 9s);
+    CHECK(c->policy_for("[::1]:80", "metadata")->rates == std::vector<rate>{{3, 1s}});
+}
+
+TEST_CASE("a builder makes hosts canonical and a later call wins", "[config]") {
+    const auto c = configuration::builder{}
+                       .host("API.X.org.", "metadata", limited({{1, 1s}}))
+                       .host("api.x.org", "metadata", limited({{2, 1s}}))
+                       .build();
+    CHECK(c->hosts() == std::vector<std::string>{"api.x.org"});
+    CHECK(c->policy_for("api.x.org", "metadata")->rates == std::vector<rate>{{2, 1s}});
+}
+
+TEST_CASE("a declared role has a limit before anybody gives it one", "[config]") {
+    const auto c = configuration::builder{}.role("search").build();
+    CHECK(c->policy_for("x.org", "search")->rates == std::vector<rate>{{10, 1s}, {5000, 1h}});
+    CHECK(c->roles().size() == 4);
+}
+
+TEST_CASE("a builder reports all faults at once", "[config]") {
+    const auto c = configuration::builder{}
+                       .role("No Role")
+                       .host("a/b", "metadata", limited({{1, 1s}}))
+                       .host("x.org", "serch", policy_leaves{})
+                       .host("", "metadata", policy_leaves{})
+                       .host("y.org", "landing", limited({}))
+                       .global_max_inflight(-1)
+                       .backend({.kind = "bananas"})
+                       .build();
+    REQUIRE_FALSE(c);
+    CHECK(c.error().code == weir::errc::bad_configuration);
+    for (const char* part : {"No Role", "a/b", "serch", "host's name is empty", "hosts.y.org.landing.rates",
+                             "global_max_inflight", "bananas"})
+        CHECK(c.error().message.find(part) != std::string::npos);
+}
+
+TEST_CASE("defect 22: disabled turns every limit off and keeps unknown roles unknown", "[config]") {
+    const auto c = configuration::builder{}.host("x.org", "metadata", limited({{1, 1h}})).disabled().build();
+    CHECK(c->disabled());
+    CHECK(c->policy_for("x.org", "metadata")->unlimited);
+    CHECK(c->policy_for("x.org", "metadata")->rates.empty());
+    CHECK(c->global_max_inflight() == 0);
+    CHECK_FALSE(c->policy_for("x.org", "metdata"));
+}

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: MIT
+#include "weir/config/layer.hpp"
+
+#include "support/catch.hpp"
+
+TEST_CASE("a place is written as a compiler writes it", "[config]") {
+    CHECK(weir::place{"ratelimits.yaml"}.at(14, 7).text() == "ratelimits.yaml:14:7");
+    CHECK(weir::place{"$DOCSTOKG_RLIMIT_BACKEND"}.text() == "$DOCSTOKG_RLIMIT_BACKEND");
+    CHECK(weir::place{}.text() == "built-in");
+}
+
+TEST_CASE("a fault reads place, path, message", "[config]") {
+    const weir::fault f{weir::place{"a.yaml"}.at(1, 2), "version", "it must be 1"};
+    CHECK(f.text() == "a.yaml:1:2: version: it must be 1");
+    CHECK(weir::fault{weir::place{"--rat"}, "", "unknown flag"}.text() == "--rat: unknown flag");
+}

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MIT
+#include "weir/core/nearest.hpp"
+
+#include "support/catch.hpp"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+TEST_CASE("nearest: distance counts inserts, drops, changes and swapped neighbours") {
+    CHECK(weir::edit_distance("", "") == 0);
+    CHECK(weir::edit_distance("second", "second") == 0);
+    CHECK(weir::edit_distance("secnd", "second") == 1);
+    CHECK(weir::edit_distance("seconds", "second") == 1);
+    CHECK(weir::edit_distance("metadta", "metadata") == 1);
+    CHECK(weir::edit_distance("metadaat", "metadata") == 1);
+    CHECK(weir::edit_distance("", "abc") == 3);
+    CHECK(weir::edit_distance(std::string(70, 'a'), "a") == 70);
+}
+
+TEST_CASE("nearest: the closest candidate, or none when all are far") {
+    const std::vector<std::string_view> roles{"metadata", "landing", "artifact"};
+    CHECK(weir::nearest("metdata", roles) == "metadata");
+    CHECK(weir::nearest("artefact", roles) == "artifact");
+    CHECK(weir::nearest("zzzzzz", roles).empty());
+    CHECK(weir::nearest("x", std::vector<std::string>{}).empty());
+}

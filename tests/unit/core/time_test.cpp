@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: MIT
+#include "weir/core/time.hpp"
+
+#include "support/catch.hpp"
+
+#include <chrono>
+
+using namespace std::chrono_literals;
+
+TEST_CASE("time: the ends of the timeline leave room for a period") {
+    CHECK(weir::long_ago + 366 * 24h < weir::instant{});
+    CHECK(weir::far_future + 366 * 24h > weir::far_future);
+}
+
+TEST_CASE("time: later() is held to the end") {
+    CHECK(weir::later(weir::instant{1s}, 2s) == weir::instant{3s});
+    CHECK(weir::later(weir::instant{1s}, weir::duration::max()) == weir::far_future);
+    CHECK(weir::later(weir::far_future, 1ns) == weir::far_future);
+    CHECK(weir::later(weir::instant{1s}, 0ns) == weir::instant{1s});
+}

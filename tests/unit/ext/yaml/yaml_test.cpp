@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: MIT
+#include "weir/ext/yaml/yaml.hpp"
+
+#include "weir/config/resolve.hpp"
+
+#include "support/catch.hpp"
+
+#include <filesystem>
+
+using namespace std::chrono_literals;
+
+namespace {
+weir::layer load(std::string_view text) { return weir::yaml::load_text(text, "f.yaml"); }
+weir::resolution resolved(std::string_view text) { return weir::resolve(std::array{load(text)}); }
+}  // namespace
+
+TEST_CASE("the shipped configuration loads and says what it says", "[yaml][8a]") {
+    const auto r = weir::resolve(std::array{weir::yaml::load_file(WEIR_SOURCE_DIR "/config/ratelimits.yaml")});
+    INFO(r.fault_text());
+    REQUIRE(r);
+    const auto p = *r->policy_for("api.crossref.org", "artifact");
+    CHECK(p.rates == std::vector<weir::rate>{{5, 1s}, {300, 1min}});
+    CHECK(p.max_delay == 5s);
+    CHECK(r->policy_for("other.org", "landing")->max_delay == 250ms);
+    CHECK(r->global_max_inflight() == 500);
+    CHECK_FALSE(r->aimd().enabled);
+}
+
+TEST_CASE("a leaf knows the line and column of its value", "[yaml]") {
+    const auto l = load("version: 1\nhosts:\n  x.org:\n    metadata:\n      rates: [1/s, \"2/h\"]\n");
+    REQUIRE(l.faults.empty());
+    REQUIRE(l.leaves.size() == 5);
+    CHECK(l.leaves[0].at.text() == "f.yaml:1:10");
+    CHECK(l.leaves[2].at.text() == "f.yaml:3:3");
+    CHECK(l.leaves[4].at.text() == "f.yaml:5:14");
+    CHECK(l.leaves[4].items[1].at.text() == "f.yaml:5:20");
+    CHECK(l.leaves[4].items[0].form == weir::scalar_form::plain);
+    CHECK(l.leaves[4].items[1].form == weir::scalar_form::quoted);
+}
+
+TEST_CASE("rates may be one text, and a fault in it has its line", "[yaml][8a]") {
+    CHECK(resolved("defaults: {landing: {rates: '3/SECOND,9/HOUR'}}")->policy_for("x.org", "landing")->rates.size() ==
+          2);
+    CHECK(resolved("defaults:\n  landing:\n    rates: 3/SECONND\n")
+              .fault_text()
+              .find("f.yaml:3:12: defaults.landing.rates: ") == 0);
+}
+
+TEST_CASE("defect 6: a quoted false is not true but a fault", "[yaml]") {
+    CHECK(resolved("defaults: {metadata: {count_head: \"false\"}}").fault_text().find("drop the quotes") !=
+          std::string::npos);
+    CHECK_FALSE(resolved("defaults: {metadata: {count_head: false}}")->policy_for("x.org", "metadata")->count_head);
+}
+
+TEST_CASE("a key twice in one mapping is a fault that names both places", "[yaml]") {
+    const auto r = resolved(
+        "hosts:\n  x.org: {metadata: {rates: 1/s}}\n  y.org: {}\n  x.org: {metadata: {burst: 1}}\nverson: 1\n");
+    CHECK(r.faults().size() == 2);
+    CHECK(r.fault_text().find("f.yaml:4:3: hosts.x.org: duplicate key: already at f.yaml:2:3") != std::string::npos);
+}
+
+TEST_CASE("a text that is no single plain mapping is a fault", "[yaml]") {
+    using namespace std::string_view_literals;
+    for (const std::string_view text : {""sv,
+                                        "# only a comment"sv,
+                                        "---"sv,
+                                        "null"sv,
+                                        "5"sv,
+                                        "[a]"sv,
+                                        "version: 1\n---\nversion: 1\n"sv,
+                                        "a: [1"sv,
+                                        "a: b: c"sv,
+                                        "a: &x 1\nb: *x\n"sv,
+                                        "a: *x"sv,
+                                        "version: !!int 1"sv,
+                                        "version: 1\0"sv,
+                                        "a: \xff\xfe"sv,
+                                        "a: \xc0\xaf"sv,
+                                        "? [a]\n: b"sv,
+                                        "roles: [[a]]"sv,
+                                        "roles: [{a: b}]"sv,
+                                        "roles: [~]"sv,
+                                        "\tversion: 1"sv,
+                                        "<<: {version: 1}"sv,
+                                        "? {a: b}\n: c"sv,
+                                        "a: {b: {c: {d: {e: {f: {g: {h: {i: {j: 1}}}}}}}}}"sv,
+                                        "~: 1"sv}) {
+        INFO(text);
+        const auto r = resolved(text);
+        CHECK_FALSE(r);
+        CHECK_FALSE(r.faults().empty());
+    }
+}
+
+TEST_CASE("a missing file and a folder are faults, never an empty layer", "[yaml]") {
+    CHECK(weir::yaml::load_file("no/such/file.yaml").faults.size() == 1);
+    CHECK(weir::yaml::load_file(".").faults.size() == 1);
+    CHECK(weir::yaml::load_file("").faults.size() == 1);
+}
+
+TEST_CASE("hostile texts are refused without much time or memory", "[yaml]") {
+    std::string laughs = "a: &a [x,x,x,x,x,x,x,x,x]\n";
+    for (char c = 'b'; c < 'k'; ++c)
+        laughs += std::string{c} + ": &" + c + " [*" + char(c - 1) + ",*" + char(c - 1) + "]\n";
+    CHECK(load(laughs).faults.size() == 1);
+    CHECK_FALSE(load(std::string(1'000'000, '[')).faults.empty());
+    std::string lines;
+    for (int i = 0; i < 100'000; ++i)
+        lines += "[\n";
+    CHECK_FALSE(load(lines).faults.empty());
+    std::string braces;
+    for (int i = 0; i < 100'000; ++i)
+        braces += "{a: ";
+    CHECK_FALSE(load(braces).faults.empty());
+    std::string dashes;
+    for (int i = 0; i < 100'000; ++i)
+        dashes += "- ";
+    CHECK_FALSE(load(dashes).faults.empty());
+    CHECK_FALSE(load(std::string(9U << 20U, 'a')).faults.empty());
+    CHECK_FALSE(weir::yaml::load_text("a: 1\nb: 2\n", "f", {.leaves = 2}).faults.empty());
+}
+
+TEST_CASE("what stands below a section that is refused is not reported again", "[yaml]") {
+    const auto r =
+        resolved("hosst:\n  x.org: {metadata: {rates: 1/s, burst: 2}}\n  y.org: {landing: {}}\nversion: 1\n");
+    CHECK(r.faults().size() == 1);
+    CHECK(resolved("version: {a: 1, b: 2}").faults().size() == 1);
+    CHECK(resolved("aimd: {enabled: {a: 1}}").faults().size() == 1);
+}

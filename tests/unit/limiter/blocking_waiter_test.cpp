@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT
+#include "weir/limiter/blocking_waiter.hpp"
+
+#include "support/catch.hpp"
+
+#include <chrono>
+#include <thread>
+
+using namespace std::chrono_literals;
+
+TEST_CASE("blocking_waiter: what happened before the sleep is not slept through") {
+    weir::blocking_waiter w;
+    CHECK_FALSE(w.polled());
+    w.hurry();
+    CHECK_FALSE(w.sleep(1h));
+    w.settled();
+    CHECK(w.sleep(weir::far_future - weir::long_ago));
+    w.sleep_until_settled();
+    CHECK(w.sleep(-1h));
+}
+
+TEST_CASE("blocking_waiter: another thread ends the sleep") {
+    weir::blocking_waiter w;
+    const std::jthread other{[&] { w.settled(); }};
+    CHECK(w.sleep(1h));
+}

@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: MIT
+#include "weir/limiter/feedback.hpp"
+
+#include "support/catch.hpp"
+
+TEST_CASE("feedback: the default one says nothing") {
+    const weir::feedback said;
+    CHECK(said.status == 0);
+    CHECK_FALSE(said.retry_after);
+}

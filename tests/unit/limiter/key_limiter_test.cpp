@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: MIT
+#include "weir/limiter/key_limiter.hpp"
+
+#include "support/catch.hpp"
+
+#include "weir/storage/memory_store.hpp"
+#include "weir/testing/manual_clock.hpp"
+
+#include <chrono>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+using namespace std::chrono_literals;
+using weir::instant;
+
+namespace {
+
+using store_type = weir::memory_store<weir::testing::manual_clock>;
+
+struct node final : weir::waiter {
+    void settled() noexcept override { is_settled = true; }
+    void hurry() noexcept override { ++hurried; }
+    bool is_settled = false;
+    int hurried = 0;
+};
+
+struct fixture {
+    store_type store{weir::testing::manual_clock{}};
+    weir::inflight_ceiling ceiling{0};
+    weir::policy policy = [] {
+        weir::policy p;
+        p.rates = {{1, 10s}};
+        p.count_from = weir::counting::admission;
+        return p;
+    }();
+    weir::key_limiter<store_type> key{rules(policy), {}};
+
+    static std::shared_ptr<const weir::governed> rules(const weir::policy& p) {
+        return std::make_shared<const weir::governed>(weir::governed{p, weir::plan_windows(p)});
+    }
+    bool submit(node& w, instant now, instant deadline, std::int64_t cost = 1) {
+        weir::settled_list settled;
+        w.cost = cost;
+        w.deadline = deadline;
+        const std::lock_guard guard{key};
+        return key.submit(store, ceiling, w, now, settled);
+    }
+    void pump(instant now) {
+        weir::settled_list settled;
+        key.pump(store, ceiling, now, settled);
+    }
+};
+
+}  // namespace
+
+TEST_CASE("key_limiter: who cannot go waits in order, and is woken at the exact time") {
+    fixture f;
+    node a, b, c;
+    CHECK_FALSE(f.submit(a, instant{0s}, instant{60s}));
+    CHECK(a.verdict.granted());
+    CHECK(f.submit(b, instant{1s}, instant{60s}));
+    CHECK(f.submit(c, instant{2s}, instant{60s}));
+    CHECK(f.key.is_head(b));
+    CHECK(f.key.next_wake() == instant{10s});
+    f.pump(instant{10s - 1ns});
+    CHECK_FALSE(b.is_settled);
+    f.pump(instant{10s});
+    CHECK(b.is_settled);
+    CHECK(b.verdict.waited == 9s);
+    CHECK(c.hurried > 0);
+    CHECK(f.key.next_wake() == instant{20s});
+    f.pump(instant{20s});
+    CHECK(c.verdict.granted());
+    CHECK(f.key.waiting() == 0);
+}
+
+TEST_CASE("key_limiter: defect 14: whose best case is past the deadline is refused at once") {
+    fixture f;
+    node a, b, c, d;
+    CHECK_FALSE(f.submit(a, instant{0s}, instant{60s}));
+    CHECK(f.submit(b, instant{0s}, instant{10s}));
+    CHECK_FALSE(f.submit(c, instant{0s}, instant{20s - 1ns}));
+    CHECK(c.verdict.state == weir::outcome::denied);
+    CHECK(c.verdict.retry_at == instant{20s});
+    CHECK(c.verdict.limit == weir::rate{1, 10s});
+    CHECK(f.submit(d, instant{0s}, instant{20s}));
+    // The grant of b by time alone must not make those behind it look later than they are.
+    f.pump(instant{10s});
+    node e;
+    CHECK(f.submit(e, instant{10s}, instant{30s}));
+    weir::settled_list settled;
+    f.key.cancel(f.store, f.ceiling, d, instant{11s}, settled);
+    f.key.cancel(f.store, f.ceiling, e, instant{11s}, settled);
+}
+
+TEST_CASE("key_limiter: a refused cost at the head lets a cheaper request behind it go") {
+    fixture f;
+    f.policy.rates = {{3, 10s}};
+    weir::settled_list settled;
+    f.key.govern(f.store, f.ceiling, fixture::rules(f.policy), instant{0s}, settled);
+    node a, big, small;
+    CHECK_FALSE(f.submit(a, instant{0s}, instant{60s}, 1));
+    CHECK(f.submit(big, instant{0s}, instant{10s}, 3));
+    CHECK(f.submit(small, instant{1s}, instant{60s}, 1));
+    CHECK(f.key.hold(f.store, f.ceiling, instant{11s}, instant{2s}, settled));
+    settled.tell();
+    CHECK(big.verdict.state == weir::outcome::denied);
+    CHECK(big.verdict.why == weir::cause::gate);
+    CHECK_FALSE(small.is_settled);
+    f.pump(instant{11s});
+    CHECK(small.verdict.granted());
+}
+
+TEST_CASE("key_limiter: a refusal by a rule that a reload took away names no rate of the new rules") {
+    fixture f;
+    f.policy.rates = {{100, 1s}, {100, 2s}, {100, 3s}, {1, 10s}};
+    weir::settled_list settled;
+    f.key.govern(f.store, f.ceiling, fixture::rules(f.policy), instant{0s}, settled);
+    node a, late;
+    CHECK_FALSE(f.submit(a, instant{0s}, instant{60s}));
+    CHECK(f.submit(late, instant{0s}, instant{15s}));
+    f.policy.rates = {{1, 20s}};
+    // Its deadline passes before anybody pumps; the window it waited for is the fourth of one now.
+    f.key.govern(f.store, f.ceiling, fixture::rules(f.policy), instant{16s}, settled);
+    settled.tell();
+    CHECK(late.verdict.state == weir::outcome::denied);
+    CHECK(late.verdict.limit == weir::rate{1, 20s});
+}
+
+TEST_CASE("key_limiter: an uncounted request leaves when the gate opens, whatever stands before it") {
+    fixture f;
+    node a, b, head;
+    CHECK_FALSE(f.submit(a, instant{0s}, instant{60s}));
+    CHECK(f.submit(b, instant{0s}, instant{60s}));
+    weir::settled_list settled;
+    CHECK(f.key.hold(f.store, f.ceiling, instant{5s}, instant{0s}, settled));
+    CHECK(f.submit(head, instant{1s}, instant{60s}, 0));
+    CHECK(f.key.next_wake() == instant{5s});
+    f.pump(instant{5s});
+    CHECK(head.verdict.granted());
+    CHECK_FALSE(b.is_settled);
+    CHECK(f.key.next_wake() == instant{10s});
+    f.pump(instant{10s});
+}
+
+TEST_CASE("key_limiter: the last waiter's cancel takes the key out of the line for places") {
+    fixture f;
+    f.ceiling.limit(1);
+    REQUIRE(f.ceiling.try_take());
+    node w;
+    CHECK(f.submit(w, instant{0s}, instant{60s}));
+    weir::settled_list settled;
+    CHECK(f.key.cancel(f.store, f.ceiling, w, instant{1s}, settled));
+    CHECK_FALSE(f.key.cancel(f.store, f.ceiling, w, instant{1s}, settled));
+    settled.tell();
+    CHECK(w.verdict.state == weir::outcome::cancelled);
+    CHECK_FALSE(f.ceiling.give_back());  // nobody starves any more
+    CHECK(f.ceiling.next_starving() == nullptr);
+}

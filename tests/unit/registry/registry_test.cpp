@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: MIT
+#include "weir/registry/registry.hpp"
+
+#include "support/catch.hpp"
+#include "support/counted_heap.hpp"
+#include "support/limits.hpp"
+
+#include <memory>
+#include <set>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+using namespace std::chrono_literals;
+using weir_test::configured;
+using weir_test::limited;
+using weir_test::manual_limits;
+using weir_test::manual_registry;
+
+namespace {
+struct recording {
+    std::shared_ptr<std::vector<weir::event_type>> seen = std::make_shared<std::vector<weir::event_type>>();
+    bool throws = false;
+    void on_event(const weir::event& e) {
+        seen->push_back(e.type);
+        if (throws) throw std::runtime_error{"no"};
+    }
+};
+using observed_registry = weir::registry<weir_test::manual_store, recording>;
+}  // namespace
+
+TEST_CASE("registry: hosts in any spelling share one key") {
+    manual_limits w{limited({{1, 1h}})};
+    CHECK(w.limits.try_acquire("API.Example.org.", "metadata"));
+    CHECK_FALSE(w.limits.try_acquire("api.example.org", "metadata"));
+    CHECK(w.limits.size() == 1);
+    CHECK(w.limits.inspect("Api.example.ORG", "metadata")->key.host == "api.example.org");
+    CHECK_FALSE(w.limits.inspect("other", "metadata"));
+}
+
+TEST_CASE("registry: defect 6: an unknown role, a bad host and a cost of none are errors, never \"no limit\"") {
+    manual_limits w{limited({{1, 1s}})};
+    const auto code = [&](auto&& call) {
+        try {
+            call();
+        } catch (const weir::exception& e) {
+            return e.code();
+        }
+        return std::error_code{};
+    };
+    CHECK(code([&] { (void)w.limits.try_acquire("h", "metdata"); }) == weir::errc::unknown_role);
+    CHECK(code([&] { (void)w.limits.try_acquire("https://h/", "metadata"); }) == weir::errc::bad_host);
+    CHECK(code([&] { (void)w.limits.try_acquire("h", "metadata", {.cost = 0}); }) == weir::errc::bad_request);
+    CHECK(code([&] { (void)w.limits.acquire("h", "metadata", {.cost = -3}); }) == weir::errc::bad_request);
+    CHECK(w.limits.try_acquire("h", "metadata"));
+}
+
+TEST_CASE("registry: defect 5: max_concurrent in the defaults binds") {
+    auto p = limited({{100, 1s}});
+    p.max_concurrent = 1;
+    manual_limits w{p};
+    auto a = w.limits.try_acquire("h", "metadata");
+    const auto b = w.limits.try_acquire("h", "metadata");
+    CHECK(a);
+    CHECK(b.why().why == weir::cause::concurrency);
+    CHECK(w.limits.try_acquire("other", "metadata"));
+    a.permit().release();
+    CHECK(w.limits.try_acquire("h", "metadata"));
+}
+
+TEST_CASE("registry: defect 11: waiters hold no places: an idle host is served while two wait elsewhere") {
+    manual_limits w{limited({{1, 1h}}), 2};
+    w.limits.acquire("busy", "metadata").release();
+    manual_registry::ticket a, b;
+    w.limits.submit(a, "busy", "metadata", {.max_delay = 10h});
+    w.limits.submit(b, "busy", "metadata", {.max_delay = 10h});
+    CHECK_FALSE(a.done());
+    CHECK(w.limits.in_flight() == 0);
+    CHECK(w.limits.try_acquire("idle", "metadata"));
+}
+
+TEST_CASE("registry: nobody slips past the ceiling while others wait for it") {
+    manual_limits w{limited({{10, 1s}}), 1};
+    auto holder = w.limits.acquire("h", "metadata");
+    manual_registry::ticket first;
+    w.limits.submit(first, "h", "metadata", {.max_delay = 60s});
+    CHECK_FALSE(first.done());
+    // There is room in every window, but not in flight.
+    const auto second = w.limits.try_acquire("h", "metadata");
+    CHECK_FALSE(second);
+    CHECK(second.why().why == weir::cause::inflight);
+    CHECK_THROWS_AS(w.limits.acquire("h", "metadata", {.max_delay = 0ms}), weir::refused);
+    holder.release();
+    CHECK(first.done());
+    CHECK(w.limits.in_flight() == 1);
+}
+
+TEST_CASE("registry: a place that comes free goes to the key that has starved longest") {
+    manual_limits w{limited({{100, 1s}}), 1};
+    auto holder = w.limits.acquire("greedy", "metadata");
+    manual_registry::ticket modest, greedy;
+    w.limits.submit(modest, "modest", "metadata", {.max_delay = 60s});
+    w.limits.submit(greedy, "greedy", "metadata", {.max_delay = 60s});
+    holder.release();
+    CHECK(modest.done());
+    CHECK_FALSE(greedy.done());
+    modest.take().release();
+    CHECK(greedy.done());
+}
+
+TEST_CASE("registry: the last waiter of a starving key may go and the key be forgotten") {
+    manual_limits w{limited({{100, 1s}}), 1};
+    auto holder = w.limits.acquire("holder", "metadata");
+    for (int i = 0; i < 2'000; ++i) {
+        manual_registry::ticket t;
+        w.limits.submit(t, "h" + std::to_string(i), "metadata", {.max_delay = 60s});
+        CHECK(t.cancel());
+    }
+    CHECK(w.limits.size() < 1'000);
+    holder.release();
+    CHECK(w.limits.in_flight() == 0);
+}
+
+TEST_CASE("registry: defect 13: HEAD takes neither window nor place, but waits for the gate; count_head counts it") {
+    auto p = limited({{1, 1h}});
+    manual_limits w{p, 1};
+    auto get = w.limits.acquire("h", "metadata");
+    for (const char* method : {"HEAD", "head", "Head"}) CHECK(w.limits.try_acquire("h", "metadata", {.method = method}));
+    CHECK(w.limits.in_flight() == 1);
+    w.limits.at("h", "metadata").hold_until(weir::instant{20s});
+    CHECK(w.limits.try_acquire("h", "metadata", {.method = "HEAD"}).why().why == weir::cause::gate);
+    p.count_head = true;
+    manual_limits counted{p};
+    CHECK(counted.limits.try_acquire("h", "metadata", {.method = "HEAD"}));
+    CHECK_FALSE(counted.limits.try_acquire("h", "metadata", {.method = "HEAD"}));
+}
+
+TEST_CASE("registry: defect 14: a refusal is at once and knows when to come back") {
+    manual_limits w{limited({{1, 3s}})};
+    w.limits.acquire("h", "metadata").release();
+    try {
+        (void)w.limits.acquire("h", "metadata", {.max_delay = 2999ms});
+        FAIL("it waited for nothing");
+    } catch (const weir::refused& e) {
+        CHECK(e.retry_after() == 3s);
+        CHECK(e.why().limit == weir::rate{1, 3s});
+        CHECK(e.why().waited == 0s);
+    }
+    const auto never = w.limits.try_acquire("h", "metadata", {.cost = 2});
+    CHECK(never.why().state == weir::outcome::never);
+}
+
+TEST_CASE("registry: a stop requested before the call is a cancel, not a grant") {
+    manual_limits w{limited({{1, 1s}})};
+    std::stop_source stop;
+    stop.request_stop();
+    CHECK(w.limits.wait_acquire("h", "metadata", {.stop = stop.get_token()}).why().state == weir::outcome::cancelled);
+    CHECK(w.limits.try_acquire("h", "metadata"));
+}
+
+TEST_CASE("registry: around() runs under a permit and lets exceptions through") {
+    manual_limits w{limited({{2, 1h}})};
+    CHECK(w.limits.around("h", "metadata", "GET", [&] { return w.limits.in_flight(); }) == 1);
+    CHECK_THROWS_AS(w.limits.around("h", "metadata", "GET", [](manual_registry::permit&) { throw std::logic_error{"x"}; }), std::logic_error);
+    CHECK(w.limits.in_flight() == 0);
+    CHECK_THROWS_AS(w.limits.around("h", "metadata", "GET", [] {}), weir::refused);
+}
+
+TEST_CASE("registry: a reload keeps history, re-plans the waiting, and is refused as a whole") {
+    manual_limits w{limited({{10, 1h}})};
+    auto p = limited({{10, 1h}});
+    for (int i = 0; i < 5; ++i) w.limits.acquire("h", "metadata").release();
+    CHECK_FALSE(w.limits.reload(configured(limited({{6, 1h}}))));
+    CHECK(w.limits.try_acquire("h", "metadata"));
+    CHECK_FALSE(w.limits.try_acquire("h", "metadata"));
+    manual_registry::ticket t;
+    w.limits.submit(t, "h", "metadata", {.max_delay = 2h});
+    CHECK_FALSE(t.done());
+    CHECK_FALSE(w.limits.reload(configured(limited({{20, 1h}}))));
+    CHECK(t.done());
+
+    const auto with_role = weir::configuration::builder{}.role("search").defaults("search", limited({{1, 1h}})).build().value();
+    REQUIRE_FALSE(w.limits.reload(with_role));
+    CHECK(w.limits.try_acquire("h", "search"));
+    const auto fault = w.limits.reload(configured(p));
+    REQUIRE(fault);
+    CHECK(fault->code == weir::errc::unknown_role);
+    CHECK(w.limits.configuration() == with_role);
+}
+
+TEST_CASE("registry: a lower ceiling holds from the reload on, for those it wakes too") {
+    manual_limits w{limited({{1, 1h}}), 10};
+    auto holder = w.limits.acquire("h", "metadata");
+    manual_registry::ticket t;
+    w.limits.submit(t, "h", "metadata", {.max_delay = 2h});
+    CHECK_FALSE(w.limits.reload(configured(limited({{10, 1h}}), 1)));
+    CHECK_FALSE(t.done());
+    holder.release();
+    CHECK(t.done());
+}
+
+TEST_CASE("registry: defect 23: a throwing observer breaks no acquire and loses no permit") {
+    recording o;
+    o.throws = true;
+    weir::testing::manual_clock clock{weir::instant{10s}};
+    observed_registry limits{weir_test::manual_store{clock}, configured(limited({{2, 1h}}), 5), o};
+    auto a = limits.acquire("h", "metadata");
+    a.arrived({429, 1s});
+    CHECK(limits.try_acquire("h", "metadata", {.method = "HEAD"}).why().why == weir::cause::gate);
+    clock.advance(1s);
+    CHECK(limits.try_acquire("h", "metadata", {.method = "HEAD"}));
+    auto b = limits.acquire("h", "metadata");
+    CHECK_THROWS_AS(limits.acquire("h", "metadata"), weir::refused);
+    {
+        observed_registry::ticket t;
+        limits.submit(t, "h", "metadata", {.max_delay = 2h});
+        CHECK(t.cancel());
+    }
+    CHECK_FALSE(limits.reload(configured(limited({{2, 1h}}))));
+    CHECK(limits.in_flight() == 2);
+    a.release();
+    b.release();
+    CHECK(limits.in_flight() == 0);
+    using weir::event_type;
+    const std::multiset<event_type> seen{o.seen->begin(), o.seen->end()};
+    CHECK(seen.count(event_type::acquire) == 2);
+    CHECK(seen.count(event_type::response) == 1);
+    CHECK(seen.count(event_type::gate) == 1);
+    CHECK(seen.count(event_type::head_skip) == 1);
+    CHECK(seen.count(event_type::block) >= 2);
+    CHECK(seen.count(event_type::cancel) == 1);
+    CHECK(seen.count(event_type::reload) == 1);
+}
+
+TEST_CASE("registry: defect 15: idle keys are forgotten, and what is in use is not") {
+    manual_limits w{limited({{1, 1s}})};
+    auto kept = w.limits.at("kept", "metadata");
+    auto open = w.limits.acquire("open", "metadata");
+    for (int i = 0; i < 20'000; ++i) {
+        w.limits.acquire("h" + std::to_string(i), "metadata").release();
+        w.clock.advance(10ms);
+    }
+    CHECK(w.limits.size() < 2'000);
+    CHECK(w.limits.inspect("kept", "metadata"));
+    CHECK(w.limits.inspect("open", "metadata")->state.open == 1);
+}
+
+TEST_CASE("registry: an idle key takes at most 400 bytes, a full 5000/HOUR key at most 48 KiB") {
+    if (!weir_test::heap_is_counted) WEIR_SKIP("a sanitizer has replaced the heap");
+    manual_limits w{limited({{5'000, 1h}})};
+    constexpr std::size_t keys = 100'000;
+    const std::size_t before = weir_test::heap_bytes();
+    for (std::size_t i = 0; i < keys; ++i) w.limits.acquire("host-" + std::to_string(i) + ".example.org", "metadata").refund();
+    // Refunded, they are idle, and most were forgotten again: those that are left share what there is.
+    const std::size_t left = w.limits.size();
+    CHECK(left < keys / 10);
+    manual_limits busy{limited({{5'000, 1h}})};
+    const std::size_t start = weir_test::heap_bytes();
+    std::vector<manual_registry::handle> handles;
+    handles.reserve(keys);
+    const std::size_t vector_bytes = weir_test::heap_bytes() - start;
+    for (std::size_t i = 0; i < keys; ++i) handles.push_back(busy.limits.at("host-" + std::to_string(i) + ".example.org", "metadata"));
+    const std::size_t each = (weir_test::heap_bytes() - start - vector_bytes) / keys;
+    CAPTURE(each, before);
+    CHECK(each <= 400);
+
+    auto full = busy.limits.at("full.example.org", "metadata");
+    const std::size_t empty = weir_test::heap_bytes();
+    for (int i = 0; i < 5'000; ++i) REQUIRE(full.admit().granted());
+    const std::size_t log = weir_test::heap_bytes() - empty;
+    CAPTURE(log);
+    CHECK(log + each <= 48 * 1024);
+}

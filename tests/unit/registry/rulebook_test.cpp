@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: MIT
+#include "weir/registry/rulebook.hpp"
+
+#include "support/catch.hpp"
+#include "support/limits.hpp"
+
+using namespace std::chrono_literals;
+
+TEST_CASE("rulebook: keys with equal policies share one plan") {
+    weir::rulebook book{weir_test::configured(weir_test::limited({{5, 1s}}))};
+    const auto a = book.rules_for("a", "metadata", {}).value();
+    CHECK(a == book.rules_for("b", "metadata", {}).value());
+    CHECK(a != book.rules_for("a", "artifact", {}).value());
+    CHECK(a != book.rules_for("a", "metadata", weir::multiplier::of(0.5)).value());
+    CHECK(a->plan.windows.at(0).limit == 5);
+}
+
+TEST_CASE("rulebook: defect 6: an unknown role is an error that names the nearest") {
+    weir::rulebook book{weir::configuration{}};
+    const auto rules = book.rules_for("a", "metdata", {});
+    REQUIRE_FALSE(rules);
+    CHECK(rules.error().code == weir::errc::unknown_role);
+    CHECK(rules.error().message.find("metadata") != std::string::npos);
+}

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: MIT
+#include "weir/storage/store.hpp"
+
+#include "support/catch.hpp"
+
+TEST_CASE("store: a new entry is of no request, and a free place is always free") {
+    const weir::entry e;
+    CHECK(e.cost == 0);
+    CHECK(e.state == weir::entry_state::free);
+    CHECK_FALSE(e.in_flight);
+    CHECK(weir::detail::free_place{}());
+    const weir::reading r;
+    CHECK(r.windows.empty());
+    CHECK(r.factor.is_one());
+}

@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: MIT
+#include "replay.hpp"
+
+#include "rate_flags.hpp"
+#include "trace.hpp"
+
+#include "weir/http/retry_after.hpp"
+#include "weir/testing/manual_clock.hpp"
+#include "weir/weir.hpp"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <iostream>
+#include <istream>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+
+namespace weir::tools {
+namespace {
+
+using limits_t = registry<memory_store<testing::manual_clock>>;
+
+/// Lines of output, written in large pieces.
+class output {
+public:
+    ~output() { flush(); }
+    fmt::memory_buffer& line() {
+        if (text_.size() > 60'000) flush();
+        return text_;
+    }
+    void flush() {
+        std::fwrite(text_.data(), 1, text_.size(), stdout);
+        std::fflush(stdout);
+        text_.clear();
+    }
+
+private:
+    fmt::memory_buffer text_;
+};
+
+void put_text(fmt::memory_buffer& out, std::string_view text) {
+    out.push_back('"');
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (c == '"' || c == '\\') out.push_back('\\'), out.push_back(c);
+        else if (byte < 0x20 || byte == 0x7f) fmt::format_to(std::back_inserter(out), "\\u{:04x}", byte);
+        else out.push_back(c);
+    }
+    out.push_back('"');
+}
+
+/// Milliseconds, with a fraction only where there is one.
+void put_ms(fmt::memory_buffer& out, duration span) {
+    const std::int64_t ns = span.count();
+    fmt::format_to(std::back_inserter(out), "{}", ns / 1'000'000);
+    if (const std::int64_t rest = ns % 1'000'000; rest != 0) {
+        std::string digits = fmt::format("{:06}", rest);
+        digits.erase(digits.find_last_not_of('0') + 1);
+        fmt::format_to(std::back_inserter(out), ".{}", digits);
+    }
+}
+
+void put(fmt::memory_buffer& out, std::string_view text) { out.append(text.data(), text.data() + text.size()); }
+
+/// A trace being replayed.
+class replayer {
+public:
+    replayer(configuration c, const rate_flags& flags, output& out)
+        : flags_(flags), out_(out), limits_(memory_store{clock_}, std::move(c), {}, {flags.idna}) {}
+
+    /// Moves the clock to the line's time, serving everybody whose time comes before or then, and carries the line out.
+    ///
+    /// **Errors.** A sentence, for a line that makes no sense here.
+    [[nodiscard]] std::optional<std::string> apply(trace_line& line) {
+        if (line.t < clock_.now()) return fmt::format("t goes back; the line before was at {} ms", ms(clock_.now()));
+        advance(line.t);
+        switch (line.op) {
+            case operation::acquire: return acquire(line);
+            case operation::reload: return reload(line);
+            case operation::end: return std::nullopt;
+            default: break;
+        }
+        const auto at = flights_.find(line.id);
+        if (at == flights_.end()) return fmt::format("no acquire before this has the id {}", detail::in_quotes(line.id));
+        flight& f = *at->second;
+        if (line.op == operation::cancel) {
+            f.ticket.cancel(line.t);
+        } else if (f.permit) {
+            if (line.op == operation::arrived) f.permit.arrived(heard(line), line.t);
+            else if (line.op == operation::release) f.permit.release(line.t);
+            else f.permit.refund(line.t);
+        }
+        // What a trace tells of a request that was not granted here, because other limits are tried on it, has no effect.
+        return std::nullopt;
+    }
+
+    /// Lets the clock run until no one waits.
+    void finish() { advance(far_future - duration{1}); }
+
+private:
+    struct flight {
+        explicit flight(replayer& r) : ticket([this, &r](limits_t::ticket& t) { r.settled(*this, t); }) {}
+        std::string id;
+        limits_t::permit permit;
+        limits_t::ticket ticket;
+    };
+
+    static std::string ms(instant at) {
+        fmt::memory_buffer out;
+        put_ms(out, at.time_since_epoch());
+        return fmt::to_string(out);
+    }
+
+    void advance(instant to) {
+        for (instant due = limits_.next_wake(); due <= to; due = limits_.poll(due)) clock_.set(due);
+        if (to < far_future - duration{1}) clock_.set(to);
+    }
+
+    [[nodiscard]] std::optional<std::string> acquire(trace_line& line) {
+        auto& slot = flights_[line.id];
+        if (slot != nullptr && (!slot->ticket.done() || slot->permit))
+            return fmt::format("the id {} is still in use", detail::in_quotes(line.id));
+        slot = std::make_unique<flight>(*this);
+        slot->id = line.id;
+        try {
+            limits_.submit(slot->ticket, line.host, line.role, {line.cost, line.method, line.max_delay, {}}, line.t);
+        } catch (const exception& e) {
+            flights_.erase(line.id);
+            return e.what();
+        }
+        return std::nullopt;
+    }
+
+    [[nodiscard]] std::optional<std::string> reload(const trace_line& line) {
+        std::string fault;
+        if (auto fresh = flags_.with_file(line.config); !fresh) fault = fresh.error().message;
+        else if (auto refusal = limits_.reload(std::move(*fresh), line.t)) fault = refusal->message;
+        auto& out = begin(line.t);
+        put(out, R"(,"event":"reload","ok":)");
+        put(out, fault.empty() ? "true" : "false");
+        if (!fault.empty()) put(out, R"(,"error":)"), put_text(out, fault);
+        put(out, "}\n");
+        return std::nullopt;
+    }
+
+    /// A trace has no calendar of its own: t = 0 is the Unix epoch where a date has to be measured without the response's `Date`.
+    static feedback heard(const trace_line& line) {
+        const std::chrono::sys_time<duration> now{line.t.time_since_epoch()};
+        feedback out;
+        out.status = line.status;
+        if (line.status == 0 || http::may_retry_after(line.status))
+            out.retry_after = http::retry_after(line.headers, std::chrono::time_point_cast<std::chrono::system_clock::duration>(now));
+        return out;
+    }
+
+    fmt::memory_buffer& begin(instant at) {
+        auto& out = out_.line();
+        put(out, R"({"t":)");
+        put_ms(out, at.time_since_epoch());
+        return out;
+    }
+
+    void settled(flight& f, limits_t::ticket& t) {
+        const decision& d = t.why();
+        auto& out = begin(t.arrived + d.waited);
+        put(out, R"(,"id":)");
+        put_text(out, f.id);
+        if (d.state == outcome::granted) {
+            f.permit = t.take();
+            put(out, R"(,"event":"granted")");
+        } else if (d.state == outcome::cancelled) {
+            put(out, R"(,"event":"cancelled")");
+        } else {
+            put(out, R"(,"event":"denied","cause":")");
+            put(out, to_string(d.why));
+            put(out, R"(")");
+            if (d.limit) put(out, R"(,"limit":)"), put_text(out, to_string(*d.limit));
+            put(out, R"(,"retry_at_ms":)");
+            if (d.state == outcome::never) put(out, "null");
+            else put_ms(out, d.retry_at.time_since_epoch());
+        }
+        put(out, R"(,"waited_ms":)");
+        put_ms(out, d.waited);
+        put(out, "}\n");
+    }
+
+    const rate_flags& flags_;
+    output& out_;
+    testing::manual_clock clock_;
+    limits_t limits_;
+    std::unordered_map<std::string, std::unique_ptr<flight>> flights_;
+};
+
+int run(std::istream& in, std::string_view name, const rate_flags& flags, configuration c) {
+    output out;
+    replayer replay{std::move(c), flags, out};
+    trace_line line;
+    std::string text;
+    for (std::size_t number = 1; std::getline(in, text); ++number) {
+        if (!text.empty() && text.back() == '\r') text.pop_back();
+        if (text.find_first_not_of(" \t") == std::string::npos) continue;
+        std::optional<std::string> fault = parse_trace_line(text, line);
+        if (!fault) fault = replay.apply(line);
+        if (fault) {
+            out.flush();
+            fmt::print(stderr, "weir replay: {}:{}: {}\n", name, number, *fault);
+            return 1;
+        }
+    }
+    if (in.bad()) {
+        fmt::print(stderr, "weir replay: {}: cannot be read to its end: {}\n", name, std::strerror(errno));
+        return 1;
+    }
+    replay.finish();
+    return 0;
+}
+
+}  // namespace
+
+int replay(std::span<const char* const> args) {
+    const rate_flags flags{args};
+    const auto& rest = flags.rest();
+    if (rest.size() == 1 && (rest[0] == "--help" || rest[0] == "-h")) {
+        fmt::print("usage: weir replay [rate flags] FILE|-\n\n{}", rate_flags::help());
+        return 0;
+    }
+    if (rest.size() != 1 || (rest[0].size() > 1 && rest[0][0] == '-')) {
+        fmt::print(stderr, "usage: weir replay [rate flags] FILE|-\n\n{}", rate_flags::help());
+        return 2;
+    }
+    auto config = flags.resolved();
+    if (!config) {
+        fmt::print(stderr, "{}\n", config.error().message);
+        return 1;
+    }
+    std::ios::sync_with_stdio(false);
+    if (rest[0] == "-") return run(std::cin, "standard input", flags, std::move(*config));
+    std::ifstream file{rest[0]};
+    if (!file) {
+        fmt::print(stderr, "weir replay: {}: {}; name a trace, or - for standard input\n", rest[0], std::strerror(errno));
+        return 1;
+    }
+    return run(file, rest[0], flags, std::move(*config));
+}
+
+}  // namespace weir::tools
