@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "report.hpp"
+#include "traffic.hpp"
+
+#include "weir/config/configuration.hpp"
+#include "weir/ext/curl/transport.hpp"
+#ifdef WEIR_HAS_IDN2
+#include "weir/ext/idn2/idn2.hpp"
+#endif
+#include "weir/http/limited.hpp"
+#include "weir/http/message.hpp"
+#include "weir/http/redirecting.hpp"
+#include "weir/http/transport.hpp"
+#include "weir/http/url.hpp"
+#include "weir/limiter/json_lines.hpp"
+#include "weir/limiter/observer.hpp"
+#include "weir/registry/registry.hpp"
+#include "weir/storage/memory_store.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <utility>
+
+namespace download {
+
+/// Hands the limiter's events to the summary and, if there is one, to the log.
+class event_sink {
+public:
+    event_sink(traffic& record, std::optional<weir::json_lines> log) : record_(&record), log_(std::move(log)) {}
+
+    void on_event(const weir::event& e) {
+        if (e.type == weir::event_type::acquire)
+            record_->admitted({std::string{e.host}, std::string{e.role}}, e.verdict.waited);
+        if (log_)
+            log_->on_event(e);
+    }
+
+private:
+    traffic* record_;
+    std::optional<weir::json_lines> log_;
+};
+
+using limits = weir::registry<weir::memory_store<>, event_sink>;
+
+/// A transport that writes into `traffic` what passes through it. It stands below the limiter, where a request has been
+/// admitted and is about to leave.
+template <class Transport>
+class recorded {
+public:
+    recorded(Transport inner, traffic& record) : inner_(std::move(inner)), record_(&record) {}
+
+    void send(const weir::http::request& what, weir::http::receiver& to) {
+        const auto url = weir::http::parse_url(what.url, idna);
+        watching watch{to, *record_, {url ? url->host : std::string{}, what.role}};
+        record_->started(watch.key);
+        try {
+            inner_.send(what, watch);
+        } catch (...) {
+            if (!watch.answered)
+                record_->answered(watch.key, 0);
+            throw;
+        }
+    }
+
+#ifdef WEIR_HAS_IDN2
+    static constexpr weir::idna_function idna = &weir::idn2::to_ascii;
+#else
+    static constexpr weir::idna_function idna = nullptr;
+#endif
+
+private:
+    struct watching final : weir::http::receiver {
+        watching(weir::http::receiver& to_, traffic& record_, weir::key key_)
+            : to(to_), record(record_), key(std::move(key_)) {}
+        void located(std::string_view at) override { to.located(at); }
+        void head(int status, const weir::http::headers& fields) override {
+            answered = true;
+            record.answered(key, status);
+            to.head(status, fields);
+        }
+        bool body(std::string_view bytes) override {
+            record.received(key, bytes.size());
+            return to.body(bytes);
+        }
+        weir::http::receiver& to;
+        traffic& record;
+        weir::key key;
+        bool answered = false;
+    };
+
+    Transport inner_;
+    traffic* record_;
+};
+
+/// How an attempt at a URL ended, when it ended in a response.
+struct reply {
+    int status = 0;
+    std::optional<weir::duration> retry_after{};
+    std::string fault{};  ///< what is wrong with a response that looks right, and would be worth another try
+};
+
+/// How a URL ended.
+struct outcome {
+    enum class kind { done, failed, stopped } state = kind::done;
+    int status = 0;
+    std::string why{};
+};
+
+/// The HTTP stack: redirects over limits over libcurl, and attempts over that.
+///
+/// **Thread safety:** all members.
+class client {
+public:
+    client(weir::configuration config, traffic& record, std::optional<weir::json_lines> log, reporter& tell,
+           int max_attempts);
+    ~client();
+
+    /// A request for a URL in a role, as every attempt begins with it.
+    [[nodiscard]] weir::http::request ask(std::string url, std::string role, const std::stop_token& stop) const;
+    /// Sends once. **Errors:** throws what the transports throw.
+    void send(const weir::http::request& what, weir::http::receiver& to);
+    /// Attempts until one is worth keeping: 429, 5xx, a failed connection and a `fault` are not, until there are no
+    /// more attempts. A server's Retry-After is waited for; without one the wait doubles from half a second.
+    [[nodiscard]] outcome persist(const std::string& url, const std::stop_token& stop,
+                                  const std::function<reply()>& attempt);
+    /// Collects a small body.
+    [[nodiscard]] outcome get(const std::string& url, const std::string& role, const std::stop_token& stop,
+                              std::string& body);
+
+    /// How many requests stand in a key's queue at the moment.
+    [[nodiscard]] std::size_t waiting(const std::string& host, const std::string& role);
+
+private:
+    struct stack;
+    std::unique_ptr<stack> stack_;
+    reporter& tell_;
+    int max_attempts_;
+};
+
+}  // namespace download

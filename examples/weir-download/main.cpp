@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: MIT
+#include "client.hpp"
+#include "downloader.hpp"
+#include "interrupts.hpp"
+#include "manifest.hpp"
+#include "options.hpp"
+#include "posix_file.hpp"
+#include "report.hpp"
+#include "traffic.hpp"
+
+#include "weir/config/command_line.hpp"
+#include "weir/ext/yaml/configure.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <cstddef>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <unistd.h>
+
+namespace {
+
+using namespace download;
+
+/// Where the configuration came from, and what it comes to: the lines people look for when a limit is not what they
+/// thought.
+void say_start(const weir::configuration& config, std::vector<std::string> files, reporter& tell) {
+    const char* const variable = std::getenv("DOCSTOKG_RLIMIT_CONFIG");
+    if (files.empty() && variable != nullptr)
+        files.emplace_back(variable);
+    for (const std::string& file : files)
+        tell.say(log_level::debug, "Loaded rate config from " + file);
+    if (files.empty())
+        tell.say(log_level::debug, "Loaded rate config from built-in defaults, environment and flags alone");
+    const std::int64_t ceiling = config.global_max_inflight();
+    tell.say(log_level::debug, fmt::format("Rate limiter initialized: backend {}, global_max_inflight {}, roles {}",
+                                           config.backend().kind, ceiling == 0 ? "none" : fmt::format("{}", ceiling),
+                                           fmt::join(config.roles(), ", ")));
+    if (config.disabled())
+        tell.say(log_level::warning, "rate limiting is off (disabled): no request is held back by a limit");
+    if (config.aimd().enabled)
+        tell.say(log_level::warning, "aimd.enabled: this version does not tune rates; they stay as configured");
+}
+
+/// Runs the workers; true when they were interrupted.
+bool run(downloader& work, std::size_t workers, interrupts& signals, reporter& tell) {
+    std::stop_source stop;
+    bool interrupted = false;
+    {
+        std::vector<std::jthread> threads;
+        for (std::size_t i = 0; i < workers; ++i)
+            threads.emplace_back([&] { work.work(stop.get_token()); });
+        while (!interrupted && !work.done()) {
+            tell.draw();
+            if (!signals.wait(std::chrono::milliseconds{100}))
+                continue;
+            interrupted = true;
+            tell.say(log_level::warning, "interrupted: what is under way is kept; once more ends the program at once");
+            stop.request_stop();
+        }
+    }
+    tell.finish();
+    return interrupted;
+}
+
+int finish(const tally& total, bool interrupted, bool dry_run, const reporter& tell) {
+    if (dry_run) {
+        fmt::print("dry run: {} files would be fetched, {} are complete already, {} failures\n", total.planned,
+                   total.skipped, total.failures.size());
+    } else {
+        fmt::print("{} files wanted: {} fetched, {} complete already, {} failed; {} in {:.1f} s{}\n", total.wanted,
+                   total.fetched, total.skipped, total.failures.size(), size_text(total.bytes), tell.elapsed().count(),
+                   interrupted ? "; interrupted, run it again to go on" : "");
+    }
+    for (const failure& f : total.failures)
+        fmt::print("failed: {}: {}\n", f.what, f.why);
+    if (interrupted)
+        return 130;
+    return total.failures.empty() ? 0 : 1;
+}
+
+int download_all(const options& wanted, const weir::configuration& config, std::vector<std::string> config_files) {
+    const auto urls = wanted.urls.empty() ? std::vector<listed_url>{} : read_urls(wanted.urls, config);
+    interrupts signals;
+    reporter tell{wanted.level, !wanted.dry_run};
+    say_start(config, std::move(config_files), tell);
+
+    posix_file lock;
+    if (!wanted.dry_run) {
+        std::filesystem::create_directories(wanted.out);
+        lock = posix_file{wanted.out / ".lock", O_RDWR | O_CREAT};
+        if (!lock.lock())
+            throw file_error{
+                fmt::format("{}: another weir-download is writing there; wait for it, or choose another --out",
+                            wanted.out.string())};
+    }
+    manifest known{wanted.out / "manifest.jsonl", wanted.dry_run};
+
+    std::unique_ptr<std::FILE, int (*)(std::FILE*)> log{nullptr, &std::fclose};
+    std::optional<weir::json_lines> events;
+    if (!wanted.log.empty()) {
+        log.reset(std::fopen(wanted.log.c_str(), "ae"));
+        if (!log)
+            fail_on("open", wanted.log);
+        const bool all = wanted.level == log_level::debug;
+        events.emplace(log.get(), weir::json_lines::options{
+                                      all ? weir::json_lines::level::all : weir::json_lines::level::decisions, {}});
+    }
+
+    traffic record;
+    client through{config, record, std::move(events), tell, wanted.max_attempts};
+    downloader work{wanted, through, known, tell};
+    work.begin(urls);
+    const bool interrupted = run(work, wanted.workers, signals, tell);
+    fmt::print("{}", table(record, config));
+    return finish(tell.total(), interrupted, wanted.dry_run, tell);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    const std::vector<const char*> all{argv + 1, argv + argc};
+    std::vector<std::string> config_files = weir::read_command_line(all).config_paths;
+    const auto config = weir::yaml::configure(
+        argc, argv, {.prefix = "DOCSTOKG_RLIMIT", .environ = environ, .idna = recorded<weir::curl::transport>::idna});
+    try {
+        // Both speak before anything is done: a slip in one must not hide another.
+        std::string faults = config ? "" : config.fault_text();
+        options wanted;
+        try {
+            wanted = parse_options(std::span<const char* const>{argv + 1, static_cast<std::size_t>(argc - 1)});
+        } catch (const usage_error& fault) {
+            faults += fault.what();
+        }
+        if (wanted.help) {
+            fmt::print("{}{}", help_text(), weir::command_line_help());
+            return 0;
+        }
+        if (config && config->backend().kind != "memory")
+            faults += fmt::format("backend.kind: this version has no {} store; use memory", config->backend().kind);
+        if (!faults.empty())
+            throw usage_error{faults.substr(0, faults.find_last_not_of('\n') + 1)};
+        return download_all(wanted, *config, std::move(config_files));
+    } catch (const usage_error& fault) {
+        fmt::print(stderr, "weir-download: {}\nTry weir-download --help.\n", fault.what());
+        return 2;
+    } catch (const std::exception& fault) {
+        fmt::print(stderr, "weir-download: {}\n", fault.what());
+        return 1;
+    }
+}

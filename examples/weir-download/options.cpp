@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: MIT
+#include "options.hpp"
+
+#include "weir/config/command_line.hpp"
+#include "weir/core/detail/text.hpp"
+#include "weir/core/nearest.hpp"
+#include "weir/http/url.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <string_view>
+#include <system_error>
+#include <vector>
+
+namespace download {
+
+const char* help_text() noexcept {
+    return R"(weir-download: fetches metadata, landing pages and PDFs, within the limits of the servers it asks
+
+Usage: weir-download --topic TEXT [FLAGS]
+       weir-download --urls FILE [FLAGS]
+
+What to fetch
+  --topic TEXT            works that match it, from a REST API in the shape of Crossref's
+  --year-start YEAR       published in this year or later
+  --year-end YEAR         published in this year or earlier
+  --max N                 at most N works
+  --base-url URL          the API (default https://api.crossref.org)
+  --urls FILE             also these: one URL per line, then, after white space, its role (default artifact); # comments
+
+How
+  --out DIR               where the files go (default downloads): ROLE/NAME, and manifest.jsonl with every file's SHA-256
+  --workers N             requests under way at a time (default 4)
+  --max-attempts N        tries of each URL when the server answers 429 or 5xx, or the connection fails (default 5)
+  --resume                go on with what an earlier run began, and skip what is complete: always on
+  --dry-run               ask the API, say what would be fetched, and write nothing
+  --log FILE              append the rate limiter's events as JSON lines (with --log-level debug, responses too);
+                          with --rate-disable there is no limiter, and so no event
+  --log-level LEVEL       error, warning, info (default) or debug
+  --help                  this text
+
+A request that finds its window full waits in its key's queue, for as long as it takes: max_delay_ms does not apply, for a
+download would rather be late than lost. A server's Retry-After is honoured. The first Ctrl-C lets the workers finish, and
+keeps what they have; the second ends the program at once.
+
+Exit code: 0 all that was wanted is there, 1 something is missing, 2 the command line or the configuration is wrong,
+130 interrupted.
+
+)";
+}
+
+namespace {
+
+constexpr std::array<std::string_view, 15> flags{
+    "--topic",   "--year-start",   "--year-end", "--max", "--base-url",  "--urls", "--out", "--workers",
+    "--dry-run", "--max-attempts", "--resume",   "--log", "--log-level", "--help", "-h"};
+
+std::string unknown(std::string_view flag) {
+    std::vector<std::string_view> names{flags.begin(), flags.end() - 1};
+    for (const auto& rule : weir::flag_rules)
+        names.push_back(rule.name);
+    const std::string guess = weir::nearest(flag, names);
+    return fmt::format("unknown flag {}{}", weir::detail::in_quotes(flag),
+                       guess.empty() ? "; --help lists them all" : fmt::format("; did you mean {}?", guess));
+}
+
+std::int64_t whole(std::string_view flag, std::string_view text, std::int64_t least, std::int64_t most) {
+    std::int64_t value = 0;
+    const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (failure != std::errc{} || end != text.data() + text.size() || value < least || value > most)
+        throw usage_error{fmt::format("{}: found {}; it is a whole number from {} to {}", flag,
+                                      weir::detail::in_quotes(text), least, most)};
+    return value;
+}
+
+log_level level_of(std::string_view text) {
+    static constexpr std::array<std::string_view, 4> names{"error", "warning", "info", "debug"};
+    for (std::size_t i = 0; i < names.size(); ++i)
+        if (weir::detail::same_ignoring_case(names[i], text))
+            return static_cast<log_level>(i);
+    const std::string guess = weir::nearest(text, names);
+    throw usage_error{fmt::format("--log-level: found {}; {}it is one of error, warning, info, debug",
+                                  weir::detail::in_quotes(text),
+                                  guess.empty() ? "" : fmt::format("did you mean \"{}\"? ", guess))};
+}
+
+void take_value(options& out, std::string_view flag, std::string_view value) {
+    if (value.empty())
+        throw usage_error{fmt::format("{}: its value is empty", flag)};
+    if (flag == "--topic") {
+        out.topic = value;
+    } else if (flag == "--year-start") {
+        out.year_start = static_cast<int>(whole(flag, value, 1000, 9999));
+    } else if (flag == "--year-end") {
+        out.year_end = static_cast<int>(whole(flag, value, 1000, 9999));
+    } else if (flag == "--max") {
+        out.most = whole(flag, value, 1, 100'000'000);
+    } else if (flag == "--workers") {
+        out.workers = static_cast<std::size_t>(whole(flag, value, 1, 256));
+    } else if (flag == "--max-attempts") {
+        out.max_attempts = static_cast<int>(whole(flag, value, 1, 1000));
+    } else if (flag == "--urls") {
+        out.urls = value;
+    } else if (flag == "--out") {
+        out.out = value;
+    } else if (flag == "--log") {
+        out.log = value;
+    } else if (flag == "--log-level") {
+        out.level = level_of(value);
+    } else {
+        const auto url = weir::http::parse_url(value);
+        if (!url)
+            throw usage_error{"--base-url: " + url.error().message};
+        if (!url->query.empty())
+            throw usage_error{"--base-url: write it without a query"};
+        out.base_url = url->str();
+        while (out.base_url.ends_with('/'))
+            out.base_url.pop_back();
+    }
+}
+
+}  // namespace
+
+options parse_options(std::span<const char* const> arguments) {
+    options out;
+    std::string faults;
+    const auto fault = [&faults](std::string_view text) { faults.append(faults.empty() ? "" : "\n").append(text); };
+    for (std::size_t i = 0; i < arguments.size(); ++i) {
+        const std::string_view argument = arguments[i];
+        const auto equals = argument.starts_with("--") ? argument.find('=') : std::string_view::npos;
+        const std::string_view flag = argument.substr(0, equals);
+        if (!flag.starts_with('-')) {
+            fault(fmt::format("found {} where a flag is expected; --urls FILE takes a list of URLs",
+                              weir::detail::in_quotes(argument)));
+        } else if (std::find(flags.begin(), flags.end(), flag) == flags.end()) {
+            fault(unknown(flag));
+            // What follows it was most likely its value, and is no second fault.
+            if (equals == std::string_view::npos && i + 1 < arguments.size() && arguments[i + 1][0] != '-')
+                ++i;
+        } else if (flag == "--dry-run" || flag == "--resume" || flag == "--help" || flag == "-h") {
+            if (equals != std::string_view::npos)
+                fault(fmt::format("{}: it takes no value", flag));
+            if (flag == "--dry-run")
+                out.dry_run = true;
+            if (flag == "--help" || flag == "-h")
+                out.help = true;
+        } else if (equals == std::string_view::npos && i + 1 == arguments.size()) {
+            fault(fmt::format("{}: it needs a value", flag));
+        } else {
+            try {
+                take_value(out, flag,
+                           equals == std::string_view::npos ? std::string_view{arguments[++i]}
+                                                            : argument.substr(equals + 1));
+            } catch (const usage_error& e) {
+                fault(e.what());
+            }
+        }
+    }
+    if (faults.empty() && !out.help) {
+        if (out.topic.empty() && out.urls.empty())
+            fault("say what to fetch: --topic TEXT or --urls FILE");
+        if (out.year_start && out.year_end && *out.year_start > *out.year_end)
+            fault(fmt::format("--year-start {} is after --year-end {}", *out.year_start, *out.year_end));
+    }
+    if (!faults.empty())
+        throw usage_error{faults};
+    return out;
+}
+
+}  // namespace download
