@@ -12,8 +12,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// A steady clock read whose time runs 10^8 times too fast, so that 10/SECOND and 5000/HOUR are never full and every decision is a
-/// grant on a log of realistic length.
+/// A steady clock read whose time runs 10^8 times too fast, so that 10/SECOND and 5000/HOUR are never full and every
+/// decision is a grant on a log of realistic length.
 struct hasty_clock {
     [[nodiscard]] weir::instant now() const noexcept {
         return weir::instant{(weir::steady_clock{}.now() - began) * 100'000'000};
@@ -29,26 +29,33 @@ weir::configuration limits_of(weir::counting from) {
 }
 
 void clock_read(benchmark::State& state) {
-    for (auto _ : state) benchmark::DoNotOptimize(std::chrono::steady_clock::now());
+    for (auto _ : state)
+        benchmark::DoNotOptimize(std::chrono::steady_clock::now());
 }
 
 void admit_on_handle(benchmark::State& state) {
     static weir::registry limits{weir::memory_store{hasty_clock{}}, limits_of(weir::counting::admission)};
     auto handle = limits.at("api.crossref.org", "metadata");
     std::int64_t granted = 0;
-    for (auto _ : state) granted += handle.admit().granted();
-    if (granted < state.iterations() * 9 / 10) state.SkipWithError("too many decisions were denials");
+    for (auto _ : state)
+        granted += handle.admit().granted();
+    if (granted < state.iterations() * 9 / 10)
+        state.SkipWithError("too many decisions were denials");
 }
 
 void deny_on_handle(benchmark::State& state) {
     weir::policy p;
     p.rates = {{10, 24h}, {5000, 48h}};
-    static weir::registry limits{weir::memory_store{}, weir::configuration::builder{}.defaults("metadata", p).build().value()};
+    static weir::registry limits{weir::memory_store{},
+                                 weir::configuration::builder{}.defaults("metadata", p).build().value()};
     auto handle = limits.at("api.crossref.org", "metadata");
-    while (handle.admit().granted()) {}
+    while (handle.admit().granted()) {
+    }
     std::int64_t granted = 0;
-    for (auto _ : state) granted += handle.admit().granted();
-    if (granted != 0) state.SkipWithError("a decision was a grant");
+    for (auto _ : state)
+        granted += handle.admit().granted();
+    if (granted != 0)
+        state.SkipWithError("a decision was a grant");
 }
 
 void cycle_on_handle(benchmark::State& state) {
@@ -73,7 +80,8 @@ void cycle_by_text(benchmark::State& state) {
 // From here on the process has had a second thread, and locked instructions are needed.
 void start_a_thread(benchmark::State& state) {
     std::thread{[] {}}.join();
-    for (auto _ : state) benchmark::DoNotOptimize(state.iterations());
+    for (auto _ : state)
+        benchmark::DoNotOptimize(state.iterations());
 }
 
 BENCHMARK(clock_read)->Name("clock");

@@ -74,22 +74,6 @@ bool run(downloader& work, std::size_t workers, interrupts& signals, reporter& t
     return interrupted;
 }
 
-int finish(const tally& total, bool interrupted, bool dry_run, const reporter& tell) {
-    if (dry_run) {
-        fmt::print("dry run: {} files would be fetched, {} are complete already, {} failures\n", total.planned,
-                   total.skipped, total.failures.size());
-    } else {
-        fmt::print("{} files wanted: {} fetched, {} complete already, {} failed; {} in {:.1f} s{}\n", total.wanted,
-                   total.fetched, total.skipped, total.failures.size(), size_text(total.bytes), tell.elapsed().count(),
-                   interrupted ? "; interrupted, run it again to go on" : "");
-    }
-    for (const failure& f : total.failures)
-        fmt::print("failed: {}: {}\n", f.what, f.why);
-    if (interrupted)
-        return 130;
-    return total.failures.empty() ? 0 : 1;
-}
-
 int download_all(const options& wanted, const weir::configuration& config, std::vector<std::string> config_files) {
     const auto urls = wanted.urls.empty() ? std::vector<listed_url>{} : read_urls(wanted.urls, config);
     interrupts signals;
@@ -123,8 +107,11 @@ int download_all(const options& wanted, const weir::configuration& config, std::
     downloader work{wanted, through, known, tell};
     work.begin(urls);
     const bool interrupted = run(work, wanted.workers, signals, tell);
-    fmt::print("{}", table(record, config));
-    return finish(tell.total(), interrupted, wanted.dry_run, tell);
+    const tally total = tell.total();
+    fmt::print("{}{}", table(record, config), summary(total, tell.elapsed(), interrupted, wanted.dry_run));
+    if (interrupted)
+        return 130;
+    return total.failures.empty() ? 0 : 1;
 }
 
 }  // namespace

@@ -71,6 +71,18 @@ std::string size_text(std::uint64_t bytes) {
     return unit == 0 ? fmt::format("{} B", bytes) : fmt::format("{:.1f} {}", value, units[unit]);
 }
 
+std::string summary(const tally& total, std::chrono::duration<double> elapsed, bool interrupted, bool dry_run) {
+    std::string out =
+        dry_run ? fmt::format("dry run: {} files would be fetched, {} are complete already, {} failures\n",
+                              total.planned, total.skipped, total.failures.size())
+                : fmt::format("{} files wanted: {} fetched, {} complete already, {} failed; {} in {:.1f} s{}\n",
+                              total.wanted, total.fetched, total.skipped, total.failures.size(), size_text(total.bytes),
+                              elapsed.count(), interrupted ? "; interrupted, run it again to go on" : "");
+    for (const failure& f : total.failures)
+        out += fmt::format("failed: {}: {}\n", f.what, f.why);
+    return out;
+}
+
 namespace {
 
 std::string ms_text(weir::duration d) {

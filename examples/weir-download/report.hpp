@@ -77,7 +77,11 @@ private:
 /// `1.4 MB`
 [[nodiscard]] std::string size_text(std::uint64_t bytes);
 
-/// The summary: one row for each key.
+/// How it went: the counts, and what failed.
+[[nodiscard]] std::string summary(const tally& total, std::chrono::duration<double> elapsed, bool interrupted,
+                                  bool dry_run);
+
+/// One row for each key: what was sent, refused and waited for.
 [[nodiscard]] std::string table(const traffic& record, const weir::configuration& config);
 
 }  // namespace download

@@ -32,7 +32,7 @@ using wall_time = std::chrono::system_clock::time_point;
 
 [[nodiscard]] inline std::tm utc(wall_time at) {
     const std::time_t seconds =
-        std::chrono::duration_cast<std::chrono::seconds>(at.time_since_epoch()).count(); // after 1970: a floor
+        std::chrono::duration_cast<std::chrono::seconds>(at.time_since_epoch()).count();  // after 1970: a floor
     std::tm parts{};
     gmtime_r(&seconds, &parts);
     return parts;
@@ -51,8 +51,7 @@ using wall_time = std::chrono::system_clock::time_point;
 /// `2026-01-01T00:00:00.000Z`, rounded down.
 [[nodiscard]] inline std::string iso_millis(wall_time at) {
     const std::tm t = utc(at);
-    const auto millis =
-        std::chrono::duration_cast<std::chrono::milliseconds>(at.time_since_epoch()).count() % 1000;
+    const auto millis = std::chrono::duration_cast<std::chrono::milliseconds>(at.time_since_epoch()).count() % 1000;
     return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", t.tm_year + 1900, t.tm_mon + 1, t.tm_mday,
                        t.tm_hour, t.tm_min, t.tm_sec, millis);
 }
@@ -127,17 +126,17 @@ private:
 
 /// One request as it stands at the door.
 struct arrival {
-    std::size_t listener;      // index
+    std::size_t listener;  // index
     std::string_view role;
     std::string_view method;
-    std::string_view target;   // as sent
+    std::string_view target;  // as sent
     std::uint64_t connection;
     int status_if_admitted;
 };
 
 struct verdict {
-    nanos wait;     // zero: admitted
-    wall_time at;   // when it was judged
+    nanos wait;    // zero: admitted
+    wall_time at;  // when it was judged
 };
 
 /// Judges arrivals against the limits of their (listener, role).
@@ -207,4 +206,4 @@ private:
     line_log log_;
 };
 
-} // namespace origin
+}  // namespace origin

@@ -128,7 +128,7 @@ namespace detail {
     return out;
 }
 
-} // namespace detail
+}  // namespace detail
 
 /// Smallest PDF the catalogue makes.
 [[nodiscard]] inline std::size_t smallest_pdf() {
@@ -152,11 +152,11 @@ class catalogue {
 public:
     explicit catalogue(const catalogue_options& options) {
         static constexpr std::array<std::string_view, 8> subjects{
-            "Sediment transport", "Spillway design", "Flow over weirs", "River restoration",
-            "Groundwater recharge", "Flood routing", "Turbulent mixing", "Reservoir operation"};
-        static constexpr std::array<std::string_view, 6> settings{
-            "in alpine catchments", "under changing climate", "in braided rivers",
-            "at laboratory scale", "with sparse observations", "in urban basins"};
+            "Sediment transport",   "Spillway design", "Flow over weirs",  "River restoration",
+            "Groundwater recharge", "Flood routing",   "Turbulent mixing", "Reservoir operation"};
+        static constexpr std::array<std::string_view, 6> settings{"in alpine catchments",     "under changing climate",
+                                                                  "in braided rivers",        "at laboratory scale",
+                                                                  "with sparse observations", "in urban basins"};
         generator random{options.seed};
         const auto years = static_cast<std::uint64_t>(options.last_year - options.first_year + 1);
         documents_.reserve(static_cast<std::size_t>(options.documents));
@@ -194,4 +194,4 @@ private:
     std::vector<document> documents_;
 };
 
-} // namespace origin
+}  // namespace origin

@@ -28,9 +28,9 @@ enum class model_kind { sliding_log, fixed_window, two_counter, gcra };
 
 namespace detail {
 
-__extension__ typedef __int128 wide; // N * T in nanoseconds leaves 64 bits behind at 100,000/day
+__extension__ typedef __int128 wide;  // N * T in nanoseconds leaves 64 bits behind at 100,000/day
 
-} // namespace detail
+}  // namespace detail
 
 /// Remembers every admitted arrival: no half-open interval of length T ever holds more than N.
 class sliding_log {
@@ -140,7 +140,7 @@ public:
 private:
     rate rate_;
     std::int64_t burst_;
-    detail::wide full_at_ = 0; // when all saved units would be back
+    detail::wide full_at_ = 0;  // when all saved units would be back
 };
 
 /// All rates of one (listener, role) under one model, decided together: admitted by all or counted by none.
@@ -153,10 +153,18 @@ public:
     limiter(model_kind kind, const std::vector<rate>& rates, std::optional<std::int64_t> burst = std::nullopt) {
         for (const rate& r : rates) {
             switch (kind) {
-            case model_kind::sliding_log: models_.emplace_back(sliding_log{r}); break;
-            case model_kind::fixed_window: models_.emplace_back(fixed_window{r}); break;
-            case model_kind::two_counter: models_.emplace_back(two_counter{r}); break;
-            case model_kind::gcra: models_.emplace_back(gcra{r, burst}); break;
+            case model_kind::sliding_log:
+                models_.emplace_back(sliding_log{r});
+                break;
+            case model_kind::fixed_window:
+                models_.emplace_back(fixed_window{r});
+                break;
+            case model_kind::two_counter:
+                models_.emplace_back(two_counter{r});
+                break;
+            case model_kind::gcra:
+                models_.emplace_back(gcra{r, burst});
+                break;
             }
         }
     }
@@ -179,4 +187,4 @@ private:
     std::vector<std::variant<sliding_log, fixed_window, two_counter, gcra>> models_;
 };
 
-} // namespace origin
+}  // namespace origin

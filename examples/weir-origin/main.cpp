@@ -51,7 +51,7 @@ int serve(const origin::options& settings) {
     std::_Exit(0);
 }
 
-} // namespace
+}  // namespace
 
 int main(int argc, char** argv) {
     try {

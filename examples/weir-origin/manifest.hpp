@@ -35,7 +35,10 @@ inline void write_manifest(const std::string& path, const catalogue& documents, 
         throw std::runtime_error{fmt::format("cannot open the manifest \"{}\" for writing", path)};
     }
     const auto line = [&](const std::string& url, const std::string& bytes) {
-        fmt::print(file, R"({{"url":"{}","sha256":"{}","bytes":{}}})" "\n", url, sha256_hex(bytes), bytes.size());
+        fmt::print(file,
+                   R"({{"url":"{}","sha256":"{}","bytes":{}}})"
+                   "\n",
+                   url, sha256_hex(bytes), bytes.size());
     };
     for (const document& d : documents.documents()) {
         line(where.landing_url(d), landing_page(d, where));
@@ -47,4 +50,4 @@ inline void write_manifest(const std::string& path, const catalogue& documents, 
     }
 }
 
-} // namespace origin
+}  // namespace origin

@@ -30,12 +30,12 @@ enum class retry_after { delta, date, none };
 
 struct address {
     std::string host;
-    int port = 0; // 0: any free port
+    int port = 0;  // 0: any free port
 };
 
 struct options {
     std::vector<address> listen;
-    std::size_t threads = 64;    // per listener; a kept-alive connection occupies one
+    std::size_t threads = 64;  // per listener; a kept-alive connection occupies one
     nanos keep_alive = std::chrono::seconds{30};
 
     catalogue_options catalogue;
@@ -46,9 +46,9 @@ struct options {
 
     nanos latency_mean{0};
     double latency_sigma = 0.5;
-    double latency_before = 0.5; // share of the latency that passes before the arrival is judged
+    double latency_before = 0.5;  // share of the latency that passes before the arrival is judged
 
-    std::map<std::string, std::vector<rate>, std::less<>> limits; // by role
+    std::map<std::string, std::vector<rate>, std::less<>> limits;  // by role
     bool no_limit = false;
     model_kind model = model_kind::sliding_log;
     std::optional<std::int64_t> burst;
@@ -107,12 +107,15 @@ Not limited and not logged: GET /healthz, GET /stats (counts by role and status)
 
 namespace detail {
 
-inline constexpr std::array<std::string_view, 25> flags{
-    "--burst",       "--documents",      "--help",     "--host",          "--keep-alive",
-    "--landing-on",  "--latency",        "--latency-before", "--latency-mean", "--latency-sigma",
-    "--limit",       "--listen",         "--log",      "--manifest",      "--model",
-    "--no-limit",    "--pdf-on",         "--pdf-sigma", "--pdf-size",     "--port",
-    "--redirect-landing", "--retry-after", "--seed",   "--threads",       "--years"};
+inline constexpr std::array<std::string_view, 25> flags{"--burst",         "--documents",      "--help",
+                                                        "--host",          "--keep-alive",     "--landing-on",
+                                                        "--latency",       "--latency-before", "--latency-mean",
+                                                        "--latency-sigma", "--limit",          "--listen",
+                                                        "--log",           "--manifest",       "--model",
+                                                        "--no-limit",      "--pdf-on",         "--pdf-sigma",
+                                                        "--pdf-size",      "--port",           "--redirect-landing",
+                                                        "--retry-after",   "--seed",           "--threads",
+                                                        "--years"};
 
 [[nodiscard]] inline std::size_t edit_distance(std::string_view a, std::string_view b) {
     std::vector<std::size_t> row(b.size() + 1);
@@ -203,8 +206,7 @@ inline void add_limit(options& into, std::string_view value) {
 inline void set_years(options& into, std::string_view value) {
     const auto dash = value.find('-');
     const auto first = integer("--years", value.substr(0, dash), 1000, 9999);
-    const auto last =
-        dash == std::string_view::npos ? first : integer("--years", value.substr(dash + 1), first, 9999);
+    const auto last = dash == std::string_view::npos ? first : integer("--years", value.substr(dash + 1), first, 9999);
     into.catalogue.first_year = static_cast<int>(first);
     into.catalogue.last_year = static_cast<int>(last);
 }
@@ -229,7 +231,7 @@ inline void resolve_listeners(options& into, const std::optional<std::string>& h
     }
 }
 
-} // namespace detail
+}  // namespace detail
 
 /// What the arguments ask for. **Errors:** throws `usage_error` naming the flag and what would have been right.
 [[nodiscard]] inline options parse_options(const std::vector<std::string>& arguments) {
@@ -241,8 +243,8 @@ inline void resolve_listeners(options& into, const std::optional<std::string>& h
         const auto equals = argument.find('=');
         const std::string_view flag = argument.substr(0, equals);
         if (std::find(detail::flags.begin(), detail::flags.end(), flag) == detail::flags.end()) {
-            throw usage_error{fmt::format("unknown flag \"{}\"; did you mean {}?", flag,
-                                          detail::nearest(flag, detail::flags))};
+            throw usage_error{
+                fmt::format("unknown flag \"{}\"; did you mean {}?", flag, detail::nearest(flag, detail::flags))};
         }
         if (flag == "--help" || flag == "--no-limit" || flag == "--redirect-landing") {
             if (equals != std::string_view::npos) {
@@ -314,4 +316,4 @@ inline void resolve_listeners(options& into, const std::optional<std::string>& h
     return out;
 }
 
-} // namespace origin
+}  // namespace origin

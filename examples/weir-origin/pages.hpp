@@ -25,9 +25,9 @@ namespace origin {
 
 struct request {
     std::string method;
-    std::string path;                             // decoded, without the query
-    std::multimap<std::string, std::string> query; // decoded
-    std::function<std::string(const char*)> header; // empty when absent
+    std::string path;                                // decoded, without the query
+    std::multimap<std::string, std::string> query;   // decoded
+    std::function<std::string(const char*)> header;  // empty when absent
 };
 
 struct reply {
@@ -59,9 +59,8 @@ namespace detail {
     const nlohmann::ordered_json body{
         {"status", "failed"},
         {"message-type", "validation-failure"},
-        {"message",
-         nlohmann::ordered_json::array({{{"type", fmt::format("{}-not-valid", parameter)}, {"value", value},
-                                         {"message", message}}})}};
+        {"message", nlohmann::ordered_json::array(
+                        {{{"type", fmt::format("{}-not-valid", parameter)}, {"value", value}, {"message", message}}})}};
     return {400, "application/json", body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)};
 }
 
@@ -103,12 +102,12 @@ namespace detail {
         }
         text.remove_prefix(dash + 1);
     }
-    return std::nullopt; // a fourth part
+    return std::nullopt;  // a fourth part
 }
 
 struct byte_range {
     std::size_t first;
-    std::size_t count; // 0: not satisfiable
+    std::size_t count;  // 0: not satisfiable
 };
 
 /// Nothing when the field is to be ignored: absent, malformed, another unit, or several ranges.
@@ -142,7 +141,7 @@ struct byte_range {
     return byte_range{from, to - from + 1};
 }
 
-} // namespace detail
+}  // namespace detail
 
 /// The site: a REST API in the shape of Crossref's, landing pages and PDFs.
 ///
@@ -190,10 +189,11 @@ private:
                 {"type", "journal-article"},
                 {"title", nlohmann::ordered_json::array({d.title})},
                 {"URL", where_.public_url(d)},
-                {"link", nlohmann::ordered_json::array(
-                             {{{"URL", where_.pdf_url(d)}, {"content-type", "application/pdf"}}})},
-                {"published", {{"date-parts", nlohmann::ordered_json::array(
-                                                  {nlohmann::ordered_json::array({d.year, d.month, d.day})})}}}};
+                {"link",
+                 nlohmann::ordered_json::array({{{"URL", where_.pdf_url(d)}, {"content-type", "application/pdf"}}})},
+                {"published",
+                 {{"date-parts",
+                   nlohmann::ordered_json::array({nlohmann::ordered_json::array({d.year, d.month, d.day})})}}}};
     }
 
     [[nodiscard]] reply single(const document* d) const {
@@ -215,8 +215,8 @@ private:
             const auto colon = one.find(':');
             const auto name = one.substr(0, colon);
             const bool latest = name == "until-pub-date";
-            const auto date = colon == std::string_view::npos ? std::nullopt
-                                                              : detail::read_date(one.substr(colon + 1), latest);
+            const auto date =
+                colon == std::string_view::npos ? std::nullopt : detail::read_date(one.substr(colon + 1), latest);
             if ((name != "from-pub-date" && !latest) || !date) {
                 return detail::invalid("filter", one, "known filters: from-pub-date:DATE, until-pub-date:DATE");
             }
@@ -291,4 +291,4 @@ private:
     places where_;
 };
 
-} // namespace origin
+}  // namespace origin

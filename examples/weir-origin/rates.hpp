@@ -30,8 +30,7 @@ namespace origin {
 /// A non-negative finite decimal number: `0.5`, `2`.
 [[nodiscard]] inline std::optional<double> parse_number(std::string_view text) {
     double value = 0;
-    const auto [end, error] =
-        std::from_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed);
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed);
     if (text.empty() || text.front() == '-' || error != std::errc{} || end != text.data() + text.size() ||
         !std::isfinite(value)) {
         return std::nullopt;
@@ -43,9 +42,23 @@ namespace origin {
 [[nodiscard]] inline std::optional<nanos> parse_unit(std::string_view text) {
     using namespace std::chrono_literals;
     static constexpr std::array<std::pair<std::string_view, nanos>, 17> units{{
-        {"ms", 1ms},      {"millisecond", 1ms}, {"milliseconds", 1ms}, {"s", 1s},    {"sec", 1s},  {"second", 1s},
-        {"seconds", 1s},  {"m", 1min},          {"min", 1min},         {"minute", 1min}, {"minutes", 1min}, {"h", 1h},
-        {"hour", 1h},     {"hours", 1h},        {"d", 24h},            {"day", 24h}, {"days", 24h},
+        {"ms", 1ms},
+        {"millisecond", 1ms},
+        {"milliseconds", 1ms},
+        {"s", 1s},
+        {"sec", 1s},
+        {"second", 1s},
+        {"seconds", 1s},
+        {"m", 1min},
+        {"min", 1min},
+        {"minute", 1min},
+        {"minutes", 1min},
+        {"h", 1h},
+        {"hour", 1h},
+        {"hours", 1h},
+        {"d", 24h},
+        {"day", 24h},
+        {"days", 24h},
     }};
     std::string lower{text};
     for (char& c : lower) {
@@ -96,4 +109,4 @@ namespace origin {
     return rate{*limit, *times * *unit};
 }
 
-} // namespace origin
+}  // namespace origin

@@ -69,7 +69,7 @@ public:
     void widen_backlog() const { (void)::listen(svr_sock_, 1024); }
 };
 
-} // namespace detail
+}  // namespace detail
 
 /// Random time a request spends under way, from one seeded sequence.
 class latency_source {
@@ -164,7 +164,7 @@ private:
         });
         http.set_pre_routing_handler([this, index](const httplib::Request& in, httplib::Response& out) {
             if (in.method != "GET" && in.method != "HEAD") {
-                return response_state::Unhandled; // its body has to be read first
+                return response_state::Unhandled;  // its body has to be read first
             }
             serve(index, in, out);
             return response_state::Handled;
@@ -174,8 +174,8 @@ private:
         };
         http.Post(".*", refuse).Put(".*", refuse).Patch(".*", refuse).Delete(".*", refuse).Options(".*", refuse);
         // httplib answers a Range it cannot read with 416 before any handler has run; such a field is to be ignored.
-        http.set_error_handler(httplib::Server::HandlerWithResponse{
-            [this, index](const httplib::Request& in, httplib::Response& out) {
+        http.set_error_handler(
+            httplib::Server::HandlerWithResponse{[this, index](const httplib::Request& in, httplib::Response& out) {
                 if (out.status != 416 || detail::judged) {
                     return response_state::Unhandled;
                 }
@@ -208,8 +208,9 @@ private:
         const nanos latency = latency_.draw();
         const nanos before{std::llround(static_cast<double>(latency.count()) * settings_.latency_before)};
         std::this_thread::sleep_for(before);
-        const request asked{in.method, in.path, {in.params.begin(), in.params.end()},
-                            [&in](const char* name) { return in.get_header_value(name); }};
+        const request asked{in.method, in.path, {in.params.begin(), in.params.end()}, [&in](const char* name) {
+                                return in.get_header_value(name);
+                            }};
         reply answer = pages_->answer(asked);
         const verdict decided =
             gate_->judge({index, role_of(in.path), in.method, in.target, detail::current_connection, answer.status});
@@ -259,4 +260,4 @@ private:
     std::vector<std::thread> threads_;
 };
 
-} // namespace origin
+}  // namespace origin

@@ -12,11 +12,13 @@
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const std::string_view text{reinterpret_cast<const char*>(data), size};
     const auto require = [](bool good) {
-        if (!good) std::abort();
+        if (!good)
+            std::abort();
     };
     const auto printable = [](std::string_view message) {
         for (const char c : message)
-            if (c < 0x20 || c > 0x7e) return false;
+            if (c < 0x20 || c > 0x7e)
+                return false;
         return message.size() < 1000;
     };
     if (const auto r = weir::parse_rate(text)) {

@@ -24,7 +24,8 @@ public:
     void push(instant at, std::int64_t units) { stamps_.insert(stamps_.begin(), static_cast<std::size_t>(units), at); }
     std::int64_t remove(instant at, std::int64_t units) {
         std::int64_t found = 0;
-        for (auto i = std::find(stamps_.begin(), stamps_.end(), at); found < units && i != stamps_.end() && *i == at; ++found)
+        for (auto i = std::find(stamps_.begin(), stamps_.end(), at); found < units && i != stamps_.end() && *i == at;
+             ++found)
             i = stamps_.erase(i);
         return found;
     }
@@ -67,9 +68,11 @@ TEST_CASE("the stamp log is exact where windows look, and never earlier than the
                 // A refund of something recent: what the ring holds of that instant goes, once.
                 const instant at = truth.nth_newest(dice.from(0, std::min<std::int64_t>(20, truth.size())));
                 const std::int64_t units = dice.from(1, 5);
-                if (at == weir::long_ago || at <= now - kept.longest) continue;
+                if (at == weir::long_ago || at <= now - kept.longest)
+                    continue;
                 const auto gone = log.remove(at, units);
-                if (gone > units || gone != truth.remove(at, gone)) ++wrong.early;
+                if (gone > units || gone != truth.remove(at, gone))
+                    ++wrong.early;
             } else {
                 const std::int64_t units = dice.chance(5) ? dice.from(50, 300) : dice.from(1, 6);
                 log.push(now, units, kept);
@@ -79,14 +82,18 @@ TEST_CASE("the stamp log is exact where windows look, and never earlier than the
             for (std::int64_t k = 0; k < truth.size(); k += dice.from(1, 9)) {
                 const instant said = log.nth_newest(k);
                 const instant is = truth.nth_newest(k);
-                if (said < is) ++wrong.early;
-                if (k < exact - 64 && is > now - kept.longest && said != is) ++wrong.inexact;
+                if (said < is)
+                    ++wrong.early;
+                if (k < exact - 64 && is > now - kept.longest && said != is)
+                    ++wrong.inexact;
             }
             const instant since = now - duration{dice.from(0, 2 * kept.longest.count())};
-            if (log.newer_than(since) < truth.newer_than(since)) ++wrong.early;
+            if (log.newer_than(since) < truth.newer_than(since))
+                ++wrong.early;
         }
         if (wrong.early + wrong.inexact > 0)
-            FAIL("WEIR_SEED=" << seed << " trace " << trace << ": early " << wrong.early << ", inexact " << wrong.inexact);
+            FAIL("WEIR_SEED=" << seed << " trace " << trace << ": early " << wrong.early << ", inexact "
+                              << wrong.inexact);
     }
     SUCCEED();
 }
@@ -115,7 +122,8 @@ TEST_CASE("a window past 65,536 units is never over, at most a thousandth late, 
         }
         const auto f = weir::assess(state, plan, cost, now);
         if (f.admits()) {
-            if (used + cost > limit) FAIL("WEIR_SEED=" << seed << ": " << used << " used, " << cost << " more admitted");
+            if (used + cost > limit)
+                FAIL("WEIR_SEED=" << seed << ": " << used << " used, " << cost << " more admitted");
             state.log.push(now, cost, plan.kept);
             inside.emplace_back(now, cost);
             used += cost;
@@ -125,11 +133,13 @@ TEST_CASE("a window past 65,536 units is never over, at most a thousandth late, 
             std::int64_t room = limit - used;
             instant lawful = now;
             for (const auto& [at, units] : inside) {
-                if (room >= cost) break;
+                if (room >= cost)
+                    break;
                 room += units;
                 lawful = at + period;
             }
-            if (f.at < lawful) FAIL("WEIR_SEED=" << seed << ": retry_at is early");
+            if (f.at < lawful)
+                FAIL("WEIR_SEED=" << seed << ": retry_at is early");
             latest = std::max(latest, f.at - lawful);
             now = std::max(now, f.at);  // come back then: it must fit
             ++denied;
@@ -137,7 +147,8 @@ TEST_CASE("a window past 65,536 units is never over, at most a thousandth late, 
                 used -= inside.front().second;
                 inside.pop_front();
             }
-            if (!weir::assess(state, plan, cost, now).admits()) FAIL("WEIR_SEED=" << seed << ": it does not fit at retry_at");
+            if (!weir::assess(state, plan, cost, now).admits())
+                FAIL("WEIR_SEED=" << seed << ": it does not fit at retry_at");
         }
         most_bytes = std::max(most_bytes, state.log.bytes());
     }
@@ -166,7 +177,8 @@ TEST_CASE("a multiplier keeps the average at N·m per T whatever N is, and never
         while (true) {
             const auto f = weir::assess(state, plan, 1, now);
             now = f.at;
-            if (now >= until) break;
+            if (now >= until)
+                break;
             state.log.push(now, 1, plan.kept);
             stamps.push_back(now);
         }
@@ -176,8 +188,9 @@ TEST_CASE("a multiplier keeps the average at N·m per T whatever N is, and never
         const double expected = 200.0 * static_cast<double>(limit) * static_cast<double>(millionths) / 1e6;
         const double got = static_cast<double>(stamps.size());
         if (over || got > expected + static_cast<double>(w.limit) || got < expected - static_cast<double>(w.limit))
-            FAIL("WEIR_SEED=" << seed << " trace " << trace << ": " << limit << " per " << period.count() << " ns under " << millionths
-                              << ": " << got << " admitted where " << expected << " were expected");
+            FAIL("WEIR_SEED=" << seed << " trace " << trace << ": " << limit << " per " << period.count()
+                              << " ns under " << millionths << ": " << got << " admitted where " << expected
+                              << " were expected");
     }
     SUCCEED();
 }
@@ -201,6 +214,7 @@ TEST_CASE("1/SECOND under 0.8 is one in 1.25 s, and a rise of the multiplier han
     CHECK_FALSE(weir::assess(state, low, 1, start).admits());
     const auto full = weir::plan_windows(p);
     int more = 0;
-    for (; weir::assess(state, full, 1, start).admits(); ++more) state.log.push(start, 1, full.kept);
+    for (; weir::assess(state, full, 1, start).admits(); ++more)
+        state.log.push(start, 1, full.kept);
     CHECK(more == 70);
 }

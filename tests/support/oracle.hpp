@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-// What a key must do, in the plainest words: every entry is kept, nothing is indexed, rounded or forgotten. It shares no code with
-// the library but the value types.
+// What a key must do, in the plainest words: every entry is kept, nothing is indexed, rounded or forgotten. It shares
+// no code with the library but the value types.
 
 #include "weir/core/decision.hpp"
 #include "weir/core/policy.hpp"
@@ -19,7 +19,8 @@ struct naive_window {
     weir::duration period;
 };
 
-/// N per T under m: no more than ⌈N·m⌉ in T·⌈N·m⌉/(N·m), whole nanoseconds rounded up. For numbers whose products fit 64 bits.
+/// N per T under m: no more than ⌈N·m⌉ in T·⌈N·m⌉/(N·m), whole nanoseconds rounded up. For numbers whose products fit
+/// 64 bits.
 inline naive_window naive_scale(std::int64_t n, weir::duration t, std::int64_t millionths) {
     const std::int64_t scaled = (n * millionths + 999'999) / 1'000'000;
     return {scaled, weir::duration{(t.count() * scaled * 1'000'000 + n * millionths - 1) / (n * millionths)}};
@@ -49,76 +50,97 @@ struct naive_key {
         const weir::rate* densest = nullptr;
         for (const weir::rate& r : rules.rates) {
             out.push_back(naive_scale(r.limit, r.period, millionths));
-            if (!densest || r.period.count() * densest->limit < densest->period.count() * r.limit) densest = &r;
+            if (!densest || r.period.count() * densest->limit < densest->period.count() * r.limit)
+                densest = &r;
         }
         if (densest && rules.burst > 0 && rules.burst < densest->limit) {
             const weir::duration t{(rules.burst * densest->period.count() + densest->limit - 1) / densest->limit};
             out.push_back(naive_scale(rules.burst, t, millionths));
         }
-        for (auto& w : out) w.period += rules.margin;
+        for (auto& w : out)
+            w.period += rules.margin;
         return out;
     }
     std::int64_t open_units() const {
         std::int64_t sum = 0;
-        for (const item& i : open) sum += i.cost;
+        for (const item& i : open)
+            sum += i.cost;
         return sum;
     }
     /// Open entries and stamps in (now − T, now].
     std::int64_t used(const naive_window& w, weir::instant now) const {
         std::int64_t sum = open_units();
         for (const item& i : stamped)
-            if (i.stamp > now - w.period) sum += i.cost;
+            if (i.stamp > now - w.period)
+                sum += i.cost;
         return sum;
     }
-    /// When `cost` units fit at the earliest, if the open entries are answered at `open_at` and `ahead` (in order) are admitted when
-    /// they say: going back from the newest, the entry with which the window would overflow must be T old.
+    /// When `cost` units fit at the earliest, if the open entries are answered at `open_at` and `ahead` (in order) are
+    /// admitted when they say: going back from the newest, the entry with which the window would overflow must be T
+    /// old.
     answer fits(std::int64_t cost, weir::instant now, weir::instant open_at, const std::vector<item>& ahead) const {
         answer best{now, weir::cause::none};
         for (const naive_window& w : windows()) {
-            if (cost > w.limit) return {weir::far_future, weir::cause::never};
+            if (cost > w.limit)
+                return {weir::far_future, weir::cause::never};
             std::int64_t room = w.limit - cost;
             weir::instant blocker = weir::long_ago;
             const auto take = [&](std::int64_t units, weir::instant at) {
                 room -= units;
-                if (room < 0 && blocker == weir::long_ago) blocker = at;
+                if (room < 0 && blocker == weir::long_ago)
+                    blocker = at;
             };
-            for (auto i = ahead.rbegin(); i != ahead.rend(); ++i) take(i->cost, i->stamp);
-            if (!open.empty()) take(open_units(), open_at);
-            for (auto i = stamped.rbegin(); i != stamped.rend(); ++i) take(i->cost, i->stamp);
-            if (blocker + w.period > best.at) best = {blocker + w.period, weir::cause::window};
+            for (auto i = ahead.rbegin(); i != ahead.rend(); ++i)
+                take(i->cost, i->stamp);
+            if (!open.empty())
+                take(open_units(), open_at);
+            for (auto i = stamped.rbegin(); i != stamped.rend(); ++i)
+                take(i->cost, i->stamp);
+            if (blocker + w.period > best.at)
+                best = {blocker + w.period, weir::cause::window};
         }
         return best;
     }
     /// The whole rule for one who stands behind `ahead`; cost 0 is not counted and minds the gate alone.
-    answer look(std::int64_t cost, weir::instant now, weir::instant open_at, const std::vector<item>& ahead = {}) const {
+    answer look(std::int64_t cost, weir::instant now, weir::instant open_at,
+                const std::vector<item>& ahead = {}) const {
         answer a{now, weir::cause::none};
         if (cost > 0) {
             a = fits(cost, now, open_at, ahead);
-            if (a.why == weir::cause::never) return a;
-            for (const item& i : ahead) a.at = std::max(a.at, i.stamp);
+            if (a.why == weir::cause::never)
+                return a;
+            for (const item& i : ahead)
+                a.at = std::max(a.at, i.stamp);
             if (a.why == weir::cause::none && rules.max_concurrent > 0 && in_flight >= rules.max_concurrent)
                 a.why = weir::cause::concurrency;
         }
-        if (gate > a.at) a = {gate, weir::cause::gate};
+        if (gate > a.at)
+            a = {gate, weir::cause::gate};
         return a;
     }
 
     void admit(int id, std::int64_t cost, weir::instant now, bool holds_place) {
-        if (cost == 0) return;
+        if (cost == 0)
+            return;
         in_flight += holds_place;
-        if (holds_place && rules.count_from == weir::counting::response) open.push_back({id, cost, now});
-        else stamp({id, cost, now});
+        if (holds_place && rules.count_from == weir::counting::response)
+            open.push_back({id, cost, now});
+        else
+            stamp({id, cost, now});
     }
     void answered(int id, weir::instant now) {
         const auto at = find(open, id);
-        if (at == open.end()) return;
+        if (at == open.end())
+            return;
         const std::int64_t cost = at->cost;
         open.erase(at);
         stamp({id, cost, now});
     }
     void refunded(int id) {
-        if (const auto at = find(open, id); at != open.end()) open.erase(at);
-        if (const auto at = find(stamped, id); at != stamped.end()) stamped.erase(at);
+        if (const auto at = find(open, id); at != open.end())
+            open.erase(at);
+        if (const auto at = find(stamped, id); at != stamped.end())
+            stamped.erase(at);
     }
 
 private:

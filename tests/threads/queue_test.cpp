@@ -47,7 +47,8 @@ std::int64_t most_within(std::vector<instant> at, weir::duration period) {
     std::sort(at.begin(), at.end());
     std::size_t most = 0;
     for (std::size_t i = 0, j = 0; i < at.size(); ++i) {
-        while (at[i] - at[j] >= period) ++j;
+        while (at[i] - at[j] >= period)
+            ++j;
         most = std::max(most, i - j + 1);
     }
     return static_cast<std::int64_t>(most);
@@ -74,7 +75,8 @@ TEST_CASE("ten thousand tickets with random cancels are granted in order and non
     std::vector<std::mutex> granted_mutex(keys);
     std::atomic<int> grants{0}, denials{0}, cancels{0}, submitted{0};
     for (auto& of_key : requests)
-        for (int i = 0; i < each; ++i) of_key.push_back(std::make_unique<request>());
+        for (int i = 0; i < each; ++i)
+            of_key.push_back(std::make_unique<request>());
     for (int k = 0; k < keys; ++k)
         for (int i = 0; i < each; ++i) {
             request& r = *requests[static_cast<std::size_t>(k)][static_cast<std::size_t>(i)];
@@ -105,10 +107,12 @@ TEST_CASE("ten thousand tickets with random cancels are granted in order and non
             threads.emplace_back([&, c] {
                 weir_test::dice dice{seed + static_cast<std::uint64_t>(c)};
                 for (int i = 0; i < 1'500; ++i) {
-                    while (submitted < 100) std::this_thread::yield();
+                    while (submitted < 100)
+                        std::this_thread::yield();
                     auto& of_key = requests[static_cast<std::size_t>(dice.from(0, keys - 1))];
                     request& r = *of_key[static_cast<std::size_t>(dice.from(0, each - 1))];
-                    if (r.ticket->cancel()) r.cancelled = true;
+                    if (r.ticket->cancel())
+                        r.cancelled = true;
                 }
             });
     }
@@ -120,12 +124,14 @@ TEST_CASE("ten thousand tickets with random cancels are granted in order and non
     CHECK(denials == 0);
     CHECK(cancels > 100);
     CHECK(grants > 1'000);
-    for (const auto& order : granted) CHECK(std::is_sorted(order.begin(), order.end()));
+    for (const auto& order : granted)
+        CHECK(std::is_sorted(order.begin(), order.end()));
     int flagged = 0;
     for (auto& of_key : requests)
         for (auto& r : of_key) {
             flagged += r->cancelled;
-            if (r->ticket->why().granted()) r->ticket->take().release();
+            if (r->ticket->why().granted())
+                r->ticket->take().release();
         }
     CHECK(flagged == cancels);
     CHECK(limits.in_flight() == 0);
@@ -152,8 +158,10 @@ TEST_CASE("blocking threads and tickets share a queue: nobody is lost, whoever g
                 threads.emplace_back([&, t](const std::stop_token&) {
                     for (int i = 0; i < rounds; ++i) {
                         std::stop_source stop;
-                        if ((t + i) % 7 == 0) stop.request_stop();
-                        auto got = limits.wait_acquire("h" + std::to_string(t % 3), "metadata", {.stop = stop.get_token()});
+                        if ((t + i) % 7 == 0)
+                            stop.request_stop();
+                        auto got =
+                            limits.wait_acquire("h" + std::to_string(t % 3), "metadata", {.stop = stop.get_token()});
                         if (got) {
                             ++granted;
                             got.permit().arrived();
@@ -169,14 +177,18 @@ TEST_CASE("blocking threads and tickets share a queue: nobody is lost, whoever g
                     std::atomic<bool> done{false};
                     steady_registry::ticket t{[&](steady_registry::ticket&) { done = true; }};
                     limits.submit(t, "h0", "metadata");
-                    if (i % 5 == 0) (void)t.cancel();
+                    if (i % 5 == 0)
+                        (void)t.cancel();
                     while (!done) {
                         limits.poll();
                         std::this_thread::yield();
                     }
-                    if (t.why().granted()) ++granted;
-                    else if (t.why().state == weir::outcome::cancelled) ++cancelled;
-                    else ++refused;
+                    if (t.why().granted())
+                        ++granted;
+                    else if (t.why().state == weir::outcome::cancelled)
+                        ++cancelled;
+                    else
+                        ++refused;
                 }
             });
         }
@@ -202,9 +214,11 @@ TEST_CASE("a stop token ends a wait that is under way, and the next in line move
     weir::decision stopped, next;
     {
         std::jthread a{[&] { stopped = limits.wait_acquire("h", "metadata", {.stop = stop.get_token()}).why(); }};
-        while (limits.inspect("h", "metadata")->waiting < 1) std::this_thread::yield();
+        while (limits.inspect("h", "metadata")->waiting < 1)
+            std::this_thread::yield();
         std::jthread b{[&] { next = limits.wait_acquire("h", "metadata").why(); }};
-        while (limits.inspect("h", "metadata")->waiting < 2) std::this_thread::yield();
+        while (limits.inspect("h", "metadata")->waiting < 2)
+            std::this_thread::yield();
         stop.request_stop();
     }
     CHECK(stopped.state == weir::outcome::cancelled);
@@ -248,11 +262,16 @@ TEST_CASE("keys are made, found, inspected and forgotten by many threads at once
             threads.emplace_back([&, t] {
                 weir_test::dice dice{static_cast<std::uint64_t>(t)};
                 for (int i = 0; i < 3'000; ++i) {
-                    const std::string host = "h" + std::to_string(dice.chance(50) ? dice.from(0, 20) : dice.from(0, 20'000));
-                    if (dice.chance(10)) limits.erase(host, "metadata");
-                    else if (dice.chance(10)) (void)limits.inspect(host, "metadata");
-                    else if (dice.chance(10)) (void)limits.at(host, "metadata").admit();
-                    else granted += static_cast<bool>(limits.try_acquire(host, "metadata"));
+                    const std::string host =
+                        "h" + std::to_string(dice.chance(50) ? dice.from(0, 20) : dice.from(0, 20'000));
+                    if (dice.chance(10))
+                        limits.erase(host, "metadata");
+                    else if (dice.chance(10))
+                        (void)limits.inspect(host, "metadata");
+                    else if (dice.chance(10))
+                        (void)limits.at(host, "metadata").admit();
+                    else
+                        granted += static_cast<bool>(limits.try_acquire(host, "metadata"));
                 }
             });
     }
@@ -282,7 +301,8 @@ TEST_CASE("reloads under load lose nobody and leave no window over the larger of
             });
         threads.emplace_back([&] {
             for (int i = 0; running > 0; ++i) {
-                if (limits.reload(i % 2 == 0 ? large : small)) break;
+                if (limits.reload(i % 2 == 0 ? large : small))
+                    break;
                 std::this_thread::yield();
             }
         });
@@ -317,7 +337,8 @@ TEST_CASE("a small ceiling over many keys is never exceeded and starves nobody")
             for (int i = 0; i < 200; ++i) {
                 auto permit = limits.acquire("modest" + std::to_string(i), "metadata");
                 const auto now = ++inside;
-                if (now > most) most = now;
+                if (now > most)
+                    most = now;
                 --inside;
                 ++served;
             }
@@ -337,7 +358,8 @@ TEST_CASE("defect 4: sixteen threads at the first use of 1/HOUR get exactly one 
             std::vector<std::jthread> threads;
             for (int t = 0; t < 16; ++t)
                 threads.emplace_back([&] {
-                    for (++ready; ready < 16;) std::this_thread::yield();
+                    for (++ready; ready < 16;)
+                        std::this_thread::yield();
                     granted += static_cast<bool>(limits.try_acquire("h", "metadata"));
                 });
         }
@@ -360,8 +382,10 @@ TEST_CASE("a published denial is never seen in place of a place that is free") {
                 std::vector<instant> mine;
                 for (instant now = limits.store().now(); now < end; now = limits.store().now()) {
                     const auto d = handle.admit({}, now);
-                    if (d.granted()) mine.push_back(now);
-                    else if (d.retry_at < now) mine.push_back(weir::long_ago);
+                    if (d.granted())
+                        mine.push_back(now);
+                    else if (d.retry_at < now)
+                        mine.push_back(weir::long_ago);
                 }
                 const std::lock_guard guard{mutex};
                 admitted.insert(admitted.end(), mine.begin(), mine.end());

@@ -28,7 +28,8 @@ constexpr std::array commands{
 
 int usage(std::FILE* to) {
     fmt::print(to, "usage: weir COMMAND [arguments]\n\n");
-    for (const command& c : commands) fmt::print(to, "  {:<8} {}\n", c.name, c.what);
+    for (const command& c : commands)
+        fmt::print(to, "  {:<8} {}\n", c.name, c.what);
     fmt::print(to, "\n`weir COMMAND --help` says more.\n");
     return to == stdout ? 0 : 2;
 }
@@ -37,19 +38,24 @@ int usage(std::FILE* to) {
 
 int main(int argc, char** argv) {
     const std::span<const char* const> args{argv, static_cast<std::size_t>(argc)};
-    if (args.size() < 2) return usage(stderr);
+    if (args.size() < 2)
+        return usage(stderr);
     const std::string_view wanted{args[1]};
-    if (wanted == "--help" || wanted == "-h" || wanted == "help") return usage(stdout);
+    if (wanted == "--help" || wanted == "-h" || wanted == "help")
+        return usage(stdout);
     try {
         for (const command& c : commands)
-            if (c.name == wanted) return c.run(args.subspan(2));
+            if (c.name == wanted)
+                return c.run(args.subspan(2));
     } catch (const std::exception& e) {
         fmt::print(stderr, "weir {}: {}\n", wanted, e.what());
         return 1;
     }
     std::array<std::string_view, commands.size()> names;
-    for (std::size_t i = 0; i < names.size(); ++i) names[i] = commands[i].name;
+    for (std::size_t i = 0; i < names.size(); ++i)
+        names[i] = commands[i].name;
     const std::string guess = weir::nearest(wanted, names);
-    fmt::print(stderr, "weir: unknown command \"{}\"{}\n", wanted, guess.empty() ? "" : fmt::format("; did you mean \"{}\"?", guess));
+    fmt::print(stderr, "weir: unknown command \"{}\"{}\n", wanted,
+               guess.empty() ? "" : fmt::format("; did you mean \"{}\"?", guess));
     return usage(stderr);
 }

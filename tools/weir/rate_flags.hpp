@@ -34,8 +34,10 @@ public:
     static constexpr idna_function idna = nullptr;
 #endif
 
-    explicit rate_flags(std::span<const char* const> args) : flags_(read_command_line(args)), variables_(read_environment(prefix, environ)) {
-        for (const std::size_t i : flags_.rest) rest_.emplace_back(args[i]);
+    explicit rate_flags(std::span<const char* const> args)
+        : flags_(read_command_line(args)), variables_(read_environment(prefix, environ)) {
+        for (const std::size_t i : flags_.rest)
+            rest_.emplace_back(args[i]);
     }
 
     /// The arguments that are no rate flags, in order.
@@ -46,8 +48,10 @@ public:
     ///
     /// **Errors.** `errc::bad_configuration`, one line a fault.
     [[nodiscard]] result<configuration> resolved() const {
-        if (!flags_.config_paths.empty()) return with_files(flags_.config_paths);
-        if (variables_.config_path) return with_files({*variables_.config_path});
+        if (!flags_.config_paths.empty())
+            return with_files(flags_.config_paths);
+        if (variables_.config_path)
+            return with_files({*variables_.config_path});
         return with_files({});
     }
     /// The same with another file in place of those.
@@ -56,13 +60,16 @@ public:
 private:
     [[nodiscard]] result<configuration> with_files(const std::vector<std::string>& paths) const {
         std::vector<layer> lowest_first;
-        for (const std::string& path : paths) lowest_first.push_back(yaml::load_file(path));
+        for (const std::string& path : paths)
+            lowest_first.push_back(yaml::load_file(path));
         lowest_first.push_back(variables_.values);
         lowest_first.push_back(flags_.values);
         const resolution made = resolve(lowest_first, {.idna = idna});
-        if (made) return *made;
+        if (made)
+            return *made;
         std::string faults = made.fault_text();
-        while (faults.ends_with('\n')) faults.pop_back();
+        while (faults.ends_with('\n'))
+            faults.pop_back();
         return error{errc::bad_configuration, std::move(faults)};
     }
 

@@ -35,7 +35,8 @@ class output {
 public:
     ~output() { flush(); }
     fmt::memory_buffer& line() {
-        if (text_.size() > 60'000) flush();
+        if (text_.size() > 60'000)
+            flush();
         return text_;
     }
     void flush() {
@@ -52,9 +53,12 @@ void put_text(fmt::memory_buffer& out, std::string_view text) {
     out.push_back('"');
     for (const char c : text) {
         const auto byte = static_cast<unsigned char>(c);
-        if (c == '"' || c == '\\') out.push_back('\\'), out.push_back(c);
-        else if (byte < 0x20 || byte == 0x7f) fmt::format_to(std::back_inserter(out), "\\u{:04x}", byte);
-        else out.push_back(c);
+        if (c == '"' || c == '\\')
+            out.push_back('\\'), out.push_back(c);
+        else if (byte < 0x20 || byte == 0x7f)
+            fmt::format_to(std::back_inserter(out), "\\u{:04x}", byte);
+        else
+            out.push_back(c);
     }
     out.push_back('"');
 }
@@ -82,25 +86,35 @@ public:
     ///
     /// **Errors.** A sentence, for a line that makes no sense here.
     [[nodiscard]] std::optional<std::string> apply(trace_line& line) {
-        if (line.t < clock_.now()) return fmt::format("t goes back; the line before was at {} ms", ms(clock_.now()));
+        if (line.t < clock_.now())
+            return fmt::format("t goes back; the line before was at {} ms", ms(clock_.now()));
         advance(line.t);
         switch (line.op) {
-            case operation::acquire: return acquire(line);
-            case operation::reload: return reload(line);
-            case operation::end: return std::nullopt;
-            default: break;
+        case operation::acquire:
+            return acquire(line);
+        case operation::reload:
+            return reload(line);
+        case operation::end:
+            return std::nullopt;
+        default:
+            break;
         }
         const auto at = flights_.find(line.id);
-        if (at == flights_.end()) return fmt::format("no acquire before this has the id {}", detail::in_quotes(line.id));
+        if (at == flights_.end())
+            return fmt::format("no acquire before this has the id {}", detail::in_quotes(line.id));
         flight& f = *at->second;
         if (line.op == operation::cancel) {
             f.ticket.cancel(line.t);
         } else if (f.permit) {
-            if (line.op == operation::arrived) f.permit.arrived(heard(line), line.t);
-            else if (line.op == operation::release) f.permit.release(line.t);
-            else f.permit.refund(line.t);
+            if (line.op == operation::arrived)
+                f.permit.arrived(heard(line), line.t);
+            else if (line.op == operation::release)
+                f.permit.release(line.t);
+            else
+                f.permit.refund(line.t);
         }
-        // What a trace tells of a request that was not granted here, because other limits are tried on it, has no effect.
+        // What a trace tells of a request that was not granted here, because other limits are tried on it, has no
+        // effect.
         return std::nullopt;
     }
 
@@ -122,8 +136,10 @@ private:
     }
 
     void advance(instant to) {
-        for (instant due = limits_.next_wake(); due <= to; due = limits_.poll(due)) clock_.set(due);
-        if (to < far_future - duration{1}) clock_.set(to);
+        for (instant due = limits_.next_wake(); due <= to; due = limits_.poll(due))
+            clock_.set(due);
+        if (to < far_future - duration{1})
+            clock_.set(to);
     }
 
     [[nodiscard]] std::optional<std::string> acquire(trace_line& line) {
@@ -143,23 +159,28 @@ private:
 
     [[nodiscard]] std::optional<std::string> reload(const trace_line& line) {
         std::string fault;
-        if (auto fresh = flags_.with_file(line.config); !fresh) fault = fresh.error().message;
-        else if (auto refusal = limits_.reload(std::move(*fresh), line.t)) fault = refusal->message;
+        if (auto fresh = flags_.with_file(line.config); !fresh)
+            fault = fresh.error().message;
+        else if (auto refusal = limits_.reload(std::move(*fresh), line.t))
+            fault = refusal->message;
         auto& out = begin(line.t);
         put(out, R"(,"event":"reload","ok":)");
         put(out, fault.empty() ? "true" : "false");
-        if (!fault.empty()) put(out, R"(,"error":)"), put_text(out, fault);
+        if (!fault.empty())
+            put(out, R"(,"error":)"), put_text(out, fault);
         put(out, "}\n");
         return std::nullopt;
     }
 
-    /// A trace has no calendar of its own: t = 0 is the Unix epoch where a date has to be measured without the response's `Date`.
+    /// A trace has no calendar of its own: t = 0 is the Unix epoch where a date has to be measured without the
+    /// response's `Date`.
     static feedback heard(const trace_line& line) {
         const std::chrono::sys_time<duration> now{line.t.time_since_epoch()};
         feedback out;
         out.status = line.status;
         if (line.status == 0 || http::may_retry_after(line.status))
-            out.retry_after = http::retry_after(line.headers, std::chrono::time_point_cast<std::chrono::system_clock::duration>(now));
+            out.retry_after =
+                http::retry_after(line.headers, std::chrono::time_point_cast<std::chrono::system_clock::duration>(now));
         return out;
     }
 
@@ -184,10 +205,13 @@ private:
             put(out, R"(,"event":"denied","cause":")");
             put(out, to_string(d.why));
             put(out, R"(")");
-            if (d.limit) put(out, R"(,"limit":)"), put_text(out, to_string(*d.limit));
+            if (d.limit)
+                put(out, R"(,"limit":)"), put_text(out, to_string(*d.limit));
             put(out, R"(,"retry_at_ms":)");
-            if (d.state == outcome::never) put(out, "null");
-            else put_ms(out, d.retry_at.time_since_epoch());
+            if (d.state == outcome::never)
+                put(out, "null");
+            else
+                put_ms(out, d.retry_at.time_since_epoch());
         }
         put(out, R"(,"waited_ms":)");
         put_ms(out, d.waited);
@@ -207,10 +231,13 @@ int run(std::istream& in, std::string_view name, const rate_flags& flags, config
     trace_line line;
     std::string text;
     for (std::size_t number = 1; std::getline(in, text); ++number) {
-        if (!text.empty() && text.back() == '\r') text.pop_back();
-        if (text.find_first_not_of(" \t") == std::string::npos) continue;
+        if (!text.empty() && text.back() == '\r')
+            text.pop_back();
+        if (text.find_first_not_of(" \t") == std::string::npos)
+            continue;
         std::optional<std::string> fault = parse_trace_line(text, line);
-        if (!fault) fault = replay.apply(line);
+        if (!fault)
+            fault = replay.apply(line);
         if (fault) {
             out.flush();
             fmt::print(stderr, "weir replay: {}:{}: {}\n", name, number, *fault);
@@ -244,10 +271,12 @@ int replay(std::span<const char* const> args) {
         return 1;
     }
     std::ios::sync_with_stdio(false);
-    if (rest[0] == "-") return run(std::cin, "standard input", flags, std::move(*config));
+    if (rest[0] == "-")
+        return run(std::cin, "standard input", flags, std::move(*config));
     std::ifstream file{rest[0]};
     if (!file) {
-        fmt::print(stderr, "weir replay: {}: {}; name a trace, or - for standard input\n", rest[0], std::strerror(errno));
+        fmt::print(stderr, "weir replay: {}: {}; name a trace, or - for standard input\n", rest[0],
+                   std::strerror(errno));
         return 1;
     }
     return run(file, rest[0], flags, std::move(*config));

@@ -22,7 +22,8 @@ enum class member : std::uint8_t { t, op, id, host, role, method, cost, max_dela
 
 constexpr std::array<std::string_view, 11> member_names{"t",    "op",           "id",     "host",    "role",  "method",
                                                         "cost", "max_delay_ms", "status", "headers", "config"};
-constexpr std::array<std::string_view, 7> operation_names{"acquire", "arrived", "release", "cancel", "refund", "reload", "end"};
+constexpr std::array<std::string_view, 7> operation_names{"acquire", "arrived", "release", "cancel",
+                                                          "refund",  "reload",  "end"};
 
 constexpr std::uint32_t bit(member m) { return 1U << static_cast<unsigned>(m); }
 
@@ -76,19 +77,33 @@ public:
             return true;
         }
         switch (at_) {
-            case member::op: return set_operation(v);
-            case member::id: out_.id.swap(v); return true;
-            case member::host: out_.host.swap(v); return true;
-            case member::role: out_.role.swap(v); return true;
-            case member::method: out_.method.swap(v); return true;
-            case member::config: out_.config.swap(v); return true;
-            default: return wrong("a string");
+        case member::op:
+            return set_operation(v);
+        case member::id:
+            out_.id.swap(v);
+            return true;
+        case member::host:
+            out_.host.swap(v);
+            return true;
+        case member::role:
+            out_.role.swap(v);
+            return true;
+        case member::method:
+            out_.method.swap(v);
+            return true;
+        case member::config:
+            out_.config.swap(v);
+            return true;
+        default:
+            return wrong("a string");
         }
     }
 
     bool start_object(std::size_t) {
-        if (depth_ == 1 && at_ == member::headers) in_headers_ = true;
-        else if (depth_ > 0) return wrong("an object");
+        if (depth_ == 1 && at_ == member::headers)
+            in_headers_ = true;
+        else if (depth_ > 0)
+            return wrong("an object");
         ++depth_;
         return true;
     }
@@ -103,14 +118,17 @@ public:
             return true;
         }
         for (std::size_t i = 0; i < member_names.size(); ++i) {
-            if (member_names[i] != k) continue;
+            if (member_names[i] != k)
+                continue;
             at_ = static_cast<member>(i);
-            if ((seen & bit(at_)) != 0) return fail(fmt::format("{} stands twice", in_quotes(k)));
+            if ((seen & bit(at_)) != 0)
+                return fail(fmt::format("{} stands twice", in_quotes(k)));
             seen |= bit(at_);
             return true;
         }
         const std::string guess = nearest(k, member_names);
-        return fail(fmt::format("unknown member {}{}", in_quotes(k), guess.empty() ? "" : fmt::format("; did you mean \"{}\"?", guess)));
+        return fail(fmt::format("unknown member {}{}", in_quotes(k),
+                                guess.empty() ? "" : fmt::format("; did you mean \"{}\"?", guess)));
     }
     bool parse_error(std::size_t position, const std::string&, const nlohmann::json::exception&) {
         return fail(fmt::format("it is not a JSON object: wrong at byte {}", position));
@@ -122,48 +140,66 @@ private:
         return false;
     }
     bool wrong(std::string_view found) {
-        if (depth_ == 0) return fail(fmt::format("it is {}; a line is a JSON object", found));
-        if (in_headers_) return fail(fmt::format("the header {} is {}; it must be a string", in_quotes(header_), found));
-        constexpr std::array<std::string_view, 11> kinds{"a number of ms, 0 or more", "a string", "a string", "a string", "a string",
-                                                         "a string", "a whole number, 1 or more", "a number of ms, 0 or more",
-                                                         "an HTTP status, 100 to 599", "an object of strings", "a file's name"};
+        if (depth_ == 0)
+            return fail(fmt::format("it is {}; a line is a JSON object", found));
+        if (in_headers_)
+            return fail(fmt::format("the header {} is {}; it must be a string", in_quotes(header_), found));
+        constexpr std::array<std::string_view, 11> kinds{"a number of ms, 0 or more",
+                                                         "a string",
+                                                         "a string",
+                                                         "a string",
+                                                         "a string",
+                                                         "a string",
+                                                         "a whole number, 1 or more",
+                                                         "a number of ms, 0 or more",
+                                                         "an HTTP status, 100 to 599",
+                                                         "an object of strings",
+                                                         "a file's name"};
         const auto i = static_cast<std::size_t>(at_);
         return fail(fmt::format("\"{}\" is {}; it must be {}", member_names[i], found, kinds[i]));
     }
 
     bool number(std::optional<std::int64_t> whole, double v) {
         switch (at_) {
-            case member::t:
-            case member::max_delay_ms: {
-                if (in_headers_ || !(v >= 0)) return wrong(fmt::format("{}", v));
-                // 100 years: far below where adding two of them would overflow.
-                if (v > 3.2e12) return wrong("a number out of range");
-                const duration span = whole ? duration{*whole * 1'000'000} : duration{std::llround(v * 1e6)};
-                if (at_ == member::t) out_.t = instant{span};
-                else out_.max_delay = span;
-                return true;
-            }
-            case member::cost:
-                if (in_headers_ || !whole || *whole < 1) return wrong(fmt::format("{}", v));
-                out_.cost = *whole;
-                return true;
-            case member::status:
-                if (in_headers_ || !whole || *whole < 100 || *whole > 599) return wrong(fmt::format("{}", v));
-                out_.status = static_cast<int>(*whole);
-                return true;
-            default: return wrong("a number");
+        case member::t:
+        case member::max_delay_ms: {
+            if (in_headers_ || !(v >= 0))
+                return wrong(fmt::format("{}", v));
+            // 100 years: far below where adding two of them would overflow.
+            if (v > 3.2e12)
+                return wrong("a number out of range");
+            const duration span = whole ? duration{*whole * 1'000'000} : duration{std::llround(v * 1e6)};
+            if (at_ == member::t)
+                out_.t = instant{span};
+            else
+                out_.max_delay = span;
+            return true;
+        }
+        case member::cost:
+            if (in_headers_ || !whole || *whole < 1)
+                return wrong(fmt::format("{}", v));
+            out_.cost = *whole;
+            return true;
+        case member::status:
+            if (in_headers_ || !whole || *whole < 100 || *whole > 599)
+                return wrong(fmt::format("{}", v));
+            out_.status = static_cast<int>(*whole);
+            return true;
+        default:
+            return wrong("a number");
         }
     }
 
     bool set_operation(const std::string& name) {
         for (std::size_t i = 0; i < operation_names.size(); ++i) {
-            if (operation_names[i] != name) continue;
+            if (operation_names[i] != name)
+                continue;
             out_.op = static_cast<operation>(i);
             return true;
         }
         const std::string guess = nearest(name, operation_names);
-        return fail(fmt::format("unknown op {}; it is one of acquire, arrived, release, cancel, refund, reload, end{}", in_quotes(name),
-                                guess.empty() ? "" : fmt::format(": did you mean \"{}\"?", guess)));
+        return fail(fmt::format("unknown op {}; it is one of acquire, arrived, release, cancel, refund, reload, end{}",
+                                in_quotes(name), guess.empty() ? "" : fmt::format(": did you mean \"{}\"?", guess)));
     }
 
     trace_line& out_;
@@ -182,8 +218,10 @@ std::optional<std::string> parse_trace_line(std::string_view text, trace_line& o
     out.status = 0;
     out.headers = {};
     reader r{out};
-    if (!nlohmann::json::sax_parse(text.begin(), text.end(), &r)) return std::move(r.fault);
-    if ((r.seen & bit(member::op)) == 0) return "it has no \"op\"";
+    if (!nlohmann::json::sax_parse(text.begin(), text.end(), &r))
+        return std::move(r.fault);
+    if ((r.seen & bit(member::op)) == 0)
+        return "it has no \"op\"";
     const auto which = static_cast<std::size_t>(out.op);
     for (std::size_t i = 0; i < member_names.size(); ++i) {
         const std::uint32_t m = 1U << i;

@@ -31,8 +31,8 @@ struct trace_line {
 
 /// Reads one JSON object into `out`, whose buffers are reused.
 ///
-/// **Errors.** A sentence that names the member and what it must be: malformed JSON, an unknown or repeated member, one that is missing
-/// for its `op` or of the wrong type or range.
+/// **Errors.** A sentence that names the member and what it must be: malformed JSON, an unknown or repeated member, one
+/// that is missing for its `op` or of the wrong type or range.
 [[nodiscard]] std::optional<std::string> parse_trace_line(std::string_view text, trace_line& out);
 
 }  // namespace weir::tools

@@ -22,7 +22,7 @@ struct key_state {
 
 /// When a request could be admitted at best, and what stands in the way until then.
 struct forecast {
-    instant at;                ///< admissible now iff `at` is not later than the instant it was made for and `why` is none
+    instant at;  ///< admissible now iff `at` is not later than the instant it was made for and `why` is none
     cause why = cause::none;
     std::uint32_t window = 0;  ///< index into the plan, for `cause::window` and `cause::never`
 
@@ -37,43 +37,51 @@ struct nobody_ahead {
 
 /// When could `cost` units be admitted at best, seen from `now`?
 ///
-/// History, open entries and the waiters ahead are one sequence of units, newest last. Window (N, T) admits c units once the unit
-/// N − c places back is T old. An open entry is at best answered now; a waiter is at best admitted when its own forecast says.
-/// `Ahead` has `units()` and `nth_newest(k)`, the forecast of the k-th newest unit ahead, 0 being the last in the queue.
+/// History, open entries and the waiters ahead are one sequence of units, newest last. Window (N, T) admits c units
+/// once the unit N − c places back is T old. An open entry is at best answered now; a waiter is at best admitted when
+/// its own forecast says. `Ahead` has `units()` and `nth_newest(k)`, the forecast of the k-th newest unit ahead, 0
+/// being the last in the queue.
 ///
 /// **Complexity.** O(windows), and O(log cells) where a window reaches into the tail.
 template <class Ahead = nobody_ahead>
-[[nodiscard, gnu::always_inline]] inline forecast forecast_windows(const key_state& state, const window_plan& plan, std::int64_t cost, instant now,
-                                               const Ahead& ahead = {}) noexcept {
+[[nodiscard, gnu::always_inline]] inline forecast forecast_windows(const key_state& state, const window_plan& plan,
+                                                                   std::int64_t cost, instant now,
+                                                                   const Ahead& ahead = {}) noexcept {
     forecast best{now, cause::none, 0};
     const std::int64_t waiting = ahead.units();
     const std::int64_t unstamped = waiting + state.open;
     std::uint32_t index = 0;
     for (const window& w : plan.windows) {
         const std::int64_t back = w.limit - cost;
-        if (back < 0) return {far_future, cause::never, index};
+        if (back < 0)
+            return {far_future, cause::never, index};
         const instant blocker = back >= unstamped ? state.log.nth_newest(back - unstamped, now - w.period)
                                 : back >= waiting ? now
                                                   : ahead.nth_newest(back);
         const instant free = blocker + w.period;
-        if (free > best.at) best = {free, cause::window, index};
+        if (free > best.at)
+            best = {free, cause::window, index};
         ++index;
     }
     return best;
 }
 
-/// When could `cost` units be admitted at best: gate, windows and the key's own ceiling together. Costs 0 where it does not count.
+/// When could `cost` units be admitted at best: gate, windows and the key's own ceiling together. Costs 0 where it does
+/// not count.
 template <class Ahead = nobody_ahead>
-[[nodiscard, gnu::always_inline]] inline forecast assess(const key_state& state, const window_plan& plan, std::int64_t cost, instant now,
-                                     const Ahead& ahead = {}) noexcept {
+[[nodiscard, gnu::always_inline]] inline forecast assess(const key_state& state, const window_plan& plan,
+                                                         std::int64_t cost, instant now,
+                                                         const Ahead& ahead = {}) noexcept {
     forecast best{now, cause::none, 0};
     if (cost > 0) {
         best = forecast_windows(state, plan, cost, now, ahead);
-        if (best.why == cause::never) return best;
+        if (best.why == cause::never)
+            return best;
         if (best.why == cause::none && plan.max_concurrent > 0 && state.in_flight >= plan.max_concurrent)
             best.why = cause::concurrency;
     }
-    if (state.gate > best.at) best = {state.gate, cause::gate, 0};
+    if (state.gate > best.at)
+        best = {state.gate, cause::gate, 0};
     return best;
 }
 
@@ -85,7 +93,8 @@ enum class entry_state : std::uint8_t {
 };
 
 /// Enters an admitted request into the key's state.
-inline entry_state record(key_state& state, const window_plan& plan, std::int64_t cost, instant now, bool from_response) {
+inline entry_state record(key_state& state, const window_plan& plan, std::int64_t cost, instant now,
+                          bool from_response) {
     if (from_response) {
         state.open += cost;
         return entry_state::open;

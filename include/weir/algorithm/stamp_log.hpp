@@ -16,8 +16,8 @@ namespace weir {
 
 /// A key's history: when was the k-th newest unit stamped?
 ///
-/// The newest units are exact stamps in a ring that grows on use. A unit that leaves the ring is merged into a tail of cells, each
-/// rounded up to its newest stamp, so that what the tail says is never earlier than the truth.
+/// The newest units are exact stamps in a ring that grows on use. A unit that leaves the ring is merged into a tail of
+/// cells, each rounded up to its newest stamp, so that what the tail says is never earlier than the truth.
 ///
 /// **Thread safety.** None: the owner's lock. **Lifetime.** Movable. **Exception safety.** Basic: `push` may throw
 /// `std::bad_alloc`.
@@ -39,7 +39,8 @@ public:
 
     /// Stamps `units` units with `at`.
     ///
-    /// **Preconditions.** `at` is not earlier than any stamp before it. **Complexity.** O(units), amortised over growth.
+    /// **Preconditions.** `at` is not earlier than any stamp before it. **Complexity.** O(units), amortised over
+    /// growth.
     [[gnu::always_inline]] void push(instant at, std::int64_t units, const retention& kept) {
         assert(at >= newest_ && units >= 1);
         if (const auto exact = static_cast<std::int64_t>(kept.exact); units > exact) [[unlikely]] {
@@ -62,24 +63,30 @@ public:
     /// **Complexity.** O(units newer than `at`).
     std::int64_t remove(instant at, std::int64_t units) {
         std::uint32_t newer = 0;
-        while (newer < held_ && slot(newer) > at) ++newer;
+        while (newer < held_ && slot(newer) > at)
+            ++newer;
         std::int64_t found = 0;
-        while (found < units && newer + found < held_ && slot(newer + static_cast<std::uint32_t>(found)) == at) ++found;
-        if (found == 0) return 0;
+        while (found < units && newer + found < held_ && slot(newer + static_cast<std::uint32_t>(found)) == at)
+            ++found;
+        if (found == 0)
+            return 0;
         const auto gap = static_cast<std::uint32_t>(found);
-        for (std::uint32_t i = newer; i > 0; --i) slot(i - 1 + gap) = slot(i - 1);
+        for (std::uint32_t i = newer; i > 0; --i)
+            slot(i - 1 + gap) = slot(i - 1);
         next_ = next_ >= gap ? next_ - gap : next_ + capacity_ - gap;
         held_ -= gap;
         total_ -= gap;
         return found;
     }
 
-    /// The stamp of the k-th newest unit, 0 being the newest; `long_ago` when there is no such unit or it is forgotten. The caller
-    /// may say that stamps up to `settled` are all the same to it.
+    /// The stamp of the k-th newest unit, 0 being the newest; `long_ago` when there is no such unit or it is forgotten.
+    /// The caller may say that stamps up to `settled` are all the same to it.
     ///
-    /// **Preconditions.** k >= 0. **Complexity.** O(1) among the exact stamps or where all beyond are settled, else O(log cells).
+    /// **Preconditions.** k >= 0. **Complexity.** O(1) among the exact stamps or where all beyond are settled, else
+    /// O(log cells).
     [[nodiscard]] instant nth_newest(std::int64_t k, instant settled = long_ago) const noexcept {
-        if (k < static_cast<std::int64_t>(held_)) return ring_[index(static_cast<std::uint32_t>(k))];
+        if (k < static_cast<std::int64_t>(held_))
+            return ring_[index(static_cast<std::uint32_t>(k))];
         if (tail_newest_ <= settled) [[likely]]
             return tail_newest_;
         const auto back = static_cast<std::uint64_t>(k);
@@ -94,10 +101,13 @@ public:
         std::uint32_t high = held_;
         while (low < high) {
             const std::uint32_t middle = low + (high - low) / 2;
-            if (ring_[index(middle)] > at) low = middle + 1;
-            else high = middle;
+            if (ring_[index(middle)] > at)
+                low = middle + 1;
+            else
+                high = middle;
         }
-        if (low < held_ || tail_ == nullptr) return low;
+        if (low < held_ || tail_ == nullptr)
+            return low;
         return static_cast<std::int64_t>(held_) + tail_->newer_than(at);
     }
 
@@ -117,47 +127,57 @@ private:
     };
 
     struct tail {
-        std::vector<cell> cells;  ///< oldest first
+        std::vector<cell> cells;   ///< oldest first
         instant began = long_ago;  ///< the oldest stamp of the last cell
         duration width{1};
         std::uint64_t forgotten = 0;  ///< units ever pushed before the first cell
 
         [[nodiscard]] instant stamp_of(std::uint64_t unit) const noexcept {
-            if (unit <= forgotten) return long_ago;
+            if (unit <= forgotten)
+                return long_ago;
             const auto at = std::ranges::lower_bound(cells, unit, {}, &cell::ends);
             return at == cells.end() ? long_ago : at->stamp;
         }
 
         [[nodiscard]] std::int64_t newer_than(instant at) const noexcept {
             const auto first = std::ranges::upper_bound(cells, at, {}, &cell::stamp);
-            if (first == cells.end()) return 0;
+            if (first == cells.end())
+                return 0;
             const std::uint64_t before = first == cells.begin() ? forgotten : std::prev(first)->ends;
             return static_cast<std::int64_t>(cells.back().ends - before);
         }
 
         [[gnu::always_inline]] void add(instant stamp, std::uint64_t ends, instant now, const retention& kept) {
-            if (kept.cell > duration::zero()) width = kept.cell;
+            if (kept.cell > duration::zero())
+                width = kept.cell;
             if (!cells.empty() && stamp - began < width) {
                 cells.back() = {stamp, ends};
                 return;
             }
-            if (cells.size() >= kept.cells) shrink(now, kept);
+            if (cells.size() >= kept.cells)
+                shrink(now, kept);
             cells.push_back({stamp, ends});
             began = stamp;
         }
 
-        /// Forgets what is too old for any reload, then merges neighbours that no window of the present plan tells apart.
+        /// Forgets what is too old for any reload, then merges neighbours that no window of the present plan tells
+        /// apart.
         [[gnu::noinline, gnu::cold]] void shrink(instant now, const retention& kept) {
             const auto old = std::ranges::upper_bound(cells, now - kept.keep, {}, &cell::stamp);
-            if (old != cells.begin()) forgotten = std::prev(old)->ends;
+            if (old != cells.begin())
+                forgotten = std::prev(old)->ends;
             cells.erase(cells.begin(), old);
             const bool coarse = kept.cell > duration::zero();
-            const auto settled = coarse ? std::ranges::upper_bound(cells, now - kept.longest, {}, &cell::stamp) : cells.end();
+            const auto settled =
+                coarse ? std::ranges::upper_bound(cells, now - kept.longest, {}, &cell::stamp) : cells.end();
             const auto mergeable = static_cast<std::size_t>(settled - cells.begin());
-            if (mergeable < 2) return;
-            if (!coarse) width = std::max(width * 2, (cells.back().stamp - cells.front().stamp) / 32);
+            if (mergeable < 2)
+                return;
+            if (!coarse)
+                width = std::max(width * 2, (cells.back().stamp - cells.front().stamp) / 32);
             std::size_t out = 0;
-            for (std::size_t i = 0; i < mergeable; i += 2) cells[out++] = cells[std::min(i + 1, mergeable - 1)];
+            for (std::size_t i = 0; i < mergeable; i += 2)
+                cells[out++] = cells[std::min(i + 1, mergeable - 1)];
             cells.erase(cells.begin() + static_cast<std::ptrdiff_t>(out), settled);
         }
     };
@@ -167,7 +187,8 @@ private:
     }
     [[nodiscard]] instant& slot(std::uint32_t k) noexcept { return ring_[index(k)]; }
 
-    /// Makes room for one stamp: stamps that decide nothing any more go to the tail, a quarter of the ring at least, or the ring grows.
+    /// Makes room for one stamp: stamps that decide nothing any more go to the tail, a quarter of the ring at least, or
+    /// the ring grows.
     [[gnu::noinline]] void make_room(instant now, const retention& kept) {
         // An eighth more than the windows may ask for, so that a full ring is thinned in batches.
         const std::size_t most = kept.exact + std::max<std::size_t>(kept.exact / 8, 8);
@@ -175,25 +196,29 @@ private:
         if (capacity_ < most && (held_ == 0 || slot(held_ - quarter) > now - kept.longest)) {
             const auto wider = static_cast<std::uint32_t>(std::min<std::size_t>(most, std::max(4U, capacity_ * 2)));
             auto bigger = std::make_unique_for_overwrite<instant[]>(wider);
-            for (std::uint32_t i = 0; i < held_; ++i) bigger[i] = slot(held_ - 1 - i);
+            for (std::uint32_t i = 0; i < held_; ++i)
+                bigger[i] = slot(held_ - 1 - i);
             ring_ = std::move(bigger);
             capacity_ = wider;
             next_ = held_;
             return;
         }
         const std::uint32_t stays = capacity_ < most ? held_ - quarter : static_cast<std::uint32_t>(kept.exact);
-        for (; held_ > stays; --held_) to_tail(slot(held_ - 1), total_ - held_ + 1, now, kept);
+        for (; held_ > stays; --held_)
+            to_tail(slot(held_ - 1), total_ - held_ + 1, now, kept);
     }
 
     [[gnu::always_inline]] void to_tail(instant stamp, std::uint64_t ends, instant now, const retention& kept) {
-        if (tail_ == nullptr) tail_ = std::make_unique<tail>();
+        if (tail_ == nullptr)
+            tail_ = std::make_unique<tail>();
         tail_->add(stamp, ends, now, kept);
         tail_newest_ = stamp;
     }
 
     /// Units above what the ring may hold go to the tail at once, behind all that the ring held.
     [[gnu::noinline, gnu::cold]] void push_bulk(instant at, std::int64_t units, const retention& kept) {
-        for (; held_ > 0; --held_) to_tail(slot(held_ - 1), total_ - held_ + 1, at, kept);
+        for (; held_ > 0; --held_)
+            to_tail(slot(held_ - 1), total_ - held_ + 1, at, kept);
         total_ += static_cast<std::uint64_t>(units);
         to_tail(at, total_, at, kept);
     }

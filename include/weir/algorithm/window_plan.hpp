@@ -22,17 +22,18 @@ struct window {
 
 /// How much of the past a log must keep, and how finely.
 struct retention {
-    std::size_t exact = 64;                        ///< units kept as exact stamps
-    duration longest = duration::zero();           ///< stamps older than this decide nothing under the present plan
-    duration cell = duration::zero();              ///< width of a tail cell; 0 = chosen by the log to bound its number
-    std::size_t cells = 64;                        ///< most tail cells
-    duration keep = std::chrono::hours{24 * 8};    ///< tail cells older than this are forgotten
+    std::size_t exact = 64;                      ///< units kept as exact stamps
+    duration longest = duration::zero();         ///< stamps older than this decide nothing under the present plan
+    duration cell = duration::zero();            ///< width of a tail cell; 0 = chosen by the log to bound its number
+    std::size_t cells = 64;                      ///< most tail cells
+    duration keep = std::chrono::hours{24 * 8};  ///< tail cells older than this are forgotten
 };
 
-/// A policy and a multiplier as the windows that enforce them. Immutable once built; keys with equal policies share one.
+/// A policy and a multiplier as the windows that enforce them. Immutable once built; keys with equal policies share
+/// one.
 struct window_plan {
-    std::vector<window> windows;      ///< as the rates stand in the policy, then the burst window
-    std::vector<rate> shown;          ///< the rate each window comes from, for messages
+    std::vector<window> windows;  ///< as the rates stand in the policy, then the burst window
+    std::vector<rate> shown;      ///< the rate each window comes from, for messages
     retention kept;
     std::int64_t max_concurrent = 0;  ///< 0 = no ceiling
     bool count_head = false;
@@ -54,10 +55,12 @@ __extension__ typedef unsigned __int128 wide;
 
 /// Scales N per T by m: N' = ⌈N·m⌉ and T' = ⌈T·N'/(N·m)⌉. The average stays N·m per T whatever N is.
 [[nodiscard]] constexpr window scale(std::int64_t limit, duration period, multiplier m) noexcept {
-    if (m.is_one()) return {limit, period};
+    if (m.is_one())
+        return {limit, period};
     const auto n = static_cast<wide>(limit) * static_cast<wide>(m.millionths());
     const std::int64_t scaled = divide_up(n, static_cast<wide>(multiplier::one));
-    const auto span = static_cast<wide>(period.count()) * static_cast<wide>(scaled) * static_cast<wide>(multiplier::one);
+    const auto span =
+        static_cast<wide>(period.count()) * static_cast<wide>(scaled) * static_cast<wide>(multiplier::one);
     const auto capped = std::min((span + n - 1) / n, static_cast<wide>((far_future - instant{}).count() / 4));
     return {scaled, duration{static_cast<std::int64_t>(capped)}};
 }
@@ -75,7 +78,8 @@ __extension__ typedef unsigned __int128 wide;
     out.max_delay = p.max_delay;
     out.windows.reserve(p.rates.size() + 1);
     out.shown = p.rates;
-    for (const rate& r : p.rates) out.windows.push_back(detail::scale(r.limit, r.period, m));
+    for (const rate& r : p.rates)
+        out.windows.push_back(detail::scale(r.limit, r.period, m));
     if (p.burst > 0 && !p.rates.empty()) {
         const rate& densest = *std::ranges::min_element(p.rates, [](const rate& a, const rate& b) {
             return static_cast<detail::wide>(a.period.count()) * static_cast<detail::wide>(b.limit) <
@@ -83,9 +87,9 @@ __extension__ typedef unsigned __int128 wide;
         });
         // burst: b is the window (b, b·T/N); at b >= N the rate itself says as much.
         if (p.burst < densest.limit) {
-            const auto period = detail::divide_up(
-                static_cast<detail::wide>(p.burst) * static_cast<detail::wide>(densest.period.count()),
-                static_cast<detail::wide>(densest.limit));
+            const auto period = detail::divide_up(static_cast<detail::wide>(p.burst) *
+                                                      static_cast<detail::wide>(densest.period.count()),
+                                                  static_cast<detail::wide>(densest.limit));
             out.windows.push_back(detail::scale(p.burst, duration{period}, m));
             out.shown.push_back(densest);
         }
@@ -100,7 +104,8 @@ __extension__ typedef unsigned __int128 wide;
             out.kept.cell = out.kept.cell == duration::zero() ? cell : std::min(out.kept.cell, cell);
         }
     }
-    if (out.kept.cell > duration::zero()) out.kept.cells += static_cast<std::size_t>(out.kept.longest / out.kept.cell) + 2;
+    if (out.kept.cell > duration::zero())
+        out.kept.cells += static_cast<std::size_t>(out.kept.longest / out.kept.cell) + 2;
     out.kept.keep = std::max(out.kept.keep, out.kept.longest);
     return out;
 }

@@ -137,8 +137,8 @@ private:
             return wrong(s.at, fmt::format("found something with options or an address in it; {}; a connection text "
                                            "goes into backend.dsn",
                                            allowed(rule_)));
-        return wrong(s.at,
-                     fmt::format("found {}; {}", s.text.empty() ? "nothing" : detail::in_quotes(s.text), allowed(rule_)));
+        return wrong(
+            s.at, fmt::format("found {}; {}", s.text.empty() ? "nothing" : detail::in_quotes(s.text), allowed(rule_)));
     }
 
     std::optional<checked_value> single(const scalar& s) {

@@ -30,22 +30,32 @@ enum class cause : std::uint8_t {
 
 [[nodiscard]] constexpr std::string_view to_string(outcome o) noexcept {
     switch (o) {
-        case outcome::granted: return "granted";
-        case outcome::denied: return "denied";
-        case outcome::never: return "never";
-        case outcome::cancelled: return "cancelled";
+    case outcome::granted:
+        return "granted";
+    case outcome::denied:
+        return "denied";
+    case outcome::never:
+        return "never";
+    case outcome::cancelled:
+        return "cancelled";
     }
     return "?";
 }
 
 [[nodiscard]] constexpr std::string_view to_string(cause c) noexcept {
     switch (c) {
-        case cause::none: return "none";
-        case cause::window: return "window";
-        case cause::gate: return "gate";
-        case cause::concurrency: return "concurrency";
-        case cause::inflight: return "inflight";
-        case cause::never: return "never";
+    case cause::none:
+        return "none";
+    case cause::window:
+        return "window";
+    case cause::gate:
+        return "gate";
+    case cause::concurrency:
+        return "concurrency";
+    case cause::inflight:
+        return "inflight";
+    case cause::never:
+        return "never";
     }
     return "?";
 }
@@ -54,8 +64,8 @@ enum class cause : std::uint8_t {
 struct [[nodiscard]] decision {
     outcome state = outcome::granted;
     cause why = cause::none;
-    /// The first instant at which the request could have been admitted at best; the instant of the decision itself where only
-    /// an answer or a release can make room; meaningless for `granted` and `never`.
+    /// The first instant at which the request could have been admitted at best; the instant of the decision itself
+    /// where only an answer or a release can make room; meaningless for `granted` and `never`.
     instant retry_at{};
     /// The rate whose window was full, or that the cost exceeds; absent for other causes.
     std::optional<rate> limit{};

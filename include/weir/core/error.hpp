@@ -28,15 +28,24 @@ public:
     [[nodiscard]] const char* name() const noexcept override { return "weir"; }
     [[nodiscard]] std::string message(int value) const override {
         switch (static_cast<errc>(value)) {
-            case errc::bad_rate: return "not a rate";
-            case errc::bad_host: return "not a host name";
-            case errc::bad_policy: return "not a policy";
-            case errc::unknown_role: return "unknown role";
-            case errc::bad_request: return "not a request the limiter can decide";
-            case errc::bad_configuration: return "configuration with faults";
-            case errc::bad_url: return "not a URL";
-            case errc::refused: return "refused by the rate limit";
-            case errc::cancelled: return "cancelled";
+        case errc::bad_rate:
+            return "not a rate";
+        case errc::bad_host:
+            return "not a host name";
+        case errc::bad_policy:
+            return "not a policy";
+        case errc::unknown_role:
+            return "unknown role";
+        case errc::bad_request:
+            return "not a request the limiter can decide";
+        case errc::bad_configuration:
+            return "configuration with faults";
+        case errc::bad_url:
+            return "not a URL";
+        case errc::refused:
+            return "refused by the rate limit";
+        case errc::cancelled:
+            return "cancelled";
         }
         return "unknown error";
     }

@@ -33,11 +33,13 @@ enum class host_form : std::uint8_t { canonical, needs_work, bad };
 
 /// One pass over the text: is it a canonical host as it stands? Anything unusual is left to `canonical_host`.
 [[nodiscard]] constexpr host_form classify_host(std::string_view host) noexcept {
-    if (host.empty() || host.size() > 253) return host_form::needs_work;
+    if (host.empty() || host.size() > 253)
+        return host_form::needs_work;
     char before = '.';
     for (const char c : host) {
         const bool plain = (c >= 'a' && c <= 'z') || is_digit(c) || c == '-' || c == '_';
-        if (!plain && (c != '.' || before == '.')) return host_form::needs_work;
+        if (!plain && (c != '.' || before == '.'))
+            return host_form::needs_work;
         before = c;
     }
     return before == '.' ? host_form::needs_work : host_form::canonical;
@@ -45,10 +47,12 @@ enum class host_form : std::uint8_t { canonical, needs_work, bad };
 
 /// Whether `port` is 1 to 65535 in digits without a leading zero.
 [[nodiscard]] constexpr bool is_port(std::string_view port) noexcept {
-    if (port.empty() || port.size() > 5 || port.front() == '0') return false;
+    if (port.empty() || port.size() > 5 || port.front() == '0')
+        return false;
     std::uint32_t value = 0;
     for (const char c : port) {
-        if (!is_digit(c)) return false;
+        if (!is_digit(c))
+            return false;
         value = value * 10 + static_cast<std::uint32_t>(c - '0');
     }
     return value <= 65535;
@@ -56,59 +60,73 @@ enum class host_form : std::uint8_t { canonical, needs_work, bad };
 
 }  // namespace detail
 
-/// The one spelling of a host that names its budget: lower case, A-labels, no trailing dot, `:port` kept as given (the HTTP
-/// layer leaves out the scheme's default port), IPv6 in brackets.
+/// The one spelling of a host that names its budget: lower case, A-labels, no trailing dot, `:port` kept as given (the
+/// HTTP layer leaves out the scheme's default port), IPv6 in brackets.
 ///
-/// **Errors.** `errc::bad_host` when it is no host: empty, over 253 bytes, a scheme, path or user in it, an empty label, a bad
-/// port, or letters outside ASCII while `idna` is null. **Complexity.** One pass, no allocation but the result.
+/// **Errors.** `errc::bad_host` when it is no host: empty, over 253 bytes, a scheme, path or user in it, an empty
+/// label, a bad port, or letters outside ASCII while `idna` is null. **Complexity.** One pass, no allocation but the
+/// result.
 [[nodiscard]] inline result<std::string> canonical_host(std::string_view host, idna_function idna = nullptr) {
-    if (detail::classify_host(host) == detail::host_form::canonical) return std::string{host};
+    if (detail::classify_host(host) == detail::host_form::canonical)
+        return std::string{host};
     const auto bad = [host](std::string_view why) {
         return error{errc::bad_host, fmt::format("host {}: {}", detail::in_quotes(host), why)};
     };
-    if (host.empty()) return bad("it is empty; write a name such as \"api.crossref.org\"");
+    if (host.empty())
+        return bad("it is empty; write a name such as \"api.crossref.org\"");
     if (host.find("://") != std::string_view::npos || host.find('/') != std::string_view::npos)
         return bad("write the host alone, without scheme or path");
-    if (host.find('@') != std::string_view::npos) return bad("write the host alone, without a user");
+    if (host.find('@') != std::string_view::npos)
+        return bad("write the host alone, without a user");
 
     std::string_view name = host;
     std::string_view port;
     if (name.front() == '[') {
         const auto close = name.find(']');
-        if (close == std::string_view::npos || close < 3) return bad("an IPv6 address is closed by \"]\"");
+        if (close == std::string_view::npos || close < 3)
+            return bad("an IPv6 address is closed by \"]\"");
         if (name.substr(1, close - 1).find_first_not_of("0123456789abcdefABCDEF:.") != std::string_view::npos)
             return bad("that is not an IPv6 address");
         if (close + 1 < name.size()) {
-            if (name[close + 1] != ':') return bad("only \":port\" may follow the address");
+            if (name[close + 1] != ':')
+                return bad("only \":port\" may follow the address");
             port = name.substr(close + 2);
-            if (!detail::is_port(port)) return bad("a port is a number from 1 to 65535");
+            if (!detail::is_port(port))
+                return bad("a port is a number from 1 to 65535");
         }
         return detail::lower(host);
     }
     if (const auto colon = name.rfind(':'); colon != std::string_view::npos) {
         port = name.substr(colon + 1);
         name = name.substr(0, colon);
-        if (name.find(':') != std::string_view::npos) return bad("an IPv6 address stands in brackets");
-        if (!detail::is_port(port)) return bad("a port is a number from 1 to 65535 (an IPv6 address stands in brackets)");
+        if (name.find(':') != std::string_view::npos)
+            return bad("an IPv6 address stands in brackets");
+        if (!detail::is_port(port))
+            return bad("a port is a number from 1 to 65535 (an IPv6 address stands in brackets)");
     }
-    if (!name.empty() && name.back() == '.') name.remove_suffix(1);
+    if (!name.empty() && name.back() == '.')
+        name.remove_suffix(1);
 
     std::string out;
     bool ascii = true;
-    for (const char c : name) ascii = ascii && static_cast<unsigned char>(c) < 0x80;
+    for (const char c : name)
+        ascii = ascii && static_cast<unsigned char>(c) < 0x80;
     if (ascii) {
         out = detail::lower(name);
     } else {
         if (idna == nullptr)
-            return bad("it has letters outside ASCII; write its A-label (xn--...), or give the registry an IDNA function "
-                       "such as weir::idn2::to_ascii");
+            return bad(
+                "it has letters outside ASCII; write its A-label (xn--...), or give the registry an IDNA function "
+                "such as weir::idn2::to_ascii");
         auto converted = idna(name);
-        if (!converted) return bad("it has no A-label form; check its spelling");
+        if (!converted)
+            return bad("it has no A-label form; check its spelling");
         out = std::move(*converted);
     }
     if (detail::classify_host(out) != detail::host_form::canonical)
         return bad("a host is at most 253 letters, digits, \"-\" and \"_\" in labels divided by single dots");
-    if (!port.empty()) out.append(":").append(port);
+    if (!port.empty())
+        out.append(":").append(port);
     return out;
 }
 

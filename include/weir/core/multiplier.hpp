@@ -7,7 +7,8 @@
 
 namespace weir {
 
-/// The tuner's factor on a key's rates, 0 < m <= 1, kept in millionths so that scaling a rate is exact integer arithmetic.
+/// The tuner's factor on a key's rates, 0 < m <= 1, kept in millionths so that scaling a rate is exact integer
+/// arithmetic.
 class multiplier {
 public:
     static constexpr std::int64_t one = 1'000'000;
@@ -17,8 +18,10 @@ public:
     /// The nearest multiplier to `factor`, held to [0.000001, 1].
     static constexpr multiplier of(double factor) noexcept {
         const double scaled = factor * static_cast<double>(one) + 0.5;
-        if (!(scaled >= 1.0)) return multiplier{1};
-        if (scaled >= static_cast<double>(one)) return multiplier{one};
+        if (!(scaled >= 1.0))
+            return multiplier{1};
+        if (scaled >= static_cast<double>(one))
+            return multiplier{one};
         return multiplier{static_cast<std::int64_t>(scaled)};
     }
 

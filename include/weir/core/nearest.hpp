@@ -15,9 +15,11 @@ namespace weir {
 /// **Complexity.** O(length a x length b); words longer than 64 letters count as wholly different.
 [[nodiscard]] inline std::size_t edit_distance(std::string_view a, std::string_view b) {
     constexpr std::size_t longest = 64;
-    if (a.size() > longest || b.size() > longest) return std::max(a.size(), b.size());
+    if (a.size() > longest || b.size() > longest)
+        return std::max(a.size(), b.size());
     std::vector<std::size_t> before_last(b.size() + 1), last(b.size() + 1), row(b.size() + 1);
-    for (std::size_t j = 0; j <= b.size(); ++j) last[j] = j;
+    for (std::size_t j = 0; j <= b.size(); ++j)
+        last[j] = j;
     for (std::size_t i = 1; i <= a.size(); ++i) {
         row[0] = i;
         for (std::size_t j = 1; j <= b.size(); ++j) {

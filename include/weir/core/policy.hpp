@@ -28,11 +28,13 @@ struct policy {
     bool unlimited = false;
     /// The longest a caller waits, in ns; 0 = decide at once.
     duration max_delay = std::chrono::milliseconds{200};
-    /// Whether HEAD requests count like any other. When false they pass windows and ceilings free; a gate still holds them.
+    /// Whether HEAD requests count like any other. When false they pass windows and ceilings free; a gate still holds
+    /// them.
     bool count_head = false;
     /// The most requests of this key in flight at once (admission to end of body); 0 = no ceiling.
     std::int64_t max_concurrent = 0;
-    /// The most units at once of the densest rate, which spaces its admissions; 1 = evenly; 0 = as many as the rate allows.
+    /// The most units at once of the densest rate, which spaces its admissions; 1 = evenly; 0 = as many as the rate
+    /// allows.
     std::int64_t burst = 0;
     /// When an entry counts.
     counting count_from = counting::response;
@@ -47,7 +49,8 @@ struct policy {
     std::vector<std::string> faults;
     if (p.rates.empty() && !p.unlimited)
         faults.emplace_back("rates: there are none; give at least one, such as \"10/SECOND\", or say unlimited: true");
-    if (!p.rates.empty() && p.unlimited) faults.emplace_back("unlimited: true contradicts the rates; keep one of them");
+    if (!p.rates.empty() && p.unlimited)
+        faults.emplace_back("unlimited: true contradicts the rates; keep one of them");
     for (const rate& r : p.rates) {
         if (r.limit < 1 || r.limit > rate::most)
             faults.push_back(fmt::format("rates: a limit of {} is outside 1 to {}", r.limit, rate::most));
@@ -55,12 +58,18 @@ struct policy {
             faults.push_back(fmt::format("rates: a period of {} ns is outside {} to {}", r.period.count(),
                                          detail::period_text(rate::shortest), detail::period_text(rate::longest)));
     }
-    if (p.max_delay < duration::zero()) faults.emplace_back("max_delay_ms: it is negative; 0 decides at once");
-    if (p.margin < duration::zero()) faults.emplace_back("margin_ms: it is negative; 0 adds nothing");
-    if (p.margin > rate::longest) faults.emplace_back("margin_ms: it is longer than the longest period");
-    if (p.max_concurrent < 0) faults.emplace_back("max_concurrent: it is negative; 0 or leaving it out means no ceiling");
-    if (p.burst < 0) faults.emplace_back("burst: it is negative; 0 or leaving it out means no spacing");
-    if (p.burst > 0 && p.unlimited) faults.emplace_back("burst: there is no rate to space");
+    if (p.max_delay < duration::zero())
+        faults.emplace_back("max_delay_ms: it is negative; 0 decides at once");
+    if (p.margin < duration::zero())
+        faults.emplace_back("margin_ms: it is negative; 0 adds nothing");
+    if (p.margin > rate::longest)
+        faults.emplace_back("margin_ms: it is longer than the longest period");
+    if (p.max_concurrent < 0)
+        faults.emplace_back("max_concurrent: it is negative; 0 or leaving it out means no ceiling");
+    if (p.burst < 0)
+        faults.emplace_back("burst: it is negative; 0 or leaving it out means no spacing");
+    if (p.burst > 0 && p.unlimited)
+        faults.emplace_back("burst: there is no rate to space");
     return faults;
 }
 

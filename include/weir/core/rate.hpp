@@ -20,8 +20,8 @@ namespace weir {
 
 /// N units per T: no half-open interval of length `period` may hold more than `limit` units.
 struct rate {
-    std::int64_t limit = 1;                      ///< units, 1 to `most`
-    duration period = std::chrono::seconds{1};   ///< whole milliseconds, `shortest` to `longest`
+    std::int64_t limit = 1;                     ///< units, 1 to `most`
+    duration period = std::chrono::seconds{1};  ///< whole milliseconds, `shortest` to `longest`
 
     static constexpr std::int64_t most = 1'000'000'000;
     static constexpr duration shortest = std::chrono::milliseconds{1};
@@ -39,35 +39,48 @@ struct time_unit {
 
 /// Every spelling a rate's unit may have; of each length, the first is the one `to_string` writes.
 inline constexpr std::array<time_unit, 28> time_units{{
-    {"ms", std::chrono::milliseconds{1}},      {"msec", std::chrono::milliseconds{1}},
-    {"msecs", std::chrono::milliseconds{1}},   {"millisecond", std::chrono::milliseconds{1}},
+    {"ms", std::chrono::milliseconds{1}},
+    {"msec", std::chrono::milliseconds{1}},
+    {"msecs", std::chrono::milliseconds{1}},
+    {"millisecond", std::chrono::milliseconds{1}},
     {"milliseconds", std::chrono::milliseconds{1}},
-    {"s", std::chrono::seconds{1}},            {"sec", std::chrono::seconds{1}},
-    {"secs", std::chrono::seconds{1}},         {"second", std::chrono::seconds{1}},
+    {"s", std::chrono::seconds{1}},
+    {"sec", std::chrono::seconds{1}},
+    {"secs", std::chrono::seconds{1}},
+    {"second", std::chrono::seconds{1}},
     {"seconds", std::chrono::seconds{1}},
-    {"min", std::chrono::minutes{1}},          {"m", std::chrono::minutes{1}},
-    {"mins", std::chrono::minutes{1}},         {"minute", std::chrono::minutes{1}},
+    {"min", std::chrono::minutes{1}},
+    {"m", std::chrono::minutes{1}},
+    {"mins", std::chrono::minutes{1}},
+    {"minute", std::chrono::minutes{1}},
     {"minutes", std::chrono::minutes{1}},
-    {"h", std::chrono::hours{1}},              {"hr", std::chrono::hours{1}},
-    {"hrs", std::chrono::hours{1}},            {"hour", std::chrono::hours{1}},
+    {"h", std::chrono::hours{1}},
+    {"hr", std::chrono::hours{1}},
+    {"hrs", std::chrono::hours{1}},
+    {"hour", std::chrono::hours{1}},
     {"hours", std::chrono::hours{1}},
-    {"d", std::chrono::hours{24}},             {"day", std::chrono::hours{24}},
+    {"d", std::chrono::hours{24}},
+    {"day", std::chrono::hours{24}},
     {"days", std::chrono::hours{24}},
-    {"w", std::chrono::hours{168}},            {"wk", std::chrono::hours{168}},
-    {"wks", std::chrono::hours{168}},          {"week", std::chrono::hours{168}},
+    {"w", std::chrono::hours{168}},
+    {"wk", std::chrono::hours{168}},
+    {"wks", std::chrono::hours{168}},
+    {"week", std::chrono::hours{168}},
     {"weeks", std::chrono::hours{168}},
 }};
 
 /// The length of the unit called `name` in any case, or zero when there is none.
 [[nodiscard]] constexpr duration unit_length(std::string_view name) noexcept {
     for (const auto& unit : time_units)
-        if (same_ignoring_case(unit.name, name)) return unit.length;
+        if (same_ignoring_case(unit.name, name))
+            return unit.length;
     return duration::zero();
 }
 
 /// A whole number that fills all of `text`; false where it has another character or passes the range of 64 bits.
 [[nodiscard]] inline bool whole_number(std::string_view text, std::int64_t& out) noexcept {
-    if (text.empty() || !is_digit(text.front())) return false;
+    if (text.empty() || !is_digit(text.front()))
+        return false;
     const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), out);
     return failure == std::errc{} && end == text.data() + text.size();
 }
@@ -76,7 +89,8 @@ inline constexpr std::array<time_unit, 28> time_units{{
 [[nodiscard]] inline std::string period_text(duration period) {
     const time_unit* best = &time_units.front();
     for (const auto& unit : time_units)
-        if (unit.length > best->length && period % unit.length == duration::zero()) best = &unit;
+        if (unit.length > best->length && period % unit.length == duration::zero())
+            best = &unit;
     return fmt::format("{}{}", period / best->length, best->name);
 }
 
@@ -89,8 +103,9 @@ inline constexpr std::array<time_unit, 28> time_units{{
 
 /// Reads a rate from text: `10/SECOND`, `10/s`, `5000/h`, `1/3SECOND`, `1/500ms`, in any case, spaces allowed.
 ///
-/// **Errors.** `errc::bad_rate` for anything else, naming the text, what is wrong with it and the nearest right form: no
-/// unit is ever guessed, and zero, negative, fractional and overflowing numbers are never rounded into something legal.
+/// **Errors.** `errc::bad_rate` for anything else, naming the text, what is wrong with it and the nearest right form:
+/// no unit is ever guessed, and zero, negative, fractional and overflowing numbers are never rounded into something
+/// legal.
 [[nodiscard]] inline result<rate> parse_rate(std::string_view text) {
     const auto bad = [text](std::string why) {
         return error{errc::bad_rate, fmt::format("rate {}: {}", detail::in_quotes(text), why)};
@@ -98,9 +113,11 @@ inline constexpr std::array<time_unit, 28> time_units{{
     constexpr std::string_view example = "write N/UNIT or N/<count>UNIT, such as \"10/SECOND\", \"5000/h\" or \"1/3s\"";
 
     const std::string_view all = detail::trim(text);
-    if (all.empty()) return bad(fmt::format("it is empty; {}", example));
+    if (all.empty())
+        return bad(fmt::format("it is empty; {}", example));
     const auto slash = all.find('/');
-    if (slash == std::string_view::npos) return bad(fmt::format("it has no \"/\"; {}", example));
+    if (slash == std::string_view::npos)
+        return bad(fmt::format("it has no \"/\"; {}", example));
     if (all.find('/', slash + 1) != std::string_view::npos)
         return bad(fmt::format("it has more than one \"/\"; one every three seconds is \"1/3s\""));
 
@@ -108,8 +125,10 @@ inline constexpr std::array<time_unit, 28> time_units{{
     std::string_view unit = detail::trim(all.substr(slash + 1));
     rate out;
     if (!count.empty() && (count.front() == '-' || count.front() == '+'))
-        return bad(fmt::format("a limit has no sign; write {}", detail::in_quotes(fmt::format("{}/{}", count.substr(1), unit))));
-    if (count.find_first_of("0123456789") == (count.starts_with('.') ? 1 : 0) && count.find_first_of(".,eE") != std::string_view::npos)
+        return bad(fmt::format("a limit has no sign; write {}",
+                               detail::in_quotes(fmt::format("{}/{}", count.substr(1), unit))));
+    if (count.find_first_of("0123456789") == (count.starts_with('.') ? 1 : 0) &&
+        count.find_first_of(".,eE") != std::string_view::npos)
         return bad("a limit is a whole number of requests; for a fraction lengthen the period: 1.5 a second is "
                    "\"3/2SECOND\"");
     if (!detail::whole_number(count, out.limit)) {
@@ -117,11 +136,14 @@ inline constexpr std::array<time_unit, 28> time_units{{
             return bad(fmt::format("the limit is too large; the most is {}", rate::most));
         return bad(fmt::format("{} is not a whole number; {}", detail::in_quotes(count), example));
     }
-    if (out.limit == 0) return bad("it admits nothing; the least limit is 1, and a longer period makes it slower: \"1/DAY\"");
-    if (out.limit > rate::most) return bad(fmt::format("the limit is too large; the most is {}", rate::most));
+    if (out.limit == 0)
+        return bad("it admits nothing; the least limit is 1, and a longer period makes it slower: \"1/DAY\"");
+    if (out.limit > rate::most)
+        return bad(fmt::format("the limit is too large; the most is {}", rate::most));
 
     std::size_t digits = 0;
-    while (digits < unit.size() && detail::is_digit(unit[digits])) ++digits;
+    while (digits < unit.size() && detail::is_digit(unit[digits]))
+        ++digits;
     std::int64_t times = 1;
     if (digits > 0 && !detail::whole_number(unit.substr(0, digits), times))
         return bad(fmt::format("the period is too long; the longest is {}", detail::period_text(rate::longest)));
@@ -130,17 +152,21 @@ inline constexpr std::array<time_unit, 28> time_units{{
     unit = detail::trim(unit.substr(digits));
     if (!unit.empty() && (unit.front() == '-' || unit.front() == '+'))
         return bad(fmt::format("a period has no sign; {}", example));
-    if (times == 0) return bad(fmt::format("the period is zero; the shortest is {}", detail::period_text(rate::shortest)));
-    if (unit.empty()) return bad(fmt::format("it has no unit; a unit is one of ms, s, min, h, day, week: \"{}/s\"", out.limit));
+    if (times == 0)
+        return bad(fmt::format("the period is zero; the shortest is {}", detail::period_text(rate::shortest)));
+    if (unit.empty())
+        return bad(fmt::format("it has no unit; a unit is one of ms, s, min, h, day, week: \"{}/s\"", out.limit));
 
     const duration length = detail::unit_length(unit);
     if (length == duration::zero()) {
         std::array<std::string_view, detail::time_units.size()> names;
-        for (std::size_t i = 0; i < names.size(); ++i) names[i] = detail::time_units[i].name;
+        for (std::size_t i = 0; i < names.size(); ++i)
+            names[i] = detail::time_units[i].name;
         const std::string guess = nearest(detail::lower(unit), names);
         return bad(fmt::format("unknown unit {}; a unit is one of ms, s, min, h, day, week{}", detail::in_quotes(unit),
-                               guess.empty() ? "" : fmt::format(": did you mean \"{}/{}{}\"?", out.limit,
-                                                                digits > 0 ? fmt::format("{}", times) : "", guess)));
+                               guess.empty() ? ""
+                                             : fmt::format(": did you mean \"{}/{}{}\"?", out.limit,
+                                                           digits > 0 ? fmt::format("{}", times) : "", guess)));
     }
     if (times > rate::longest / length)
         return bad(fmt::format("the period is too long; the longest is {}", detail::period_text(rate::longest)));

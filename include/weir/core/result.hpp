@@ -11,7 +11,8 @@ namespace weir {
 
 /// A value, or the error that says why there is none.
 ///
-/// **Preconditions.** `*` and `->` need a value; `error()` needs its absence. `value()` throws `weir::exception` instead.
+/// **Preconditions.** `*` and `->` need a value; `error()` needs its absence. `value()` throws `weir::exception`
+/// instead.
 template <class T>
 class [[nodiscard]] result {
 public:
@@ -42,7 +43,8 @@ private:
         return std::get_if<0>(&state_);
     }
     void throw_unless_value() const {
-        if (!has_value()) throw exception(error());
+        if (!has_value())
+            throw exception(error());
     }
 
     std::variant<T, weir::error> state_;

@@ -35,7 +35,8 @@ public:
         std::unique_lock guard{mutex_};
         const auto woken = [this] { return done_ || hurried_; };
         // A day at a time: the sum must not pass the steady clock's range.
-        wake_.wait_until(guard, std::chrono::steady_clock::now() + std::min<duration>(span, std::chrono::hours{24}), woken);
+        wake_.wait_until(guard, std::chrono::steady_clock::now() + std::min<duration>(span, std::chrono::hours{24}),
+                         woken);
         hurried_ = false;
         return done_;
     }

@@ -17,7 +17,8 @@ public:
     starving(const starving&) = delete;
     starving& operator=(const starving&) = delete;
 
-    /// Held by whoever has been handed the queue to serve it and has not locked it yet: it may not be destroyed meanwhile.
+    /// Held by whoever has been handed the queue to serve it and has not locked it yet: it may not be destroyed
+    /// meanwhile.
     void pin() noexcept { pins_.fetch_add(1, std::memory_order_relaxed); }
     [[nodiscard]] bool is_pinned() const noexcept { return pins_.load(std::memory_order_acquire) != 0; }
     // Release pairs with the acquire above: what was done under the pin is seen by who destroys the queue.
@@ -48,7 +49,8 @@ public:
         std::int64_t now = taken_.load(std::memory_order_relaxed);
         do {
             const std::int64_t most = most_.load(std::memory_order_relaxed);
-            if (most > 0 && now >= most) return false;
+            if (most > 0 && now >= most)
+                return false;
             if (detail::single_threaded()) {
                 taken_.store(now + 1, std::memory_order_relaxed);
                 return true;
@@ -59,9 +61,11 @@ public:
 
     /// Gives a place back. When this says true somebody may be starving: serve them with `next_starving`.
     [[nodiscard]] bool give_back() noexcept {
-        if (detail::single_threaded()) taken_.store(taken_.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
+        if (detail::single_threaded())
+            taken_.store(taken_.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
         // Both sides are seq_cst: either the starving queue sees the free place, or this sees the starving queue.
-        else taken_.fetch_sub(1);
+        else
+            taken_.fetch_sub(1);
         return any_starving_.load();
     }
 
@@ -69,13 +73,16 @@ public:
     ///
     /// **Preconditions.** The queue's lock is held.
     [[nodiscard]] bool take_in_turn(starving& queue) {
-        if (!any_starving_.load() && try_take()) return true;
+        if (!any_starving_.load() && try_take())
+            return true;
         const std::lock_guard guard{mutex_};
-        if (!queue.listed_) line_.push_back(&queue);
+        if (!queue.listed_)
+            line_.push_back(&queue);
         queue.listed_ = true;
         any_starving_.store(true);
         // Tried once it is in line: a place may have come free before, and whoever freed it saw nobody starve.
-        if (line_.front() != &queue || !try_take()) return false;
+        if (line_.front() != &queue || !try_take())
+            return false;
         line_.pop_front();
         queue.listed_ = false;
         any_starving_.store(!line_.empty());
@@ -84,17 +91,20 @@ public:
 
     void no_longer_starving(starving& queue) noexcept {
         const std::lock_guard guard{mutex_};
-        if (!queue.listed_) return;
+        if (!queue.listed_)
+            return;
         std::erase(line_, &queue);
         queue.listed_ = false;
         any_starving_.store(!line_.empty());
     }
 
-    /// The queue that has starved longest, pinned, if there is a place for it; else null. Pumping it takes it out of the line.
+    /// The queue that has starved longest, pinned, if there is a place for it; else null. Pumping it takes it out of
+    /// the line.
     [[nodiscard]] starving* next_starving() noexcept {
         const std::lock_guard guard{mutex_};
         const std::int64_t most = most_.load();
-        if (line_.empty() || (most > 0 && taken_.load() >= most)) return nullptr;
+        if (line_.empty() || (most > 0 && taken_.load() >= most))
+            return nullptr;
         line_.front()->pin();
         return line_.front();
     }

@@ -29,12 +29,13 @@ struct governed {
 
 /// One key: its state in the store, and the waiters in front of it.
 ///
-/// **Thread safety.** Every member but construction needs `lock()` to be held, which makes each a single step. Waiters that a
-/// call settles are put on the caller's `settled_list`, to be told after `unlock()`.
+/// **Thread safety.** Every member but construction needs `lock()` to be held, which makes each a single step. Waiters
+/// that a call settles are put on the caller's `settled_list`, to be told after `unlock()`.
 template <class Store>
 class key_limiter : public starving {
 public:
-    key_limiter(std::shared_ptr<const governed> rules, typename Store::slot slot) : rules_(std::move(rules)), slot_(std::move(slot)) {}
+    key_limiter(std::shared_ptr<const governed> rules, typename Store::slot slot)
+        : rules_(std::move(rules)), slot_(std::move(slot)) {}
 
     void lock() noexcept { lock_.lock(); }
     void unlock() noexcept { lock_.unlock(); }
@@ -42,34 +43,41 @@ public:
     // ---- the main verb
 
     /// Decides on `cost` units at once (0 = not counted), behind those who already wait.
-    [[nodiscard, gnu::always_inline]] forecast decide(Store& store, inflight_ceiling& ceiling, std::int64_t cost, instant now, entry& out,
-                                  settled_list& settled) {
+    [[nodiscard, gnu::always_inline]] forecast decide(Store& store, inflight_ceiling& ceiling, std::int64_t cost,
+                                                      instant now, entry& out, settled_list& settled) {
         if (!quiet() && must_queue(store, ceiling, cost, now, settled)) [[unlikely]]
             return behind_all(store, cost, now);
         const forecast f = store.admit(slot_, rules_->plan, cost, now, [&ceiling] { return ceiling.try_take(); }, out);
-        if (!f.admits()) publish(f, cost, now);
+        if (!f.admits())
+            publish(f, cost, now);
         return f;
     }
 
     /// Decides on units that nobody answers for: they count from now and hold no place.
-    [[nodiscard, gnu::always_inline]] forecast count(Store& store, inflight_ceiling& ceiling, std::int64_t cost, instant now, settled_list& settled) {
+    [[nodiscard, gnu::always_inline]] forecast count(Store& store, inflight_ceiling& ceiling, std::int64_t cost,
+                                                     instant now, settled_list& settled) {
         if (!quiet() && must_queue(store, ceiling, cost, now, settled)) [[unlikely]]
             return behind_all(store, cost, now);
         const forecast f = store.count(slot_, rules_->plan, cost, now);
-        if (!f.admits()) publish(f, cost, now);
+        if (!f.admits())
+            publish(f, cost, now);
         return f;
     }
 
-    /// A forecast as the answer a caller gets.
-    [[nodiscard, gnu::always_inline]] decision explain(const forecast& f) const {
-        decision d;
+    /// Writes a forecast as the answer a caller gets; one that admits leaves `out` as it is made: granted.
+    [[gnu::always_inline]] void explain(const forecast& f, decision& out) const {
         if (f.admits()) [[likely]]
-            return d;
-        d.state = f.why == cause::never ? outcome::never : outcome::denied;
-        d.why = f.why;
-        d.retry_at = f.at;
-        if (f.why == cause::window || f.why == cause::never) d.limit = rules_->plan.shown[f.window];
-        return d;
+            return;
+        out.state = f.why == cause::never ? outcome::never : outcome::denied;
+        out.why = f.why;
+        out.retry_at = f.at;
+        if (f.why == cause::window || f.why == cause::never)
+            out.limit = rules_->plan.shown[f.window];
+    }
+    [[nodiscard]] decision explain(const forecast& f) const {
+        decision out;
+        explain(f, out);
+        return out;
     }
 
     /// Decides at once, or puts `w` in the queue and says true: then it is told. False: `w.verdict` is the answer.
@@ -78,11 +86,14 @@ public:
     [[nodiscard]] bool submit(Store& store, inflight_ceiling& ceiling, waiter& w, instant now, settled_list& settled) {
         w.arrived = now;
         w.verdict = explain(decide(store, ceiling, w.cost, now, w.admitted, settled));
-        if (w.verdict.granted() || w.verdict.state == outcome::never || w.deadline <= now) return false;
-        if (queue_ == nullptr) queue_ = std::make_unique<line>();
+        if (w.verdict.granted() || w.verdict.state == outcome::never || w.deadline <= now)
+            return false;
+        if (queue_ == nullptr)
+            queue_ = std::make_unique<line>();
         w.expected_ = behind_all(store, w.cost, now);
         // Nothing else stood in the way, or it would have been admitted.
-        if (w.expected_.admits()) w.expected_.why = cause::inflight;
+        if (w.expected_.admits())
+            w.expected_.why = cause::inflight;
         if (w.expected_.at > w.deadline) {
             w.verdict = explain(w.expected_);
             return false;
@@ -95,13 +106,15 @@ public:
         w.queued_ = true;
         denial.clear();
         // The first in line learns its time here, and is put in line for a place in flight where that is what it lacks.
-        if (queue_->waiting.size() == 1 || w.cost == 0) pump(store, ceiling, now, settled);
+        if (queue_->waiting.size() == 1 || w.cost == 0)
+            pump(store, ceiling, now, settled);
         return true;
     }
 
     /// Takes `w` out of the queue as cancelled; says whether it still stood there.
     bool cancel(Store& store, inflight_ceiling& ceiling, waiter& w, instant now, settled_list& settled) {
-        if (!w.queued_) return false;
+        if (!w.queued_)
+            return false;
         std::erase(queue_->waiting, &w);
         leave(w, now, {outcome::cancelled, cause::none, now, {}, {}}, settled);
         queue_->stale = true;
@@ -111,13 +124,15 @@ public:
 
     /// Grants the head whatever has become possible, and refuses those whose deadline has come.
     [[gnu::noinline]] void pump(Store& store, inflight_ceiling& ceiling, instant now, settled_list& settled) {
-        if (queue_ == nullptr) return;
+        if (queue_ == nullptr)
+            return;
         auto& waiting = queue_->waiting;
         const instant gate_opens = queue_->uncounted > 0 ? grant_uncounted(store, now, settled) : far_future;
         forecast head{now, cause::none, 0};
         while (!waiting.empty()) {
             waiter& w = *waiting.front();
-            head = store.admit(slot_, rules_->plan, w.cost, now, [&] { return ceiling.take_in_turn(*this); }, w.admitted);
+            head =
+                store.admit(slot_, rules_->plan, w.cost, now, [&] { return ceiling.take_in_turn(*this); }, w.admitted);
             if (head.admits()) {
                 waiting.pop_front();
                 leave(w, now, decision{}, settled);
@@ -136,7 +151,8 @@ public:
             queue_->head_at = far_future;
             return;
         }
-        if (head.why != cause::inflight) ceiling.no_longer_starving(*this);
+        if (head.why != cause::inflight)
+            ceiling.no_longer_starving(*this);
         // Only an answer or a release makes room in a ceiling: they pump, so the head needs no time of its own.
         const bool timed = head.why == cause::window || head.why == cause::gate;
         // The uncounted pass the head as soon as the gate opens: whoever is in front wakes for them too.
@@ -150,11 +166,13 @@ public:
 
     /// Foresees every waiter anew and refuses those whose best case, or the time itself, is past their deadline.
     ///
-    /// **Preconditions.** The queue has just been pumped; it is pumped again, for a refusal may bring a cheaper waiter to the head.
+    /// **Preconditions.** The queue has just been pumped; it is pumped again, for a refusal may bring a cheaper waiter
+    /// to the head.
     ///
     /// **Complexity.** O(waiters x windows).
     void replan(Store& store, instant now, settled_list& settled) {
-        if (queue_ == nullptr) return;
+        if (queue_ == nullptr)
+            return;
         auto& waiting = queue_->waiting;
         std::size_t kept = 0;
         queue_->stale = false;
@@ -163,7 +181,8 @@ public:
             waiter& w = *waiting[i];
             w.expected_ = behind(store, w.cost, now, {*queue_, kept});
             const bool is_new_head = kept == 0 && i > 0 && w.expected_.admits();
-            if (w.expected_.admits()) w.expected_.why = cause::inflight;  // as in submit()
+            if (w.expected_.admits())
+                w.expected_.why = cause::inflight;  // as in submit()
             if (w.expected_.why == cause::never || w.expected_.at > w.deadline || (w.deadline <= now && !is_new_head)) {
                 leave(w, now, explain(w.expected_), settled);
                 continue;
@@ -193,13 +212,15 @@ public:
     }
 
     bool hold(Store& store, inflight_ceiling& ceiling, instant until, instant now, settled_list& settled) {
-        if (!store.hold(slot_, until)) return false;
+        if (!store.hold(slot_, until))
+            return false;
         changed(store, ceiling, now, true, settled);
         return true;
     }
 
     /// Puts new rules in force: the past counts under them at once.
-    void govern(Store& store, inflight_ceiling& ceiling, std::shared_ptr<const governed> rules, instant now, settled_list& settled) {
+    void govern(Store& store, inflight_ceiling& ceiling, std::shared_ptr<const governed> rules, instant now,
+                settled_list& settled) {
         rules_ = std::move(rules);
         changed(store, ceiling, now, true, settled);
     }
@@ -212,13 +233,17 @@ public:
     // ---- queries
 
     /// Whether nobody waits.
-    [[nodiscard, gnu::always_inline]] bool quiet() const noexcept { return queue_ == nullptr || queue_->waiting.empty(); }
+    [[nodiscard, gnu::always_inline]] bool quiet() const noexcept {
+        return queue_ == nullptr || queue_->waiting.empty();
+    }
     [[nodiscard]] const governed& rules() const noexcept { return *rules_; }
     [[nodiscard]] const typename Store::slot& slot() const noexcept { return slot_; }
     [[nodiscard]] typename Store::slot& slot() noexcept { return slot_; }
     [[nodiscard]] std::size_t waiting() const noexcept { return queue_ == nullptr ? 0 : queue_->waiting.size(); }
     [[nodiscard]] bool is_queued(const waiter& w) const noexcept { return w.queued_; }
-    [[nodiscard]] bool is_head(const waiter& w) const noexcept { return waiting() > 0 && queue_->waiting.front() == &w; }
+    [[nodiscard]] bool is_head(const waiter& w) const noexcept {
+        return waiting() > 0 && queue_->waiting.front() == &w;
+    }
     /// When the queue has to be pumped at the latest; `far_future` when only a change can move it.
     [[nodiscard]] instant next_wake() const noexcept {
         return waiting() == 0 ? far_future : std::min(queue_->head_at, queue_->first_deadline);
@@ -243,7 +268,7 @@ private:
         const waiter* told = nullptr;
         std::size_t uncounted = 0;
         std::size_t polled = 0;
-        bool stale = false;                   // forecasts may be later than the truth
+        bool stale = false;  // forecasts may be later than the truth
 
         /// What the first `count` waiters cost together.
         [[nodiscard]] std::int64_t units(std::size_t count) const noexcept {
@@ -271,17 +296,20 @@ private:
         }
     };
 
-    /// Nobody waits, so the denial stands until its time or until something changes. One that an open entry makes is not
-    /// published: its `retry_at` moves on as long as there is no answer.
+    /// Nobody waits, so the denial stands until its time or until something changes. One that an open entry makes is
+    /// not published: its `retry_at` moves on as long as there is no answer.
     void publish(const forecast& f, std::int64_t cost, instant now) noexcept {
-        const bool is_timed = f.why == cause::gate || (f.why == cause::window && f.at - rules_->plan.windows[f.window].period < now);
-        if (cost == 1 && quiet() && is_timed) denial.publish(explain(f));
+        const bool is_timed =
+            f.why == cause::gate || (f.why == cause::window && f.at - rules_->plan.windows[f.window].period < now);
+        if (cost == 1 && quiet() && is_timed)
+            denial.publish(explain(f));
     }
 
     /// Whether `cost` units have to stand behind others even after all that is possible has been granted.
-    [[nodiscard, gnu::noinline]] bool must_queue(Store& store, inflight_ceiling& ceiling, std::int64_t cost, instant now,
-                                                 settled_list& settled) {
-        if (cost == 0) return false;
+    [[nodiscard, gnu::noinline]] bool must_queue(Store& store, inflight_ceiling& ceiling, std::int64_t cost,
+                                                 instant now, settled_list& settled) {
+        if (cost == 0)
+            return false;
         pump(store, ceiling, now, settled);
         if (queue_->stale && !queue_->waiting.empty()) {
             replan(store, now, settled);
@@ -298,19 +326,23 @@ private:
     /// The forecast for one who comes after `ahead`; first come, first served, so never before the one in front.
     [[nodiscard]] forecast behind(Store& store, std::int64_t cost, instant now, those_ahead ahead) const {
         forecast f = store.foresee(slot_, rules_->plan, cost, now, ahead);
-        if (ahead.count == 0 || cost == 0 || f.why == cause::never) return f;
+        if (ahead.count == 0 || cost == 0 || f.why == cause::never)
+            return f;
         const forecast& before = ahead.queue.waiting[ahead.count - 1]->expected_;
-        if (before.at > f.at || f.admits()) f = {std::max(before.at, f.at), before.why, before.window};
+        if (before.at > f.at || f.admits())
+            f = {std::max(before.at, f.at), before.why, before.window};
         return f;
     }
 
-    [[gnu::always_inline]] void changed(Store& store, inflight_ceiling& ceiling, instant now, bool worse, settled_list& settled) {
+    [[gnu::always_inline]] void changed(Store& store, inflight_ceiling& ceiling, instant now, bool worse,
+                                        settled_list& settled) {
         denial.clear();
         if (!quiet()) [[unlikely]]
             serve(store, ceiling, now, worse, settled);
     }
 
-    [[gnu::noinline]] void serve(Store& store, inflight_ceiling& ceiling, instant now, bool worse, settled_list& settled) {
+    [[gnu::noinline]] void serve(Store& store, inflight_ceiling& ceiling, instant now, bool worse,
+                                 settled_list& settled) {
         queue_->stale = true;
         pump(store, ceiling, now, settled);
         if (worse && !queue_->waiting.empty()) {
@@ -323,9 +355,11 @@ private:
     instant grant_uncounted(Store& store, instant now, settled_list& settled) {
         instant opens = far_future;
         std::erase_if(queue_->waiting, [&](waiter* w) {
-            if (w->cost != 0) return false;
+            if (w->cost != 0)
+                return false;
             const forecast f = store.admit(slot_, rules_->plan, 0, now, detail::free_place{}, w->admitted);
-            if (!f.admits()) return opens = f.at, false;
+            if (!f.admits())
+                return opens = f.at, false;
             leave(*w, now, decision{}, settled);
             return true;
         });
@@ -339,7 +373,8 @@ private:
         w.queued_ = false;
         queue_->uncounted -= w.cost == 0;
         queue_->polled -= w.polled();
-        if (queue_->told == &w) queue_->told = nullptr;
+        if (queue_->told == &w)
+            queue_->told = nullptr;
         settled.add(w);
     }
 

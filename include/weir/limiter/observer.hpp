@@ -24,13 +24,20 @@ enum class event_type : std::uint8_t {
 
 [[nodiscard]] constexpr std::string_view to_string(event_type t) noexcept {
     switch (t) {
-        case event_type::acquire: return "acquire";
-        case event_type::block: return "block";
-        case event_type::cancel: return "cancel";
-        case event_type::head_skip: return "head_skip";
-        case event_type::response: return "response";
-        case event_type::gate: return "gate";
-        case event_type::reload: return "reload";
+    case event_type::acquire:
+        return "acquire";
+    case event_type::block:
+        return "block";
+    case event_type::cancel:
+        return "cancel";
+    case event_type::head_skip:
+        return "head_skip";
+    case event_type::response:
+        return "response";
+    case event_type::gate:
+        return "gate";
+    case event_type::reload:
+        return "reload";
     }
     return "?";
 }
@@ -38,13 +45,13 @@ enum class event_type : std::uint8_t {
 /// One event. The texts live only as long as the call.
 struct event {
     event_type type{};
-    instant at{};                ///< on the store's timeline
+    instant at{};  ///< on the store's timeline
     std::string_view host;
     std::string_view role;
-    decision verdict{};          ///< for acquire, block, cancel and head_skip; `retry_at` for gate
-    duration max_delay{};        ///< the longest this caller would have waited
-    int status = 0;              ///< for response: the HTTP status, 0 = unknown
-    std::string_view text{};     ///< for reload: the faults, or "" when it took effect
+    decision verdict{};       ///< for acquire, block, cancel and head_skip; `retry_at` for gate
+    duration max_delay{};     ///< the longest this caller would have waited
+    int status = 0;           ///< for response: the HTTP status, 0 = unknown
+    std::string_view text{};  ///< for reload: the faults, or "" when it took effect
 };
 
 /// Sees what the limiter does, and cannot change it.

@@ -31,12 +31,15 @@ private:
         using std::chrono::duration_cast, std::chrono::milliseconds;
         const std::string limit = why.limit ? fmt::format(" {}", to_string(*why.limit)) : std::string{};
         const auto waited = duration_cast<milliseconds>(why.waited).count();
-        if (why.state == outcome::cancelled) return fmt::format("{}/{}: cancelled after {} ms", who.host, who.role, waited);
+        if (why.state == outcome::cancelled)
+            return fmt::format("{}/{}: cancelled after {} ms", who.host, who.role, waited);
         if (why.state == outcome::never)
-            return fmt::format("{}/{}: its cost is above the limit{}; no waiting helps: lower the cost or raise the limit",
-                               who.host, who.role, limit);
+            return fmt::format(
+                "{}/{}: its cost is above the limit{}; no waiting helps: lower the cost or raise the limit", who.host,
+                who.role, limit);
         const auto wait = why.retry_at > now ? duration_cast<milliseconds>(why.retry_at - now).count() : 0;
-        return fmt::format("{}/{}: refused by {}{} after {} ms; {}", who.host, who.role, to_string(why.why), limit, waited,
+        return fmt::format("{}/{}: refused by {}{} after {} ms; {}", who.host, who.role, to_string(why.why), limit,
+                           waited,
                            wait > 0 ? fmt::format("retry in {} ms at the earliest, or allow a longer max_delay", wait)
                                     : std::string{"retry when a request in flight has ended"});
     }

@@ -12,8 +12,8 @@ namespace weir {
 
 /// A place in a key's queue. It holds no capacity while it stands there.
 ///
-/// **Lifetime.** Its owner keeps it alive until `settled()` has been entered. **Thread safety.** The members belong to the
-/// limiter until then, and to the owner afterwards.
+/// **Lifetime.** Its owner keeps it alive until `settled()` has been entered. **Thread safety.** The members belong to
+/// the limiter until then, and to the owner afterwards.
 class waiter {
 public:
     waiter() = default;
@@ -24,13 +24,14 @@ public:
     instant arrived{};              ///< when it was submitted
     instant deadline = far_future;  ///< it is refused once nothing can admit it by then
 
-    decision verdict;               ///< the answer, once settled
-    entry admitted;                 ///< its entry, when granted
+    decision verdict;  ///< the answer, once settled
+    entry admitted;    ///< its entry, when granted
 
     /// Called once, from whichever thread settled it, with no lock held. Must not block for long.
     virtual void settled() noexcept = 0;
 
-    /// Called when the head of the queue may have to wake earlier than it was told. A key's lock is held: only pass the word on.
+    /// Called when the head of the queue may have to wake earlier than it was told. A key's lock is held: only pass the
+    /// word on.
     virtual void hurry() noexcept {}
 
     /// Whether nobody but the owner wakes it: then the registry keeps its time and `poll()` serves it.
@@ -44,8 +45,8 @@ private:
     friend class key_limiter;
     friend class settled_list;
 
-    forecast expected_{};      // at best, seen from the last plan
-    std::int64_t ends_ = 0;    // units of all waiters up to and with this one
+    forecast expected_{};    // at best, seen from the last plan
+    std::int64_t ends_ = 0;  // units of all waiters up to and with this one
     bool queued_ = false;
     waiter* next_settled_ = nullptr;
 };
@@ -60,8 +61,10 @@ public:
 
     void add(waiter& w) noexcept {
         w.next_settled_ = nullptr;
-        if (first_ == nullptr) first_ = &w;
-        else last_->next_settled_ = &w;
+        if (first_ == nullptr)
+            first_ = &w;
+        else
+            last_->next_settled_ = &w;
         last_ = &w;
     }
 

@@ -15,8 +15,8 @@
 
 namespace weir {
 
-/// Finds keys by host and role, and forgets idle ones a few at a time whenever a new one comes: memory follows the keys in use, and no
-/// thread is needed.
+/// Finds keys by host and role, and forgets idle ones a few at a time whenever a new one comes: memory follows the keys
+/// in use, and no thread is needed.
 ///
 /// `Node` has `host`, `role`, `hash`, `position`, `lock()` and `unlock()`.
 ///
@@ -30,14 +30,15 @@ public:
         shard& s = shard_of(wanted.hash);
         const std::lock_guard guard{s.lock};
         const auto at = s.nodes.find(wanted);
-        if (at == s.nodes.end()) return nullptr;
+        if (at == s.nodes.end())
+            return nullptr;
         // Locked before the shard is let go: nobody can evict it in between.
         (*at)->lock();
         return at->get();
     }
 
-    /// Adds the node that `make` builds unless somebody else was faster, and locks it. `is_idle(node)` is asked, with the node
-    /// locked, of two others that may then be forgotten.
+    /// Adds the node that `make` builds unless somebody else was faster, and locks it. `is_idle(node)` is asked, with
+    /// the node locked, of two others that may then be forgotten.
     template <class Make, class IsIdle>
     [[nodiscard]] Node& insert_locked(std::string_view host, std::string_view role, Make&& make, IsIdle&& is_idle) {
         const name wanted{host, role, hash_of(host, role)};
@@ -47,7 +48,8 @@ public:
             (*at)->lock();
             return **at;
         }
-        for (int i = 0; i < 2 && !s.order.empty(); ++i) sweep(s, is_idle);
+        for (int i = 0; i < 2 && !s.order.empty(); ++i)
+            sweep(s, is_idle);
         std::unique_ptr<Node> made = make();
         Node& node = *made;
         node.hash = wanted.hash;
@@ -124,7 +126,8 @@ private:
         Node& node = *s.order[s.hand];
         {
             const std::lock_guard locked{node};
-            if (!is_idle(node)) return;
+            if (!is_idle(node))
+                return;
         }
         // Idle and unpinned: nobody else can reach it but through this shard, which is locked.
         s.order[node.position] = s.order.back();

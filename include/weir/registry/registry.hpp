@@ -1,54 +1,31 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "weir/registry/key_table.hpp"
+#include "weir/registry/detail/engine.hpp"
+#include "weir/registry/handle.hpp"
 #include "weir/registry/permit.hpp"
-#include "weir/registry/rulebook.hpp"
-#include "weir/registry/wake_list.hpp"
+#include "weir/registry/ticket.hpp"
 
 #include "weir/config/configuration.hpp"
-#include "weir/core/decision.hpp"
+#include "weir/core/error.hpp"
 #include "weir/core/key.hpp"
+#include "weir/core/time.hpp"
 #include "weir/limiter/ask.hpp"
-#include "weir/limiter/blocking_waiter.hpp"
-#include "weir/limiter/feedback.hpp"
-#include "weir/limiter/inflight_ceiling.hpp"
-#include "weir/limiter/key_limiter.hpp"
 #include "weir/limiter/observer.hpp"
-#include "weir/limiter/refused.hpp"
 #include "weir/storage/memory_store.hpp"
 #include "weir/storage/store.hpp"
 
-#include <fmt/format.h>
-
-#include <algorithm>
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <mutex>
 #include <optional>
-#include <stop_token>
-#include <string>
 #include <string_view>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
 namespace weir {
-
-template <class Registry>
-class handle;
-template <class Registry>
-class ticket;
-
-/// What `inspect` reports of a key.
-struct key_report {
-    weir::key key;
-    weir::policy policy;
-    reading state;             ///< fill of every window, open, in flight, gate, multiplier
-    std::size_t waiting = 0;   ///< callers in the queue
-};
 
 /// All the keys of a process: the one object a program makes.
 ///
@@ -63,11 +40,13 @@ struct key_report {
 /// **Complexity.** A decision is O(windows) and one hash lookup; `at()` saves the lookup.
 template <store Store = memory_store<>, observer Observer = no_observer>
 class registry {
+    using engine = detail::engine<Store, Observer>;
+
 public:
-    using permit = weir::permit<registry>;
-    using admission = weir::admission<registry>;
-    using handle = weir::handle<registry>;
-    using ticket = weir::ticket<registry>;
+    using permit = weir::permit<engine>;
+    using admission = weir::admission<engine>;
+    using handle = weir::handle<engine>;
+    using ticket = weir::ticket<engine>;
 
     struct options {
         /// Makes A-labels of hosts with letters outside ASCII; null = such a host is an error.
@@ -75,8 +54,7 @@ public:
     };
 
     explicit registry(Store store, weir::configuration c = {}, Observer o = {}, options opts = {})
-        : store_(std::move(store)), observer_(std::move(o)), options_(opts), rules_(std::make_shared<rulebook>(std::move(c))),
-          ceiling_(rules_->config().global_max_inflight()) {}
+        : engine_(std::move(store), std::move(c), std::move(o), opts.idna) {}
     registry(const registry&) = delete;
     registry& operator=(const registry&) = delete;
 
@@ -84,32 +62,41 @@ public:
 
     /// Waits at most `max_delay` for a permit.
     ///
-    /// **Errors.** Throws `refused` when denied, never or cancelled; `exception` with `errc::unknown_role`, `bad_host` or `bad_request`.
+    /// **Errors.** Throws `refused` when denied, never or cancelled; `exception` with `errc::unknown_role`, `bad_host`
+    /// or `bad_request`.
     [[nodiscard]] permit acquire(std::string_view host, std::string_view role, const ask& a = {}) {
-        return granted_or_throw(lock_node(host, role), a);
+        permit out;
+        engine_.acquire_locked(engine_.lock_node(host, role), a, out);
+        return out;
     }
 
     /// Waits at most `max_delay`; a denial is a value.
     ///
     /// **Errors.** Throws `exception` with `errc::unknown_role`, `bad_host` or `bad_request`.
     [[nodiscard]] admission wait_acquire(std::string_view host, std::string_view role, const ask& a = {}) {
-        return wait_locked(lock_node(host, role), a);
+        admission out;
+        engine_.wait_locked(engine_.lock_node(host, role), a, out);
+        return out;
     }
 
     /// Decides at once and never waits. **Errors.** As `wait_acquire`.
     [[nodiscard]] admission try_acquire(std::string_view host, std::string_view role, const ask& a = {}) {
-        return try_locked(lock_node(host, role), a, read_clock);
+        admission out;
+        engine_.try_locked(engine_.lock_node(host, role), a, engine::read_clock, out);
+        return out;
     }
     [[nodiscard]] admission try_acquire(std::string_view host, std::string_view role, const ask& a, instant now) {
-        return try_locked(lock_node(host, role), a, now);
+        admission out;
+        engine_.try_locked(engine_.lock_node(host, role), a, now, out);
+        return out;
     }
 
     /// The same verbs on one key without looking it up each time. It keeps the key from being forgotten.
     [[nodiscard]] handle at(std::string_view host, std::string_view role) {
-        node& n = lock_node(host, role);
+        auto& n = engine_.lock_node(host, role);
         const std::lock_guard guard{n, std::adopt_lock};
         ++n.pins;
-        return handle{*this, n};
+        return handle{engine_, n};
     }
 
     /// Runs `fn(permit&)` or `fn()` under a permit, for clients that are not wrapped, and returns what it returns.
@@ -118,450 +105,76 @@ public:
     template <class F>
     decltype(auto) around(std::string_view host, std::string_view role, std::string_view method, F&& fn) {
         permit p = acquire(host, role, {.method = method});
-        if constexpr (std::invocable<F, permit&>) return std::invoke(std::forward<F>(fn), p);
-        else return std::invoke(std::forward<F>(fn));
+        if constexpr (std::invocable<F, permit&>)
+            return std::invoke(std::forward<F>(fn), p);
+        else
+            return std::invoke(std::forward<F>(fn));
     }
 
     // ---- time, for those who do not block
 
-    /// Starts a wait that `poll()` serves; `t` tells when it is over, which may be at once. Its stop token is not looked at: use `t.cancel()`.
+    /// Starts a wait that `poll()` serves; `t` tells when it is over, which may be at once. Its stop token is not
+    /// looked at: use `t.cancel()`.
     ///
     /// **Preconditions.** `t` was not submitted before. **Errors.** As `wait_acquire`.
     void submit(ticket& t, std::string_view host, std::string_view role, const ask& a = {}) {
-        submit_locked(t, lock_node(host, role), a, read_clock);
+        engine_.submit_locked(t, engine_.lock_node(host, role), a, engine::read_clock);
     }
     void submit(ticket& t, std::string_view host, std::string_view role, const ask& a, instant now) {
-        submit_locked(t, lock_node(host, role), a, now);
+        engine_.submit_locked(t, engine_.lock_node(host, role), a, now);
     }
 
     /// Grants, refuses and tells every waiter whose time has come, except those that a thread sleeps behind.
     ///
     /// **Effects.** Returns when to call again at the latest; `far_future` when only a change can move anybody.
-    instant poll() { return poll(store_.now()); }
-    instant poll(instant now) {
-        while (node* n = wakes_.template next_due<node>(now)) {
-            n->lock();
-            n->unpin();
-            locked_step step{*this, *n, now};
-            n->pump(store_, ceiling_, now, step.settled);
-        }
-        return wakes_.earliest();
-    }
-    [[nodiscard]] instant next_wake() { return wakes_.earliest(); }
+    instant poll() { return engine_.poll(engine_.store_.now()); }
+    instant poll(instant now) { return engine_.poll(now); }
+    [[nodiscard]] instant next_wake() { return engine_.wakes_.earliest(); }
 
     // ---- changes
 
-    /// Puts another configuration in force. History is kept and counts under the new limits at once; waiters are re-planned.
+    /// Puts another configuration in force. History is kept and counts under the new limits at once; waiters are
+    /// re-planned.
     ///
     /// **Effects.** All or nothing: when a key in use has a role that `c` does not declare, nothing changes.
     /// **Errors.** `errc::unknown_role`.
-    [[nodiscard]] std::optional<error> reload(weir::configuration c) { return reload(std::move(c), store_.now()); }
+    [[nodiscard]] std::optional<error> reload(weir::configuration c) {
+        return engine_.reload(std::move(c), engine_.store_.now());
+    }
     [[nodiscard]] std::optional<error> reload(weir::configuration c, instant now) {
-        const std::lock_guard one_at_a_time{reload_mutex_};
-        const auto fresh = std::make_shared<rulebook>(std::move(c));
-        std::optional<error> fault;
-        nodes_.for_each([&](node& n) {
-            if (n.idle(store_, now)) return;
-            if (auto rules = fresh->rules_for(n.host, n.role, {}); !rules && !fault) fault = rules.error();
-        });
-        if (!fault) {
-            {
-                const std::lock_guard guard{rules_mutex_};
-                rules_ = fresh;
-            }
-            settled_list settled;
-            ceiling_.limit(fresh->config().global_max_inflight());
-            nodes_.for_each([&](node& n) {
-                // A role that vanished belongs to an idle key: it keeps its rules until it is forgotten.
-                if (auto rules = fresh->rules_for(n.host, n.role, store_.factor(n.slot())))
-                    n.govern(store_, ceiling_, std::move(*rules), now, settled);
-                wakes_.update(n);
-            });
-            settled.tell();
-            serve_starving(now);
-        }
-        notify(observer_, [&] {
-            event e{event_type::reload, now, {}, {}};
-            if (fault) e.text = fault->message;
-            return e;
-        });
-        return fault;
+        return engine_.reload(std::move(c), now);
     }
 
     /// Forgets a key's history, gate and multiplier; requests under way still count. Unknown keys are no error.
-    void erase(std::string_view host, std::string_view role) {
-        if (node* n = find_node(host, role)) {
-            const instant now = store_.now();
-            locked_step step{*this, *n, now};
-            n->erase(store_, ceiling_, now, step.settled);
-            n->govern(store_, ceiling_, rulebook::make(n->rules().policy, store_.factor(n->slot())), now, step.settled);
-        }
-    }
+    void erase(std::string_view host, std::string_view role) { engine_.erase(host, role); }
 
     // ---- queries
 
     /// What a key looks like now; nothing when it has no state.
     [[nodiscard]] std::optional<key_report> inspect(std::string_view host, std::string_view role) {
-        node* n = find_node(host, role);
-        if (n == nullptr) return std::nullopt;
+        auto* n = engine_.find_node(host, role);
+        if (n == nullptr)
+            return std::nullopt;
         const std::lock_guard guard{*n, std::adopt_lock};
-        return report(*n);
+        return engine_.report(*n);
     }
     /// Every key that has state, in no order.
     [[nodiscard]] std::vector<key_report> inspect() {
         std::vector<key_report> out;
-        nodes_.for_each([&](node& n) { out.push_back(report(n)); });
+        engine_.nodes_.for_each([&](auto& n) { out.push_back(engine_.report(n)); });
         return out;
     }
-    [[nodiscard]] std::size_t size() { return nodes_.size(); }
-    [[nodiscard]] std::int64_t in_flight() const noexcept { return ceiling_.taken(); }
-    [[nodiscard]] Store& store() noexcept { return store_; }
-    [[nodiscard]] Observer& observer() noexcept { return observer_; }
-    [[nodiscard]] weir::configuration configuration() { return current_rules()->config(); }
+    /// How many keys have state.
+    [[nodiscard]] std::size_t size() { return engine_.nodes_.size(); }
+    /// How many requests are in flight over all keys.
+    [[nodiscard]] std::int64_t in_flight() const noexcept { return engine_.ceiling_.taken(); }
+    [[nodiscard]] Store& store() noexcept { return engine_.store_; }
+    [[nodiscard]] Observer& observer() noexcept { return engine_.observer_; }
+    /// The configuration in force.
+    [[nodiscard]] weir::configuration configuration() { return engine_.current_rules()->config(); }
 
 private:
-    friend permit;
-    friend handle;
-    friend ticket;
-
-    static constexpr bool is_observed = !std::is_same_v<Observer, no_observer>;
-
-    struct node : key_limiter<Store>, woken {
-        node(std::string h, std::string r, std::shared_ptr<const governed> rules)
-            : key_limiter<Store>(std::move(rules), typename Store::slot{}), host(std::move(h)), role(std::move(r)) {}
-        std::string host;
-        std::string role;
-        std::size_t hash = 0;
-        std::size_t position = 0;
-    };
-
-    /// Stands for "ask the store's clock" where an instant could be given.
-    struct read_clock_t {};
-    static constexpr read_clock_t read_clock{};
-    [[nodiscard]] instant time(read_clock_t) const noexcept { return store_.now(); }
-    [[nodiscard]] static instant time(instant now) noexcept { return now; }
-
-    /// The end of a step on a locked node: unlocks it, keeps its wake time, and tells whom the step settled.
-    struct locked_step {
-        registry& owner;
-        node& n;
-        instant now;
-        settled_list settled{};
-
-        ~locked_step() {
-            owner.wakes_.update(n);
-            n.unlock();
-        }
-    };
-
-    // ---- keys
-
-    [[nodiscard]] std::shared_ptr<rulebook> current_rules() {
-        const std::lock_guard guard{rules_mutex_};
-        return rules_;
-    }
-
-    [[nodiscard]] node* find_node(std::string_view host, std::string_view role) {
-        if (node* n = nodes_.find_locked(host, role)) return n;
-        const auto canonical = canonical_host(host, options_.idna);
-        return canonical && *canonical != host ? nodes_.find_locked(*canonical, role) : nullptr;
-    }
-
-    /// Keys are stored by canonical host: a text that is found as it stands is canonical, and most are.
-    [[nodiscard]] node& lock_node(std::string_view host, std::string_view role) {
-        if (node* n = nodes_.find_locked(host, role)) [[likely]]
-            return *n;
-        return make_node(canonical_host(host, options_.idna).value(), role);
-    }
-
-    [[nodiscard]] node& make_node(std::string host, std::string_view role) {
-        if (node* n = nodes_.find_locked(host, role)) return *n;
-        for (;;) {
-            const auto book = current_rules();
-            auto rules = book->rules_for(host, role, {}).value();
-            const instant now = store_.now();
-            bool is_new = false;
-            node& n = nodes_.insert_locked(
-                host, role,
-                [&] {
-                    is_new = true;
-                    return std::make_unique<node>(host, std::string{role}, std::move(rules));
-                },
-                [&](const node& other) { return other.idle(store_, now); });
-            // A reload between the two steps has not seen a new key: its rules are looked up again.
-            if (!is_new || book == current_rules()) return n;
-            if (auto fresh = current_rules()->rules_for(host, role, {})) {
-                settled_list nobody;
-                n.govern(store_, ceiling_, std::move(*fresh), now, nobody);
-                return n;
-            }
-            n.unlock();
-        }
-    }
-
-    [[nodiscard]] key_report report(node& n) {
-        const governed& g = n.rules();
-        return {{n.host, n.role}, g.policy, store_.read(n.slot(), g.plan, store_.now()), n.waiting()};
-    }
-
-    // ---- decisions
-
-    static std::int64_t counted_cost(const window_plan& plan, const ask& a) {
-        return plan.count_head || !detail::is_head(a.method) ? a.cost : 0;
-    }
-    void check(node& n, const ask& a) {
-        if (a.cost >= 1) [[likely]]
-            return;
-        n.unlock();
-        throw exception({errc::bad_request, fmt::format("{}/{}: a cost of {} is no request; the least is 1", n.host, n.role, a.cost)});
-    }
-
-    /// **Preconditions.** Of this and the like below: `n` is locked. They unlock it.
-    template <class When>
-    [[nodiscard]] admission try_locked(node& n, const ask& a, When when) {
-        check(n, a);
-        const window_plan& plan = n.rules().plan;
-        const duration max_delay = a.max_delay.value_or(plan.max_delay);
-        const std::int64_t cost = counted_cost(plan, a);
-        entry e;
-        const instant now = time(when);
-        settled_list settled;
-        const decision d = n.explain(n.decide(store_, ceiling_, cost, now, e, settled));
-        if (d.granted() || is_observed) ++n.pins;
-        unlock(n);
-        settled.tell();
-        return admitted(n, d, e, cost, now, max_delay);
-    }
-
-    template <class When>
-    [[nodiscard]] decision count_locked(node& n, const ask& a, When when) {
-        check(n, a);
-        const instant now = time(when);
-        settled_list settled;
-        const std::int64_t cost = counted_cost(n.rules().plan, a);
-        const decision d = n.explain(n.count(store_, ceiling_, cost, now, settled));
-        [[maybe_unused]] const duration max_delay = n.rules().plan.max_delay;
-        if (is_observed) ++n.pins;
-        unlock(n);
-        settled.tell();
-        tell(n, cost, d, now, max_delay);
-        if (is_observed) unpin(n);
-        return d;
-    }
-
-    [[nodiscard]] admission wait_locked(node& n, const ask& a) {
-        entry e;
-        decision d;
-        if (!wait_pinned(n, a, e, d)) unpin(n);
-        return d.granted() ? admission{d, make_permit(n, e)} : admission{d};
-    }
-
-    [[nodiscard]] permit granted_or_throw(node& n, const ask& a) {
-        entry e;
-        decision d;
-        if (wait_pinned(n, a, e, d)) [[likely]]
-            return make_permit(n, e);
-        const refused failure{{n.host, n.role}, d, store_.now()};
-        unpin(n);
-        throw failure;
-    }
-
-    /// Waits, and leaves `n` unlocked and pinned; says whether it was granted, and why not in `d`.
-    [[nodiscard]] bool wait_pinned(node& n, const ask& a, entry& e, decision& d) {
-        check(n, a);
-        const window_plan& plan = n.rules().plan;
-        const duration max_delay = a.max_delay.value_or(plan.max_delay);
-        const std::int64_t cost = counted_cost(plan, a);
-        const instant now = store_.now();
-        ++n.pins;
-        settled_list settled;
-        if (a.stop.stop_requested()) [[unlikely]] {
-            d = {outcome::cancelled, cause::none, now, {}, {}};
-            unlock(n);
-            // Most requests are granted at once, and need no waiter.
-        } else if (const forecast f = n.decide(store_, ceiling_, cost, now, e, settled); f.admits()) [[likely]] {
-            unlock(n);
-        } else {
-            d = n.explain(f);
-            if (f.why != cause::never && max_delay > duration::zero()) d = sleep_in_queue(n, a, cost, now, max_delay, e, settled);
-            else unlock(n);
-        }
-        tell(n, cost, d, now, max_delay);
-        return d.granted();
-    }
-
-    template <class When>
-    void submit_locked(ticket& t, node& n, const ask& a, When when) {
-        check(n, a);
-        const window_plan& plan = n.rules().plan;
-        const instant now = time(when);
-        t.cost = counted_cost(plan, a);
-        t.max_delay_ = a.max_delay.value_or(plan.max_delay);
-        t.deadline = later(now, t.max_delay_);
-        t.registry_ = this;
-        t.node_ = &n;
-        t.state_ = ticket::state::waiting;
-        ++n.pins;
-        locked_step step{*this, n, now};
-        if (!n.submit(store_, ceiling_, t, now, step.settled)) step.settled.add(t);
-    }
-
-    template <class When>
-    bool cancel(ticket& t, When when) {
-        node& n = *t.node_;
-        n.lock();
-        const instant now = time(when);
-        locked_step step{*this, n, now};
-        return n.cancel(store_, ceiling_, t, now, step.settled);
-    }
-
-    /// Tells the observer and makes the answer. **Preconditions.** `n` is pinned if `d` is granted or there is an observer.
-    [[nodiscard]] admission admitted(node& n, const decision& d, const entry& e, std::int64_t cost, instant now, duration max_delay) {
-        tell(n, cost, d, now, max_delay);
-        if (d.granted()) return admission{d, make_permit(n, e)};
-        if (is_observed) unpin(n);
-        return admission{d};
-    }
-
-    /// **Preconditions.** `n` is locked and pinned.
-    [[nodiscard, gnu::noinline, gnu::cold]] decision sleep_in_queue(node& n, const ask& a, std::int64_t cost, instant now, duration max_delay, entry& e,
-                                          settled_list& settled) {
-        blocking_waiter w;
-        w.cost = cost;
-        w.deadline = later(now, max_delay);
-        bool queued = n.submit(store_, ceiling_, w, now, settled);
-        wakes_.update(n);
-        n.unlock();
-        settled.tell();
-        if (queued) {
-            const std::stop_callback on_stop{a.stop, [&] {
-                                                 n.lock();
-                                                 const instant at = store_.now();
-                                                 locked_step step{*this, n, at};
-                                                 n.cancel(store_, ceiling_, w, at, step.settled);
-                                             }};
-            for (bool done = false; !done;) {
-                n.lock();
-                instant until;
-                {
-                    now = store_.now();
-                    locked_step step{*this, n, now};
-                    if (n.is_queued(w)) n.pump(store_, ceiling_, now, step.settled);
-                    queued = n.is_queued(w);
-                    until = n.is_head(w) || cost == 0 ? std::min(n.head_at(), w.deadline) : w.deadline;
-                }
-                if (queued) done = w.sleep(until - now);
-                else w.sleep_until_settled(), done = true;
-            }
-        }
-        e = w.admitted;
-        return w.verdict;
-    }
-
-    /// **Preconditions.** `n` is pinned; the pin becomes the permit's.
-    [[nodiscard]] permit make_permit(node& n, const entry& e) noexcept { return permit{*this, n, e}; }
-
-    // ---- settlements
-
-    template <class When>
-    void settle_answered(node& n, entry& e, const feedback& said, When when) noexcept {
-        n.lock();
-        const instant now = time(when);
-        bool moved = false;
-        {
-            settled_list settled;
-            // The gate first: nobody is to be let go in the same step in which the server asks us to stay away.
-            if (said.retry_after) moved = n.hold(store_, ceiling_, later(now, *said.retry_after), now, settled);
-            n.settle(store_, ceiling_, e, settlement::answered, now, settled);
-            unlock(n);
-        }
-        notify(observer_, [&] {
-            event out{event_type::response, now, n.host, n.role};
-            out.status = said.status;
-            return out;
-        });
-        if (moved) tell_gate(n, now, later(now, *said.retry_after));
-    }
-
-    template <class When>
-    void settle_ended(node& n, entry& e, settlement how, When when) noexcept {
-        const bool held_place = e.in_flight;
-        bool starving = held_place && ceiling_.give_back();
-        {
-            settled_list settled;
-            n.lock();
-            const instant now = n.needs_time(e, how) || starving ? time(when) : long_ago;
-            n.settle(store_, ceiling_, e, how, now, settled);
-            --n.pins;
-            unlock(n);
-        }
-        if (starving) [[unlikely]]
-            serve_starving(time(when));
-    }
-
-    void serve_starving(instant now) {
-        while (starving* hungry = ceiling_.next_starving()) {
-            auto& n = static_cast<node&>(static_cast<key_limiter<Store>&>(*hungry));
-            n.lock();
-            locked_step step{*this, n, now};
-            n.unpin();
-            n.pump(store_, ceiling_, now, step.settled);
-        }
-    }
-
-    void pin(node& n) noexcept {
-        const std::lock_guard guard{n};
-        ++n.pins;
-    }
-    void unpin(node& n) noexcept {
-        const std::lock_guard guard{n};
-        --n.pins;
-    }
-    [[gnu::always_inline]] void unlock(node& n) noexcept {
-        if (!n.quiet() || n.listed_at.load(std::memory_order_relaxed) != far_future) [[unlikely]]
-            wakes_.update(n);
-        n.unlock();
-    }
-
-    /// Whether `a` is denied by what is known without locking a pinned `n`.
-    template <class When>
-    [[nodiscard, gnu::always_inline]] bool known_denial(const node& n, const ask& a, When when, decision& out) const noexcept {
-        // An observer wants to be told with what only the lock lets us read.
-        return !is_observed && n.denial.is_set() && a.cost == 1 && !detail::is_head(a.method) && n.denial.read(time(when), out);
-    }
-
-    // ---- events
-
-    void tell([[maybe_unused]] node& n, [[maybe_unused]] std::int64_t cost, [[maybe_unused]] const decision& d,
-              [[maybe_unused]] instant at, [[maybe_unused]] duration max_delay) noexcept {
-        notify(observer_, [&] {
-            event e{event_type::block, at + d.waited, n.host, n.role, d, max_delay};
-            if (d.granted()) e.type = cost == 0 ? event_type::head_skip : event_type::acquire;
-            else if (d.state == outcome::cancelled) e.type = event_type::cancel;
-            return e;
-        });
-    }
-    void tell_gate([[maybe_unused]] node& n, [[maybe_unused]] instant now, [[maybe_unused]] instant until) noexcept {
-        notify(observer_, [&] {
-            event e{event_type::gate, now, n.host, n.role};
-            e.verdict.retry_at = until;
-            return e;
-        });
-    }
-
-    Store store_;
-    [[no_unique_address]] Observer observer_;
-    options options_;
-    std::mutex reload_mutex_;
-    std::mutex rules_mutex_;
-    std::shared_ptr<rulebook> rules_;
-    inflight_ceiling ceiling_;
-    wake_list wakes_;
-    key_table<node> nodes_;
+    engine engine_;
 };
 
 }  // namespace weir
-
-// The classes a registry hands out: who has one has all of them.
-#include "weir/registry/handle.hpp"
-#include "weir/registry/ticket.hpp"

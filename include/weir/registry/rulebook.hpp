@@ -31,13 +31,17 @@ public:
     /// The rules of a key under its multiplier.
     ///
     /// **Errors.** `errc::unknown_role`.
-    [[nodiscard]] result<std::shared_ptr<const governed>> rules_for(std::string_view host, std::string_view role, multiplier m) {
+    [[nodiscard]] result<std::shared_ptr<const governed>> rules_for(std::string_view host, std::string_view role,
+                                                                    multiplier m) {
         auto found = config_.policy_for(host, role);
-        if (!found) return found.error();
-        if (!m.is_one()) return make(std::move(*found), m);
+        if (!found)
+            return found.error();
+        if (!m.is_one())
+            return make(std::move(*found), m);
         const std::lock_guard guard{mutex_};
         const auto [at, is_new] = shared_.try_emplace(std::move(*found));
-        if (is_new) at->second = make(at->first, m);
+        if (is_new)
+            at->second = make(at->first, m);
         return at->second;
     }
 
@@ -52,8 +56,10 @@ private:
         std::size_t operator()(const policy& p) const noexcept {
             std::size_t h = 0;
             const auto mix = [&h](std::int64_t v) { h = (h ^ std::hash<std::int64_t>{}(v)) * 0x9E3779B97F4A7C15ULL; };
-            for (const rate& r : p.rates) mix(r.limit), mix(r.period.count());
-            for (const auto v : {p.max_delay.count(), p.max_concurrent, p.burst, p.margin.count()}) mix(v);
+            for (const rate& r : p.rates)
+                mix(r.limit), mix(r.period.count());
+            for (const auto v : {p.max_delay.count(), p.max_concurrent, p.burst, p.margin.count()})
+                mix(v);
             return h;
         }
     };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "weir/registry/registry.hpp"
+#include "weir/registry/permit.hpp"
 
 #include "weir/core/decision.hpp"
 #include "weir/core/time.hpp"
@@ -16,24 +16,28 @@
 
 namespace weir {
 
-/// A wait that no thread sleeps behind: for event loops, coroutines and virtual time. `registry::submit` starts it, `registry::poll` serves it.
+/// A wait that no thread sleeps behind: for event loops, coroutines and virtual time. `registry::submit` starts it,
+/// `registry::poll` serves it.
 ///
-/// **Thread safety.** `done` and `cancel` from any thread; the rest once it is done. **Lifetime.** Neither moved nor copied; the
-/// registry must outlive it. Destroying it gives the wait up.
-template <class Registry>
+/// **Thread safety.** `done` and `cancel` from any thread; the rest once it is done. **Lifetime.** Neither moved nor
+/// copied; the registry must outlive it. Destroying it gives the wait up.
+template <class Engine>
 class ticket final : public waiter {
 public:
-    /// `on_done` is called once with the answer, on whichever thread made it, with no lock held. It must neither throw nor destroy
-    /// the ticket.
+    /// `on_done` is called once with the answer, on whichever thread made it, with no lock held. It must neither throw
+    /// nor destroy the ticket.
     explicit ticket(std::function<void(ticket&)> on_done = {}) : on_done_(std::move(on_done)) {}
     ~ticket() override {
         cancel();
         // Settled by another thread that is still telling: it is about to end.
-        while (state_.load(std::memory_order_acquire) == state::waiting || state_.load(std::memory_order_acquire) == state::done)
+        while (state_.load(std::memory_order_acquire) == state::waiting ||
+               state_.load(std::memory_order_acquire) == state::done)
             std::this_thread::yield();
-        if (node_ == nullptr) return;
-        if (verdict.granted() && !taken_) take().refund();  // nobody used it
-        registry_->unpin(*node_);
+        if (node_ == nullptr)
+            return;
+        if (verdict.granted() && !taken_)
+            take().refund();  // nobody used it
+        engine_->unpin(*node_);
     }
 
     /// Whether the answer is known.
@@ -44,31 +48,35 @@ public:
         return verdict;
     }
     /// The permit, once. **Preconditions.** It is done and was granted.
-    [[nodiscard]] weir::permit<Registry> take() noexcept {
+    [[nodiscard]] weir::permit<Engine> take() noexcept {
         assert(done() && verdict.granted() && !taken_);
         taken_ = true;
-        registry_->pin(*node_);
-        return registry_->make_permit(*node_, admitted);
+        engine_->pin(*node_);
+        weir::permit<Engine> out;
+        out.entry_ = admitted;
+        out.stand_for(*engine_, *node_);
+        return out;
     }
     /// Gives the wait up, losing no capacity; false when it was already over.
-    bool cancel() { return state_ == state::waiting && registry_->cancel(*this, Registry::read_clock); }
-    bool cancel(instant now) { return state_ == state::waiting && registry_->cancel(*this, now); }
+    bool cancel() { return state_ == state::waiting && engine_->cancel(*this, Engine::read_clock); }
+    bool cancel(instant now) { return state_ == state::waiting && engine_->cancel(*this, now); }
 
 private:
-    friend Registry;
+    friend Engine;
     enum class state : std::uint8_t { idle, waiting, done, told };
 
     void settled() noexcept override {
-        registry_->tell(*node_, cost, verdict, arrived, max_delay_);
+        engine_->tell(*node_, cost, verdict, arrived, max_delay_);
         state_.store(state::done, std::memory_order_release);
-        if (on_done_) on_done_(*this);
+        if (on_done_)
+            on_done_(*this);
         // Release pairs with the acquire in the destructor: the callback has ended.
         state_.store(state::told, std::memory_order_release);
     }
 
     std::function<void(ticket&)> on_done_;
-    Registry* registry_ = nullptr;
-    typename Registry::node* node_ = nullptr;  // pinned until this is destroyed: cancel() may come at any time
+    Engine* engine_ = nullptr;
+    typename Engine::node* node_ = nullptr;  // pinned until this is destroyed: cancel() may come at any time
     duration max_delay_{};
     bool taken_ = false;
     std::atomic<state> state_{state::idle};

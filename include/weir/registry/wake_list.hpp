@@ -33,7 +33,8 @@ public:
     template <class Node>
     [[nodiscard]] Node* next_due(instant now) {
         const std::lock_guard guard{mutex_};
-        if (due_.empty() || due_.begin()->first > now) return nullptr;
+        if (due_.empty() || due_.begin()->first > now)
+            return nullptr;
         Node& n = static_cast<Node&>(*due_.begin()->second);
         due_.erase(due_.begin());
         n.pin();
@@ -50,8 +51,10 @@ private:
     [[gnu::noinline]] void relist(woken& n, instant at) {
         const std::lock_guard guard{mutex_};
         const instant before = n.listed_at.load(std::memory_order_relaxed);
-        if (before != far_future) due_.erase({before, &n});
-        if (at != far_future) due_.emplace(at, &n);
+        if (before != far_future)
+            due_.erase({before, &n});
+        if (at != far_future)
+            due_.emplace(at, &n);
         n.listed_at.store(at, std::memory_order_release);
     }
 

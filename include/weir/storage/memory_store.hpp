@@ -15,7 +15,8 @@ namespace weir {
 
 /// Keeps every key's state in this process, on a steady clock.
 ///
-/// **Thread safety.** A slot is guarded by its key's lock; the store itself is immutable. **Complexity.** O(windows) a verb.
+/// **Thread safety.** A slot is guarded by its key's lock; the store itself is immutable. **Complexity.** O(windows) a
+/// verb.
 /// **Lifetime.** After `fork()` parent and child are two independent limiters: start the limiter after the fork.
 template <clock_source Clock = steady_clock>
 class memory_store {
@@ -32,10 +33,12 @@ public:
 
     /// Admits `cost` units if gate, windows, ceiling and `place` all allow it, and enters them. Cost 0 is not counted.
     template <class Place>
-    [[nodiscard]] forecast admit(slot& s, const window_plan& plan, std::int64_t cost, instant now, Place&& place, entry& out) {
+    [[nodiscard]] forecast admit(slot& s, const window_plan& plan, std::int64_t cost, instant now, Place&& place,
+                                 entry& out) {
         now = forward(s, now);
         forecast f = assess(s, plan, cost, now);
-        if (!f.admits()) return f;
+        if (!f.admits())
+            return f;
         if (cost == 0) {
             out = {0, now, entry_state::free, false};
             return f;
@@ -53,34 +56,41 @@ public:
     [[nodiscard]] forecast count(slot& s, const window_plan& plan, std::int64_t cost, instant now) {
         now = forward(s, now);
         const forecast f = assess(s, plan, cost, now);
-        if (f.admits() && cost > 0) s.log.push(now, cost, plan.kept);
+        if (f.admits() && cost > 0)
+            s.log.push(now, cost, plan.kept);
         return f;
     }
 
     template <class Ahead>
-    [[nodiscard]] forecast foresee(const slot& s, const window_plan& plan, std::int64_t cost, instant now, const Ahead& ahead) const {
+    [[nodiscard]] forecast foresee(const slot& s, const window_plan& plan, std::int64_t cost, instant now,
+                                   const Ahead& ahead) const {
         return assess(s, plan, cost, forward(s, now), ahead);
     }
 
     void settle(slot& s, const window_plan& plan, entry& e, settlement how, instant now) {
         now = forward(s, now);
         if (how == settlement::refunded) {
-            if (e.state == entry_state::open) s.open -= e.cost;
-            else if (e.state == entry_state::stamped) s.log.remove(e.stamp, e.cost);
+            if (e.state == entry_state::open)
+                s.open -= e.cost;
+            else if (e.state == entry_state::stamped)
+                s.log.remove(e.stamp, e.cost);
         } else if (e.state == entry_state::open) {
             s.open -= e.cost;
             s.log.push(now, e.cost, plan.kept);
             e.stamp = now;
             e.state = entry_state::stamped;
         }
-        if (how == settlement::answered) return;
-        if (e.in_flight) --s.in_flight;
+        if (how == settlement::answered)
+            return;
+        if (e.in_flight)
+            --s.in_flight;
         assert(s.open >= 0 && s.in_flight >= 0);
         e = {};
     }
 
     [[nodiscard]] bool hold(slot& s, instant until) {
-        if (until <= s.gate) return false;
+        if (until <= s.gate)
+            return false;
         s.gate = until;
         return true;
     }
@@ -106,7 +116,8 @@ public:
     }
 
     [[nodiscard]] bool idle(const slot& s, const window_plan& plan, instant now) const {
-        return s.open == 0 && s.in_flight == 0 && s.gate <= now && s.factor.is_one() && s.log.newest() + plan.kept.longest <= now;
+        return s.open == 0 && s.in_flight == 0 && s.gate <= now && s.factor.is_one() &&
+               s.log.newest() + plan.kept.longest <= now;
     }
 
 private:

@@ -17,7 +17,7 @@ struct entry {
     std::int64_t cost = 0;
     instant stamp = long_ago;  ///< of its admission while open, then of its answer
     entry_state state = entry_state::free;
-    bool in_flight = false;    ///< whether it holds an in-flight place
+    bool in_flight = false;  ///< whether it holds an in-flight place
 };
 
 /// What became of an entry.
@@ -29,10 +29,10 @@ enum class settlement : std::uint8_t {
 
 /// How full one window is.
 struct window_fill {
-    rate shown;             ///< the rate as configured
-    std::int64_t limit;     ///< units the window may hold now: ⌈N·m⌉
-    duration period;        ///< over this length
-    std::int64_t used;      ///< open entries and stamps inside it
+    rate shown;          ///< the rate as configured
+    std::int64_t limit;  ///< units the window may hold now: ⌈N·m⌉
+    duration period;     ///< over this length
+    std::int64_t used;   ///< open entries and stamps inside it
 };
 
 /// A key's state at one instant.
@@ -53,34 +53,37 @@ struct free_place {
 };
 }  // namespace detail
 
-/// Where the logs live. Each verb is one atomic step on one key: it sees the old state and stores the new one, or nothing changed.
+/// Where the logs live. Each verb is one atomic step on one key: it sees the old state and stores the new one, or
+/// nothing changed.
 ///
 /// A store whose slots are state in this process (`is_local`) relies on the key's lock; `now` is then read inside it.
 template <class S>
-concept store = requires(S& store, typename S::slot& slot, const typename S::slot& seen, const window_plan& plan, entry& e,
-                         std::int64_t cost, instant now, settlement how, multiplier m, detail::free_place place) {
-    // The limiter must know whether its own lock already makes a verb atomic.
-    { S::is_local } -> std::convertible_to<bool>;
-    // The store's own clock stamps everything, so that one timeline orders all who share the store.
-    { store.now() } noexcept -> std::same_as<instant>;
-    // Decides and enters in one step; `place` is called once all else allows it, and its refusal leaves everything as it was.
-    { store.admit(slot, plan, cost, now, place, e) } -> std::same_as<forecast>;
-    // The same for units that nobody answers for: they count from `now` and hold no place.
-    { store.count(slot, plan, cost, now) } -> std::same_as<forecast>;
-    // Looks ahead without changing anything, with the waiters in front as part of the sequence.
-    { store.foresee(seen, plan, cost, now, nobody_ahead{}) } -> std::same_as<forecast>;
-    // Stamps, ends or takes back an entry; repeating a settlement changes nothing.
-    store.settle(slot, plan, e, how, now);
-    // Moves the gate, forward only; says whether it moved.
-    { store.hold(slot, now) } -> std::same_as<bool>;
-    // Sets the tuner's factor.
-    store.tune(slot, m);
-    { store.factor(seen) } -> std::same_as<multiplier>;
-    { store.read(seen, plan, now) } -> std::same_as<reading>;
-    // Forgets history, gate and multiplier; open entries are real requests and stay.
-    store.erase(slot);
-    // Whether forgetting the key would change no decision.
-    { store.idle(seen, plan, now) } -> std::same_as<bool>;
-};
+concept store =
+    requires(S& store, typename S::slot& slot, const typename S::slot& seen, const window_plan& plan, entry& e,
+             std::int64_t cost, instant now, settlement how, multiplier m, detail::free_place place) {
+        // The limiter must know whether its own lock already makes a verb atomic.
+        { S::is_local } -> std::convertible_to<bool>;
+        // The store's own clock stamps everything, so that one timeline orders all who share the store.
+        { store.now() } noexcept -> std::same_as<instant>;
+        // Decides and enters in one step; `place` is called once all else allows it, and its refusal leaves everything
+        // as it was.
+        { store.admit(slot, plan, cost, now, place, e) } -> std::same_as<forecast>;
+        // The same for units that nobody answers for: they count from `now` and hold no place.
+        { store.count(slot, plan, cost, now) } -> std::same_as<forecast>;
+        // Looks ahead without changing anything, with the waiters in front as part of the sequence.
+        { store.foresee(seen, plan, cost, now, nobody_ahead{}) } -> std::same_as<forecast>;
+        // Stamps, ends or takes back an entry; repeating a settlement changes nothing.
+        store.settle(slot, plan, e, how, now);
+        // Moves the gate, forward only; says whether it moved.
+        { store.hold(slot, now) } -> std::same_as<bool>;
+        // Sets the tuner's factor.
+        store.tune(slot, m);
+        { store.factor(seen) } -> std::same_as<multiplier>;
+        { store.read(seen, plan, now) } -> std::same_as<reading>;
+        // Forgets history, gate and multiplier; open entries are real requests and stay.
+        store.erase(slot);
+        // Whether forgetting the key would change no decision.
+        { store.idle(seen, plan, now) } -> std::same_as<bool>;
+    };
 
 }  // namespace weir

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include <weir/core/rate.hpp>
+#include <weir/weir.hpp>
 
 int main() {
     auto const rate = weir::parse_rate("10/s");

@@ -21,7 +21,8 @@ TEST_CASE("admission: defect 3: every window binds, in whatever order they are w
     for (const auto& plan : {plan_of({{10, 1s}, {5, 1h}}), plan_of({{5, 1h}, {10, 1s}})}) {
         weir::key_state state;
         int admitted = 0;
-        for (; weir::assess(state, plan, 1, instant{1s}).admits(); ++admitted) state.log.push(instant{1s}, 1, plan.kept);
+        for (; weir::assess(state, plan, 1, instant{1s}).admits(); ++admitted)
+            state.log.push(instant{1s}, 1, plan.kept);
         CHECK(admitted == 5);
         const auto f = weir::assess(state, plan, 1, instant{2s});
         CHECK(f.why == cause::window);

@@ -44,7 +44,8 @@ TEST_CASE("stamp_log: it answers for the k-th newest unit") {
 TEST_CASE("stamp_log: a removal takes exactly what is there") {
     const auto kept = keeping(64, 1h);
     weir::stamp_log log;
-    for (std::int64_t s = 1; s <= 40; ++s) log.push(at(s), 1, kept);
+    for (std::int64_t s = 1; s <= 40; ++s)
+        log.push(at(s), 1, kept);
     CHECK(log.remove(at(20), 2) == 1);
     CHECK(log.remove(at(20), 1) == 0);
     CHECK(log.remove(at(100), 1) == 0);
@@ -56,8 +57,10 @@ TEST_CASE("stamp_log: a removal takes exactly what is there") {
 TEST_CASE("stamp_log: what left the ring is remembered for a longer window, never earlier than it was") {
     const auto brief = keeping(64, 1s);
     weir::stamp_log log;
-    for (std::int64_t s = 1; s <= 1000; ++s) log.push(at(s), 1, brief);
-    for (std::int64_t k = 0; k < 1000; ++k) REQUIRE(log.nth_newest(k) >= at(1000 - k));
+    for (std::int64_t s = 1; s <= 1000; ++s)
+        log.push(at(s), 1, brief);
+    for (std::int64_t k = 0; k < 1000; ++k)
+        REQUIRE(log.nth_newest(k) >= at(1000 - k));
     CHECK(log.newer_than(at(0)) == 1000);
     CHECK(log.bytes() < 4096);
 }

@@ -54,7 +54,8 @@ TEST_CASE("window_plan: defect 8: a cut never makes a limit zero, it makes the p
 }
 
 TEST_CASE("window_plan: the largest numbers do not overflow") {
-    const auto plan = weir::plan_windows(with({{weir::rate::most, weir::rate::longest}}), weir::multiplier::of(0.000001));
+    const auto plan =
+        weir::plan_windows(with({{weir::rate::most, weir::rate::longest}}), weir::multiplier::of(0.000001));
     CHECK(plan.windows[0].limit == 1000);
     CHECK(plan.windows[0].period == weir::rate::longest);
     const auto slow = weir::plan_windows(with({{1, weir::rate::longest}}), weir::multiplier::of(0.000001));

@@ -23,5 +23,6 @@ TEST_CASE("decision: every state and cause has its word") {
     CHECK(to_string(cause::concurrency) == "concurrency");
     CHECK(to_string(cause::inflight) == "inflight");
     CHECK(to_string(cause::never) == "never");
-    for (const auto o : {outcome::denied, outcome::never, outcome::cancelled}) CHECK_FALSE(weir::decision{o, {}, {}, {}, {}}.granted());
+    for (const auto o : {outcome::denied, outcome::never, outcome::cancelled})
+        CHECK_FALSE(weir::decision{o, {}, {}, {}, {}}.granted());
 }

@@ -16,11 +16,16 @@ TEST_CASE("rate: every good spelling is read") {
         weir::rate is;
     };
     const good table[] = {
-        {"10/SECOND", {10, 1s}},      {"10/second", {10, 1s}},     {"10/s", {10, 1s}},          {"10/sec", {10, 1s}},
-        {"5000/h", {5000, 1h}},       {"5000/Hour", {5000, 1h}},   {"300/MINUTE", {300, 1min}}, {"300/5min", {300, 5min}},
-        {"1/3SECOND", {1, 3s}},       {"1/3s", {1, 3s}},           {"1/3 seconds", {1, 3s}},    {"1/500ms", {1, 500ms}},
-        {"1000/DAY", {1000, 24h}},    {"7/week", {7, 168h}},       {" 10 / 1 s ", {10, 1s}},    {"\t2/m", {2, 1min}},
-        {"007/s", {7, 1s}},           {"1/366d", {1, 366 * 24h}},  {"1/1ms", {1, 1ms}},         {"1000000000/s", {1'000'000'000, 1s}},
+        {"10/SECOND", {10, 1s}},     {"10/second", {10, 1s}},
+        {"10/s", {10, 1s}},          {"10/sec", {10, 1s}},
+        {"5000/h", {5000, 1h}},      {"5000/Hour", {5000, 1h}},
+        {"300/MINUTE", {300, 1min}}, {"300/5min", {300, 5min}},
+        {"1/3SECOND", {1, 3s}},      {"1/3s", {1, 3s}},
+        {"1/3 seconds", {1, 3s}},    {"1/500ms", {1, 500ms}},
+        {"1000/DAY", {1000, 24h}},   {"7/week", {7, 168h}},
+        {" 10 / 1 s ", {10, 1s}},    {"\t2/m", {2, 1min}},
+        {"007/s", {7, 1s}},          {"1/366d", {1, 366 * 24h}},
+        {"1/1ms", {1, 1ms}},         {"1000000000/s", {1'000'000'000, 1s}},
     };
     for (const auto& g : table) {
         INFO(g.text);
@@ -80,7 +85,8 @@ TEST_CASE("rate: defect 2: anything else is an error that names the text and wha
 
 TEST_CASE("rate: a very long text is an error of bounded length") {
     const std::string digits(100'000, '9');
-    for (const std::string& text : {digits, digits + "/s", "1/" + digits + "s", "1/" + std::string(100'000, 'x'), std::string(100'000, '/')}) {
+    for (const std::string& text :
+         {digits, digits + "/s", "1/" + digits + "s", "1/" + std::string(100'000, 'x'), std::string(100'000, '/')}) {
         const auto r = weir::parse_rate(text);
         REQUIRE_FALSE(r);
         CHECK(r.error().message.size() < 400);

@@ -30,7 +30,7 @@ int admitted_at(limiter& l, nanos now, int attempts) {
     return count;
 }
 
-} // namespace
+}  // namespace
 
 TEST_CASE("origin: every model admits N at once from rest and then refuses", "[origin]") {
     for (const auto kind : every_model) {
@@ -75,7 +75,7 @@ TEST_CASE("origin: a sliding log lets no half-open interval of length T hold mor
         now += nanos{static_cast<std::int64_t>(random() % 200'000'000)};
         const auto inside = std::count_if(admitted.begin(), admitted.end(), [&](nanos t) { return t > now - 1s; });
         const bool yes = l.decide(now) == 0ns;
-        REQUIRE(yes == (inside < 5)); // exact in both directions
+        REQUIRE(yes == (inside < 5));  // exact in both directions
         if (yes) {
             admitted.push_back(now);
         }
@@ -103,10 +103,10 @@ TEST_CASE("origin: a fixed window lets 2N pass around its edge", "[origin]") {
 TEST_CASE("origin: two counters weigh the previous window by its remaining share", "[origin]") {
     limiter l{model_kind::two_counter, {{10, 1s}}};
     CHECK(admitted_at(l, 900ms, 20) == 10);
-    CHECK(l.decide(1000ms) == 100ms);           // 10 * 0.9 + 1 fits at 1.1 s
-    CHECK(admitted_at(l, 1500ms, 20) == 5);     // 10 * 0.5 + 5
-    CHECK(admitted_at(l, 1600ms, 20) == 1);     // 10 * 0.4 + 6
-    CHECK(admitted_at(l, 3000ms, 20) == 10);    // a whole empty window between
+    CHECK(l.decide(1000ms) == 100ms);         // 10 * 0.9 + 1 fits at 1.1 s
+    CHECK(admitted_at(l, 1500ms, 20) == 5);   // 10 * 0.5 + 5
+    CHECK(admitted_at(l, 1600ms, 20) == 1);   // 10 * 0.4 + 6
+    CHECK(admitted_at(l, 3000ms, 20) == 10);  // a whole empty window between
 }
 
 TEST_CASE("origin: gcra gives back one unit every T/N up to its burst", "[origin]") {
@@ -141,7 +141,7 @@ TEST_CASE("origin: all rates are decided together and a refusal counts in none",
         limiter l{kind, {{2, 1s}, {3, 1min}}};
         CHECK(admitted_at(l, 0ms, 10) == 2);
         const nanos third = kind == model_kind::two_counter ? 1500ms : 1000ms;
-        CHECK(admitted_at(l, third, 10) == 1); // had refusals counted, the minute would be full
+        CHECK(admitted_at(l, third, 10) == 1);  // had refusals counted, the minute would be full
         CHECK(l.decide(third) > 15s);
     }
 }
@@ -155,9 +155,9 @@ TEST_CASE("origin: rates are read strictly", "[origin]") {
     CHECK(parse_rate("1/3s") == rate{1, 3s});
     CHECK(parse_rate("2/250ms") == rate{2, 250ms});
     CHECK(parse_rate("9/2DAYS") == rate{9, 48h});
-    for (const char* wrong : {"", "10", "10/", "/s", "0/s", "-1/s", "10/0s", "10/-1s", "1.5/s", "10/1.5s", "10/s ",
-                              " 10/s", "10/1s,", "10/fortnight", "+1/s", "1e3/s", "10/1",
-                              "99999999999999999999/s", "1/9999999999999999999h"}) {
+    for (const char* wrong :
+         {"", "10", "10/", "/s", "0/s", "-1/s", "10/0s", "10/-1s", "1.5/s", "10/1.5s", "10/s ", " 10/s", "10/1s,",
+          "10/fortnight", "+1/s", "1e3/s", "10/1", "99999999999999999999/s", "1/9999999999999999999h"}) {
         INFO(wrong);
         CHECK_FALSE(parse_rate(wrong).has_value());
     }

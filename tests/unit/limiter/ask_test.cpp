@@ -12,6 +12,8 @@ TEST_CASE("ask: the default one is a GET of one unit that waits as long as the p
 }
 
 TEST_CASE("ask: defect 13: HEAD is HEAD in any case") {
-    for (const char* text : {"HEAD", "head", "Head"}) CHECK(weir::detail::is_head(text));
-    for (const char* text : {"GET", "HEAD ", "HEA", ""}) CHECK_FALSE(weir::detail::is_head(text));
+    for (const char* text : {"HEAD", "head", "Head"})
+        CHECK(weir::detail::is_head(text));
+    for (const char* text : {"GET", "HEAD ", "HEA", ""})
+        CHECK_FALSE(weir::detail::is_head(text));
 }

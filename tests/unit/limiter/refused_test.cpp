@@ -12,8 +12,8 @@ using weir::instant;
 TEST_CASE("refused: defect 14: it says who, why and when to come back") {
     const weir::decision d{weir::outcome::denied, weir::cause::window, instant{12s}, weir::rate{10, 1s}, 150ms};
     const weir::refused r{{"h", "metadata"}, d, instant{10s}};
-    CHECK(std::string{r.what()} ==
-          "h/metadata: refused by window 10/1s after 150 ms; retry in 2000 ms at the earliest, or allow a longer max_delay");
+    CHECK(std::string{r.what()} == "h/metadata: refused by window 10/1s after 150 ms; retry in 2000 ms at the "
+                                   "earliest, or allow a longer max_delay");
     CHECK(r.retry_after() == 2s);
     CHECK(r.key().host == "h");
     CHECK(r.why().why == weir::cause::window);
@@ -24,8 +24,10 @@ TEST_CASE("refused: a full ceiling, never and a cancel read differently") {
     const auto text = [](weir::outcome o, weir::cause c) {
         return std::string{weir::refused{{"h", "r"}, {o, c, instant{1s}, {}, 0ms}, instant{1s}}.what()};
     };
-    CHECK(text(weir::outcome::denied, weir::cause::inflight).find("retry when a request in flight has ended") != std::string::npos);
+    CHECK(text(weir::outcome::denied, weir::cause::inflight).find("retry when a request in flight has ended") !=
+          std::string::npos);
     CHECK(text(weir::outcome::never, weir::cause::never).find("no waiting helps") != std::string::npos);
     CHECK(text(weir::outcome::cancelled, weir::cause::none).find("cancelled after 0 ms") != std::string::npos);
-    CHECK(weir::refused{{"h", "r"}, {weir::outcome::cancelled, {}, {}, {}, {}}, instant{}}.code() == weir::errc::cancelled);
+    CHECK(weir::refused{{"h", "r"}, {weir::outcome::cancelled, {}, {}, {}, {}}, instant{}}.code() ==
+          weir::errc::cancelled);
 }

@@ -42,7 +42,8 @@ TEST_CASE("handle: a denial known to all is forgotten as soon as anything change
     weir_test::manual_limits w{p};
     auto h = w.limits.at("h", "metadata");
     auto permit = h.acquire();
-    for (int i = 0; i < 3; ++i) CHECK(h.try_acquire().why().limit == weir::rate{1, 1h});
+    for (int i = 0; i < 3; ++i)
+        CHECK(h.try_acquire().why().limit == weir::rate{1, 1h});
     permit.refund();
     CHECK(h.try_acquire());
     CHECK_FALSE(h.try_acquire());
@@ -62,7 +63,8 @@ TEST_CASE("handle: defect 9: 100/HOUR with three cuts admits no more than 100") 
     double m = 1;
     for (int cut = 0; cut < 4; ++cut, m *= 0.8) {
         h.tune(weir::multiplier::of(m));
-        while (h.try_acquire()) ++admitted;
+        while (h.try_acquire())
+            ++admitted;
         w.clock.advance(100ms);
     }
     CHECK(admitted == 100);

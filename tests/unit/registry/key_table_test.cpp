@@ -19,7 +19,8 @@ struct node {
     void unlock() { locked = false; }
 };
 node& insert(weir::key_table<node>& t, const std::string& host) {
-    node& n = t.insert_locked(host, "r", [&] { return std::make_unique<node>(node{host, "r"}); }, [](const node& o) { return !o.busy; });
+    node& n = t.insert_locked(
+        host, "r", [&] { return std::make_unique<node>(node{host, "r"}); }, [](const node& o) { return !o.busy; });
     CHECK(n.locked);
     n.unlock();
     return n;
@@ -43,8 +44,10 @@ TEST_CASE("key_table: a key is found by host and role, locked") {
 
 TEST_CASE("key_table: defect 15: idle keys are forgotten as new ones come, and busy ones never") {
     weir::key_table<node> t;
-    for (int i = 0; i < 100; ++i) insert(t, "busy" + std::to_string(i)).busy = true;
-    for (int i = 0; i < 20'000; ++i) insert(t, "idle" + std::to_string(i));
+    for (int i = 0; i < 100; ++i)
+        insert(t, "busy" + std::to_string(i)).busy = true;
+    for (int i = 0; i < 20'000; ++i)
+        insert(t, "idle" + std::to_string(i));
     CHECK(t.size() < 1'000);
     int busy = 0;
     t.for_each([&](node& n) {

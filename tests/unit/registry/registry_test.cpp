@@ -23,7 +23,8 @@ struct recording {
     bool throws = false;
     void on_event(const weir::event& e) {
         seen->push_back(e.type);
-        if (throws) throw std::runtime_error{"no"};
+        if (throws)
+            throw std::runtime_error{"no"};
     }
 };
 using observed_registry = weir::registry<weir_test::manual_store, recording>;
@@ -125,7 +126,8 @@ TEST_CASE("registry: defect 13: HEAD takes neither window nor place, but waits f
     auto p = limited({{1, 1h}});
     manual_limits w{p, 1};
     auto get = w.limits.acquire("h", "metadata");
-    for (const char* method : {"HEAD", "head", "Head"}) CHECK(w.limits.try_acquire("h", "metadata", {.method = method}));
+    for (const char* method : {"HEAD", "head", "Head"})
+        CHECK(w.limits.try_acquire("h", "metadata", {.method = method}));
     CHECK(w.limits.in_flight() == 1);
     w.limits.at("h", "metadata").hold_until(weir::instant{20s});
     CHECK(w.limits.try_acquire("h", "metadata", {.method = "HEAD"}).why().why == weir::cause::gate);
@@ -161,7 +163,9 @@ TEST_CASE("registry: a stop requested before the call is a cancel, not a grant")
 TEST_CASE("registry: around() runs under a permit and lets exceptions through") {
     manual_limits w{limited({{2, 1h}})};
     CHECK(w.limits.around("h", "metadata", "GET", [&] { return w.limits.in_flight(); }) == 1);
-    CHECK_THROWS_AS(w.limits.around("h", "metadata", "GET", [](manual_registry::permit&) { throw std::logic_error{"x"}; }), std::logic_error);
+    CHECK_THROWS_AS(
+        w.limits.around("h", "metadata", "GET", [](manual_registry::permit&) { throw std::logic_error{"x"}; }),
+        std::logic_error);
     CHECK(w.limits.in_flight() == 0);
     CHECK_THROWS_AS(w.limits.around("h", "metadata", "GET", [] {}), weir::refused);
 }
@@ -169,7 +173,8 @@ TEST_CASE("registry: around() runs under a permit and lets exceptions through") 
 TEST_CASE("registry: a reload keeps history, re-plans the waiting, and is refused as a whole") {
     manual_limits w{limited({{10, 1h}})};
     auto p = limited({{10, 1h}});
-    for (int i = 0; i < 5; ++i) w.limits.acquire("h", "metadata").release();
+    for (int i = 0; i < 5; ++i)
+        w.limits.acquire("h", "metadata").release();
     CHECK_FALSE(w.limits.reload(configured(limited({{6, 1h}}))));
     CHECK(w.limits.try_acquire("h", "metadata"));
     CHECK_FALSE(w.limits.try_acquire("h", "metadata"));
@@ -179,7 +184,8 @@ TEST_CASE("registry: a reload keeps history, re-plans the waiting, and is refuse
     CHECK_FALSE(w.limits.reload(configured(limited({{20, 1h}}))));
     CHECK(t.done());
 
-    const auto with_role = weir::configuration::builder{}.role("search").defaults("search", limited({{1, 1h}})).build().value();
+    const auto with_role =
+        weir::configuration::builder{}.role("search").defaults("search", limited({{1, 1h}})).build().value();
     REQUIRE_FALSE(w.limits.reload(with_role));
     CHECK(w.limits.try_acquire("h", "search"));
     const auto fault = w.limits.reload(configured(p));
@@ -246,11 +252,13 @@ TEST_CASE("registry: defect 15: idle keys are forgotten, and what is in use is n
 }
 
 TEST_CASE("registry: an idle key takes at most 400 bytes, a full 5000/HOUR key at most 48 KiB") {
-    if (!weir_test::heap_is_counted) WEIR_SKIP("a sanitizer has replaced the heap");
+    if (!weir_test::heap_is_counted)
+        WEIR_SKIP("a sanitizer has replaced the heap");
     manual_limits w{limited({{5'000, 1h}})};
     constexpr std::size_t keys = 100'000;
     const std::size_t before = weir_test::heap_bytes();
-    for (std::size_t i = 0; i < keys; ++i) w.limits.acquire("host-" + std::to_string(i) + ".example.org", "metadata").refund();
+    for (std::size_t i = 0; i < keys; ++i)
+        w.limits.acquire("host-" + std::to_string(i) + ".example.org", "metadata").refund();
     // Refunded, they are idle, and most were forgotten again: those that are left share what there is.
     const std::size_t left = w.limits.size();
     CHECK(left < keys / 10);
@@ -259,14 +267,16 @@ TEST_CASE("registry: an idle key takes at most 400 bytes, a full 5000/HOUR key a
     std::vector<manual_registry::handle> handles;
     handles.reserve(keys);
     const std::size_t vector_bytes = weir_test::heap_bytes() - start;
-    for (std::size_t i = 0; i < keys; ++i) handles.push_back(busy.limits.at("host-" + std::to_string(i) + ".example.org", "metadata"));
+    for (std::size_t i = 0; i < keys; ++i)
+        handles.push_back(busy.limits.at("host-" + std::to_string(i) + ".example.org", "metadata"));
     const std::size_t each = (weir_test::heap_bytes() - start - vector_bytes) / keys;
     CAPTURE(each, before);
     CHECK(each <= 400);
 
     auto full = busy.limits.at("full.example.org", "metadata");
     const std::size_t empty = weir_test::heap_bytes();
-    for (int i = 0; i < 5'000; ++i) REQUIRE(full.admit().granted());
+    for (int i = 0; i < 5'000; ++i)
+        REQUIRE(full.admit().granted());
     const std::size_t log = weir_test::heap_bytes() - empty;
     CAPTURE(log);
     CHECK(log + each <= 48 * 1024);

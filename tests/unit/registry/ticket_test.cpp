@@ -52,7 +52,8 @@ TEST_CASE("ticket: defect 12: first come, first served, with cancels in between"
     std::vector<std::unique_ptr<manual_registry::ticket>> tickets;
     for (int i = 0; i < 30; ++i) {
         tickets.push_back(std::make_unique<manual_registry::ticket>([&order, i](manual_registry::ticket& t) {
-            if (t.why().granted()) order.push_back(i);
+            if (t.why().granted())
+                order.push_back(i);
         }));
         w.limits.submit(*tickets.back(), "h", "metadata", {.max_delay = 60s});
     }
@@ -65,7 +66,8 @@ TEST_CASE("ticket: defect 12: first come, first served, with cancels in between"
         w.clock.advance(1s);
     }
     REQUIRE(order.size() == 28);
-    for (std::size_t i = 1; i < order.size(); ++i) CHECK(order[i] > order[i - 1]);
+    for (std::size_t i = 1; i < order.size(); ++i)
+        CHECK(order[i] > order[i - 1]);
 }
 
 TEST_CASE("ticket: never submitted, it is nothing") {

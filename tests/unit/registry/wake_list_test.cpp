@@ -24,7 +24,8 @@ TEST_CASE("wake_list: keys come out by their time, pinned, and move when it does
     node a, b, c;
     CHECK(list.earliest() == weir::far_future);
     a.at = instant{5s}, b.at = instant{3s}, c.at = instant{4s};
-    for (node* n : {&a, &b, &c}) list.update(*n);
+    for (node* n : {&a, &b, &c})
+        list.update(*n);
     CHECK(list.earliest() == instant{3s});
     CHECK(list.next_due<node>(instant{3s - 1ns}) == nullptr);
     a.at = instant{1s};

@@ -110,10 +110,10 @@ struct settings {
     /// What to say about a role nobody declared.
     [[nodiscard]] error unknown_role(std::string_view role) const {
         const std::string guess = nearest(lower(role), roles);
-        return error{errc::unknown_role,
-                     fmt::format("unknown role {}: {}a role is one of {}, or declared under roles",
-                                 detail::in_quotes(role), guess.empty() ? "" : fmt::format("did you mean \"{}\"? ", guess),
-                                 fmt::join(roles, ", "))};
+        return error{errc::unknown_role, fmt::format("unknown role {}: {}a role is one of {}, or declared under roles",
+                                                     detail::in_quotes(role),
+                                                     guess.empty() ? "" : fmt::format("did you mean \"{}\"? ", guess),
+                                                     fmt::join(roles, ", "))};
     }
 
     void declare(std::string_view role) {

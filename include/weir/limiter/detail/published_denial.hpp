@@ -11,7 +11,8 @@ namespace weir::detail {
 
 /// A denial that only time can end, for others to read without the key's lock: a full window costs them one clock read.
 ///
-/// A sequence lock: one writer at a time (the key's lock), any number of readers, who never wait and at worst learn nothing.
+/// A sequence lock: one writer at a time (the key's lock), any number of readers, who never wait and at worst learn
+/// nothing.
 class published_denial {
 public:
     /// **Preconditions.** The key's lock is held; any change to the key clears it.
@@ -47,11 +48,13 @@ public:
         const cause why = why_.load(std::memory_order_relaxed);
         const rate limit{limit_.load(std::memory_order_relaxed), duration{period_.load(std::memory_order_relaxed)}};
         std::atomic_thread_fence(std::memory_order_acquire);
-        if (now >= until || (before & 1) != 0 || version_.load(std::memory_order_relaxed) != before) return false;
+        if (now >= until || (before & 1) != 0 || version_.load(std::memory_order_relaxed) != before)
+            return false;
         out.state = outcome::denied;
         out.why = why;
         out.retry_at = until;
-        if (limit.limit > 0) out.limit = limit;
+        if (limit.limit > 0)
+            out.limit = limit;
         return true;
     }
 

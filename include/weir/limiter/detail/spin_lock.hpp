@@ -17,7 +17,8 @@
 
 namespace weir::detail {
 
-/// Whether no second thread has ever been started: then an atomic step needs no locked instruction, which costs a third of a clock read.
+/// Whether no second thread has ever been started: then an atomic step needs no locked instruction, which costs a third
+/// of a clock read.
 [[nodiscard, gnu::always_inline]] inline bool single_threaded() noexcept {
 #if WEIR_KNOWS_SINGLE_THREADED
     return __libc_single_threaded != 0;
@@ -56,16 +57,21 @@ public:
 
 private:
     [[gnu::noinline, gnu::cold]] void lock_slowly() noexcept {
-        // The pauses double: on a hot key the threads then take turns of many decisions each, and two make more of them than one,
-        // where eager retries would only pass the cache line back and forth.
+        // The pauses double: on a hot key the threads then take turns of many decisions each, and two make more of them
+        // than one, where eager retries would only pass the cache line back and forth.
         constexpr int longest = 1024;
         int pauses = 1;
         for (int tries = 0;; ++tries) {
-            for (int i = 0; i < pauses; ++i) relax();
-            if (try_lock()) return;
-            if (pauses < longest) pauses *= 2;
-            else if (tries < 64) std::this_thread::yield();
-            else std::this_thread::sleep_for(std::chrono::microseconds{50});  // the holder was descheduled
+            for (int i = 0; i < pauses; ++i)
+                relax();
+            if (try_lock())
+                return;
+            if (pauses < longest)
+                pauses *= 2;
+            else if (tries < 64)
+                std::this_thread::yield();
+            else
+                std::this_thread::sleep_for(std::chrono::microseconds{50});  // the holder was descheduled
         }
     }
 

@@ -1,0 +1,481 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "weir/registry/key_table.hpp"
+#include "weir/registry/permit.hpp"
+#include "weir/registry/rulebook.hpp"
+#include "weir/registry/wake_list.hpp"
+
+#include "weir/config/configuration.hpp"
+#include "weir/core/decision.hpp"
+#include "weir/core/key.hpp"
+#include "weir/limiter/ask.hpp"
+#include "weir/limiter/blocking_waiter.hpp"
+#include "weir/limiter/feedback.hpp"
+#include "weir/limiter/inflight_ceiling.hpp"
+#include "weir/limiter/key_limiter.hpp"
+#include "weir/limiter/observer.hpp"
+#include "weir/limiter/refused.hpp"
+#include "weir/storage/store.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+namespace weir {
+
+template <class Engine>
+class ticket;
+
+/// What `inspect` reports of a key.
+struct key_report {
+    weir::key key;
+    weir::policy policy;
+    reading state;            ///< fill of every window, open, in flight, gate, multiplier
+    std::size_t waiting = 0;  ///< callers in the queue
+};
+
+namespace detail {
+
+/// What a registry, its permits, handles and tickets share: the keys and the steps on them.
+///
+/// Each step locks one key, decides or changes, unlocks it, and only then tells waiters and the observer.
+template <store Store, observer Observer>
+class engine {
+public:
+    using permit = weir::permit<engine>;
+    using admission = weir::admission<engine>;
+    using ticket = weir::ticket<engine>;
+
+    engine(Store store, weir::configuration c, Observer o, idna_function idna)
+        : store_(std::move(store)), observer_(std::move(o)), idna_(idna),
+          rules_(std::make_shared<rulebook>(std::move(c))), ceiling_(rules_->config().global_max_inflight()) {}
+
+    static constexpr bool is_observed = !std::is_same_v<Observer, no_observer>;
+
+    struct node : key_limiter<Store>, woken {
+        node(std::string h, std::string r, std::shared_ptr<const governed> rules)
+            : key_limiter<Store>(std::move(rules), typename Store::slot{}), host(std::move(h)), role(std::move(r)) {}
+        std::string host;
+        std::string role;
+        std::size_t hash = 0;
+        std::size_t position = 0;
+    };
+
+    /// Stands for "ask the store's clock" where an instant could be given.
+    struct read_clock_t {};
+    static constexpr read_clock_t read_clock{};
+    [[nodiscard]] instant time(read_clock_t) const noexcept { return store_.now(); }
+    [[nodiscard]] static instant time(instant now) noexcept { return now; }
+
+    /// The end of a step on a locked node: unlocks it, keeps its wake time, and tells whom the step settled.
+    struct locked_step {
+        engine& owner;
+        node& n;
+        instant now;
+        settled_list settled{};
+
+        ~locked_step() {
+            owner.wakes_.update(n);
+            n.unlock();
+        }
+    };
+
+    // ---- keys
+
+    [[nodiscard]] std::shared_ptr<rulebook> current_rules() {
+        const std::lock_guard guard{rules_mutex_};
+        return rules_;
+    }
+
+    [[nodiscard]] node* find_node(std::string_view host, std::string_view role) {
+        if (node* n = nodes_.find_locked(host, role))
+            return n;
+        const auto canonical = canonical_host(host, idna_);
+        return canonical && *canonical != host ? nodes_.find_locked(*canonical, role) : nullptr;
+    }
+
+    /// Keys are stored by canonical host: a text that is found as it stands is canonical, and most are.
+    [[nodiscard]] node& lock_node(std::string_view host, std::string_view role) {
+        if (node* n = nodes_.find_locked(host, role)) [[likely]]
+            return *n;
+        return make_node(canonical_host(host, idna_).value(), role);
+    }
+
+    [[nodiscard]] node& make_node(std::string host, std::string_view role) {
+        if (node* n = nodes_.find_locked(host, role))
+            return *n;
+        for (;;) {
+            const auto book = current_rules();
+            auto rules = book->rules_for(host, role, {}).value();
+            const instant now = store_.now();
+            bool is_new = false;
+            node& n = nodes_.insert_locked(
+                host, role,
+                [&] {
+                    is_new = true;
+                    return std::make_unique<node>(host, std::string{role}, std::move(rules));
+                },
+                [&](const node& other) { return other.idle(store_, now); });
+            // A reload between the two steps has not seen a new key: its rules are looked up again.
+            if (!is_new || book == current_rules())
+                return n;
+            if (auto fresh = current_rules()->rules_for(host, role, {})) {
+                settled_list nobody;
+                n.govern(store_, ceiling_, std::move(*fresh), now, nobody);
+                return n;
+            }
+            n.unlock();
+        }
+    }
+
+    [[nodiscard]] key_report report(const node& n) const {
+        const governed& g = n.rules();
+        return {{n.host, n.role}, g.policy, store_.read(n.slot(), g.plan, store_.now()), n.waiting()};
+    }
+
+    // ---- decisions
+
+    static std::int64_t counted_cost(const window_plan& plan, const ask& a) {
+        return plan.count_head || !detail::is_head(a.method) ? a.cost : 0;
+    }
+    [[gnu::always_inline]] void check(node& n, const ask& a) {
+        if (a.cost >= 1) [[likely]]
+            return;
+        no_request(n, a);
+    }
+    [[noreturn, gnu::noinline, gnu::cold]] void no_request(node& n, const ask& a) {
+        n.unlock();
+        throw exception({errc::bad_request,
+                         fmt::format("{}/{}: a cost of {} is no request; the least is 1", n.host, n.role, a.cost)});
+    }
+
+    // What follows is handed a locked `n` and unlocks it. Answers are written where the caller will have them: copying
+    // one costs more than making it.
+
+    template <class When>
+    [[gnu::always_inline]] void try_locked(node& n, const ask& a, When when, admission& out) {
+        check(n, a);
+        const window_plan& plan = n.rules().plan;
+        const duration max_delay = a.max_delay.value_or(plan.max_delay);
+        const std::int64_t cost = counted_cost(plan, a);
+        const instant now = time(when);
+        settled_list settled;
+        const forecast f = n.decide(store_, ceiling_, cost, now, out.permit_.entry_, settled);
+        n.explain(f, out.why_);
+        if (f.admits())
+            out.permit_.stand_for(*this, n);
+        if (f.admits() || is_observed)
+            ++n.pins;
+        unlock(n);
+        settled.tell();
+        tell(n, cost, out.why_, now, max_delay);
+        if (is_observed && !f.admits())
+            unpin(n);
+    }
+
+    template <class When>
+    [[gnu::always_inline]] void count_locked(node& n, const ask& a, When when, decision& out) {
+        check(n, a);
+        const std::int64_t cost = counted_cost(n.rules().plan, a);
+        [[maybe_unused]] const duration max_delay = n.rules().plan.max_delay;
+        const instant now = time(when);
+        settled_list settled;
+        n.explain(n.count(store_, ceiling_, cost, now, settled), out);
+        if (is_observed)
+            ++n.pins;
+        unlock(n);
+        settled.tell();
+        tell(n, cost, out, now, max_delay);
+        if (is_observed)
+            unpin(n);
+    }
+
+    void wait_locked(node& n, const ask& a, admission& out) {
+        if (wait_pinned(n, a, out.permit_.entry_, out.why_))
+            out.permit_.stand_for(*this, n);
+        else
+            unpin(n);
+    }
+
+    [[gnu::always_inline]] void acquire_locked(node& n, const ask& a, permit& out) {
+        decision d;
+        if (wait_pinned(n, a, out.entry_, d)) [[likely]]
+            out.stand_for(*this, n);
+        else
+            refuse(n, d);
+    }
+
+    /// Waits, and leaves `n` unlocked and pinned; says whether it was granted, and why not in `d`.
+    [[nodiscard, gnu::always_inline]] bool wait_pinned(node& n, const ask& a, entry& e, decision& d) {
+        check(n, a);
+        const window_plan& plan = n.rules().plan;
+        const duration max_delay = a.max_delay.value_or(plan.max_delay);
+        const std::int64_t cost = counted_cost(plan, a);
+        const instant now = store_.now();
+        ++n.pins;
+        settled_list settled;
+        const bool stopped = a.stop.stop_requested();
+        const forecast f = stopped ? forecast{now, cause::gate, 0} : n.decide(store_, ceiling_, cost, now, e, settled);
+        // Most requests are granted at once, and need no waiter.
+        if (!f.admits()) [[unlikely]] {
+            n.explain(f, d);
+            if (stopped)
+                d.state = outcome::cancelled, d.why = cause::none;
+            if (d.state == outcome::denied && max_delay > duration::zero())
+                sleep_in_queue(n, a, cost, now, max_delay, e, d, settled);
+            else
+                unlock(n);
+        } else {
+            unlock(n);
+        }
+        tell(n, cost, d, now, max_delay);
+        return d.granted();
+    }
+
+    [[noreturn, gnu::noinline, gnu::cold]] void refuse(node& n, const decision& d) {
+        const refused failure{{n.host, n.role}, d, store_.now()};
+        unpin(n);
+        throw failure;
+    }
+
+    template <class When>
+    void submit_locked(ticket& t, node& n, const ask& a, When when) {
+        check(n, a);
+        const window_plan& plan = n.rules().plan;
+        const instant now = time(when);
+        t.cost = counted_cost(plan, a);
+        t.max_delay_ = a.max_delay.value_or(plan.max_delay);
+        t.deadline = later(now, t.max_delay_);
+        t.engine_ = this;
+        t.node_ = &n;
+        t.state_ = ticket::state::waiting;
+        ++n.pins;
+        locked_step step{*this, n, now};
+        if (!n.submit(store_, ceiling_, t, now, step.settled))
+            step.settled.add(t);
+    }
+
+    template <class When>
+    bool cancel(ticket& t, When when) {
+        node& n = *t.node_;
+        n.lock();
+        const instant now = time(when);
+        locked_step step{*this, n, now};
+        return n.cancel(store_, ceiling_, t, now, step.settled);
+    }
+
+    /// **Preconditions.** `n` is locked and pinned.
+    [[gnu::noinline, gnu::cold]] void sleep_in_queue(node& n, const ask& a, std::int64_t cost, instant now,
+                                                     duration max_delay, entry& e, decision& d, settled_list& settled) {
+        blocking_waiter w;
+        w.cost = cost;
+        w.deadline = later(now, max_delay);
+        bool queued = n.submit(store_, ceiling_, w, now, settled);
+        wakes_.update(n);
+        n.unlock();
+        settled.tell();
+        if (queued) {
+            const std::stop_callback on_stop{a.stop, [&] {
+                                                 n.lock();
+                                                 const instant at = store_.now();
+                                                 locked_step step{*this, n, at};
+                                                 n.cancel(store_, ceiling_, w, at, step.settled);
+                                             }};
+            for (bool done = false; !done;) {
+                n.lock();
+                instant until;
+                {
+                    now = store_.now();
+                    locked_step step{*this, n, now};
+                    if (n.is_queued(w))
+                        n.pump(store_, ceiling_, now, step.settled);
+                    queued = n.is_queued(w);
+                    until = n.is_head(w) || cost == 0 ? std::min(n.head_at(), w.deadline) : w.deadline;
+                }
+                if (queued)
+                    done = w.sleep(until - now);
+                else
+                    w.sleep_until_settled(), done = true;
+            }
+        }
+        e = w.admitted;
+        d = w.verdict;
+    }
+
+    // ---- settlements
+
+    template <class When>
+    void settle_answered(node& n, entry& e, const feedback& said, When when) noexcept {
+        n.lock();
+        const instant now = time(when);
+        bool moved = false;
+        {
+            settled_list settled;
+            // The gate first: nobody is to be let go in the same step in which the server asks us to stay away.
+            if (said.retry_after)
+                moved = n.hold(store_, ceiling_, later(now, *said.retry_after), now, settled);
+            n.settle(store_, ceiling_, e, settlement::answered, now, settled);
+            unlock(n);
+        }
+        notify(observer_, [&] {
+            event out{event_type::response, now, n.host, n.role};
+            out.status = said.status;
+            return out;
+        });
+        if (moved)
+            tell_gate(n, now, later(now, *said.retry_after));
+    }
+
+    template <class When>
+    void settle_ended(node& n, entry& e, settlement how, When when) noexcept {
+        const bool held_place = e.in_flight;
+        bool starving = held_place && ceiling_.give_back();
+        {
+            settled_list settled;
+            n.lock();
+            const instant now = n.needs_time(e, how) || starving ? time(when) : long_ago;
+            n.settle(store_, ceiling_, e, how, now, settled);
+            --n.pins;
+            unlock(n);
+        }
+        if (starving) [[unlikely]]
+            serve_starving(time(when));
+    }
+
+    void serve_starving(instant now) {
+        while (starving* hungry = ceiling_.next_starving()) {
+            auto& n = static_cast<node&>(static_cast<key_limiter<Store>&>(*hungry));
+            n.lock();
+            locked_step step{*this, n, now};
+            n.unpin();
+            n.pump(store_, ceiling_, now, step.settled);
+        }
+    }
+
+    void pin(node& n) noexcept {
+        const std::lock_guard guard{n};
+        ++n.pins;
+    }
+    void unpin(node& n) noexcept {
+        const std::lock_guard guard{n};
+        --n.pins;
+    }
+    [[gnu::always_inline]] void unlock(node& n) noexcept {
+        if (!n.quiet() || n.listed_at.load(std::memory_order_relaxed) != far_future) [[unlikely]]
+            wakes_.update(n);
+        n.unlock();
+    }
+
+    /// Whether `a` is denied by what is known without locking a pinned `n`.
+    template <class When>
+    [[nodiscard, gnu::always_inline]] bool known_denial(const node& n, const ask& a, When when,
+                                                        decision& out) const noexcept {
+        // An observer wants to be told with what only the lock lets us read.
+        return !is_observed && n.denial.is_set() && a.cost == 1 && !detail::is_head(a.method) &&
+               n.denial.read(time(when), out);
+    }
+
+    // ---- events
+
+    void tell([[maybe_unused]] node& n, [[maybe_unused]] std::int64_t cost, [[maybe_unused]] const decision& d,
+              [[maybe_unused]] instant at, [[maybe_unused]] duration max_delay) noexcept {
+        notify(observer_, [&] {
+            event e{event_type::block, at + d.waited, n.host, n.role, d, max_delay};
+            if (d.granted())
+                e.type = cost == 0 ? event_type::head_skip : event_type::acquire;
+            else if (d.state == outcome::cancelled)
+                e.type = event_type::cancel;
+            return e;
+        });
+    }
+    void tell_gate([[maybe_unused]] node& n, [[maybe_unused]] instant now, [[maybe_unused]] instant until) noexcept {
+        notify(observer_, [&] {
+            event e{event_type::gate, now, n.host, n.role};
+            e.verdict.retry_at = until;
+            return e;
+        });
+    }
+
+    // ---- changes to many keys
+
+    instant poll(instant now) {
+        while (node* n = wakes_.template next_due<node>(now)) {
+            n->lock();
+            n->unpin();
+            locked_step step{*this, *n, now};
+            n->pump(store_, ceiling_, now, step.settled);
+        }
+        return wakes_.earliest();
+    }
+
+    [[nodiscard]] std::optional<error> reload(weir::configuration c, instant now) {
+        const std::lock_guard one_at_a_time{reload_mutex_};
+        const auto fresh = std::make_shared<rulebook>(std::move(c));
+        std::optional<error> fault;
+        nodes_.for_each([&](node& n) {
+            if (n.idle(store_, now))
+                return;
+            if (auto rules = fresh->rules_for(n.host, n.role, {}); !rules && !fault)
+                fault = rules.error();
+        });
+        if (!fault) {
+            {
+                const std::lock_guard guard{rules_mutex_};
+                rules_ = fresh;
+            }
+            settled_list settled;
+            ceiling_.limit(fresh->config().global_max_inflight());
+            nodes_.for_each([&](node& n) {
+                // A role that vanished belongs to an idle key: it keeps its rules until it is forgotten.
+                if (auto rules = fresh->rules_for(n.host, n.role, store_.factor(n.slot())))
+                    n.govern(store_, ceiling_, std::move(*rules), now, settled);
+                wakes_.update(n);
+            });
+            settled.tell();
+            serve_starving(now);
+        }
+        notify(observer_, [&] {
+            event e{event_type::reload, now, {}, {}};
+            if (fault)
+                e.text = fault->message;
+            return e;
+        });
+        return fault;
+    }
+
+    void erase(std::string_view host, std::string_view role) {
+        if (node* n = find_node(host, role)) {
+            const instant now = store_.now();
+            locked_step step{*this, *n, now};
+            const multiplier factor = store_.factor(n->slot());
+            n->erase(store_, ceiling_, now, step.settled);
+            if (!factor.is_one())
+                n->govern(store_, ceiling_, rulebook::make(n->rules().policy, {}), now, step.settled);
+        }
+    }
+
+    // ---- state
+
+    Store store_;
+    [[no_unique_address]] Observer observer_;
+    idna_function idna_;
+    std::mutex reload_mutex_;
+    std::mutex rules_mutex_;
+    std::shared_ptr<rulebook> rules_;
+    inflight_ceiling ceiling_;
+    wake_list wakes_;
+    key_table<node> nodes_;
+};
+
+}  // namespace detail
+}  // namespace weir
