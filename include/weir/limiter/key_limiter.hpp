@@ -136,7 +136,7 @@ public:
             if (head.admits()) {
                 waiting.pop_front();
                 leave(w, now, decision{}, settled);
-            } else if (queue_->first_deadline > now) {
+            } else if (!queue_->is_late(now)) {
                 break;
             } else if (w.deadline <= now) {
                 waiting.pop_front();
@@ -269,6 +269,16 @@ private:
         std::size_t uncounted = 0;
         std::size_t polled = 0;
         bool stale = false;  // forecasts may be later than the truth
+
+        /// Whether a deadline has come. Who left may have left its deadline behind: then the first of the others is found.
+        [[nodiscard]] bool is_late(instant now) noexcept {
+            if (first_deadline > now)
+                return false;
+            first_deadline = far_future;
+            for (const waiter* w : waiting)
+                first_deadline = std::min(first_deadline, w->deadline);
+            return first_deadline <= now;
+        }
 
         /// What the first `count` waiters cost together.
         [[nodiscard]] std::int64_t units(std::size_t count) const noexcept {
