@@ -27,9 +27,11 @@ int main() {
     for (int i = 0; i < 4; ++i) {
         tickets.emplace_back([i, &clock](ticket& t) {
             fmt::print("{} s: request {} {}\n", clock.now().time_since_epoch() / 1s, i, weir::to_string(t.why().state));
-            if (t.why().granted()) t.take().arrived();
+            if (t.why().granted())
+                t.take().arrived();
         });
         limits.submit(tickets.back(), "export.arxiv.org", "metadata");
     }
-    for (auto next = limits.poll(); next != weir::far_future; next = limits.poll()) clock.set(next);
+    for (auto next = limits.poll(); next != weir::far_future; next = limits.poll())
+        clock.set(next);
 }

@@ -37,13 +37,15 @@ const weir::http::request& a_request() {
 }
 
 void clock_read(benchmark::State& state) {
-    for (auto _ : state) benchmark::DoNotOptimize(std::chrono::steady_clock::now());
+    for (auto _ : state)
+        benchmark::DoNotOptimize(std::chrono::steady_clock::now());
 }
 
 void bare(benchmark::State& state) {
     nothing_transport transport;
     nobody receiver;
-    for (auto _ : state) transport.send(a_request(), receiver);
+    for (auto _ : state)
+        transport.send(a_request(), receiver);
 }
 
 void limited(benchmark::State& state) {
@@ -53,7 +55,8 @@ void limited(benchmark::State& state) {
                           weir::configuration::builder{}.defaults("metadata", p).build().value()};
     auto transport = weir::http::limited(nothing_transport{}, limits);
     nobody receiver;
-    for (auto _ : state) transport.send(a_request(), receiver);
+    for (auto _ : state)
+        transport.send(a_request(), receiver);
 }
 
 BENCHMARK(clock_read)->Name("clock");

@@ -31,9 +31,11 @@ void a_million_keys(benchmark::State& state) {
             clock.advance(std::chrono::seconds{1});
             key.acquire().arrived();
         };
-        for (int i = 0; i < 10'000; ++i) turn();
+        for (int i = 0; i < 10'000; ++i)
+            turn();
         const std::size_t warm = heap();
-        for (int i = 0; i < 10'000'000; ++i) turn();
+        for (int i = 0; i < 10'000'000; ++i)
+            turn();
         state.counters["growth_bytes"] = static_cast<double>(heap()) - static_cast<double>(warm);
         state.counters["keys"] = static_cast<double>(limits.size());
     }

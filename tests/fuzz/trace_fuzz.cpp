@@ -14,7 +14,9 @@
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     weir::tools::trace_line line;
     const auto fault = weir::tools::parse_trace_line({reinterpret_cast<const char*>(data), size}, line);
-    if (fault && fault->empty()) std::abort();
-    if (!fault && (line.cost < 1 || line.t < weir::instant{})) std::abort();
+    if (fault && fault->empty())
+        std::abort();
+    if (!fault && (line.cost < 1 || line.t < weir::instant{}))
+        std::abort();
     return 0;
 }

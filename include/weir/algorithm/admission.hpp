@@ -93,8 +93,8 @@ enum class entry_state : std::uint8_t {
 };
 
 /// Enters an admitted request into the key's state.
-inline entry_state record(key_state& state, const window_plan& plan, std::int64_t cost, instant now,
-                          bool from_response) {
+[[gnu::always_inline]] inline entry_state record(key_state& state, const window_plan& plan, std::int64_t cost,
+                                                 instant now, bool from_response) {
     if (from_response) {
         state.open += cost;
         return entry_state::open;

@@ -270,7 +270,8 @@ private:
         std::size_t polled = 0;
         bool stale = false;  // forecasts may be later than the truth
 
-        /// Whether a deadline has come. Who left may have left its deadline behind: then the first of the others is found.
+        /// Whether a deadline has come. Who left may have left its deadline behind: then the first of the others is
+        /// found.
         [[nodiscard]] bool is_late(instant now) noexcept {
             if (first_deadline > now)
                 return false;

@@ -88,8 +88,6 @@ private:
 template <class Engine>
 class [[nodiscard]] admission {
 public:
-    admission() = default;
-
     [[nodiscard]] explicit operator bool() const noexcept { return why_.granted(); }
     [[nodiscard]] const decision& why() const noexcept { return why_; }
 
@@ -104,6 +102,7 @@ public:
 private:
     friend Engine;
     friend handle<Engine>;
+    admission() = default;  // not decided yet: the engine fills it in before a caller has it
 
     decision why_;
     weir::permit<Engine> permit_;

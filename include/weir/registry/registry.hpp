@@ -74,19 +74,19 @@ public:
     ///
     /// **Errors.** Throws `exception` with `errc::unknown_role`, `bad_host` or `bad_request`.
     [[nodiscard]] admission wait_acquire(std::string_view host, std::string_view role, const ask& a = {}) {
-        admission out;
+        admission out = engine::undecided();
         engine_.wait_locked(engine_.lock_node(host, role), a, out);
         return out;
     }
 
     /// Decides at once and never waits. **Errors.** As `wait_acquire`.
     [[nodiscard]] admission try_acquire(std::string_view host, std::string_view role, const ask& a = {}) {
-        admission out;
+        admission out = engine::undecided();
         engine_.try_locked(engine_.lock_node(host, role), a, engine::read_clock, out);
         return out;
     }
     [[nodiscard]] admission try_acquire(std::string_view host, std::string_view role, const ask& a, instant now) {
-        admission out;
+        admission out = engine::undecided();
         engine_.try_locked(engine_.lock_node(host, role), a, now, out);
         return out;
     }

@@ -33,8 +33,8 @@ public:
 
     /// Admits `cost` units if gate, windows, ceiling and `place` all allow it, and enters them. Cost 0 is not counted.
     template <class Place>
-    [[nodiscard]] forecast admit(slot& s, const window_plan& plan, std::int64_t cost, instant now, Place&& place,
-                                 entry& out) {
+    [[nodiscard, gnu::always_inline]] forecast admit(slot& s, const window_plan& plan, std::int64_t cost, instant now,
+                                                     Place&& place, entry& out) {
         now = forward(s, now);
         forecast f = assess(s, plan, cost, now);
         if (!f.admits())
@@ -47,13 +47,17 @@ public:
             f.why = cause::inflight;
             return f;
         }
-        out = {cost, now, record(s, plan, cost, now, plan.from_response), true};
+        // Member by member: an entry built elsewhere and copied here would stall on its one-byte members.
+        out.cost = cost;
+        out.stamp = now;
+        out.state = record(s, plan, cost, now, plan.from_response);
+        out.in_flight = true;
         ++s.in_flight;
         return f;
     }
 
     /// `admit` for callers that hold no permit: the units count from now, and no in-flight place is taken.
-    [[nodiscard]] forecast count(slot& s, const window_plan& plan, std::int64_t cost, instant now) {
+    [[nodiscard, gnu::always_inline]] forecast count(slot& s, const window_plan& plan, std::int64_t cost, instant now) {
         now = forward(s, now);
         const forecast f = assess(s, plan, cost, now);
         if (f.admits() && cost > 0)
@@ -67,7 +71,7 @@ public:
         return assess(s, plan, cost, forward(s, now), ahead);
     }
 
-    void settle(slot& s, const window_plan& plan, entry& e, settlement how, instant now) {
+    [[gnu::always_inline]] void settle(slot& s, const window_plan& plan, entry& e, settlement how, instant now) {
         now = forward(s, now);
         if (how == settlement::refunded) {
             if (e.state == entry_state::open)

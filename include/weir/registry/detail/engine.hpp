@@ -159,6 +159,9 @@ public:
                          fmt::format("{}/{}: a cost of {} is no request; the least is 1", n.host, n.role, a.cost)});
     }
 
+    /// Where an answer goes.
+    [[nodiscard, gnu::always_inline]] static admission undecided() noexcept { return admission{}; }
+
     // What follows is handed a locked `n` and unlocks it. Answers are written where the caller will have them: copying
     // one costs more than making it.
 
