@@ -321,12 +321,13 @@ public:
     void settle_answered(node& n, entry& e, const feedback& said, When when) noexcept {
         n.lock();
         const instant now = time(when);
+        const instant until = said.retry_after ? later(now, *said.retry_after) : long_ago;
         bool moved = false;
         {
             settled_list settled;
             // The gate first: nobody is to be let go in the same step in which the server asks us to stay away.
-            if (said.retry_after)
-                moved = n.hold(store_, ceiling_, later(now, *said.retry_after), now, settled);
+            if (until != long_ago)
+                moved = n.hold(store_, ceiling_, until, now, settled);
             n.settle(store_, ceiling_, e, settlement::answered, now, settled);
             unlock(n);
         }
@@ -336,7 +337,7 @@ public:
             return out;
         });
         if (moved)
-            tell_gate(n, now, later(now, *said.retry_after));
+            tell_gate(n, now, until);
     }
 
     template <class When>
