@@ -26,6 +26,7 @@ enum class cause : std::uint8_t {
     concurrency,  ///< the key's `max_concurrent` is reached
     inflight,     ///< the registry's `global_max_inflight` is reached
     never,        ///< the cost is above a limit
+    store,        ///< the shared store failed, and the policy lets nothing pass without it
 };
 
 [[nodiscard]] constexpr std::string_view to_string(outcome o) noexcept {
@@ -56,6 +57,8 @@ enum class cause : std::uint8_t {
         return "inflight";
     case cause::never:
         return "never";
+    case cause::store:
+        return "store";
     }
     return "?";
 }

@@ -20,6 +20,7 @@ enum class event_type : std::uint8_t {
     response,   ///< response headers arrived
     gate,       ///< the gate moved forward
     reload,     ///< a new configuration took effect, or was refused
+    store,      ///< a verb of the shared store failed
 };
 
 [[nodiscard]] constexpr std::string_view to_string(event_type t) noexcept {
@@ -38,6 +39,8 @@ enum class event_type : std::uint8_t {
         return "gate";
     case event_type::reload:
         return "reload";
+    case event_type::store:
+        return "store";
     }
     return "?";
 }
@@ -51,7 +54,7 @@ struct event {
     decision verdict{};       ///< for acquire, block, cancel and head_skip; `retry_at` for gate
     duration max_delay{};     ///< the longest this caller would have waited
     int status = 0;           ///< for response: the HTTP status, 0 = unknown
-    std::string_view text{};  ///< for reload: the faults, or "" when it took effect
+    std::string_view text{};  ///< for reload: the faults, or "" when it took effect; for store: what failed
 };
 
 /// Sees what the limiter does, and cannot change it.

@@ -156,12 +156,19 @@ public:
         if (n == nullptr)
             return std::nullopt;
         const std::lock_guard guard{*n, std::adopt_lock};
-        return engine_.report(*n);
+        ++n->pins;
+        key_report out = engine_.report(*n);
+        --n->pins;
+        return out;
     }
     /// Every key that has state, in no order.
     [[nodiscard]] std::vector<key_report> inspect() {
+        std::vector<weir::key> keys;
+        engine_.nodes_.for_each([&](auto& n) { keys.push_back({n.host, n.role}); });
         std::vector<key_report> out;
-        engine_.nodes_.for_each([&](auto& n) { out.push_back(engine_.report(n)); });
+        for (const weir::key& k : keys)
+            if (auto seen = inspect(k.host, k.role))
+                out.push_back(*std::move(seen));
         return out;
     }
     /// How many keys have state.

@@ -30,6 +30,7 @@ public:
     explicit memory_store(Clock clock) : clock_(std::move(clock)) {}
 
     [[nodiscard]] instant now() const noexcept { return clock_.now(); }
+    [[nodiscard]] static instant after(instant now) noexcept { return now; }
     [[nodiscard]] const Clock& clock() const noexcept { return clock_; }
 
     [[nodiscard]] slot make_slot(std::string_view, std::string_view) const { return {}; }

@@ -158,3 +158,28 @@ TEST_CASE("key_limiter: the last waiter's cancel takes the key out of the line f
     CHECK_FALSE(f.ceiling.give_back());  // nobody starves any more
     CHECK(f.ceiling.next_starving() == nullptr);
 }
+
+// Its thread had looked at the first time it was told, slept on to a later one, and overslept a nearer one.
+TEST_CASE("key_limiter: a head that looked too early is told when its time comes nearer again") {
+    fixture f;
+    const auto every = [&f](weir::duration period) {
+        f.policy.rates = {{1, period}};
+        return fixture::rules(f.policy);
+    };
+    weir::settled_list settled;
+    weir::entry first;
+    REQUIRE(f.key.decide(f.store, f.ceiling, 1, instant{0s}, first, settled).admits());
+    node w;
+    REQUIRE(f.submit(w, instant{1s}, instant{1h}));
+    REQUIRE(f.key.next_wake() == instant{10s});
+    f.key.govern(f.store, f.ceiling, every(100s), instant{2s}, settled);
+    f.pump(instant{10s});
+    REQUIRE(f.key.next_wake() == instant{100s});
+    const int before = w.hurried;
+    f.key.govern(f.store, f.ceiling, every(30s), instant{11s}, settled);
+    REQUIRE(f.key.next_wake() == instant{30s});
+    CHECK(w.hurried == before + 1);
+    f.pump(instant{30s});
+    settled.tell();
+    CHECK(w.verdict.granted());
+}

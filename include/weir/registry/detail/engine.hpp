@@ -16,6 +16,7 @@
 #include "weir/limiter/key_limiter.hpp"
 #include "weir/limiter/observer.hpp"
 #include "weir/limiter/refused.hpp"
+#include "weir/limiter/shared_key_limiter.hpp"
 #include "weir/storage/store.hpp"
 
 #include <fmt/format.h>
@@ -62,9 +63,12 @@ public:
 
     static constexpr bool is_observed = !std::is_same_v<Observer, no_observer>;
 
-    struct node : key_limiter<Store>, woken {
+    /// One key: its verbs are single steps under its lock, or let the lock go for a round trip.
+    using limiter = std::conditional_t<Store::is_local, key_limiter<Store>, shared_key_limiter<Store>>;
+
+    struct node : limiter, woken {
         node(std::string h, std::string r, std::shared_ptr<const governed> rules, typename Store::slot slot)
-            : key_limiter<Store>(std::move(rules), std::move(slot)), host(std::move(h)), role(std::move(r)) {}
+            : limiter(std::move(rules), std::move(slot)), host(std::move(h)), role(std::move(r)) {}
         std::string host;
         std::string role;
         std::size_t hash = 0;
@@ -85,7 +89,7 @@ public:
 
         ~locked_step() {
             owner.wakes_.update(n);
-            n.unlock();
+            owner.end_step(n);
         }
     };
 
@@ -138,9 +142,10 @@ public:
         }
     }
 
-    [[nodiscard]] key_report report(const node& n) const {
-        const governed& g = n.rules();
-        return {{n.host, n.role}, g.policy, store_.read(n.slot(), g.plan, store_.now()), n.waiting()};
+    /// **Preconditions.** `n` is locked, and pinned unless the store is local.
+    [[nodiscard]] key_report report(node& n) {
+        reading state = n.read(store_, store_.now());
+        return {{n.host, n.role}, n.rules().policy, std::move(state), n.waiting()};
     }
 
     // ---- decisions
@@ -173,12 +178,14 @@ public:
         const std::int64_t cost = counted_cost(plan, a);
         const instant now = time(when);
         settled_list settled;
+        if constexpr (!Store::is_local)
+            ++n.pins;  // deciding lets the lock go
         const forecast f = n.decide(store_, ceiling_, cost, now, out.permit_.entry_, settled);
         n.explain(f, out.why_);
         if (f.admits())
             out.permit_.stand_for(*this, n);
-        if (f.admits() || is_observed)
-            ++n.pins;
+        if (const bool stays = f.admits() || is_observed; stays == Store::is_local)
+            n.pins += Store::is_local ? 1U : ~0U;
         unlock(n);
         settled.tell();
         tell(n, cost, out.why_, now, max_delay);
@@ -193,13 +200,14 @@ public:
         [[maybe_unused]] const duration max_delay = n.rules().plan.max_delay;
         const instant now = time(when);
         settled_list settled;
-        n.explain(n.count(store_, ceiling_, cost, now, settled), out);
-        if (is_observed)
+        constexpr bool is_pinned = is_observed || !Store::is_local;
+        if (is_pinned)
             ++n.pins;
+        n.explain(n.count(store_, ceiling_, cost, now, settled), out);
         unlock(n);
         settled.tell();
         tell(n, cost, out, now, max_delay);
-        if (is_observed)
+        if (is_pinned)
             unpin(n);
     }
 
@@ -228,18 +236,20 @@ public:
         ++n.pins;
         settled_list settled;
         const bool stopped = a.stop.stop_requested();
-        const forecast f = stopped ? forecast{now, cause::gate, 0} : n.decide(store_, ceiling_, cost, now, e, settled);
-        // Most requests are granted at once, and need no waiter.
-        if (!f.admits()) [[unlikely]] {
+        if (stopped) [[unlikely]] {
+            d.state = outcome::cancelled;
+            d.retry_at = now;
+            unlock(n);
+        } else if constexpr (!Store::is_local) {
+            sleep_in_queue(n, a, cost, now, max_delay, e, d, settled);
+        } else {
+            // Most requests are granted at once, and need no waiter.
+            const forecast f = n.decide(store_, ceiling_, cost, now, e, settled);
             n.explain(f, d);
-            if (stopped)
-                d.state = outcome::cancelled, d.why = cause::none;
-            if (d.state == outcome::denied && max_delay > duration::zero())
+            if (d.state == outcome::denied && max_delay > duration::zero()) [[unlikely]]
                 sleep_in_queue(n, a, cost, now, max_delay, e, d, settled);
             else
                 unlock(n);
-        } else {
-            unlock(n);
         }
         tell(n, cost, d, now, max_delay);
         return d.granted();
@@ -285,7 +295,7 @@ public:
         w.deadline = later(now, max_delay);
         bool queued = n.submit(store_, ceiling_, w, now, settled);
         wakes_.update(n);
-        n.unlock();
+        end_step(n);
         settled.tell();
         if (queued) {
             const std::stop_callback on_stop{a.stop, [&] {
@@ -301,12 +311,12 @@ public:
                     now = store_.now();
                     locked_step step{*this, n};
                     if (n.is_queued(w))
-                        n.pump(store_, ceiling_, now, step.settled);
+                        n.serve(store_, ceiling_, now, step.settled, &w);
                     queued = n.is_queued(w);
-                    until = n.is_head(w) || cost == 0 ? std::min(n.head_at(), w.deadline) : w.deadline;
+                    until = n.wake_of(w);
                 }
                 if (queued)
-                    done = w.sleep(until - now);
+                    done = w.sleep(until - store_.after(now));
                 else
                     w.sleep_until_settled(), done = true;
             }
@@ -358,7 +368,7 @@ public:
 
     void serve_starving(instant now) {
         while (starving* hungry = ceiling_.next_starving()) {
-            auto& n = static_cast<node&>(static_cast<key_limiter<Store>&>(*hungry));
+            auto& n = static_cast<node&>(static_cast<limiter&>(*hungry));
             n.lock();
             locked_step step{*this, n};
             n.unpin();
@@ -377,7 +387,26 @@ public:
     [[gnu::always_inline]] void unlock(node& n) noexcept {
         if (!n.quiet() || n.listed_at.load(std::memory_order_relaxed) != far_future) [[unlikely]]
             wakes_.update(n);
-        n.unlock();
+        end_step(n);
+    }
+    /// Unlocks `n`, and then does what a call to a shared store left to do.
+    [[gnu::always_inline]] void end_step(node& n) noexcept {
+        if constexpr (Store::is_local) {
+            n.unlock();
+        } else {
+            const bool has_freed = n.take_freed();
+            const std::string trouble = n.take_trouble();
+            const weir::key who = trouble.empty() ? weir::key{} : weir::key{n.host, n.role};
+            n.unlock();
+            if (has_freed)
+                serve_starving(store_.now());
+            if (!trouble.empty())
+                notify(observer_, [&] {
+                    event e{event_type::store, store_.now(), who.host, who.role};
+                    e.text = trouble;
+                    return e;
+                });
+        }
     }
 
     /// Whether `a` is denied by what is known without locking a pinned `n`.
@@ -417,7 +446,7 @@ public:
             n->lock();
             n->unpin();
             locked_step step{*this, *n};
-            n->pump(store_, ceiling_, now, step.settled);
+            n->serve(store_, ceiling_, now, step.settled, nullptr);
         }
         return wakes_.earliest();
     }
@@ -441,7 +470,7 @@ public:
             ceiling_.limit(fresh->config().global_max_inflight());
             nodes_.for_each([&](node& n) {
                 // A role that vanished belongs to an idle key: it keeps its rules until it is forgotten.
-                if (auto rules = fresh->rules_for(n.host, n.role, store_.factor(n.slot())))
+                if (auto rules = fresh->rules_for(n.host, n.role, n.factor(store_)))
                     n.govern(store_, ceiling_, std::move(*rules), now, settled);
                 wakes_.update(n);
             });
@@ -461,8 +490,10 @@ public:
         if (node* n = find_node(host, role)) {
             const instant now = store_.now();
             locked_step step{*this, *n};
-            const multiplier factor = store_.factor(n->slot());
+            const multiplier factor = n->factor(store_);
+            ++n->pins;
             n->erase(store_, ceiling_, now, step.settled);
+            --n->pins;
             if (!factor.is_one())
                 n->govern(store_, ceiling_, rulebook::make(n->rules().policy, {}), now, step.settled);
         }
