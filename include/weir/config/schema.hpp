@@ -124,13 +124,23 @@ inline constexpr std::array<stored_rule<policy_leaves>, 8> policy_rules{{
 }};
 
 /// Every leaf outside the policies.
-inline constexpr std::array<stored_rule<detail::settings>, 13> process_rules{{
+inline constexpr std::array<stored_rule<detail::settings>, 15> process_rules{{
     {{.name = "version",
       .type = value_type::whole,
       .least = 1,
       .most = 1,
       .fallback = "1",
       .meaning = "of this format"},
+     [](detail::settings&, checked_value&&) {}},
+    {{.name = "checked",
+      .type = value_type::text,
+      .fallback = "\"\"",
+      .meaning = "when somebody last compared the file with its source; has no effect"},
+     [](detail::settings&, checked_value&&) {}},
+    {{.name = "source",
+      .type = value_type::text,
+      .fallback = "\"\"",
+      .meaning = "where the limits are written down; has no effect"},
      [](detail::settings&, checked_value&&) {}},
     {{.name = "roles",
       .type = value_type::names,
