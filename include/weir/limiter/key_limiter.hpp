@@ -37,7 +37,7 @@ public:
     key_limiter(std::shared_ptr<const governed> rules, typename Store::slot slot)
         : rules_(std::move(rules)), slot_(std::move(slot)) {}
 
-    void lock() noexcept { lock_.lock(); }
+    [[gnu::always_inline]] void lock() noexcept { lock_.lock(); }
     void unlock() noexcept { lock_.unlock(); }
 
     // ---- the main verb

@@ -85,7 +85,6 @@ public:
     struct locked_step {
         engine& owner;
         node& n;
-        instant now;
         settled_list settled{};
 
         ~locked_step() {
@@ -273,7 +272,7 @@ public:
         t.node_ = &n;
         t.state_ = ticket::state::waiting;
         ++n.pins;
-        locked_step step{*this, n, now};
+        locked_step step{*this, n};
         if (!n.submit(store_, ceiling_, t, now, step.settled))
             step.settled.add(t);
     }
@@ -283,7 +282,7 @@ public:
         node& n = *t.node_;
         n.lock();
         const instant now = time(when);
-        locked_step step{*this, n, now};
+        locked_step step{*this, n};
         return n.cancel(store_, ceiling_, t, now, step.settled);
     }
 
@@ -301,7 +300,7 @@ public:
             const std::stop_callback on_stop{a.stop, [&] {
                                                  n.lock();
                                                  const instant at = store_.now();
-                                                 locked_step step{*this, n, at};
+                                                 locked_step step{*this, n};
                                                  n.cancel(store_, ceiling_, w, at, step.settled);
                                              }};
             for (bool done = false; !done;) {
@@ -309,7 +308,7 @@ public:
                 instant until;
                 {
                     now = store_.now();
-                    locked_step step{*this, n, now};
+                    locked_step step{*this, n};
                     if (n.is_queued(w))
                         n.pump(store_, ceiling_, now, step.settled);
                     queued = n.is_queued(w);
@@ -370,7 +369,7 @@ public:
         while (starving* hungry = ceiling_.next_starving()) {
             auto& n = static_cast<node&>(static_cast<key_limiter<Store>&>(*hungry));
             n.lock();
-            locked_step step{*this, n, now};
+            locked_step step{*this, n};
             n.unpin();
             n.pump(store_, ceiling_, now, step.settled);
         }
@@ -434,7 +433,7 @@ public:
         while (node* n = wakes_.template next_due<node>(now)) {
             n->lock();
             n->unpin();
-            locked_step step{*this, *n, now};
+            locked_step step{*this, *n};
             n->pump(store_, ceiling_, now, step.settled);
         }
         return wakes_.earliest();
@@ -467,7 +466,7 @@ public:
     void erase(std::string_view host, std::string_view role) {
         if (node* n = find_node(host, role)) {
             const instant now = store_.now();
-            locked_step step{*this, *n, now};
+            locked_step step{*this, *n};
             const multiplier factor = store_.factor(n->slot());
             n->erase(store_, ceiling_, now, step.settled);
             if (!factor.is_one())
