@@ -7,6 +7,7 @@
 #include "weir/registry/ticket.hpp"
 
 #include "weir/config/configuration.hpp"
+#include "weir/config/resolve.hpp"
 #include "weir/core/error.hpp"
 #include "weir/core/key.hpp"
 #include "weir/core/time.hpp"
@@ -144,6 +145,12 @@ public:
     [[nodiscard]] std::optional<error> reload(weir::configuration c, instant now) {
         return engine_.reload(std::move(c), now);
     }
+    /// The same with what a stack of layers came to. With faults it is refused: the old configuration stays.
+    ///
+    /// **Effects.** The observer is told either way, with the faults or without. **Errors.** `errc::unknown_role`;
+    /// `errc::bad_configuration`, whose message has one line a fault.
+    [[nodiscard]] std::optional<error> reload(const resolution& r) { return engine_.reload(r, engine_.store_.now()); }
+    [[nodiscard]] std::optional<error> reload(const resolution& r, instant now) { return engine_.reload(r, now); }
 
     /// Forgets a key's history, gate and multiplier; requests under way still count. Unknown keys are no error.
     void erase(std::string_view host, std::string_view role) { engine_.erase(host, role); }

@@ -7,7 +7,9 @@
 #include "weir/registry/wake_list.hpp"
 
 #include "weir/config/configuration.hpp"
+#include "weir/config/resolve.hpp"
 #include "weir/core/decision.hpp"
+#include "weir/core/error.hpp"
 #include "weir/core/key.hpp"
 #include "weir/limiter/ask.hpp"
 #include "weir/limiter/blocking_waiter.hpp"
@@ -410,6 +412,14 @@ public:
         });
     }
 
+    void tell_reload([[maybe_unused]] std::string_view faults, [[maybe_unused]] instant now) noexcept {
+        notify(observer_, [&] {
+            event e{event_type::reload, now, {}, {}};
+            e.text = faults;
+            return e;
+        });
+    }
+
     // ---- changes to many keys
 
     instant poll(instant now) {
@@ -448,13 +458,20 @@ public:
             settled.tell();
             serve_starving(now);
         }
-        notify(observer_, [&] {
-            event e{event_type::reload, now, {}, {}};
-            if (fault)
-                e.text = fault->message;
-            return e;
-        });
+        tell_reload(fault ? fault->message : std::string_view{}, now);
         return fault;
+    }
+
+    [[nodiscard]] std::optional<error> reload(const resolution& r, instant now) {
+        if (r)
+            return reload(*r, now);
+        error refusal{errc::bad_configuration, r.fault_text()};
+        while (refusal.message.ends_with('\n'))
+            refusal.message.pop_back();
+        if (refusal.message.empty())
+            refusal.message = "no configuration";  // an event without text would say that it took effect
+        tell_reload(refusal.message, now);
+        return refusal;
     }
 
     void erase(std::string_view host, std::string_view role) {
