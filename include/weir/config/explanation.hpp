@@ -191,4 +191,13 @@ inline void append_json(std::string& out, const std::vector<explained_leaf>& lea
     return out + "}\n";
 }
 
+/// Whether what goes to a terminal may be coloured: the environment, an array like C's `environ`, has no NO_COLOR with
+/// a value.
+[[nodiscard]] inline bool may_colour(const char* const* environ_array) {
+    for (auto* at = environ_array; at != nullptr && *at != nullptr; ++at)
+        if (std::string_view{*at}.starts_with("NO_COLOR=") && std::string_view{*at}.size() > 9)
+            return false;
+    return true;
+}
+
 }  // namespace weir

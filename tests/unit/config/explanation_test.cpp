@@ -60,3 +60,14 @@ TEST_CASE("an explanation's JSON has values of their own types", "[config]") {
     CHECK(weir::to_json(odd) == R"({"host":null,"group":"a\"b","roles":{},"process":{}})"
                                 "\n");
 }
+
+TEST_CASE("NO_COLOR with any value takes the colours away", "[config]") {
+    const auto allowed = [](std::vector<const char*> entries) {
+        entries.push_back(nullptr);
+        return weir::may_colour(entries.data());
+    };
+    CHECK(weir::may_colour(nullptr));
+    CHECK(allowed({"TERM=xterm", "NO_COLOR="}));
+    CHECK_FALSE(allowed({"TERM=xterm", "NO_COLOR=0"}));
+    CHECK(allowed({"NO_COLORS=1"}));
+}
