@@ -85,6 +85,25 @@ inline constexpr std::array<std::string_view, 3> builtin_roles{"metadata", "land
     return name;
 }
 
+/// Calls `take` with every name under which a host's leaves may stand, the strongest first: the host, the host without
+/// its port, the wildcards that match it, the most specific first and each with the port before the one without.
+template <class Take>
+void each_name(std::string_view host, bool wildcards, Take&& take) {
+    const auto [name, port] = split_port(host);
+    take(host);
+    if (!port.empty())
+        take(name);
+    if (!wildcards)
+        return;
+    std::string wild;
+    for (auto dot = name.find('.'); dot != std::string_view::npos; dot = name.find('.', dot + 1)) {
+        wild.assign("*").append(name.substr(dot));
+        if (!port.empty())
+            take(wild + std::string{port});
+        take(wild);
+    }
+}
+
 /// The value inside a `configuration`.
 struct settings {
     using by_role = std::vector<policy_leaves>;  // as long as its last role that has leaves
@@ -154,24 +173,11 @@ private:
     void collect(std::string_view host, std::size_t role, policy_leaves& out) const {
         if (hosts.empty())
             return;
-        const auto take = [&](std::string_view name) {
+        each_name(host, wildcards, [&](std::string_view name) {
             const auto found = hosts.find(name);
             if (found != hosts.end() && role < found->second.size())
                 out.inherit(found->second[role]);
-        };
-        const auto [name, port] = split_port(host);
-        take(host);
-        if (!port.empty())
-            take(name);
-        if (!wildcards)
-            return;
-        std::string wild;
-        for (auto dot = name.find('.'); dot != std::string_view::npos; dot = name.find('.', dot + 1)) {
-            wild.assign("*").append(name.substr(dot));
-            if (!port.empty())
-                take(wild + std::string{port});
-            take(wild);
-        }
+        });
     }
 };
 
