@@ -114,3 +114,15 @@ TEST_CASE("rate: one rate implies another if whoever keeps it keeps the other") 
     CHECK_FALSE(implied({5, 1s}, {10, 1s}));
     CHECK_FALSE(implied({weir::rate::most, weir::rate::longest}, {weir::rate::most, weir::rate::shortest}));
 }
+
+TEST_CASE("rate: a configuration's form is read back as it was") {
+    const auto form = [](const char* text) { return weir::config_text(*weir::parse_rate(text)); };
+    CHECK(form("20/s") == "20/SECOND");
+    CHECK(form("1/3s") == "1/3SECOND");
+    CHECK(form("300/300s") == "300/5MINUTE");
+    CHECK(form("5/1500ms") == "5/1500MILLISECOND");
+    CHECK(form("1/7d") == "1/WEEK");
+    CHECK(form("1/366d") == "1/366DAY");
+    for (const char* text : {"20/s", "1/3s", "300/300s", "5/1500ms", "1/7d", "1000000000/90min"})
+        CHECK(*weir::parse_rate(form(text)) == *weir::parse_rate(text));
+}
