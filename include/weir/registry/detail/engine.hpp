@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "weir/registry/detail/regrouping.hpp"
 #include "weir/registry/detail/reload.hpp"
+#include "weir/registry/detail/rules_in_force.hpp"
 #include "weir/registry/key_table.hpp"
 #include "weir/registry/permit.hpp"
 #include "weir/registry/rulebook.hpp"
@@ -62,7 +62,8 @@ public:
 
     engine(Store store, weir::configuration c, Observer o, idna_function idna)
         : store_(std::move(store)), observer_(std::move(o)), idna_(idna),
-          rules_(std::make_shared<rulebook>(std::move(c))), ceiling_(rules_->config().global_max_inflight()) {}
+          rules_(std::make_shared<rulebook>(std::move(c))), ceiling_(rules_.current()->config().global_max_inflight()) {
+    }
 
     static constexpr bool is_observed = !std::is_same_v<Observer, no_observer>;
 
@@ -96,23 +97,7 @@ public:
 
     // ---- keys
 
-    [[nodiscard]] std::shared_ptr<rulebook> current_rules() {
-        const std::lock_guard guard{rules_mutex_};
-        return rules_;
-    }
-
-    /// Keeps keys that a reload is about to move from being made; null ends it, as `replace_rules` does.
-    void hold_off(std::shared_ptr<const regrouping> keys) {
-        const std::lock_guard guard{rules_mutex_};
-        regrouping_ = std::move(keys);
-    }
-
-    /// **Effects.** Returns those that were in force, so that they end where nothing is locked.
-    [[nodiscard]] std::shared_ptr<rulebook> replace_rules(std::shared_ptr<rulebook> fresh) {
-        const std::lock_guard guard{rules_mutex_};
-        regrouping_ = nullptr;
-        return std::exchange(rules_, std::move(fresh));
-    }
+    [[nodiscard]] std::shared_ptr<rulebook> current_rules() { return rules_.current(); }
 
     [[nodiscard]] node* find_node(std::string_view host, std::string_view role) {
         if (node* n = nodes_.find_locked(host, role))
@@ -145,23 +130,21 @@ public:
             }
             auto rules = book->rules_for(owner, role, {}).value();
             const instant now = store_.now();
-            bool must_wait = false, is_new = false;
+            making may = making::outdated;
             node* n = nodes_.insert_locked(
                 owner, role,
                 [&] {
-                    // Asked with the table locked: a reload that comes later finds the key there.
-                    const std::lock_guard guard{rules_mutex_};
-                    must_wait = regrouping_ != nullptr && regrouping_->affects(owner);
-                    is_new = !must_wait && book == rules_;
-                    return is_new ? std::make_unique<node>(std::string{owner}, std::string{role}, std::move(rules))
-                                  : nullptr;
+                    may = rules_.may_make(book, owner);
+                    return may == making::allowed
+                               ? std::make_unique<node>(std::string{owner}, std::string{role}, std::move(rules))
+                               : nullptr;
                 },
                 [&](const node& other) { return other.idle(store_, now); });
-            if (is_new || (n != nullptr && book == current_rules()))
+            if (may == making::allowed || (n != nullptr && book == current_rules()))
                 return *n;
             if (n != nullptr)
                 n->unlock();
-            else if (must_wait)
+            else if (may == making::held_off)
                 const std::lock_guard until_reloaded{reload_mutex_};
         }
     }
@@ -502,9 +485,7 @@ public:
     idna_function idna_;
     std::mutex reload_mutex_;
     std::uint64_t reloads_ = 0;
-    std::mutex rules_mutex_;
-    std::shared_ptr<rulebook> rules_;
-    std::shared_ptr<const regrouping> regrouping_;
+    rules_in_force rules_;
     inflight_ceiling ceiling_;
     wake_list wakes_;
     key_table<node> nodes_;

@@ -35,11 +35,11 @@ public:
     /// **Effects.** All or nothing. **Errors.** As `registry::reload`.
     [[nodiscard]] std::optional<error> operator()() {
         if (auto fault = prepare()) {
-            engine_.hold_off(nullptr);
+            engine_.rules_.hold_off(nullptr);
             return fault;
         }
         // The old one goes when this does: giving back what ten thousand keys had takes its time.
-        old_ = engine_.replace_rules(fresh_);
+        old_ = engine_.rules_.replace(fresh_);
         engine_.ceiling_.limit(fresh_->config().global_max_inflight());
         apply();
         // Keys that came meanwhile. Who comes from now on looks at the new rules, or sees that they have changed.
@@ -74,7 +74,7 @@ private:
         const auto moves = regrouping::between(engine_.current_rules()->config(), fresh_->config());
         if (moves == nullptr)
             return std::nullopt;
-        engine_.hold_off(moves);
+        engine_.rules_.hold_off(moves);
         std::optional<error> fault;
         engine_.nodes_.erase_if([&](node& n) {
             if (fault || !moves->affects(n.host))
