@@ -38,8 +38,12 @@ public:
         if (!quiet() && must_queue(store, ceiling, cost, now, settled)) [[unlikely]]
             return behind_all(store, cost, now);
         const forecast f = store.admit(slot_, rules_->plan, cost, now, any_place{ceiling}, out);
-        if (!f.admits())
-            publish(f, cost, now);
+        if (f.why != cause::none) {
+            if (!f.passed)
+                publish(f, cost, now);
+            else if (cost > 0)
+                ceiling.take();
+        }
         return f;
     }
 
@@ -59,8 +63,9 @@ public:
     /// **Complexity.** O(windows), and O(waiters) where a change has made their forecasts stale.
     [[nodiscard]] bool submit(Store& store, inflight_ceiling& ceiling, waiter& w, instant now, settled_list& settled) {
         w.arrived = now;
-        w.verdict = explain(decide(store, ceiling, w.cost, now, w.admitted, settled));
-        if (w.verdict.granted() || w.verdict.state == outcome::never || w.deadline <= now)
+        const forecast f = decide(store, ceiling, w.cost, now, w.admitted, settled);
+        w.verdict = explain(f);
+        if (w.verdict.granted() || w.verdict.state == outcome::never || w.deadline <= now || f.held)
             return false;
         if (queue_ == nullptr)
             queue_ = std::make_unique<line>();
@@ -68,7 +73,7 @@ public:
         // Nothing else stood in the way, or it would have been admitted.
         if (w.expected_.admits())
             w.expected_.why = cause::inflight;
-        if (w.expected_.at > w.deadline) {
+        if (w.expected_.at > w.deadline || w.expected_.held) {
             w.verdict = explain(w.expected_);
             return false;
         }
@@ -101,8 +106,10 @@ public:
             waiter& w = *waiting.front();
             head = store.admit(slot_, rules_->plan, w.cost, now, place_in_turn{ceiling, *this}, w.admitted);
             if (head.admits()) {
+                if (head.passed)
+                    ceiling.take();
                 waiting.pop_front();
-                leave(w, now, decision{}, settled);
+                leave(w, now, explain(head), settled);
             } else if (!queue_->is_late(now)) {
                 break;
             } else if (w.deadline <= now) {
@@ -132,7 +139,8 @@ public:
         pump(store, ceiling, now, settled);
     }
 
-    /// Foresees every waiter anew and refuses those whose best case, or the time itself, is past their deadline.
+    /// Foresees every waiter anew and refuses those whose best case, or the time itself, is past their deadline, and
+    /// all when the gate is farther away than anybody is to wait for it.
     ///
     /// **Preconditions.** The queue has just been pumped; it is pumped again, for a refusal may bring a cheaper waiter
     /// to the head.
@@ -151,7 +159,8 @@ public:
             const bool is_new_head = kept == 0 && i > 0 && w.expected_.admits();
             if (w.expected_.admits())
                 w.expected_.why = cause::inflight;  // as in submit()
-            if (w.expected_.why == cause::never || w.expected_.at > w.deadline || (w.deadline <= now && !is_new_head)) {
+            if (w.expected_.why == cause::never || w.expected_.held || w.expected_.at > w.deadline ||
+                (w.deadline <= now && !is_new_head)) {
                 leave(w, now, explain(w.expected_), settled);
                 continue;
             }
@@ -206,9 +215,12 @@ public:
     [[nodiscard]] instant wake_of(const waiter& w) const noexcept {
         return is_head(w) || w.cost == 0 ? std::min(head_at(), w.deadline) : w.deadline;
     }
-    [[nodiscard]] bool idle(const Store& store, instant now) const {
-        return pins == 0 && waiting() == 0 && !is_pinned() && store.idle(slot_, rules_->plan, now);
+    /// Whether a permit, a handle or a caller refers to this key, or its past still decides something.
+    [[nodiscard]] bool in_use(const Store& store, instant now) const {
+        return pins != 0 || waiting() > 0 || !store.idle(slot_, rules_->plan, now);
     }
+    /// Whether it may be forgotten.
+    [[nodiscard]] bool idle(const Store& store, instant now) const { return !is_pinned() && !in_use(store, now); }
 
 private:
     /// A place in flight for who is decided on at once.
@@ -248,7 +260,7 @@ private:
             return f;
         const forecast& before = ahead.queue.waiting[ahead.count - 1]->expected_;
         if (before.at > f.at || f.admits())
-            f = {std::max(before.at, f.at), before.why, before.window};
+            f = {std::max(before.at, f.at), f.held ? cause::gate : before.why, before.window, f.held};
         return f;
     }
 
@@ -278,7 +290,7 @@ private:
             const forecast f = store.admit(slot_, rules_->plan, 0, now, detail::free_place{}, w->admitted);
             if (!f.admits())
                 return opens = f.at, false;
-            leave(*w, now, decision{}, settled);
+            leave(*w, now, explain(f), settled);
             return true;
         });
         return opens;

@@ -45,11 +45,11 @@ public:
 
     // ---- answers
 
-    /// Writes a forecast as the answer a caller gets; one that admits leaves `out` as it is made: granted.
+    /// Writes a forecast as the answer a caller gets; one without a cause leaves `out` as it is made: granted.
     [[gnu::always_inline]] void explain(const forecast& f, decision& out) const {
-        if (f.admits()) [[likely]]
+        if (f.why == cause::none) [[likely]]
             return;
-        out.state = f.why == cause::never ? outcome::never : outcome::denied;
+        out.state = f.passed ? outcome::granted : f.why == cause::never ? outcome::never : outcome::denied;
         out.why = f.why;
         out.retry_at = f.at;
         // The index is of the rules it was decided under; a shared store's answer may come after a reload.
@@ -69,6 +69,7 @@ public:
         return queue_ == nullptr || queue_->waiting.empty();
     }
     [[nodiscard]] const governed& rules() const noexcept { return *rules_; }
+    [[nodiscard]] const std::shared_ptr<const governed>& shared_rules() const noexcept { return rules_; }
     [[nodiscard]] std::size_t waiting() const noexcept { return queue_ == nullptr ? 0 : queue_->waiting.size(); }
     [[nodiscard]] bool is_queued(const waiter& w) const noexcept { return w.queued_; }
     [[nodiscard]] bool is_head(const waiter& w) const noexcept {

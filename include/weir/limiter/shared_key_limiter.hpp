@@ -49,9 +49,11 @@ public:
     /// Decides at once, behind those who already wait. Lets the lock go.
     [[nodiscard]] forecast decide(Store& store, inflight_ceiling& ceiling, std::int64_t cost, instant now, entry& out,
                                   settled_list&) {
-        return at_once(store, cost, now, [&](const window_plan& plan) {
-            return store.admit(slot_, plan, cost, now, place{*this, ceiling}, out);
-        });
+        place p{*this, ceiling};
+        const forecast f = at_once(
+            store, cost, now, [&](const window_plan& plan) { return store.admit(slot_, plan, cost, now, p, out); });
+        p.force(f, cost);
+        return f;
     }
 
     /// The same for units that nobody answers for. Lets the lock go.
@@ -67,13 +69,13 @@ public:
         if (w.deadline <= now || (quiet() && !is_calling())) {
             f = decide(store, ceiling, w.cost, now, w.admitted, settled);
             w.verdict = explain(f);
-            if (w.verdict.granted() || w.verdict.state == outcome::never || w.deadline <= store.after(now))
+            if (w.verdict.granted() || w.verdict.state == outcome::never || f.held || w.deadline <= store.after(now))
                 return false;
         }
         if (queue_ == nullptr)
             queue_ = std::make_unique<line>();
         w.expected_ = behind(f, queue_->waiting.size(), now);
-        if (w.expected_.at > w.deadline) {
+        if (w.expected_.at > w.deadline || held(w.expected_, now).held) {
             w.verdict = explain(w.expected_);
             return false;
         }
@@ -183,9 +185,12 @@ public:
         return out;
     }
     [[nodiscard]] multiplier factor(const Store&) const { return factor_; }
-    [[nodiscard]] bool idle(const Store& store, instant now) const {
-        return pins == 0 && waiting() == 0 && !is_pinned() && !is_calling() && store.idle(slot_, rules_->plan, now);
+    /// Whether a permit, a handle or a caller refers to this key here, or what the slot holds is still needed.
+    [[nodiscard]] bool in_use(const Store& store, instant now) const {
+        return pins != 0 || waiting() > 0 || is_calling() || !store.idle(slot_, rules_->plan, now);
     }
+    /// Whether it may be forgotten here.
+    [[nodiscard]] bool idle(const Store& store, instant now) const { return !is_pinned() && !in_use(store, now); }
     /// What a failing store said last, once; empty when it did not fail.
     [[nodiscard]] std::string take_trouble() noexcept { return std::exchange(trouble_, {}); }
     /// Whether a place in flight that was taken for a request came free unused, once: somebody may starve for it.
@@ -207,10 +212,17 @@ private:
         shared_key_limiter& key;
         inflight_ceiling& ceiling;
         bool in_turn = false;
-        [[nodiscard]] bool take() const { return in_turn ? ceiling.take_in_turn(key) : ceiling.try_take(); }
-        void give_back() const noexcept {
+        bool taken = false;
+        [[nodiscard]] bool take() { return taken = in_turn ? ceiling.take_in_turn(key) : ceiling.try_take(); }
+        void give_back() noexcept {
+            taken = false;
             if (ceiling.give_back())
                 key.freed_.store(true, std::memory_order_relaxed);
+        }
+        /// What passed in spite of the ceiling is in flight all the same.
+        void force(const forecast& f, std::int64_t cost) noexcept {
+            if (f.passed && cost > 0 && !taken)
+                ceiling.take();
         }
     };
 
@@ -281,7 +293,7 @@ private:
         forecast f{later(now, retry_failed), cause::store, 0};
         if (call_in_turn(store, [&](const window_plan& plan) { f = step(plan); }))
             learn(f, cost, now);
-        return f;
+        return held(f, now);
     }
 
     /// One try for the head of the queue, in the turn that was taken; returns the time afterwards.
@@ -292,9 +304,10 @@ private:
         const std::int64_t cost = w.cost;  // once cancelled, the waiter may be gone
         entry got;
         forecast f{later(now, retry_failed), cause::store, 0};
-        const bool done = call_in_turn(store, [&](const window_plan& plan) {
-            f = store.admit(slot_, plan, cost, now, place{*this, ceiling, true}, got);
-        });
+        place p{*this, ceiling, true};
+        const bool done =
+            call_in_turn(store, [&](const window_plan& plan) { f = store.admit(slot_, plan, cost, now, p, got); });
+        p.force(f, cost);
         now = store.after(now);
         if (done)
             learn(f, cost, now);
@@ -304,9 +317,10 @@ private:
         } else if (f.admits()) {
             w.admitted = got;
             queue_->waiting.pop_front();
-            leave(w, now, decision{}, settled);
+            leave(w, now, explain(f), settled);
             next_head(ceiling, forecast{now, cause::none, 0}, now);
-        } else if (f.why == cause::never || w.deadline <= now || (is_timed(f) && f.at > w.deadline)) {
+        } else if (f.why == cause::never || held(f, now).held || w.deadline <= now ||
+                   (is_timed(f) && f.at > w.deadline)) {
             queue_->waiting.pop_front();
             leave(w, now, explain(f), settled);
             // Who comes next may be cheaper.
@@ -333,12 +347,17 @@ private:
 
     // ---- what is known without a call
 
+    /// Marks a denial by a gate that is farther away than anybody is to wait for it.
+    [[nodiscard]] forecast held(forecast f, instant now) const noexcept {
+        f.held = f.why == cause::gate && !f.passed && f.at > later(now, rules_->plan.max_hold);
+        return f;
+    }
     [[nodiscard]] static bool is_timed(const forecast& f) noexcept {
         return f.why == cause::window || f.why == cause::gate;
     }
     void learn(const forecast& f, std::int64_t cost, instant now) noexcept {
         denial.clear();
-        if (f.admits() || cost != 1) {
+        if (f.why == cause::none || f.passed || cost != 1) {
             known_ = {};
             return;
         }
@@ -410,7 +429,7 @@ private:
         std::size_t kept = 0;
         for (waiter* w : queue_->waiting) {
             w->expected_ = behind(known(now), kept, now);
-            if (w->expected_.at > w->deadline && kept > 0)
+            if ((w->expected_.at > w->deadline && kept > 0) || held(w->expected_, now).held)
                 leave(*w, now, explain(w->expected_), settled);
             else
                 queue_->waiting[kept++] = w;

@@ -77,7 +77,8 @@ concept store = requires(S& store, typename S::slot& slot, const typename S::slo
     { store.make_slot(name, name) } -> std::same_as<typename S::slot>;
     // Decides and enters in one step. `place.take()` is asked for the place in flight and its refusal leaves
     // everything as it was: by a local store once all else allows it, by a shared one before its round trip, which
-    // then gives the place back if the request is denied.
+    // then gives the place back if the request is denied. Under a plan that is not enforced everything is entered,
+    // and the forecast says what stood in the way.
     { store.admit(slot, plan, cost, now, place, e) } -> std::same_as<forecast>;
     // The same for units that nobody answers for: they count from `now` and hold no place.
     { store.count(slot, plan, cost, now) } -> std::same_as<forecast>;

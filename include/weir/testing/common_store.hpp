@@ -65,17 +65,19 @@ public:
     template <class Place>
     [[nodiscard]] forecast admit(slot& s, const window_plan& plan, std::int64_t cost, instant now, Place&& place,
                                  entry& out) {
-        if (cost > 0 && !place.take())
+        const bool has_place = cost == 0 || place.take();
+        if (!has_place && plan.enforce)
             return {now, cause::inflight, 0};
+        const bool holds_place = cost > 0 && has_place;
         try {
             const forecast f = step("admit", s, [&](key_state& k) {
-                return all_->store.admit(k, plan, cost, after(now), detail::free_place{}, out);
+                return all_->store.admit(k, plan, cost, after(now), given{has_place}, out);
             });
-            if (cost > 0 && !f.admits())
+            if (holds_place && !f.admits())
                 place.give_back();
             return f;
         } catch (...) {
-            if (cost > 0)
+            if (holds_place)
                 place.give_back();
             throw;
         }
@@ -105,6 +107,12 @@ public:
     [[nodiscard]] bool idle(const slot&, const window_plan&, instant) const noexcept { return true; }
 
 private:
+    /// The answer that the place gave, for the model underneath.
+    struct given {
+        bool has_place;
+        [[nodiscard]] bool take() const noexcept { return has_place; }
+    };
+
     struct everything {
         explicit everything(Clock clock) : store(std::move(clock)) {}
         model store;

@@ -245,3 +245,42 @@ TEST_CASE("shared_key_limiter: a cost above the limit is never granted, and a ga
     CHECK(w.verdict.why == cause::gate);
     CHECK(w.verdict.retry_at == instant{60s});
 }
+
+TEST_CASE("shared_key_limiter: rules that are not enforced let everybody go, through the ceiling too, and say so") {
+    clock_type clock{instant{10s}};
+    store_type common{clock};
+    weir::policy rules = limited(1, 10s);
+    rules.enforce = false;
+    process p{common, clock, rules, 1};
+    weir::entry a, b;
+    CHECK(p.decide(a).why == cause::none);
+    const auto f = p.decide(b);
+    CHECK(f.admits());
+    CHECK(f.why == cause::window);
+    CHECK(p.ceiling.taken() == 2);
+    weir::entry dear;
+    CHECK(p.decide(dear, 7).why == cause::never);
+    CHECK(p.ceiling.taken() == 3);
+}
+
+TEST_CASE("shared_key_limiter: nobody waits for a gate that is farther away than max_hold") {
+    clock_type clock{instant{10s}};
+    store_type common{clock};
+    weir::policy rules = limited(1, 10s);
+    rules.max_hold = 5s;
+    process p{common, clock, rules};
+    weir::entry e;
+    REQUIRE(p.decide(e).admits());
+    node queued, late;
+    REQUIRE(p.submit(queued));
+    {
+        weir::settled_list settled;
+        const std::lock_guard guard{p.key};
+        CHECK(p.key.hold(p.store, p.ceiling, instant{40s}, clock.now(), settled));
+    }
+    CHECK(queued.is_settled);
+    CHECK(queued.verdict.why == cause::gate);
+    CHECK_FALSE(p.submit(late));
+    CHECK(late.verdict.why == cause::gate);
+    CHECK(late.verdict.retry_at == instant{40s});
+}

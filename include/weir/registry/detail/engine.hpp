@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "weir/registry/detail/reload.hpp"
+#include "weir/registry/detail/rules_in_force.hpp"
 #include "weir/registry/key_table.hpp"
 #include "weir/registry/permit.hpp"
 #include "weir/registry/rulebook.hpp"
 #include "weir/registry/wake_list.hpp"
 
 #include "weir/config/configuration.hpp"
+#include "weir/config/resolve.hpp"
 #include "weir/core/decision.hpp"
+#include "weir/core/error.hpp"
 #include "weir/core/key.hpp"
 #include "weir/limiter/ask.hpp"
 #include "weir/limiter/blocking_waiter.hpp"
@@ -59,7 +63,8 @@ public:
 
     engine(Store store, weir::configuration c, Observer o, idna_function idna)
         : store_(std::move(store)), observer_(std::move(o)), idna_(idna),
-          rules_(std::make_shared<rulebook>(std::move(c))), ceiling_(rules_->config().global_max_inflight()) {}
+          rules_(std::make_shared<rulebook>(std::move(c))), ceiling_(rules_.current()->config().global_max_inflight()) {
+    }
 
     static constexpr bool is_observed = !std::is_same_v<Observer, no_observer>;
 
@@ -73,6 +78,7 @@ public:
         std::string role;
         std::size_t hash = 0;
         std::size_t position = 0;
+        std::uint64_t reloaded = 0;  // the last reload that has seen it; belongs to the thread that reloads
     };
 
     /// Stands for "ask the store's clock" where an instant could be given.
@@ -95,16 +101,17 @@ public:
 
     // ---- keys
 
-    [[nodiscard]] std::shared_ptr<rulebook> current_rules() {
-        const std::lock_guard guard{rules_mutex_};
-        return rules_;
-    }
+    [[nodiscard]] std::shared_ptr<rulebook> current_rules() { return rules_.current(); }
 
     [[nodiscard]] node* find_node(std::string_view host, std::string_view role) {
         if (node* n = nodes_.find_locked(host, role))
             return n;
         const auto canonical = canonical_host(host, idna_);
-        return canonical && *canonical != host ? nodes_.find_locked(*canonical, role) : nullptr;
+        if (!canonical)
+            return nullptr;
+        const auto book = current_rules();
+        const std::string_view owner = book->config().key_host(*canonical);
+        return owner == host ? nullptr : nodes_.find_locked(owner, role);
     }
 
     /// Keys are stored by canonical host: a text that is found as it stands is canonical, and most are.
@@ -114,31 +121,36 @@ public:
         return make_node(canonical_host(host, idna_).value(), role);
     }
 
-    [[nodiscard]] node& make_node(std::string host, std::string_view role) {
-        if (node* n = nodes_.find_locked(host, role))
-            return *n;
+    [[nodiscard]] node& make_node(const std::string& host, std::string_view role) {
         for (;;) {
             const auto book = current_rules();
-            auto rules = book->rules_for(host, role, {}).value();
+            const std::string_view owner = book->config().key_host(host);
+            if (node* n = nodes_.find_locked(owner, role)) {
+                // Else a reload may have given the host to another key.
+                if (book == current_rules())
+                    return *n;
+                n->unlock();
+                continue;
+            }
+            auto rules = book->rules_for(owner, role, {}).value();
             const instant now = store_.now();
-            bool is_new = false;
-            node& n = nodes_.insert_locked(
-                host, role,
+            making may = making::outdated;
+            node* n = nodes_.insert_locked(
+                owner, role,
                 [&] {
-                    is_new = true;
-                    return std::make_unique<node>(host, std::string{role}, std::move(rules),
-                                                  store_.make_slot(host, role));
+                    may = rules_.may_make(book, owner);
+                    return may == making::allowed
+                               ? std::make_unique<node>(std::string{owner}, std::string{role}, std::move(rules),
+                                                        store_.make_slot(owner, role))
+                               : nullptr;
                 },
                 [&](const node& other) { return other.idle(store_, now); });
-            // A reload between the two steps has not seen a new key: its rules are looked up again.
-            if (!is_new || book == current_rules())
-                return n;
-            if (auto fresh = current_rules()->rules_for(host, role, {})) {
-                settled_list nobody;
-                n.govern(store_, ceiling_, std::move(*fresh), now, nobody);
-                return n;
-            }
-            n.unlock();
+            if (may == making::allowed || (n != nullptr && book == current_rules()))
+                return *n;
+            if (n != nullptr)
+                n->unlock();
+            else if (may == making::held_off)
+                const std::lock_guard until_reloaded{reload_mutex_};
         }
     }
 
@@ -424,7 +436,9 @@ public:
               [[maybe_unused]] instant at, [[maybe_unused]] duration max_delay) noexcept {
         notify(observer_, [&] {
             event e{event_type::block, at + d.waited, n.host, n.role, d, max_delay};
-            if (d.granted())
+            if (d.granted() && d.why != cause::none)
+                e.type = event_type::shadow;
+            else if (d.granted())
                 e.type = cost == 0 ? event_type::head_skip : event_type::acquire;
             else if (d.state == outcome::cancelled)
                 e.type = event_type::cancel;
@@ -435,6 +449,14 @@ public:
         notify(observer_, [&] {
             event e{event_type::gate, now, n.host, n.role};
             e.verdict.retry_at = until;
+            return e;
+        });
+    }
+
+    void tell_reload([[maybe_unused]] std::string_view faults, [[maybe_unused]] instant now) noexcept {
+        notify(observer_, [&] {
+            event e{event_type::reload, now, {}, {}};
+            e.text = faults;
             return e;
         });
     }
@@ -451,39 +473,28 @@ public:
         return wakes_.earliest();
     }
 
-    [[nodiscard]] std::optional<error> reload(weir::configuration c, instant now) {
-        const std::lock_guard one_at_a_time{reload_mutex_};
-        const auto fresh = std::make_shared<rulebook>(std::move(c));
+    template <class When>
+    [[nodiscard]] std::optional<error> reload(weir::configuration c, When when) {
         std::optional<error> fault;
-        nodes_.for_each([&](node& n) {
-            if (n.idle(store_, now))
-                return;
-            if (auto rules = fresh->rules_for(n.host, n.role, {}); !rules && !fault)
-                fault = rules.error();
-        });
-        if (!fault) {
-            {
-                const std::lock_guard guard{rules_mutex_};
-                rules_ = fresh;
-            }
-            settled_list settled;
-            ceiling_.limit(fresh->config().global_max_inflight());
-            nodes_.for_each([&](node& n) {
-                // A role that vanished belongs to an idle key: it keeps its rules until it is forgotten.
-                if (auto rules = fresh->rules_for(n.host, n.role, n.factor(store_)))
-                    n.govern(store_, ceiling_, std::move(*rules), now, settled);
-                wakes_.update(n);
-            });
-            settled.tell();
-            serve_starving(now);
+        {
+            const std::lock_guard one_at_a_time{reload_mutex_};
+            reload_step step{*this, std::make_shared<rulebook>(std::move(c)), ++reloads_, when};
+            fault = step();
         }
-        notify(observer_, [&] {
-            event e{event_type::reload, now, {}, {}};
-            if (fault)
-                e.text = fault->message;
-            return e;
-        });
+        tell_reload(fault ? fault->message : std::string_view{}, time(when));
         return fault;
+    }
+    template <class When>
+    [[nodiscard]] std::optional<error> reload(const resolution& r, When when) {
+        if (r)
+            return reload(*r, when);
+        error refusal{errc::bad_configuration, r.fault_text()};
+        while (refusal.message.ends_with('\n'))
+            refusal.message.pop_back();
+        if (refusal.message.empty())
+            refusal.message = "no configuration";  // an event without text would say that it took effect
+        tell_reload(refusal.message, time(when));
+        return refusal;
     }
 
     void erase(std::string_view host, std::string_view role) {
@@ -505,8 +516,8 @@ public:
     [[no_unique_address]] Observer observer_;
     idna_function idna_;
     std::mutex reload_mutex_;
-    std::mutex rules_mutex_;
-    std::shared_ptr<rulebook> rules_;
+    std::uint64_t reloads_ = 0;
+    rules_in_force rules_;
     inflight_ceiling ceiling_;
     wake_list wakes_;
     key_table<node> nodes_;
