@@ -93,7 +93,7 @@ private:
             const multiplier in_force = engine_.store_.factor(n.slot());
             if (in_force == m) {
                 const instant now = engine_.time(when_);
-                typename Engine::locked_step step{engine_, n, now};
+                typename Engine::locked_step step{engine_, n};
                 n.govern(engine_.store_, engine_.ceiling_, std::move(scaled), now, step.settled);
                 return;
             }
