@@ -3,6 +3,8 @@
 
 #include "weir/http/quota.hpp"
 
+#include "weir/core/detail/text.hpp"
+
 #include <array>
 #include <string_view>
 #include <utility>
@@ -52,5 +54,21 @@ inline constexpr std::array<single_fields, 3> singles{{
 
 /// Crossref's.
 inline constexpr std::string_view concurrency_field = "X-Concurrency-Limit";
+
+/// How all of these begin, so that one walk over a response tells whether any of them is there.
+[[nodiscard]] constexpr bool may_be_one(std::string_view name) noexcept {
+    for (const std::string_view begin : {"RateLimit", "X-RateLimit-", "X-Rate-Limit-", "X-Concurrency-Limit"})
+        if (weir::detail::same_ignoring_case(name.substr(0, begin.size()), begin))
+            return true;
+    return false;
+}
+static_assert([] {
+    bool all = may_be_one(policy_field) && may_be_one(state_field) && may_be_one(concurrency_field);
+    for (const auto& names : singles)
+        for (const std::string_view name :
+             {names.limit, names.remaining, names.reset, names.reset_after, names.interval})
+            all = all && (name.empty() || may_be_one(name));
+    return all;
+}());
 
 }  // namespace weir::http::detail::wire
