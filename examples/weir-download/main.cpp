@@ -16,7 +16,6 @@
 
 #include <cstddef>
 #include <cstdio>
-#include <cstdlib>
 #include <exception>
 #include <filesystem>
 #include <memory>
@@ -35,10 +34,7 @@ using namespace download;
 
 /// Where the configuration came from, and what it comes to: the lines people look for when a limit is not what they
 /// thought.
-void say_start(const weir::configuration& config, std::vector<std::string> files, reporter& tell) {
-    const char* const variable = std::getenv("DOCSTOKG_RLIMIT_CONFIG");
-    if (files.empty() && variable != nullptr)
-        files.emplace_back(variable);
+void say_start(const weir::configuration& config, const std::vector<std::string>& files, reporter& tell) {
     for (const std::string& file : files)
         tell.say(log_level::debug, "Loaded rate config from " + file);
     if (files.empty())
@@ -74,11 +70,11 @@ bool run(downloader& work, std::size_t workers, interrupts& signals, reporter& t
     return interrupted;
 }
 
-int download_all(const options& wanted, const weir::configuration& config, std::vector<std::string> config_files) {
+int download_all(const options& wanted, const weir::configuration& config, const std::vector<std::string>& files) {
     const auto urls = wanted.urls.empty() ? std::vector<listed_url>{} : read_urls(wanted.urls, config);
     interrupts signals;
     reporter tell{wanted.level, !wanted.dry_run};
-    say_start(config, std::move(config_files), tell);
+    say_start(config, files, tell);
 
     posix_file lock;
     if (!wanted.dry_run) {
@@ -117,8 +113,6 @@ int download_all(const options& wanted, const weir::configuration& config, std::
 }  // namespace
 
 int main(int argc, char** argv) {
-    const std::vector<const char*> all{argv + 1, argv + argc};
-    std::vector<std::string> config_files = weir::read_command_line(all).config_paths;
     const auto config = weir::yaml::configure(
         argc, argv, {.prefix = "DOCSTOKG_RLIMIT", .environ = environ, .idna = recorded<weir::curl::transport>::idna});
     try {
@@ -138,7 +132,7 @@ int main(int argc, char** argv) {
             faults += fmt::format("backend.kind: this version has no {} store; use memory", config->backend().kind);
         if (!faults.empty())
             throw usage_error{faults.substr(0, faults.find_last_not_of('\n') + 1)};
-        return download_all(wanted, *config, std::move(config_files));
+        return download_all(wanted, *config, config.files);
     } catch (const usage_error& fault) {
         fmt::print(stderr, "weir-download: {}\nTry weir-download --help.\n", fault.what());
         return 2;

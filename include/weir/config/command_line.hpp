@@ -73,7 +73,9 @@ namespace detail {
 /// Reads flags one after the other; the state is what it has gathered.
 class flag_reader {
 public:
-    explicit flag_reader(std::span<const char* const> arguments) : arguments_(arguments) {}
+    explicit flag_reader(std::span<const char* const> arguments) : arguments_(arguments) {
+        out_.values.kind = layer_kind::command_line;
+    }
 
     [[nodiscard]] command_line operator()() {
         bool flags = true;

@@ -52,6 +52,7 @@ struct environment {
 /// nothing, and a host without a role are faults of the layer.
 [[nodiscard]] inline environment read_environment(std::string_view prefix, std::span<const std::string_view> entries) {
     environment out;
+    out.values.kind = layer_kind::environment;
     for (const std::string_view entry : entries) {
         const auto equals = entry.find('=');
         if (equals == std::string_view::npos || prefix.empty() || !entry.starts_with(prefix))

@@ -31,6 +31,10 @@ public:
             return "built-in";
         return line_ == 0 ? *source_ : fmt::format("{}:{}:{}", *source_, line_, column_);
     }
+    /// The file, variable or flag alone; empty when nobody wrote it.
+    [[nodiscard]] std::string_view source() const noexcept {
+        return source_ ? std::string_view{*source_} : std::string_view{};
+    }
     [[nodiscard]] std::uint32_t line() const noexcept { return line_; }
     [[nodiscard]] std::uint32_t column() const noexcept { return column_; }
 
@@ -89,8 +93,28 @@ struct leaf {
     host_spelling host = host_spelling::exact;
 };
 
+/// What kind of source a layer is, the weakest first.
+enum class layer_kind : std::uint8_t { builtin, preset, file, environment, command_line };
+
+[[nodiscard]] constexpr std::string_view to_string(layer_kind kind) noexcept {
+    switch (kind) {
+    case layer_kind::builtin:
+        return "built-in";
+    case layer_kind::preset:
+        return "preset";
+    case layer_kind::file:
+        return "file";
+    case layer_kind::environment:
+        return "environment";
+    case layer_kind::command_line:
+        return "command line";
+    }
+    return "";
+}
+
 /// Everything one source says, in its order.
 struct layer {
+    layer_kind kind = layer_kind::file;  ///< for `explain`; it decides nothing
     std::vector<leaf> leaves{};
     std::vector<fault> faults{};  ///< what kept parts of the source from becoming leaves
     bool one_spelling = false;    ///< whether a host written in two spellings is a fault, as within one file

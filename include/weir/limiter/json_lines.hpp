@@ -4,14 +4,13 @@
 #include "weir/limiter/observer.hpp"
 
 #include "weir/core/decision.hpp"
-#include "weir/core/detail/utf8.hpp"
+#include "weir/core/detail/json_text.hpp"
 #include "weir/core/rate.hpp"
 #include "weir/core/time.hpp"
 
 #include <fmt/format.h>
 
 #include <chrono>
-#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <functional>
@@ -26,27 +25,6 @@
 namespace weir {
 
 namespace detail {
-
-/// Appends `text` as a JSON string. Control characters and bytes that are not UTF-8 become `\u00XX`.
-inline void append_json_text(std::string& out, std::string_view text) {
-    out += '"';
-    while (!text.empty()) {
-        const char c = text.front();
-        const auto byte = static_cast<unsigned char>(c);
-        std::size_t length = utf8_length(text);
-        if (c == '"' || c == '\\') {
-            out += '\\';
-            out += c;
-        } else if (length == 0 || byte < 0x20 || byte == 0x7f) {
-            fmt::format_to(std::back_inserter(out), "\\u00{:02x}", byte);
-            length = 1;
-        } else {
-            out.append(text.substr(0, length));
-        }
-        text.remove_prefix(length);
-    }
-    out += '"';
-}
 
 /// Appends `2025-10-21T15:30:45.123Z`, rounded down. A year past 9999 has more digits.
 inline void append_utc(std::string& out, std::chrono::sys_time<std::chrono::milliseconds> at) {

@@ -35,6 +35,7 @@ struct origin {
     std::string value{};  ///< as written; "(hidden)" for a connection text
     place at{};
     std::size_t rank = 0;  ///< of several with one path, the greatest is in force
+    layer_kind kind = layer_kind::file;
 };
 
 namespace detail {
@@ -59,6 +60,7 @@ public:
     void add(const layer& l) {
         faults.insert(faults.end(), l.faults.begin(), l.faults.end());
         ++layer_;
+        kind_ = l.kind;
         here_.clear();
         every_.clear();
         process_set_.fill(nullptr);
@@ -141,7 +143,7 @@ private:
         for (const scalar& s : f.items)
             text.append(text.empty() ? "" : ", ").append(s.text);
         origins.push_back(
-            {std::move(path), rule.secret ? "(hidden)" : std::move(text), f.at, 2 * layer_ + (every ? 0 : 1)});
+            {std::move(path), rule.secret ? "(hidden)" : std::move(text), f.at, 2 * layer_ + (every ? 0 : 1), kind_});
     }
     /// Reports a leaf that this layer has set before; keeps the first.
     bool is_second(const leaf*& first, const leaf& f, const std::string& path, bool secret) {
@@ -200,7 +202,7 @@ private:
             std::string storage;
             if (f.host == host_spelling::target) {
                 name_at = 2;
-                auto split = split_target(name, merged_);
+                auto split = split_target(name, merged_.roles);
                 if (!split.fault.empty())
                     return reject(f, 2, std::move(split.fault));
                 name = split.host;
@@ -300,6 +302,7 @@ private:
 
     idna_function idna_;
     std::size_t layer_ = 0;
+    layer_kind kind_ = layer_kind::file;
     settings merged_{};
     slots here_;
     slots every_;

@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -65,17 +66,17 @@ struct target {
 };
 
 /// Splits HOST or HOST.ROLE: what follows the last dot is a role only if it is a known one.
-[[nodiscard]] inline target split_target(std::string_view text, const settings& s) {
+[[nodiscard]] inline target split_target(std::string_view text, std::span<const std::string> roles) {
     const auto dot = text.rfind('.');
     if (dot == std::string_view::npos || dot == 0)
         return {text, "*", {}};
     const std::string last = lower(text.substr(dot + 1));
-    for (const std::string& role : s.roles)
+    for (const std::string& role : roles)
         if (role == last)
             return {text.substr(0, dot), role, {}};
     // A misspelt role must not pass as part of a host that nobody will ever ask for. Short labels are top-level
     // domains.
-    const std::string guess = last.size() < 5 ? "" : nearest(last, s.roles);
+    const std::string guess = last.size() < 5 ? "" : nearest(last, roles);
     if (guess.empty() || edit_distance(last, guess) > 2)
         return {text, "*", {}};
     return {text, "*",

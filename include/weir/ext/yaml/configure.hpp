@@ -26,6 +26,28 @@ struct setup {
     idna_function idna = nullptr;
 };
 
+/// A program's configuration, or everything that is wrong with it, and what it was made from.
+struct [[nodiscard]] configured : resolution {
+    std::vector<std::string> files{};  ///< that were read, the later over the earlier
+};
+
+/// The same from flags and variables that have been read already, for programs that load more than once.
+///
+/// **Errors.** All in the resolution, which then holds no configuration: a file that is missing or wrong is never
+/// skipped.
+inline configured configure(const command_line& flags, const environment& variables, const setup& how = {}) {
+    std::vector<std::string> files = flags.config_paths;
+    if (files.empty() && variables.config_path)
+        files.push_back(*variables.config_path);
+    std::erase(files, "");  // it is a fault already
+    std::vector<layer> lowest_first;
+    for (const std::string& path : files)
+        lowest_first.push_back(load_file(path));
+    lowest_first.push_back(variables.values);
+    lowest_first.push_back(flags.values);
+    return {resolve(lowest_first, {.idna = how.idna}), std::move(files)};
+}
+
 /// A program's configuration: command line over environment over files over built-in defaults, leaf by leaf.
 ///
 /// Takes the `--rate...` flags out of the arguments and leaves the rest in order. The files are those of
@@ -38,20 +60,10 @@ struct setup {
 ///     weir::registry limits{weir::memory_store{}, *config};
 /// ```
 ///
-/// **Errors.** All in the resolution, which then holds no configuration: a file that is missing or wrong is never
-/// skipped.
-inline resolution configure(int& argc, char** argv, const setup& how = {}) {
-    command_line flags = take_flags(argc, argv);
-    environment variables = read_environment(how.prefix, how.environ);
-    if (flags.config_paths.empty() && variables.config_path)
-        flags.config_paths.push_back(*std::move(variables.config_path));
-    std::vector<layer> lowest_first;
-    for (const std::string& path : flags.config_paths)
-        if (!path.empty())
-            lowest_first.push_back(load_file(path));  // an empty one is a fault already
-    lowest_first.push_back(std::move(variables.values));
-    lowest_first.push_back(std::move(flags.values));
-    return resolve(lowest_first, {.idna = how.idna});
+/// **Errors.** As above.
+inline configured configure(int& argc, char** argv, const setup& how = {}) {
+    const command_line flags = take_flags(argc, argv);
+    return configure(flags, read_environment(how.prefix, how.environ), how);
 }
 
 }  // namespace weir::yaml
