@@ -194,6 +194,41 @@ TEST_CASE("registry: a reload keeps history, re-plans the waiting, and is refuse
     CHECK(w.limits.configuration() == with_role);
 }
 
+TEST_CASE("registry: an idle key of a role that vanished is no reason to refuse; one under a handle is") {
+    manual_limits w{limited({{1, 1s}})};
+    const auto with_role =
+        weir::configuration::builder{}.role("search").defaults("search", limited({{1, 1s}})).build().value();
+    REQUIRE_FALSE(w.limits.reload(with_role));
+    {
+        auto held = w.limits.at("h", "search");
+        CHECK(w.limits.reload(configured(limited({{2, 1s}}))));
+    }
+    w.limits.acquire("h", "search").release();
+    CHECK(w.limits.reload(configured(limited({{2, 1s}}))));
+    w.clock.advance(2s);
+    CHECK_FALSE(w.limits.reload(configured(limited({{2, 1s}}))));
+}
+
+TEST_CASE("registry: a reload keeps a key's multiplier, and leaves keys alone whose policy stays") {
+    manual_limits w{limited({{10, 1h}})};
+    auto tuned = w.limits.at("tuned", "metadata");
+    auto same = w.limits.at("same", "landing");
+    tuned.tune(weir::multiplier::of(0.5));
+    same.tune(weir::multiplier::of(0.5));
+    manual_registry::ticket waiting, changed;
+    const auto landing = w.limits.inspect("same", "landing")->policy;
+    w.limits.submit(changed, "tuned", "metadata", {.cost = 5, .max_delay = 2h});
+    REQUIRE(changed.done());
+    manual_registry::ticket more;
+    w.limits.submit(more, "tuned", "metadata", {.cost = 5, .max_delay = 2h});
+    CHECK_FALSE(more.done());
+    CHECK_FALSE(w.limits.reload(configured(limited({{20, 1h}}))));
+    CHECK(more.done());
+    CHECK(tuned.inspect().state.windows.at(0).limit == 10);
+    CHECK(tuned.inspect().policy.rates.at(0).limit == 20);
+    CHECK(same.inspect().state.windows.at(0).limit == landing.rates.at(0).limit / 2 + landing.rates.at(0).limit % 2);
+}
+
 TEST_CASE("registry: a resolution with faults is refused with all of them, and an event says so either way") {
     struct heard {
         std::shared_ptr<std::vector<std::string>> texts = std::make_shared<std::vector<std::string>>();
