@@ -9,6 +9,7 @@
 #include "traffic.hpp"
 
 #include "weir/config/command_line.hpp"
+#include "weir/config/completion.hpp"
 #include "weir/config/resolve.hpp"
 #include "weir/config/value.hpp"
 #include "weir/ext/yaml/configure.hpp"
@@ -180,6 +181,10 @@ int main(int argc, char** argv) {
         }
         if (wanted.help) {
             fmt::print("{}{}", help_text(), weir::command_line_help());
+            return 0;
+        }
+        if (!wanted.completion.empty()) {
+            fmt::print("{}", weir::completion(wanted.completion, completed()).value());
             return 0;
         }
         if (!faults.empty())
