@@ -41,7 +41,10 @@ using namespace download;
 
 /// Where the configuration came from, and what it comes to: the lines people look for when a limit is not what they
 /// thought.
-void say_start(const weir::configuration& config, const weir::yaml::sources& from, reporter& tell) {
+void say_start(const weir::resolution& made, const weir::yaml::sources& from, reporter& tell) {
+    const weir::configuration& config = *made;
+    for (const weir::fault& note : made.notes())
+        tell.say(log_level::info, "note: " + note.text());
     for (const std::string& name : from.presets)
         tell.say(log_level::debug, "Loaded rate preset " + name);
     for (const std::string& file : from.files)
@@ -54,6 +57,8 @@ void say_start(const weir::configuration& config, const weir::yaml::sources& fro
                                            fmt::join(config.roles(), ", ")));
     if (config.disabled())
         tell.say(log_level::warning, "rate limiting is off (disabled): no request is held back by a limit");
+    if (config.shadow())
+        tell.say(log_level::warning, "rate limits are only watched (shadow): no request is held back by a limit");
     if (config.aimd().enabled)
         tell.say(log_level::warning, "aimd.enabled: this version does not tune rates; they stay as configured");
 }
@@ -86,7 +91,7 @@ void reload(const weir::yaml::sources& from, const std::vector<listed_url>& urls
         return;
     }
     tell.say(log_level::warning, "SIGHUP: reloaded, the new limits are in force");
-    say_start(*fresh, from, tell);
+    say_start(fresh, from, tell);
 }
 
 /// Runs the workers; true when they were interrupted.
@@ -123,7 +128,7 @@ int download_all(const options& wanted, const weir::yaml::configured& found) {
     const auto urls = wanted.urls.empty() ? std::vector<listed_url>{} : read_urls(wanted.urls, config);
     interrupts signals;
     reporter tell{wanted.level, !wanted.dry_run};
-    say_start(config, found.from, tell);
+    say_start(found, found.from, tell);
 
     posix_file lock;
     if (!wanted.dry_run) {
