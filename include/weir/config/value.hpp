@@ -239,11 +239,14 @@ private:
     }
 
     std::optional<checked_value> names() {
+        constexpr std::size_t most = 64;
         std::vector<std::string> out;
         bool good = true;
         for (const scalar& s : leaf_.items)
             for (const std::string_view name :
                  leaf_.kind == value_kind::list ? std::vector<std::string_view>{s.text} : split(s.text, ",")) {
+                if (out.size() == most)
+                    return wrong(s.at, fmt::format("there are more than {} names", most));
                 if (const auto why = role_name_fault(name); !why.empty()) {
                     wrong(s.at, why);
                     good = false;
