@@ -132,6 +132,8 @@ void downloader::push_file(wish w, int urgency, std::function<void(bool)> then) 
         bool there = false;
         const std::string name = fmt::format("{} {}", w.role, weir::http::printable_url(w.url));
         if (is_complete(w, wanted_.out, known_)) {
+            if (!wanted_.dry_run)
+                remove_leftovers(w, wanted_.out);
             tell_.count([](tally& t) { ++t.skipped; }, log_level::debug, "complete: " + name);
             there = true;
         } else if (wanted_.dry_run) {

@@ -155,13 +155,15 @@ bool is_complete(const wish& w, const std::filesystem::path& out, const manifest
     return partial_file{out / w.path}.measure().second == entry->sha256;
 }
 
+void remove_leftovers(const wish& w, const std::filesystem::path& out) { partial_file{out / w.path}.forget(); }
+
 outcome fetch_file(const wish& w, const std::filesystem::path& out, client& through, manifest& known,
                    const std::stop_token& stop) {
     partial_file file{out / w.path};
     const auto enter = [&](std::uint64_t bytes, std::string hash) {
         known.add(
             {w.url, file.notes().final_url, w.role, w.path, bytes, std::move(hash), file.notes().status, utc_now()});
-        file.forget_notes();
+        file.forget();
     };
     try {
         if (file.completed_unrecorded(w.url)) {

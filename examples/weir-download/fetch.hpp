@@ -25,6 +25,10 @@ struct wish {
 /// Whether the file is there as the manifest has it: size and hash.
 [[nodiscard]] bool is_complete(const wish& w, const std::filesystem::path& out, const manifest& known);
 
+/// Removes what lies beside a complete file: a run that was killed between the file's line in the manifest and the end
+/// of its notes leaves them, and who skips the file as complete is the last to come by.
+void remove_leftovers(const wish& w, const std::filesystem::path& out);
+
 /// Fetches one file into `out`, going on from what an earlier run left, and enters it into the manifest.
 [[nodiscard]] outcome fetch_file(const wish& w, const std::filesystem::path& out, client& through, manifest& known,
                                  const std::stop_token& stop);

@@ -34,10 +34,12 @@ using namespace download;
 
 /// Where the configuration came from, and what it comes to: the lines people look for when a limit is not what they
 /// thought.
-void say_start(const weir::configuration& config, const std::vector<std::string>& files, reporter& tell) {
-    for (const std::string& file : files)
+void say_start(const weir::configuration& config, const weir::yaml::sources& from, reporter& tell) {
+    for (const std::string& name : from.presets)
+        tell.say(log_level::debug, "Loaded rate preset " + name);
+    for (const std::string& file : from.files)
         tell.say(log_level::debug, "Loaded rate config from " + file);
-    if (files.empty())
+    if (from.presets.empty() && from.files.empty())
         tell.say(log_level::debug, "Loaded rate config from built-in defaults, environment and flags alone");
     const std::int64_t ceiling = config.global_max_inflight();
     tell.say(log_level::debug, fmt::format("Rate limiter initialized: backend {}, global_max_inflight {}, roles {}",
@@ -70,11 +72,11 @@ bool run(downloader& work, std::size_t workers, interrupts& signals, reporter& t
     return interrupted;
 }
 
-int download_all(const options& wanted, const weir::configuration& config, const std::vector<std::string>& files) {
+int download_all(const options& wanted, const weir::configuration& config, const weir::yaml::sources& from) {
     const auto urls = wanted.urls.empty() ? std::vector<listed_url>{} : read_urls(wanted.urls, config);
     interrupts signals;
     reporter tell{wanted.level, !wanted.dry_run};
-    say_start(config, files, tell);
+    say_start(config, from, tell);
 
     posix_file lock;
     if (!wanted.dry_run) {
@@ -113,8 +115,13 @@ int download_all(const options& wanted, const weir::configuration& config, const
 }  // namespace
 
 int main(int argc, char** argv) {
-    const auto config = weir::yaml::configure(
-        argc, argv, {.prefix = "DOCSTOKG_RLIMIT", .environ = environ, .idna = recorded<weir::curl::transport>::idna});
+    const auto config = weir::yaml::configure(argc, argv,
+                                              {.prefix = "DOCSTOKG_RLIMIT",
+                                               .environ = environ,
+                                               .idna = recorded<weir::curl::transport>::idna,
+                                               .terminal = isatty(STDOUT_FILENO) == 1});
+    if (!config.explanation.empty())
+        return std::fputs(config.explanation.c_str(), stdout), 0;
     try {
         // Both speak before anything is done: a slip in one must not hide another.
         std::string faults = config ? "" : config.fault_text();
@@ -132,7 +139,7 @@ int main(int argc, char** argv) {
             faults += fmt::format("backend.kind: this version has no {} store; use memory", config->backend().kind);
         if (!faults.empty())
             throw usage_error{faults.substr(0, faults.find_last_not_of('\n') + 1)};
-        return download_all(wanted, *config, config.files);
+        return download_all(wanted, *config, config.from);
     } catch (const usage_error& fault) {
         fmt::print(stderr, "weir-download: {}\nTry weir-download --help.\n", fault.what());
         return 2;

@@ -70,12 +70,10 @@ public:
         bytes_ = 0;
         notes_ = {};
         digest_.restart();
-        std::error_code ignored;
-        std::filesystem::remove(notes_path_, ignored);  // first: notes without a part would vouch for an older file
-        std::filesystem::remove(part_, ignored);
+        forget();
     }
-    /// Makes the bytes durable under their final name, and returns their hash. The notes stay until `forget_notes`:
-    /// they tell a later run that this file is complete, should the manifest never hear of it.
+    /// Makes the bytes durable under their final name, and returns their hash. The notes stay until `forget`: they
+    /// tell a later run that this file is complete, should the manifest never hear of it.
     [[nodiscard]] std::string complete() {
         file_.sync();
         std::filesystem::rename(part_, target_);
@@ -83,9 +81,12 @@ public:
         file_ = {};
         return digest_.hex();
     }
-    void forget_notes() const {
+    /// Removes whatever lies beside `NAME`.
+    void forget() const {
         std::error_code ignored;
-        std::filesystem::remove(notes_path_, ignored);
+        std::filesystem::remove(notes_path_, ignored);  // first: notes without a part would vouch for an older file
+        std::filesystem::remove(fresh_notes_path(), ignored);
+        std::filesystem::remove(part_, ignored);
     }
 
     /// Whether `NAME` was completed by a run that ended before it could say so in the manifest.
@@ -113,6 +114,8 @@ private:
         bytes_ += piece.size();
     }
 
+    [[nodiscard]] std::filesystem::path fresh_notes_path() const { return notes_path_.string() + ".new"; }
+
     [[nodiscard]] part_notes read_notes() const {
         const auto json = nlohmann::json::parse(read_text(notes_path_), nullptr, false);
         part_notes out;
@@ -136,7 +139,7 @@ private:
             {"url", fresh.url}, {"final_url", fresh.final_url}, {"etag", fresh.etag}, {"status", fresh.status}};
         if (fresh.total)
             json["total"] = *fresh.total;
-        const std::filesystem::path fresh_path = notes_path_.string() + ".new";
+        const std::filesystem::path fresh_path = fresh_notes_path();
         posix_file{fresh_path, O_WRONLY | O_CREAT | O_TRUNC}.write(
             json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
         std::filesystem::rename(fresh_path, notes_path_);

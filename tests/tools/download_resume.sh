@@ -99,4 +99,33 @@ check "unrecorded: exit code" "$status" 0
 check "unrecorded: no request" "$(grep -c ' artifact ' "$origin_dir/out" || true)" 0
 check_files_of_part "unrecorded"
 
+# Killed between the manifest's line and the end of the notes: the file is complete, and what lies beside it goes. A run
+# that only looks leaves it.
+leave_rest() {
+    jq -n --arg url "$url" --arg tag "$tag" --argjson total "$size" \
+        '{url: $url, final_url: $url, etag: $tag, status: 200, total: $total}' >"$file.part.json"
+    printf '{"url":"http://to' >"$file.part.json.new"
+    head -c 1000 "$file" >"$file.part"
+}
+leave_rest
+rm "$file.part" "$file.part.json.new" # as the kill leaves it
+download part --urls "$origin_dir/urls" --dry-run
+check "recorded: a dry run removes nothing" "$(find "$origin_dir/part" -name '*.part.json' | wc -l)" 1
+download part --urls "$origin_dir/urls"
+check "recorded: exit code" "$status" 0
+check "recorded: no request" "$(grep -c ' artifact ' "$origin_dir/out" || true)" 0
+check_files_of_part "recorded"
+leave_rest
+download part --urls "$origin_dir/urls"
+check "recorded, with all: no request" "$(grep -c ' artifact ' "$origin_dir/out" || true)" 0
+check_files_of_part "recorded, with all"
+# The same in a run that has to fetch: nothing of another kind is left beside what it fetched.
+cut_back "$tag"
+printf '{"url":"http://to' >"$file.part.json.new"
+curl -s "$url" >"$file"
+rm -f "$file.part"
+download part --urls "$origin_dir/urls"
+check "unrecorded, with notes begun: exit code" "$status" 0
+check_files_of_part "unrecorded, with notes begun"
+
 finish "weir-download: interrupted and killed runs are gone on from"

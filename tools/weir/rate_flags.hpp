@@ -11,11 +11,14 @@
 #endif
 
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include <unistd.h>
 
 extern "C" char** environ;
 
@@ -41,21 +44,23 @@ public:
     [[nodiscard]] const std::vector<std::string>& rest() const noexcept { return rest_; }
     [[nodiscard]] static std::string help() { return command_line_help() + environment_help(prefix); }
 
-    /// Flags over environment over the files they name over the built-in defaults.
-    [[nodiscard]] yaml::configured resolved() const { return yaml::configure(flags_, variables_, setup); }
+    /// What `--rate-explain` names, if it was given.
+    [[nodiscard]] const std::optional<std::string>& explained() const noexcept { return flags_.explain; }
+
+    /// Flags over environment over the files they name over presets over the built-in defaults.
+    [[nodiscard]] yaml::configured resolved() const { return yaml::configure(flags_, variables_, setup_); }
     /// The same with another file in place of those.
     [[nodiscard]] yaml::configured with_file(std::string path) const {
         command_line flags = flags_;
         flags.config_paths = {std::move(path)};
-        return yaml::configure(flags, variables_, setup);
+        return yaml::configure(flags, variables_, setup_);
     }
 
 private:
-    static constexpr yaml::setup setup{.prefix = prefix, .idna = idna};
-
     command_line flags_;
     environment variables_;
     std::vector<std::string> rest_;
+    yaml::setup setup_{.environ = environ, .idna = idna, .terminal = isatty(STDOUT_FILENO) == 1};
 };
 
 }  // namespace weir::tools

@@ -247,11 +247,15 @@ int replay(std::span<const char* const> args) {
         fmt::print("usage: weir replay [rate flags] FILE|-\n\n{}", rate_flags::help());
         return 0;
     }
+    const auto config = flags.resolved();
+    if (!config.explanation.empty()) {
+        fmt::print("{}", config.explanation);
+        return 0;
+    }
     if (rest.size() != 1 || (rest[0].size() > 1 && rest[0][0] == '-')) {
         fmt::print(stderr, "usage: weir replay [rate flags] FILE|-\n\n{}", rate_flags::help());
         return 2;
     }
-    const auto config = flags.resolved();
     if (!config) {
         fmt::print(stderr, "{}", config.fault_text());
         return 1;

@@ -84,13 +84,12 @@ public:
     ///
     /// **Preconditions.** k >= 0. **Complexity.** O(1) among the exact stamps or where all beyond are settled, else
     /// O(log cells).
-    [[nodiscard]] instant nth_newest(std::int64_t k, instant settled = long_ago) const noexcept {
+    [[nodiscard, gnu::always_inline]] instant nth_newest(std::int64_t k, instant settled = long_ago) const noexcept {
         if (k < static_cast<std::int64_t>(held_))
             return ring_[index(static_cast<std::uint32_t>(k))];
         if (tail_newest_ <= settled) [[likely]]
             return tail_newest_;
-        const auto back = static_cast<std::uint64_t>(k);
-        return back >= total_ ? long_ago : tail_->stamp_of(total_ - back);
+        return nth_newest_of_tail(static_cast<std::uint64_t>(k));
     }
 
     /// How many units are stamped later than `at`, counting a cell whole as soon as its newest stamp is.
@@ -147,17 +146,18 @@ private:
             return static_cast<std::int64_t>(cells.back().ends - before);
         }
 
-        [[gnu::always_inline]] void add(instant stamp, std::uint64_t ends, instant now, const retention& kept) {
+        /// The cell that a unit stamped `stamp` goes to is the last one from now on; its units are all stamped before
+        /// the result.
+        [[nodiscard]] instant open_for(instant stamp, instant now, const retention& kept) {
             if (kept.cell > duration::zero())
                 width = kept.cell;
-            if (!cells.empty() && stamp - began < width) {
-                cells.back() = {stamp, ends};
-                return;
+            if (cells.empty() || stamp - began >= width) {
+                if (cells.size() >= kept.cells)
+                    shrink(now, kept);
+                cells.emplace_back();
+                began = stamp;
             }
-            if (cells.size() >= kept.cells)
-                shrink(now, kept);
-            cells.push_back({stamp, ends});
-            began = stamp;
+            return began + width;
         }
 
         /// Forgets what is too old for any reload, then merges neighbours that no window of the present plan tells
@@ -182,7 +182,10 @@ private:
         }
     };
 
-    [[nodiscard]] std::uint32_t index(std::uint32_t k) const noexcept {
+    [[nodiscard, gnu::noinline]] instant nth_newest_of_tail(std::uint64_t back) const noexcept {
+        return back >= total_ ? long_ago : tail_->stamp_of(total_ - back);
+    }
+    [[nodiscard, gnu::always_inline]] std::uint32_t index(std::uint32_t k) const noexcept {
         return next_ > k ? next_ - 1 - k : next_ + capacity_ - 1 - k;
     }
     [[nodiscard]] instant& slot(std::uint32_t k) noexcept { return ring_[index(k)]; }
@@ -203,24 +206,43 @@ private:
             next_ = held_;
             return;
         }
-        const std::uint32_t stays = capacity_ < most ? held_ - quarter : static_cast<std::uint32_t>(kept.exact);
-        for (; held_ > stays; --held_)
-            to_tail(slot(held_ - 1), total_ - held_ + 1, now, kept);
+        keep_newest(capacity_ < most ? held_ - quarter : static_cast<std::uint32_t>(kept.exact), now, kept);
     }
 
-    [[gnu::always_inline]] void to_tail(instant stamp, std::uint64_t ends, instant now, const retention& kept) {
+    /// Moves all but the newest `stays` stamps to the tail, a cell at a time.
+    void keep_newest(std::uint32_t stays, instant now, const retention& kept) {
+        while (held_ > stays) {
+            const instant end = tail_for(slot(held_ - 1), now, kept);
+            // The newest unit of the cell: the search is for the first rank, from the newest, that is before its end.
+            std::uint32_t newest = stays;
+            for (std::uint32_t oldest = held_ - 1; newest < oldest;) {
+                const std::uint32_t middle = newest + (oldest - newest) / 2;
+                if (slot(middle) < end)
+                    oldest = middle;
+                else
+                    newest = middle + 1;
+            }
+            close_cell(slot(newest), total_ - newest);
+            held_ = newest;
+        }
+    }
+
+    [[nodiscard]] instant tail_for(instant stamp, instant now, const retention& kept) {
         if (tail_ == nullptr)
             tail_ = std::make_unique<tail>();
-        tail_->add(stamp, ends, now, kept);
+        return tail_->open_for(stamp, now, kept);
+    }
+    void close_cell(instant stamp, std::uint64_t ends) noexcept {
+        tail_->cells.back() = {stamp, ends};
         tail_newest_ = stamp;
     }
 
     /// Units above what the ring may hold go to the tail at once, behind all that the ring held.
     [[gnu::noinline, gnu::cold]] void push_bulk(instant at, std::int64_t units, const retention& kept) {
-        for (; held_ > 0; --held_)
-            to_tail(slot(held_ - 1), total_ - held_ + 1, at, kept);
+        keep_newest(0, at, kept);
         total_ += static_cast<std::uint64_t>(units);
-        to_tail(at, total_, at, kept);
+        static_cast<void>(tail_for(at, at, kept));
+        close_cell(at, total_);
     }
 
     std::unique_ptr<instant[]> ring_;

@@ -37,7 +37,7 @@ public:
     key_limiter(std::shared_ptr<const governed> rules, typename Store::slot slot)
         : rules_(std::move(rules)), slot_(std::move(slot)) {}
 
-    void lock() noexcept { lock_.lock(); }
+    [[gnu::always_inline]] void lock() noexcept { lock_.lock(); }
     void unlock() noexcept { lock_.unlock(); }
 
     // ---- the main verb
@@ -237,6 +237,7 @@ public:
         return queue_ == nullptr || queue_->waiting.empty();
     }
     [[nodiscard]] const governed& rules() const noexcept { return *rules_; }
+    [[nodiscard]] const std::shared_ptr<const governed>& shared_rules() const noexcept { return rules_; }
     [[nodiscard]] const typename Store::slot& slot() const noexcept { return slot_; }
     [[nodiscard]] typename Store::slot& slot() noexcept { return slot_; }
     [[nodiscard]] std::size_t waiting() const noexcept { return queue_ == nullptr ? 0 : queue_->waiting.size(); }
@@ -252,9 +253,12 @@ public:
     [[nodiscard]] instant head_at() const noexcept { return queue_ == nullptr ? far_future : queue_->head_at; }
     /// Whether anybody in the queue relies on `poll()`.
     [[nodiscard]] bool is_polled() const noexcept { return queue_ != nullptr && queue_->polled > 0; }
-    [[nodiscard]] bool idle(const Store& store, instant now) const {
-        return pins == 0 && waiting() == 0 && !is_pinned() && store.idle(slot_, rules_->plan, now);
+    /// Whether a permit, a handle or a caller refers to this key, or its past still decides something.
+    [[nodiscard]] bool in_use(const Store& store, instant now) const {
+        return pins != 0 || waiting() > 0 || !store.idle(slot_, rules_->plan, now);
     }
+    /// Whether it may be forgotten.
+    [[nodiscard]] bool idle(const Store& store, instant now) const { return !is_pinned() && !in_use(store, now); }
 
     /// Permits, handles and callers that refer to this key: it is not evicted while there are any.
     std::uint32_t pins = 0;

@@ -73,7 +73,7 @@ public:
         const instant now = engine_->store_.now();
         bool moved = false;
         {
-            typename Engine::locked_step step{*engine_, n, now};
+            typename Engine::locked_step step{*engine_, n};
             moved = n.hold(engine_->store_, engine_->ceiling_, until, now, step.settled);
         }
         if (moved)
@@ -85,7 +85,7 @@ public:
     void tune(multiplier m) {
         node& n = locked();
         const instant now = engine_->store_.now();
-        typename Engine::locked_step step{*engine_, n, now};
+        typename Engine::locked_step step{*engine_, n};
         engine_->store_.tune(n.slot(), m);
         n.govern(engine_->store_, engine_->ceiling_, rulebook::make(n.rules().policy, m), now, step.settled);
     }

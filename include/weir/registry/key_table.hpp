@@ -3,10 +3,12 @@
 
 #include "weir/limiter/detail/spin_lock.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <string_view>
@@ -71,6 +73,38 @@ public:
                 fn(*node);
             }
         }
+    }
+
+    struct unpinner {
+        void operator()(Node* n) const noexcept { n->unpin(); }
+    };
+    /// A node that cannot be forgotten while this lives.
+    using pinned = std::unique_ptr<Node, unpinner>;
+
+    /// Every node that is there all the while, each pinned; of those that come or go meanwhile, some. A node may be in
+    /// it twice.
+    ///
+    /// **Preconditions.** `Node` has `pin()` and `unpin()`, and is not idle between them. **Complexity.** O(keys); a
+    /// shard is locked for some nodes at a time, so that nobody waits for it long.
+    [[nodiscard]] std::vector<pinned> pin_all() {
+        constexpr std::size_t at_once = 32;
+        std::vector<pinned> out;
+        out.reserve(size() + at_once);
+        for (shard& s : shards_) {
+            // From the back: the last one takes the place of a node that is forgotten, and then it has been seen.
+            for (std::size_t left = std::numeric_limits<std::size_t>::max(); left > 0;) {
+                if (out.capacity() - out.size() < at_once)  // grown here, where nothing is locked
+                    out.reserve(2 * out.capacity());
+                const std::lock_guard guard{s.lock};
+                left = std::min(left, s.order.size());
+                for (std::size_t i = 0; i < at_once && left > 0; ++i) {
+                    Node& node = *s.order[--left];
+                    node.pin();
+                    out.emplace_back(&node);
+                }
+            }
+        }
+        return out;
     }
 
     [[nodiscard]] std::size_t size() {

@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 
 namespace {
@@ -15,12 +16,16 @@ struct node {
     std::size_t position = 0;
     bool busy = false;
     bool locked = false;
+    int pins = 0;
     void lock() { locked = true; }
     void unlock() { locked = false; }
+    void pin() { ++pins; }
+    void unpin() { --pins; }
 };
 node& insert(weir::key_table<node>& t, const std::string& host) {
     node& n = t.insert_locked(
-        host, "r", [&] { return std::make_unique<node>(node{host, "r"}); }, [](const node& o) { return !o.busy; });
+        host, "r", [&] { return std::make_unique<node>(node{host, "r"}); },
+        [](const node& o) { return !o.busy && o.pins == 0; });
     CHECK(n.locked);
     n.unlock();
     return n;
@@ -55,4 +60,33 @@ TEST_CASE("key_table: defect 15: idle keys are forgotten as new ones come, and b
         busy += n.busy;
     });
     CHECK(busy == 100);
+}
+
+TEST_CASE("key_table: all nodes are pinned, unlocked, until their pins go") {
+    weir::key_table<node> t;
+    CHECK(t.pin_all().empty());
+    std::set<std::string> hosts;
+    for (int i = 0; i < 5'000; ++i) {
+        hosts.insert("h" + std::to_string(i));
+        insert(t, "h" + std::to_string(i)).busy = true;
+    }
+    {
+        auto pinned = t.pin_all();
+        CHECK(pinned.size() == 5'000);
+        for (const auto& n : pinned) {
+            CHECK(n->pins == 1);
+            CHECK_FALSE(n->locked);
+            n->busy = false;
+            hosts.erase(n->host);
+        }
+        CHECK(hosts.empty());
+        for (int i = 0; i < 5'000; ++i)
+            insert(t, "new" + std::to_string(i)).busy = true;
+        CHECK(t.size() == 10'000);
+    }
+    for (int i = 0; i < 40'000; ++i)
+        insert(t, "newer" + std::to_string(i));
+    int left = 0;
+    t.for_each([&](const node& n) { left += n.host.starts_with('h'); });
+    CHECK(left < 100);  // they could be forgotten again
 }

@@ -194,6 +194,76 @@ TEST_CASE("registry: a reload keeps history, re-plans the waiting, and is refuse
     CHECK(w.limits.configuration() == with_role);
 }
 
+TEST_CASE("registry: an idle key of a role that vanished is no reason to refuse; one under a handle is") {
+    manual_limits w{limited({{1, 1s}})};
+    const auto with_role =
+        weir::configuration::builder{}.role("search").defaults("search", limited({{1, 1s}})).build().value();
+    REQUIRE_FALSE(w.limits.reload(with_role));
+    {
+        auto held = w.limits.at("h", "search");
+        CHECK(w.limits.reload(configured(limited({{2, 1s}}))));
+    }
+    w.limits.acquire("h", "search").release();
+    CHECK(w.limits.reload(configured(limited({{2, 1s}}))));
+    w.clock.advance(2s);
+    CHECK_FALSE(w.limits.reload(configured(limited({{2, 1s}}))));
+}
+
+TEST_CASE("registry: a reload keeps a key's multiplier, and leaves keys alone whose policy stays") {
+    manual_limits w{limited({{10, 1h}})};
+    auto tuned = w.limits.at("tuned", "metadata");
+    auto same = w.limits.at("same", "landing");
+    tuned.tune(weir::multiplier::of(0.5));
+    same.tune(weir::multiplier::of(0.5));
+    manual_registry::ticket waiting, changed;
+    const auto landing = w.limits.inspect("same", "landing")->policy;
+    w.limits.submit(changed, "tuned", "metadata", {.cost = 5, .max_delay = 2h});
+    REQUIRE(changed.done());
+    manual_registry::ticket more;
+    w.limits.submit(more, "tuned", "metadata", {.cost = 5, .max_delay = 2h});
+    CHECK_FALSE(more.done());
+    CHECK_FALSE(w.limits.reload(configured(limited({{20, 1h}}))));
+    CHECK(more.done());
+    CHECK(tuned.inspect().state.windows.at(0).limit == 10);
+    CHECK(tuned.inspect().policy.rates.at(0).limit == 20);
+    CHECK(same.inspect().state.windows.at(0).limit == landing.rates.at(0).limit / 2 + landing.rates.at(0).limit % 2);
+}
+
+TEST_CASE("registry: a resolution with faults is refused with all of them, and an event says so either way") {
+    struct heard {
+        std::shared_ptr<std::vector<std::string>> texts = std::make_shared<std::vector<std::string>>();
+        void on_event(const weir::event& e) {
+            if (e.type == weir::event_type::reload)
+                texts->emplace_back(e.text);
+        }
+    } o;
+    weir::testing::manual_clock clock{weir::instant{10s}};
+    weir::registry<weir_test::manual_store, heard> limits{weir_test::manual_store{clock},
+                                                          configured(limited({{1, 1h}})), o};
+    const auto before = limits.configuration();
+    limits.acquire("h", "metadata").release();
+    const auto resolved = [](std::string_view rates, std::string_view inflight) {
+        weir::layer l;
+        l.add_text({"defaults", "metadata", "rates"}, rates, weir::place{"--a"});
+        l.add_text({"global_max_inflight"}, inflight, weir::place{"--b"});
+        return weir::resolve(std::vector{l});
+    };
+    const auto bad = resolved("no rate", "-1");
+    REQUIRE(bad.faults().size() == 2);
+    const auto refusal = limits.reload(bad);
+    REQUIRE(refusal);
+    CHECK(refusal->code == weir::errc::bad_configuration);
+    CHECK(refusal->message == bad.faults()[0].text() + "\n" + bad.faults()[1].text());
+    CHECK(limits.configuration() == before);
+    CHECK_FALSE(limits.try_acquire("h", "metadata"));
+
+    CHECK_FALSE(limits.reload(resolved("2/h", "7"), limits.store().now()));
+    CHECK(limits.configuration().global_max_inflight() == 7);
+    CHECK(limits.try_acquire("h", "metadata"));
+    CHECK_FALSE(limits.try_acquire("h", "metadata"));
+    CHECK(*o.texts == std::vector<std::string>{refusal->message, ""});
+}
+
 TEST_CASE("registry: a lower ceiling holds from the reload on, for those it wakes too") {
     manual_limits w{limited({{1, 1h}}), 10};
     auto holder = w.limits.acquire("h", "metadata");

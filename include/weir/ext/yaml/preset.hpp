@@ -33,8 +33,11 @@ namespace weir::yaml {
 [[nodiscard]] inline layer load_preset(std::string_view name) {
     const std::string source = fmt::format("preset {}", name);
     const auto found = std::ranges::find(preset_texts, name, &preset_text::name);
-    if (found != preset_texts.end())
-        return load_text(found->text, source);
+    if (found != preset_texts.end()) {
+        layer out = load_text(found->text, source);
+        out.kind = layer_kind::preset;
+        return out;
+    }
     constexpr auto names = preset_names();
     const std::string guess = nearest(weir::detail::lower(name), names);
     layer out;

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "weir/registry/detail/reload.hpp"
 #include "weir/registry/key_table.hpp"
 #include "weir/registry/permit.hpp"
 #include "weir/registry/rulebook.hpp"
 #include "weir/registry/wake_list.hpp"
 
 #include "weir/config/configuration.hpp"
+#include "weir/config/resolve.hpp"
 #include "weir/core/decision.hpp"
+#include "weir/core/error.hpp"
 #include "weir/core/key.hpp"
 #include "weir/limiter/ask.hpp"
 #include "weir/limiter/blocking_waiter.hpp"
@@ -69,6 +72,7 @@ public:
         std::string role;
         std::size_t hash = 0;
         std::size_t position = 0;
+        std::uint64_t reloaded = 0;  // the last reload that has seen it; belongs to the thread that reloads
     };
 
     /// Stands for "ask the store's clock" where an instant could be given.
@@ -81,7 +85,6 @@ public:
     struct locked_step {
         engine& owner;
         node& n;
-        instant now;
         settled_list settled{};
 
         ~locked_step() {
@@ -95,6 +98,12 @@ public:
     [[nodiscard]] std::shared_ptr<rulebook> current_rules() {
         const std::lock_guard guard{rules_mutex_};
         return rules_;
+    }
+
+    /// **Effects.** Returns those that were in force, so that they end where nothing is locked.
+    [[nodiscard]] std::shared_ptr<rulebook> replace_rules(std::shared_ptr<rulebook> fresh) {
+        const std::lock_guard guard{rules_mutex_};
+        return std::exchange(rules_, std::move(fresh));
     }
 
     [[nodiscard]] node* find_node(std::string_view host, std::string_view role) {
@@ -263,7 +272,7 @@ public:
         t.node_ = &n;
         t.state_ = ticket::state::waiting;
         ++n.pins;
-        locked_step step{*this, n, now};
+        locked_step step{*this, n};
         if (!n.submit(store_, ceiling_, t, now, step.settled))
             step.settled.add(t);
     }
@@ -273,7 +282,7 @@ public:
         node& n = *t.node_;
         n.lock();
         const instant now = time(when);
-        locked_step step{*this, n, now};
+        locked_step step{*this, n};
         return n.cancel(store_, ceiling_, t, now, step.settled);
     }
 
@@ -291,7 +300,7 @@ public:
             const std::stop_callback on_stop{a.stop, [&] {
                                                  n.lock();
                                                  const instant at = store_.now();
-                                                 locked_step step{*this, n, at};
+                                                 locked_step step{*this, n};
                                                  n.cancel(store_, ceiling_, w, at, step.settled);
                                              }};
             for (bool done = false; !done;) {
@@ -299,7 +308,7 @@ public:
                 instant until;
                 {
                     now = store_.now();
-                    locked_step step{*this, n, now};
+                    locked_step step{*this, n};
                     if (n.is_queued(w))
                         n.pump(store_, ceiling_, now, step.settled);
                     queued = n.is_queued(w);
@@ -360,7 +369,7 @@ public:
         while (starving* hungry = ceiling_.next_starving()) {
             auto& n = static_cast<node&>(static_cast<key_limiter<Store>&>(*hungry));
             n.lock();
-            locked_step step{*this, n, now};
+            locked_step step{*this, n};
             n.unpin();
             n.pump(store_, ceiling_, now, step.settled);
         }
@@ -410,57 +419,54 @@ public:
         });
     }
 
+    void tell_reload([[maybe_unused]] std::string_view faults, [[maybe_unused]] instant now) noexcept {
+        notify(observer_, [&] {
+            event e{event_type::reload, now, {}, {}};
+            e.text = faults;
+            return e;
+        });
+    }
+
     // ---- changes to many keys
 
     instant poll(instant now) {
         while (node* n = wakes_.template next_due<node>(now)) {
             n->lock();
             n->unpin();
-            locked_step step{*this, *n, now};
+            locked_step step{*this, *n};
             n->pump(store_, ceiling_, now, step.settled);
         }
         return wakes_.earliest();
     }
 
-    [[nodiscard]] std::optional<error> reload(weir::configuration c, instant now) {
-        const std::lock_guard one_at_a_time{reload_mutex_};
-        const auto fresh = std::make_shared<rulebook>(std::move(c));
+    template <class When>
+    [[nodiscard]] std::optional<error> reload(weir::configuration c, When when) {
         std::optional<error> fault;
-        nodes_.for_each([&](node& n) {
-            if (n.idle(store_, now))
-                return;
-            if (auto rules = fresh->rules_for(n.host, n.role, {}); !rules && !fault)
-                fault = rules.error();
-        });
-        if (!fault) {
-            {
-                const std::lock_guard guard{rules_mutex_};
-                rules_ = fresh;
-            }
-            settled_list settled;
-            ceiling_.limit(fresh->config().global_max_inflight());
-            nodes_.for_each([&](node& n) {
-                // A role that vanished belongs to an idle key: it keeps its rules until it is forgotten.
-                if (auto rules = fresh->rules_for(n.host, n.role, store_.factor(n.slot())))
-                    n.govern(store_, ceiling_, std::move(*rules), now, settled);
-                wakes_.update(n);
-            });
-            settled.tell();
-            serve_starving(now);
+        {
+            const std::lock_guard one_at_a_time{reload_mutex_};
+            reload_step step{*this, std::make_shared<rulebook>(std::move(c)), ++reloads_, when};
+            fault = step();
         }
-        notify(observer_, [&] {
-            event e{event_type::reload, now, {}, {}};
-            if (fault)
-                e.text = fault->message;
-            return e;
-        });
+        tell_reload(fault ? fault->message : std::string_view{}, time(when));
         return fault;
+    }
+    template <class When>
+    [[nodiscard]] std::optional<error> reload(const resolution& r, When when) {
+        if (r)
+            return reload(*r, when);
+        error refusal{errc::bad_configuration, r.fault_text()};
+        while (refusal.message.ends_with('\n'))
+            refusal.message.pop_back();
+        if (refusal.message.empty())
+            refusal.message = "no configuration";  // an event without text would say that it took effect
+        tell_reload(refusal.message, time(when));
+        return refusal;
     }
 
     void erase(std::string_view host, std::string_view role) {
         if (node* n = find_node(host, role)) {
             const instant now = store_.now();
-            locked_step step{*this, *n, now};
+            locked_step step{*this, *n};
             const multiplier factor = store_.factor(n->slot());
             n->erase(store_, ceiling_, now, step.settled);
             if (!factor.is_one())
@@ -474,6 +480,7 @@ public:
     [[no_unique_address]] Observer observer_;
     idna_function idna_;
     std::mutex reload_mutex_;
+    std::uint64_t reloads_ = 0;
     std::mutex rules_mutex_;
     std::shared_ptr<rulebook> rules_;
     inflight_ceiling ceiling_;

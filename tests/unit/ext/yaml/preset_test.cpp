@@ -49,7 +49,7 @@ constexpr figure figures[]{
     {"crossref-plus", "api.crossref.org", "list", "150/1s", 0},
     {"openalex", "api.openalex.org", "metadata", "100/1s", 0},
     {"openalex", "api.openalex.org", "list", "100/1s 400/1d", 0},
-    {"openalex", "api.openalex.org", "search", "100/1s 40/1d", 0},
+    {"openalex", "api.openalex.org", "search", "40/1d", 0},
     {"openalex", "content.openalex.org", "artifact", "1/1s 2/1d", 0},
     {"openalex-key", "api.openalex.org", "metadata", "100/1s", 0},
     {"openalex-key", "api.openalex.org", "list", "100/1s 4000/1d", 0},
@@ -57,6 +57,7 @@ constexpr figure figures[]{
     {"openalex-key", "content.openalex.org", "artifact", "1/1s 20/1d", 0},
     {"semantic-scholar", "api.semanticscholar.org", "metadata", "1/3s", 1},
     {"semantic-scholar-key", "api.semanticscholar.org", "metadata", "1/1s", 1},
+    {"arxiv", "arxiv.org", "metadata", "1/3s", 1},
     {"arxiv", "export.arxiv.org", "metadata", "1/3s", 1},
     {"ncbi", "eutils.ncbi.nlm.nih.gov", "metadata", "3/1s", 0},
     {"ncbi-key", "eutils.ncbi.nlm.nih.gov", "metadata", "10/1s", 0},
@@ -67,14 +68,14 @@ constexpr figure figures[]{
     {"datacite-identified", "api.test.datacite.org", "metadata", "750/5min", 0},
     {"datacite-authenticated", "api.datacite.org", "metadata", "3000/5min", 0},
     {"zenodo", "zenodo.org", "metadata", "60/1min 2000/1h", 0},
-    {"zenodo", "zenodo.org", "search", "30/1min 2000/1h", 0},
+    {"zenodo", "zenodo.org", "search", "30/1min", 0},
     {"zenodo-token", "zenodo.org", "artifact", "100/1min 5000/1h", 0},
-    {"zenodo-token", "zenodo.org", "search", "30/1min 5000/1h", 0},
+    {"zenodo-token", "zenodo.org", "search", "30/1min", 0},
     {"unpaywall", "api.unpaywall.org", "metadata", "10/1s 100000/1d", 0},
     {"github", "api.github.com", "metadata", "60/1h", 100},
     {"github", "api.github.com", "search", "10/1min 60/1h", 100},
     {"github-token", "api.github.com", "metadata", "900/1min 5000/1h", 100},
-    {"github-token", "api.github.com", "search", "30/1min 5000/1h", 100},
+    {"github-token", "api.github.com", "search", "30/1min", 100},
 };
 
 }  // namespace
@@ -88,7 +89,9 @@ TEST_CASE("every preset has the figures its service asks for", "[yaml]") {
         INFO(r.fault_text());
         REQUIRE(r);
         const auto p = *r->policy_for(f.host, f.role);
+        CHECK(r->key_host(f.host) == (f.preset == "arxiv" ? "arxiv" : f.host));
         CHECK(rates(*r, f.host, f.role) == f.rates);
+        CHECK(r.notes().empty());
         CHECK(p.max_concurrent == f.max_concurrent);
         CHECK(p.count_head);
         CHECK(p.max_delay >= 5s);  // slow limits: a caller that may not wait a turn is refused all the time
