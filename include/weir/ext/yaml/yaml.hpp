@@ -5,6 +5,7 @@
 #include "weir/ext/yaml/detail/leaf_handler.hpp"
 #include "weir/ext/yaml/detail/paced_input.hpp"
 #include "weir/ext/yaml/detail/screen.hpp"
+#include "weir/ext/yaml/detail/syntax.hpp"
 #include "weir/ext/yaml/limits.hpp"
 
 #include <fmt/format.h>
@@ -53,10 +54,11 @@ namespace weir::yaml {
     } catch (const detail::starved&) {
         handler.starve();
     } catch (const YAML::Exception& e) {
+        handler.cut();
         out.add_fault(e.mark.is_null() ? file
                                        : file.at(static_cast<std::uint32_t>(e.mark.line) + 1,
                                                  static_cast<std::uint32_t>(e.mark.column) + 1),
-                      "", fmt::format("not YAML: {}", e.msg));
+                      "", detail::syntax_fault(e, text));
     }
     return out;
 }

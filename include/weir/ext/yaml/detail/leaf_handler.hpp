@@ -40,6 +40,11 @@ public:
         if (documents_ == 0)
             fail(file_, empty);
     }
+    /// Forgets the value that a syntax error cut off: what is wrong with half of it would mislead.
+    void cut() {
+        if (!out_.leaves.empty() && out_.leaves.back().kind != value_kind::section)
+            out_.leaves.pop_back();
+    }
     /// Says why the input gave no more.
     void starve() {
         out_.add_fault(at(last_), "",
@@ -213,6 +218,9 @@ private:
     }
     void close() {
         const bool was_key = top().is_key;
+        // A list whose every item is refused is not an empty one.
+        if (top().is_list && top().kept && top().items > 0 && out_.leaves.back().items.empty())
+            out_.leaves.pop_back();
         frames_.pop_back();
         if (!frames_.empty())
             was_key ? refuse_key() : end_value();
