@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "weir/core/detail/text.hpp"
+
 #include <fmt/format.h>
 
 #include <cstddef>
@@ -53,10 +55,13 @@ struct fault {
 
     /// `ratelimits.yaml:14:7: hosts.api.crossref.org.metadata.rates: ...`
     [[nodiscard]] std::string text() const {
-        return path.empty() ? fmt::format("{}: {}", at.text(), message)
-                            : fmt::format("{}: {}: {}", at.text(), path, message);
+        return detail::printable(path.empty() ? fmt::format("{}: {}", at.text(), message)
+                                              : fmt::format("{}: {}: {}", at.text(), path, message));
     }
 };
+
+/// After so many faults of one source the rest is not worth reading: nobody mends a thousand at once.
+inline constexpr std::size_t most_faults = 1000;
 
 /// How a scalar was written, which decides what it may be read as.
 enum class scalar_form : std::uint8_t {

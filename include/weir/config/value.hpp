@@ -85,7 +85,9 @@ namespace weir::detail {
                    ? fmt::format("it must be {}", rule.least)
                    : fmt::format("it is a whole number from {} to {:.0f}{}", rule.least, rule.most, none);
     case value_type::number:
-        return fmt::format("it is a number from {} to {}{}", rule.least, rule.most, none);
+        // Without an exponent, which a file may not have.
+        return fmt::format("it is a number from {} to {}{}",
+                           rule.least == 0.000001 ? "0.000001" : fmt::format("{}", rule.least), rule.most, none);
     case value_type::boolean:
         return "it is true or false";
     case value_type::word:
@@ -95,7 +97,8 @@ namespace weir::detail {
     case value_type::rates:
         return "it is a list of rates such as [\"10/SECOND\", \"5000/HOUR\"]";
     case value_type::span:
-        return "it is a number of milliseconds, at least 0, or a text such as \"250ms\" or \"2s\"" + none;
+        return fmt::format("it is a number of milliseconds from {} to {:.0f}, or a text such as \"250ms\" or \"2s\"{}",
+                           rule.least, rule.most, none);
     case value_type::names:
         return "it is a list of names such as [search, feed]";
     case value_type::hosts:

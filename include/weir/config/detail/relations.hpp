@@ -142,7 +142,8 @@ private:
     void report(const source& s, std::string message) {
         // What stands in a wildcard or in the defaults clashes in every key that inherits it; it is said once.
         const place where = s.written == nullptr ? place{} : s.written->at;
-        if (said_.emplace(s.path, where.text()).second)
+        const auto is_told = [&](const fault& f) { return f.path == s.path && f.at.text() == where.text(); };
+        if (said_.emplace(s.path, where.text()).second && std::ranges::none_of(faults_, is_told))
             faults_.push_back({where, s.path, std::move(message)});
     }
 

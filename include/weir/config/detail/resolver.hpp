@@ -61,7 +61,10 @@ public:
         group_set_.clear();
         spellings_.clear();
         bad_ = nullptr;
+        const std::size_t before = faults.size();
         for (const leaf& f : l.leaves) {
+            if (faults.size() - before >= most_faults)
+                return report(f.at, "", fmt::format("these are {} faults; what follows is not checked", most_faults));
             if (bad_ != nullptr && is_below(f.path, *bad_))
                 continue;  // its section's fault says it all
             bad_ = nullptr;

@@ -154,13 +154,17 @@ struct settings {
     /// The policy of a key's host as it is when limiting is on.
     [[nodiscard]] policy enabled_policy(std::string_view host, std::size_t role) const {
         policy_leaves out;
+        bool first = true;
+        // The strongest as it is: inheriting it would drop what contradicts itself in there, and nobody would hear of
+        // it.
+        const auto take = [&](const policy_leaves& p) { std::exchange(first, false) ? void(out = p) : out.inherit(p); };
         if (!hosts.empty())
             each_name(host, wildcards, [&](std::string_view name) {
                 const auto found = hosts.find(name);
                 if (found != hosts.end() && role < found->second.size())
-                    out.inherit(found->second[role]);
+                    take(found->second[role]);
             });
-        out.inherit(defaults[role]);
+        take(defaults[role]);
         out.aimd.inherit(aimd_leaves::of(aimd));
         out.inherit(builtin_leaves(roles[role]));
         return out.whole();

@@ -22,8 +22,10 @@ inline constexpr std::array<preset_text, 18> preset_texts{{
 source: https://info.arxiv.org/help/api/tou.html
 # 1 in 3 seconds on 1 connection, over the query API, OAI-PMH and RSS together and over all your machines: share a store
 # between machines, and use one role for all requests.
+host_groups:
+  arxiv: [arxiv.org, "*.arxiv.org"]
 hosts:
-  export.arxiv.org:
+  arxiv:
     "*": {rates: [1/3SECOND], max_concurrent: 1, max_delay_ms: 30000, count_head: true}
 )yaml"},
     {"crossref-plus",
@@ -117,7 +119,7 @@ roles: [search]
 hosts:
   api.github.com:
     "*": {rates: [900/MINUTE, 5000/HOUR], max_concurrent: 100, max_delay_ms: 5000, count_head: true}
-    search: {rates: [30/MINUTE, 5000/HOUR]}  # /search/...
+    search: {rates: [30/MINUTE]}  # /search/...
 )yaml"},
     {"ncbi",
      R"yaml(checked: 2026-11-01
@@ -145,10 +147,10 @@ source: https://developers.openalex.org/api-reference/authentication
 roles: [list, search]
 hosts:
   api.openalex.org:
-    "*": {rates: [100/SECOND, 40/day], max_delay_ms: 5000, count_head: true}
+    "*": {rates: [40/day], max_delay_ms: 5000, count_head: true}
     metadata: {rates: [100/SECOND]}          # one entity by its id
     list: {rates: [100/SECOND, 400/day]}     # filter=, group_by=, cursor=
-    search: {rates: [100/SECOND, 40/day]}    # search=
+    search: {rates: [40/day]}                # search=
   content.openalex.org:
     "*": {rates: [1/SECOND, 2/day], max_delay_ms: 5000, count_head: true}
 )yaml"},
@@ -200,7 +202,7 @@ roles: [search]
 hosts:
   zenodo.org:
     "*": {rates: [60/MINUTE, 2000/HOUR], max_delay_ms: 10000, count_head: true}
-    search: {rates: [30/MINUTE, 2000/HOUR]}  # /api/records?q=...
+    search: {rates: [30/MINUTE]}  # /api/records?q=...
 )yaml"},
     {"zenodo-token",
      R"yaml(checked: 2026-11-01
@@ -210,7 +212,7 @@ roles: [search]
 hosts:
   zenodo.org:
     "*": {rates: [100/MINUTE, 5000/HOUR], max_delay_ms: 10000, count_head: true}
-    search: {rates: [30/MINUTE, 5000/HOUR]}  # /api/records?q=...
+    search: {rates: [30/MINUTE]}  # /api/records?q=...
 )yaml"},
 }};
 // clang-format on

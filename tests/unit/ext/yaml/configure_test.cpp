@@ -94,7 +94,7 @@ TEST_CASE("defect 17: a file that is missing or wrong leaves no configuration, a
 TEST_CASE("nothing given is the built-in configuration", "[yaml]") { CHECK(*run{{}, {}}() == weir::configuration{}); }
 
 TEST_CASE("presets lie below files, the later over the earlier", "[yaml]") {
-    const temporary file{"g.yaml", "hosts: {export.arxiv.org: {metadata: {max_delay_ms: 9}}}\n"};
+    const temporary file{"g.yaml", "hosts: {arxiv: {metadata: {max_delay_ms: 9}}}\n"};
     const auto c = run{{"--rate-config", file.path, "--rate-preset", "arxiv", "--rate-preset=ncbi"}, {}}();
     INFO(c.fault_text());
     REQUIRE(c);

@@ -57,6 +57,7 @@ constexpr figure figures[]{
     {"openalex-key", "content.openalex.org", "artifact", "1/1s 20/1d", 0},
     {"semantic-scholar", "api.semanticscholar.org", "metadata", "1/3s", 1},
     {"semantic-scholar-key", "api.semanticscholar.org", "metadata", "1/1s", 1},
+    {"arxiv", "arxiv.org", "metadata", "1/3s", 1},
     {"arxiv", "export.arxiv.org", "metadata", "1/3s", 1},
     {"ncbi", "eutils.ncbi.nlm.nih.gov", "metadata", "3/1s", 0},
     {"ncbi-key", "eutils.ncbi.nlm.nih.gov", "metadata", "10/1s", 0},
@@ -88,7 +89,9 @@ TEST_CASE("every preset has the figures its service asks for", "[yaml]") {
         INFO(r.fault_text());
         REQUIRE(r);
         const auto p = *r->policy_for(f.host, f.role);
+        CHECK(r->key_host(f.host) == (f.preset == "arxiv" ? "arxiv" : f.host));
         CHECK(rates(*r, f.host, f.role) == f.rates);
+        CHECK(r.notes().empty());
         CHECK(p.max_concurrent == f.max_concurrent);
         CHECK(p.count_head);
         CHECK(p.max_delay >= 5s);  // slow limits: a caller that may not wait a turn is refused all the time
