@@ -275,9 +275,7 @@ private:
         held& h = held_[which];
         naive_key& truth = keys_[h.key].truth;
         const instant t = truth.begin(asked);
-        auto how = chance(45)   ? settlement::answered
-                   : chance(70) ? settlement::released
-                                : settlement::refunded;
+        auto how = chance(45) ? settlement::answered : chance(70) ? settlement::released : settlement::refunded;
         // Whether a refund that comes after the entry's expiry still finds its stamp is the store's own affair.
         if (how == settlement::refunded && setup_.entry_ttl > duration::zero() && !knows(truth, h.id))
             how = settlement::released;
