@@ -20,6 +20,7 @@ enum class errc : std::uint8_t {
     bad_url,            ///< a URL that cannot be split into scheme, host and path
     refused,            ///< a request was denied and the caller asked for an exception
     cancelled,          ///< the caller's stop token ended a wait
+    store_failed,       ///< a shared store that could not be reached, or did not do as it was asked
 };
 
 namespace detail {
@@ -46,6 +47,8 @@ public:
             return "refused by the rate limit";
         case errc::cancelled:
             return "cancelled";
+        case errc::store_failed:
+            return "the store failed";
         }
         return "unknown error";
     }

@@ -47,7 +47,7 @@ public:
                                                       instant now, entry& out, settled_list& settled) {
         if (!quiet() && must_queue(store, ceiling, cost, now, settled)) [[unlikely]]
             return behind_all(store, cost, now);
-        const forecast f = store.admit(slot_, rules_->plan, cost, now, [&ceiling] { return ceiling.try_take(); }, out);
+        const forecast f = store.admit(slot_, rules_->plan, cost, now, any_place{ceiling}, out);
         if (!f.admits())
             publish(f, cost, now);
         return f;
@@ -131,8 +131,7 @@ public:
         forecast head{now, cause::none, 0};
         while (!waiting.empty()) {
             waiter& w = *waiting.front();
-            head =
-                store.admit(slot_, rules_->plan, w.cost, now, [&] { return ceiling.take_in_turn(*this); }, w.admitted);
+            head = store.admit(slot_, rules_->plan, w.cost, now, place_in_turn{ceiling, *this}, w.admitted);
             if (head.admits()) {
                 waiting.pop_front();
                 leave(w, now, decision{}, settled);
@@ -260,6 +259,18 @@ public:
     std::uint32_t pins = 0;
 
 private:
+    /// A place in flight for who is decided on at once.
+    struct any_place {
+        inflight_ceiling& ceiling;
+        [[nodiscard]] bool take() const noexcept { return ceiling.try_take(); }
+    };
+    /// A place in flight for the head of the queue.
+    struct place_in_turn {
+        inflight_ceiling& ceiling;
+        key_limiter& queue;
+        [[nodiscard]] bool take() const { return ceiling.take_in_turn(queue); }
+    };
+
     struct line {
         std::deque<waiter*> waiting;
         instant head_at = far_future;         // when the head can be admitted, as far as time alone decides it

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cstdint>
+#include <string_view>
 #include <utility>
 
 namespace weir {
@@ -31,6 +32,8 @@ public:
     [[nodiscard]] instant now() const noexcept { return clock_.now(); }
     [[nodiscard]] const Clock& clock() const noexcept { return clock_; }
 
+    [[nodiscard]] slot make_slot(std::string_view, std::string_view) const { return {}; }
+
     /// Admits `cost` units if gate, windows, ceiling and `place` all allow it, and enters them. Cost 0 is not counted.
     template <class Place>
     [[nodiscard, gnu::always_inline]] forecast admit(slot& s, const window_plan& plan, std::int64_t cost, instant now,
@@ -40,10 +43,10 @@ public:
         if (!f.admits())
             return f;
         if (cost == 0) {
-            out = {0, now, entry_state::free, false};
+            out = {0, now, entry_state::free};
             return f;
         }
-        if (!place()) {
+        if (!place.take()) {
             f.why = cause::inflight;
             return f;
         }

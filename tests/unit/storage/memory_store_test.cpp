@@ -13,6 +13,11 @@ using weir::instant;
 using weir::settlement;
 
 namespace {
+struct fake_place {
+    bool free;
+    [[nodiscard]] bool take() const { return free; }
+};
+
 struct fixture {
     weir::testing::manual_clock clock{instant{10s}};
     weir::memory_store<weir::testing::manual_clock> store{clock};
@@ -24,7 +29,7 @@ struct fixture {
     }();
 
     weir::forecast admit(weir::entry& e, std::int64_t cost = 1, bool place = true) {
-        return store.admit(slot, plan, cost, clock.now(), [place] { return place; }, e);
+        return store.admit(slot, plan, cost, clock.now(), fake_place{place}, e);
     }
     void settle(weir::entry& e, settlement how) { store.settle(slot, plan, e, how, clock.now()); }
     std::int64_t used() { return store.read(slot, plan, clock.now()).windows.at(0).used; }

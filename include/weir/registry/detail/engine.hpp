@@ -63,8 +63,8 @@ public:
     static constexpr bool is_observed = !std::is_same_v<Observer, no_observer>;
 
     struct node : key_limiter<Store>, woken {
-        node(std::string h, std::string r, std::shared_ptr<const governed> rules)
-            : key_limiter<Store>(std::move(rules), typename Store::slot{}), host(std::move(h)), role(std::move(r)) {}
+        node(std::string h, std::string r, std::shared_ptr<const governed> rules, typename Store::slot slot)
+            : key_limiter<Store>(std::move(rules), std::move(slot)), host(std::move(h)), role(std::move(r)) {}
         std::string host;
         std::string role;
         std::size_t hash = 0;
@@ -122,7 +122,8 @@ public:
                 host, role,
                 [&] {
                     is_new = true;
-                    return std::make_unique<node>(host, std::string{role}, std::move(rules));
+                    return std::make_unique<node>(host, std::string{role}, std::move(rules),
+                                                  store_.make_slot(host, role));
                 },
                 [&](const node& other) { return other.idle(store_, now); });
             // A reload between the two steps has not seen a new key: its rules are looked up again.
