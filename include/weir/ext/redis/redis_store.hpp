@@ -58,9 +58,15 @@ public:
             // Written by one verb at a time.
             multiplier factor{};
             instant lost_at = long_ago;
-            double born = 0;   // the head's first moment, ...
-            double seq = 0;    // ... how many admissions it had seen, ...
-            double lives = 0;  // ... and until when it should at least live, by the server's clock
+            double born = 0;       // the head's first moment, ...
+            std::uint32_t seq = 0; // ... how many admissions it had seen, ...
+            double lives = 0;      // ... and until when it should at least live, by the server's clock
+
+            /// Whether `head` should know of an admission here, and does not.
+            [[nodiscard]] bool remembers(const detail::head_fields& head) const noexcept {
+                return born != 0 && head.t < lives &&
+                       (head.born != born || static_cast<std::int32_t>(head.seq - seq) <= 0);
+            }
         };
         std::shared_ptr<state> state_;
     };
@@ -155,7 +161,9 @@ public:
                 // The end of a request that is answered matters to a ceiling alone: without one it goes with the next call.
                 const bool urgent =
                     e.state == entry_state::open || how == settlement::refunded || plan.max_concurrent > 0;
-                post(s, plan, e.id, how, now, urgent);
+                // Its time matters where it makes a stamp.
+                const bool stamps = e.state == entry_state::open && how != settlement::refunded;
+                post(s, e.id, how, stamps || options().injected_time ? time_argument(now) : -detail::never, urgent);
             }
         }
         if (how == settlement::answered) {
@@ -177,15 +185,15 @@ public:
     [[nodiscard]] bool hold(slot& s, instant until) {
         const instant now = this->now();
         const double value = options().injected_time ? injected(until) : detail::microseconds_up(until - now);
-        return keep(s, 0, value, now, "hold")[0] != 0;
+        return keep(s, 0, value, now, "hold") != 0;
     }
     void tune(slot& s, multiplier m) {
-        static_cast<void>(keep(s, 1, static_cast<double>(m.millionths()), now(), "tune"));
+        keep(s, 1, static_cast<double>(m.millionths()), now(), "tune");
         s.state_->factor = m;
         forget_denial(s);
     }
     void erase(slot& s) {
-        static_cast<void>(keep(s, 2, 0, now(), "erase"));
+        keep(s, 2, 0, now(), "erase");
         s.state_->factor = {};
         forget_denial(s);
     }
@@ -347,41 +355,40 @@ private:
         } catch (const store_error&) {
             // It may have been entered, and nobody will use it.
             if (sent && enters)
-                take_back(s, plan, *id, now);
+                take_back(s, *id, now);
             throw;
         }
         const std::string_view text = detail::text_of(*got);
-        if (got->type != REDIS_REPLY_STRING || text.size() != 64)
+        if (got->type != REDIS_REPLY_STRING)
+            bad_reply("admit");
+        if (text.size() == detail::head_bytes) {
+            const detail::head_fields head{text};
+            key.factor = factor_of(head.factor);
+            if (!options().injected_time && key.remembers(head)) [[unlikely]]
+                lose(*line, key);
+            key.born = head.born;
+            key.seq = head.seq;
+            key.lives = head.lives;
+            // A loss may have been seen by this very call, or while it was on its way.
+            if (const forecast warm = warming(key, plan, cost, now); !warm.admits()) {
+                if (enters)
+                    take_back(s, *id, now);
+                return warm;
+            }
+            if (enters) {
+                const std::lock_guard guard{key.mutex};
+                ++key.held;
+            }
+            return {options().injected_time ? local(head.t, head.t, now) : now, cause::none, 0};
+        }
+        if (text.size() != 40)
             bad_reply("admit");
         const auto at = [&](std::size_t i) { return detail::double_at(text, i); };
         const auto why = static_cast<cause>(static_cast<std::uint8_t>(at(0)));
         const auto index = static_cast<std::uint32_t>(at(1));
         const double t = at(3);
         key.factor = factor_of(at(4));
-
-        const double entered = why == cause::none && cost > 0 ? 1 : 0;
-        const bool lost = !options().injected_time && key.born != 0 && t < key.lives &&
-                          (at(5) != key.born || at(6) < key.seq + entered);
-        if (at(7) > 0) {
-            key.born = at(5);
-            key.seq = at(6);
-            key.lives = at(7);
-        }
-        if (lost) [[unlikely]]
-            lose(*line, key);
-        if (entered > 0) {
-            // The loss may have been seen by this very call, or while it was on its way.
-            if (const forecast warm = warming(key, plan, cost, now); !warm.admits()) {
-                if (enters)
-                    take_back(s, plan, *id, now);
-                return warm;
-            }
-            if (id != nullptr) {
-                const std::lock_guard guard{key.mutex};
-                ++key.held;
-            }
-        }
-        if (why == cause::none)
+        if (why == cause::none)  // nothing was counted
             return {options().injected_time ? local(t, t, now) : now, cause::none, 0};
         const forecast denied{local(at(2), t, this->now()), why, index};
         if (why == cause::never)
@@ -414,25 +421,21 @@ private:
         }
     }
 
-    void post(slot& s, const window_plan& plan, std::uint64_t id, settlement how, instant now, bool write) {
+    void post(slot& s, std::uint64_t id, settlement how, double at, bool write) {
         const double code = how == settlement::answered ? 0 : how == settlement::released ? 1 : 2;
-        shared_->links.post({s.state_,
-                             id,
-                             {code, time_argument(now), period_of(plan.kept.longest), static_cast<double>(kept(plan))}},
-                            write);
+        shared_->links.post({s.state_, id, {code, at}}, write);
     }
-    void take_back(slot& s, const window_plan& plan, std::uint64_t id, instant now) {
-        post(s, plan, id, settlement::refunded, now, false);
+    void take_back(slot& s, std::uint64_t id, instant now) {
+        post(s, id, settlement::refunded, time_argument(now), false);
     }
 
-    [[nodiscard]] std::array<double, 4> keep(slot& s, double what, double value, instant now, std::string_view name) {
+    double keep(slot& s, double what, double value, instant now, std::string_view name) {
         // These have no instant of their own: under injected time a gate is absolute and the rest has no time.
-        const std::array<double, 3> args{what, options().injected_time ? 0.0 : detail::server_time, value};
+        const std::array<double, 3> args{what, options().injected_time ? -detail::never : detail::server_time, value};
         const std::string got = call(*s.state_, detail::script::keep, args, nullptr, name, now);
-        if (got.size() != 32)
+        if (got.size() != 8)
             bad_reply(name);
-        return {detail::double_at(got, 0), detail::double_at(got, 1), detail::double_at(got, 2),
-                detail::double_at(got, 3)};
+        return detail::double_at(got, 0);
     }
     static void forget_denial(slot& s) {
         const std::lock_guard guard{s.state_->mutex};

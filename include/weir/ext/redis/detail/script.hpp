@@ -8,14 +8,17 @@
 
 // The store's steps, as Lua. Each runs whole or not at all, on one key's two Redis keys:
 //
-//   KEYS[1]  a hash: field `h` is the head, twelve doubles; every other field is an entry, its name the id's 8 bytes and
-//            its value three doubles: when it expires, its units, its stamp (NaN while it is open)
-//   KEYS[2]  a list: the newest stamps, newest first
-//   ARGV[1]  the arguments, doubles; ARGV[2] the entry's id
+//   KEYS[1]  a string, the head: its fields (`fields` below); the newest stamps, at most 19, oldest first; the chunks
+//            that were looked at last, each behind its number; the entries: id, when it expires, its units, its stamp
+//            (NaN while it is open), 8 bytes each; the settlements since then: id, time, how
+//   KEYS[2]  a list of chunks, newest first: 8 stamps each, oldest first. Where no window is deep there is none.
+//   ARGV[1]  the arguments; ARGV[2] the entry's id
 //
-// A call into Redis costs about as much as all the Lua around it, so there are as few as possible: the head is packed
-// in one field, a look is skipped where the newest stamp is old enough already, a key's time to live is set with
-// something to spare and renewed only once that is spent, the list is trimmed 64 stamps at a time.
+// What this is shaped by, as measured: a call into Redis takes about 1 us, and Redis's Lua takes 1.3 ns a byte to make
+// a string. So a decision makes three calls, TIME, GET and SET, on a head of a few hundred bytes; every 8th stamp moves a
+// chunk, and every 8th look behind the newest stamps fetches one. A settlement makes two, TIME and APPEND: it is a note
+// at the end of the head, which the next step on the key carries out first, as of its time. A key's time to live is set
+// with something to spare, and renewed once that is spent. The price: a head grows by 32 bytes an open entry.
 //
 // Times are doubles in whole units, exact to 2^53: microseconds of the server's clock, or what the store was told to
 // take for its time. NaN as the time means: the server's. The pieces below are pasted into the scripts; a Lua function
@@ -26,15 +29,18 @@ namespace weir::redis::detail {
 enum class script : std::size_t { admit, settle, keep };
 inline constexpr std::size_t script_count = 3;
 
+/// Bytes of a head's fields; an admission returns them.
+inline constexpr std::size_t head_bytes = 86;
+
 namespace lua {
 
 inline constexpr std::string_view names = R"lua(
-local call, get, put, huge = redis.call, struct.unpack, struct.pack, math.huge
+local call, get, put, sub, huge = redis.call, struct.unpack, struct.pack, string.sub, math.huge
 local key, list, a = KEYS[1], KEYS[2], ARGV[1]
 local fresh, dirty = false, false
 )lua";
 
-/// `t` becomes the time; `began` keeps what the clock said.
+/// `t` becomes the time.
 inline constexpr std::string_view clock = R"lua(
 local fixed = t == t
 if not fixed then
@@ -43,100 +49,177 @@ if not fixed then
 end
 )lua";
 
-/// Reads the head from `h`. A head that is gone while its list is there is made again from the list.
+/// Takes the head apart. `dropped` is the newest stamp that was let go, `deep` how many are kept, `lives` until when
+/// the keys live at least, `born` when the head was made, `seq` how often it admitted; `n` chunks are in the list, `q`
+/// is the number of the next one; `r` stamps are in `recent`, `c` chunks in `cache`; the settlements begin at `from`. A
+/// list without a head was left by an eviction: what it lacks is unknown, so it counts for nothing.
 inline constexpr std::string_view head = R"lua(
-local newest, gate, factor, open, inflight, soonest, len, dropped, deep, lives, born, seq
+local h = call('GET', key)
+local was, newest, gate, soonest, dropped, lives, born, factor, open, inflight, deep, seq, n, q, r, c
+local recent, cache, entries, from, size = '', '', '', 1, 0
 if h then
-  newest, gate, factor, open, inflight, soonest, len, dropped, deep, lives, born, seq = get('<dddddddddddd', h)
-else
-  newest, gate, factor, open, inflight, soonest = -huge, -huge, 1000000, 0, 0, huge
-  len, dropped, deep, lives, born, seq = call('LLEN', list), -huge, 0, -huge, t, 0
-  if len > 0 then
-    newest, dropped = tonumber(call('LINDEX', list, 0)), tonumber(call('LINDEX', list, -1))
+  was, newest, gate, soonest, dropped, lives, born, factor, open, inflight, deep, seq, n, q, r, c, from =
+    get('<dddddddI4I4I4I4I4I4I4BB', h)
+  size = #h
+  local x = from + 8 * r
+  if r > 0 then recent = sub(h, from, x - 1) end
+  from = x + 72 * c
+  if c > 0 then cache = sub(h, x, from - 1) end
+  if inflight > 0 then
+    x, from = from, from + 32 * inflight
+    entries = sub(h, x, from - 1)
   end
+else
+  call('DEL', list)
+  newest, gate, soonest, dropped, lives, born = -huge, -huge, huge, -huge, -huge, t
+  factor, open, inflight, deep, seq, n, q, r, c = 1000000, 0, 0, 0, 0, 0, 0, 0, 0
 end
 local began = t
-if newest > t then t = newest end
 )lua";
 
-/// Pushes `units` stamps `at`. A list shorter than it should be was evicted: what it held counts as stamped now.
-inline constexpr std::string_view push = R"lua(
-  local had, left = len, units
-  while left > 0 do
-    if left == 1 then
-      len, left = call('LPUSH', list, at), 0
-    else
-      local many = {}
-      for i = 1, left > 1000 and 1000 or left do many[i] = at end
-      len, left = call('LPUSH', list, unpack(many)), left - #many
+/// Moves stamps from `recent` to the list while there are more than 19.
+inline constexpr std::string_view spill = R"lua(
+  if r > 19 then
+    if keep > deep then deep = keep end
+    local first = 1
+    repeat
+      if n == 0 and r - 8 >= deep then
+        dropped = get('<d', recent, first + 56)
+      else
+        local length = call('LPUSH', list, sub(recent, first, first + 63))
+        if length <= n then dropped = newest end
+        if length == 1 then fresh = true end
+        n, q = length, q + 1
+      end
+      first, r = first + 64, r - 8
+    until r < 20
+    recent = sub(recent, first)
+    local over = math.floor((r + 8 * n - deep) / 8)
+    if over > n then over = n end
+    if over >= 8 or over > 0 and over == n then
+      local chunks = call('RPOP', list, over)
+      dropped, n = chunks and get('<d', chunks[#chunks], 57) or newest, n - over
     end
   end
-  if len < had + units then dropped, had = at, 0 end
-  if had == 0 then fresh = true end
 )lua";
+
+/// Stamps `units` units with `newest`.
+inline const std::string push = std::string{R"lua(
+  recent, r = recent .. (units == 1 and put('<d', newest) or string.rep(put('<d', newest), units)), r + units
+)lua"} + std::string{spill};
 
 /// Entries whose time is over: their holder died. Those still open are stamped with the end of their time.
 inline const std::string expire = std::string{R"lua(
 if soonest <= t then
-  local all, due = call('HGETALL', key), {}
+  local due, left = {}, {}
   soonest = huge
-  for i = 1, #all, 2 do
-    if #all[i] == 8 then
-      local expires, units, stamp = get('<ddd', all[i + 1])
-      if expires <= t then
-        due[#due + 1] = {expires, units, stamp, all[i]}
-      elseif expires < soonest then
-        soonest = expires
-      end
+  for i = 1, #entries, 32 do
+    local expires, units, stamp = get('<ddd', entries, i + 8)
+    if expires <= t then
+      due[#due + 1] = {expires, units, stamp}
+    else
+      left[#left + 1] = sub(entries, i, i + 31)
+      if expires < soonest then soonest = expires end
     end
   end
+  entries, inflight, dirty = table.concat(left), #left, true
   table.sort(due, function(x, y) return x[1] < y[1] end)
   for i = 1, #due do
     local expires, units, stamp = due[i][1], due[i][2], due[i][3]
-    call('HDEL', key, due[i][4])
-    inflight = inflight - 1
     if stamp ~= stamp then
       open = open - units
       if expires > newest then newest = expires end
-      local at = newest
-)lua"} + std::string{push} + R"lua(
+)lua"} + push + R"lua(
     end
   end
-  dirty = true
 end
 )lua";
 
-/// Trims the list, sets the time to live to `needed` at least, writes the head, and `entry` if there is one.
+/// Carries out the settlements noted since the head was written, each as of its time, then lets entries expire.
+inline const std::string settled = std::string{R"lua(
+if from <= size then
+  dirty = true
+  repeat
+    local how, place
+    t, how = get('<dB', h, from + 8)
+    if t < newest then t = newest end
+)lua"} + expire + R"lua(
+    local id = sub(h, from, from + 7)
+    local x = string.find(entries, id, 1, true)
+    while x do
+      if x % 32 == 1 then place = x break end
+      x = string.find(entries, id, x + 1, true)
+    end
+    if place then
+      local expires, units, stamp = get('<ddd', entries, place + 8)
+      local is_open = stamp ~= stamp
+      if how == 2 then
+        if is_open then
+          open = open - units
+        else
+          while n > 0 and (r == 0 or get('<d', recent) >= stamp) do
+            local chunk = call('LPOP', list)
+            if chunk then
+              recent, r, n, q, cache, c = chunk .. recent, r + 8, n - 1, q - 1, '', 0
+            else
+              dropped, n = newest, 0
+            end
+          end
+          local last = r
+          while last > 0 and get('<d', recent, 8 * last - 7) > stamp do last = last - 1 end
+          local first = last
+          while first > 0 and last - first < units and get('<d', recent, 8 * first - 7) == stamp do
+            first = first - 1
+          end
+          recent, r = sub(recent, 1, 8 * first) .. sub(recent, 8 * last + 1), r - (last - first)
+)lua" + std::string{spill} + R"lua(
+        end
+      elseif is_open then
+        open, newest = open - units, t
+)lua" + push + R"lua(
+      end
+      if how > 0 then
+        inflight = inflight - 1
+        if inflight > 0 then
+          entries = sub(entries, 1, place - 1) .. sub(entries, place + 32)
+        else
+          entries, soonest = '', huge
+        end
+      elseif is_open then
+        entries = sub(entries, 1, place + 23) .. put('<d', t) .. sub(entries, place + 32)
+      end
+    end
+    from = from + 17
+  until from > size
+  t = began
+end
+if newest > t then t = newest end
+)lua" + expire;
+
+/// Writes the head, with a time to live that reaches `needed` at least.
 inline constexpr std::string_view save = R"lua(
-  if keep > deep then deep = keep end
-  if len > deep + 64 then
-    dropped = tonumber(call('LINDEX', list, deep))
-    call('LTRIM', list, 0, deep - 1)
-    len = deep
-  end
   local extend = needed > lives
   if extend then lives = needed + spare end
-  local h = put('<dddddddddddd', newest, gate, factor, open, inflight, soonest, len, dropped, deep, lives, born, seq)
-  if entry then call('HSET', key, 'h', h, ARGV[2], entry) else call('HSET', key, 'h', h) end
-  if extend or fresh then
-    local ms = 3600000
-    if not fixed then ms = math.ceil((lives - (began > -huge and began or t)) / 1000) + 1 end
-    if extend then call('PEXPIRE', key, ms) end
-    if len > 0 then call('PEXPIRE', list, ms) end
-  end
+  local ms = 3600000
+  if (extend or fresh) and not fixed then ms = math.ceil((lives - began) / 1000) + 1 end
+  h = put('<dddddddI4I4I4I4I4I4I4BB', t, newest, gate, soonest, dropped, lives, born, factor, open, inflight, deep,
+    seq % 4294967296, n, q % 4294967296, r, c)
+  local whole = h .. recent .. cache .. entries
+  if extend then call('SET', key, whole, 'PX', ms + 1) else call('SET', key, whole, 'KEEPTTL') end
+  if (extend or fresh) and n > 0 then call('PEXPIRE', list, ms) end
 )lua";
 
 /// ARGV[1]: what (0 count, 1 from the response, 2 from the admission), cost, time, an entry's time to live, ceiling,
-/// longest period, stamps to keep; then limit and period of every window.
+/// longest period, stamps to keep; then limit and period of every window. Returns the head's fields where it admits;
+/// else why, window, when, the time, the factor.
 inline const std::string admit = std::string{names} + R"lua(
 local what, cost, t, ttl, most, longest, keep, at = get('<ddddddd', a)
-)lua" + std::string{clock} + R"lua(
-local h = call('HGET', key, 'h')
-)lua" + std::string{head} + expire + R"lua(
+)lua" + std::string{clock} + std::string{head} +
+                                 settled + R"lua(
 local why, window, free = 0, 0, t
 if cost > 0 then
-  local index, size = 0, #a
-  while at < size do
+  local index, ends, looks = 0, #a, 0
+  while at < ends do
     local limit, period
     limit, period, at = get('<dd', a, at)
     local back = limit - cost
@@ -149,10 +232,32 @@ if cost > 0 then
     elseif newest + period > free then
       back = back - open
       local blocker = dropped
-      if back < len then
-        blocker = call('LINDEX', list, back)
-        if not blocker then
-          blocker, dropped, len = newest, newest, 0
+      if back < r then
+        blocker = get('<d', recent, 8 * (r - back) - 7)
+      else
+        back = back - r
+        local last = back % 8
+        local place = (back - last) / 8
+        if place < n then
+          last = 8 * (8 - last) + 1
+          local number = (q - 1 - place) % 4294967296
+          if c > 0 and get('<d', cache) == number then
+            blocker = get('<d', cache, last)
+          elseif c > 1 and get('<d', cache, 73) == number then
+            blocker = get('<d', cache, last + 72)
+          else
+            local chunk = call('LINDEX', list, place)
+            if chunk then
+              chunk = put('<d', number) .. chunk
+              blocker = get('<d', chunk, last)
+              if looks % 2 == 0 then cache = chunk .. sub(cache, 73)
+              else cache = sub(cache, 1, 72) .. chunk end
+              c = #cache / 72
+            else
+              blocker, dropped, n = newest, newest, 0
+            end
+          end
+          looks = looks + 1
         end
       end
       blocker = blocker + period
@@ -163,75 +268,54 @@ if cost > 0 then
   if why == 0 and most > 0 and inflight >= most then why = 3 end
 end
 if gate > free then why, window, free = 2, 0, gate end
-local needed, spare, entry = newest + longest, (longest + ttl) / 8 + 1000000, nil
-if why == 0 and cost > 0 then
-  seq, dirty = seq + 1, true
-  if what ~= 1 then
-    local at, units = t, cost
-)lua" + std::string{push} + R"lua(
-    newest, needed = t, t + longest
-  else
-    open, needed = open + cost, t + ttl + longest
+local admits = why == 0 and cost > 0
+if admits or dirty then
+  local needed, spare = newest + longest, (longest + ttl) / 8 + 1000000
+  if admits then
+    seq = seq + 1
+    if what == 1 then
+      open, needed = open + cost, t + ttl + longest
+    else
+      local units = cost
+      newest, needed = t, t + longest
+)lua" + push + R"lua(
+    end
+    if what > 0 then
+      local ends = t + ttl
+      entries = entries .. ARGV[2] .. put('<ddd', ends, cost, what == 1 and 0 / 0 or t)
+      inflight = inflight + 1
+      if ends < soonest then soonest = ends end
+      if ends > needed then needed = ends end
+    end
   end
-  if what > 0 then
-    local ends = t + ttl
-    entry = put('<ddd', ends, cost, what == 1 and 0 / 0 or t)
-    inflight = inflight + 1
-    if ends < soonest then soonest = ends end
-    if ends > needed then needed = ends end
-  end
-end
-if dirty then
 )lua" + std::string{save} + R"lua(
+  if admits then return h end
 end
-return put('<dddddddd', why, window, free, t, factor, born, seq, lives)
+return put('<ddddd', why, window, free, t, factor)
 )lua";
 
-/// ARGV[1]: how (0 answered, 1 released, 2 refunded), time, longest period, stamps to keep. Repeating it changes nothing.
-inline const std::string settle = std::string{names} + R"lua(
-local how, t, longest, keep = get('<dddd', a)
-local found = call('HMGET', key, 'h', ARGV[2])
-local h, entry = found[1], found[2]
-if not h or not entry then return 0 end
-local expires, units, stamp = get('<ddd', entry)
-local is_open = stamp ~= stamp
-entry = nil
-if t ~= t and not (is_open and how < 2) then t = -huge end
-)lua" + std::string{clock} + R"lua(
-if t == -huge then fixed = false end
-)lua" + std::string{head} + expire + R"lua(
-if expires > t then
-  if how == 2 then
-    if is_open then open = open - units else len = len - call('LREM', list, units, stamp) end
-    dirty = true
-  elseif is_open then
-    open, newest, stamp, dirty = open - units, t, t, true
-    local at = t
-)lua" + std::string{push} + R"lua(
-  end
-  if how > 0 then
-    call('HDEL', key, ARGV[2])
-    inflight, dirty = inflight - 1, true
-    if inflight == 0 then soonest = huge end
-  elseif is_open then
-    entry = put('<ddd', expires, units, stamp)
-  end
+/// ARGV[1]: how (0 answered, 1 released, 2 refunded), time. Repeating it changes nothing.
+inline constexpr std::string_view settle = R"lua(
+local call, key, how, t = redis.call, KEYS[1], struct.unpack('<dd', ARGV[1])
+if t ~= t then
+  local now = call('TIME')
+  t = now[1] * 1000000 + now[2]
 end
-if dirty then
-  local needed, spare = newest + longest, longest / 8 + 1000000
-)lua" + std::string{save} + R"lua(
-end
-return 1
+if call('APPEND', key, ARGV[2] .. struct.pack('<dB', t, how)) > 17 then return 1 end
+call('DEL', key)
+return 0
 )lua";
 
-/// ARGV[1]: what (0 hold, 1 tune, 2 erase, 3 read), time, value (an absolute gate or a span from now, the factor);
+/// ARGV[1]: what (0 hold, 1 tune, 2 erase, 3 read), time, value (an absolute gate or a span from now; the factor);
 /// to read, then the periods of the windows.
 inline const std::string keep = std::string{names} + R"lua(
 local what, t, value, at = get('<ddd', a)
 )lua" + std::string{clock} + R"lua(
-local h = call('HGET', key, 'h')
-)lua" + std::string{head} + R"lua(
-local keep, needed, spare, entry, moved = 1, -huge, 1000000, nil, 0
+local keep = 1
+)lua" + std::string{head} + settled +
+                                R"lua(
+local needed, spare, moved = -huge, 1000000, 0
+if fixed then began = 0 end
 if what == 0 then
   if not fixed then value = began + value end
   if value > gate then gate, moved, dirty = value, 1, true end
@@ -239,26 +323,34 @@ if what == 0 then
 elseif what == 1 then
   factor, dirty, needed = value, true, began + 3600000000
 elseif what == 2 then
-  call('DEL', list)
-  newest, gate, factor, len, dropped, dirty = -huge, -huge, 1000000, 0, -huge, h
-  needed = began
-else
-)lua" + expire + R"lua(
+  if n > 0 then call('DEL', list) end
+  newest, gate, factor, dropped, dirty, needed = -huge, -huge, 1000000, -huge, h, began
+  recent, r, n, cache, c = '', 0, 0, '', 0
 end
 if dirty then
 )lua" + std::string{save} + R"lua(
 end
-if what < 3 then return put('<dddd', moved, factor, born, seq) end
-local out = {put('<ddddddd', t, open, inflight, gate, factor, newest, len)}
+if what < 3 then return put('<d', moved) end
+local out = {put('<ddddddd', t, open, inflight, gate, factor, newest, r + 8 * n)}
 while at < #a do
   local period
   period, at = get('<d', a, at)
-  local low, high, after = 0, len, t - period
-  while low < high do
-    local middle = math.floor((low + high) / 2)
-    if tonumber(call('LINDEX', list, middle) or newest) > after then low = middle + 1 else high = middle end
+  local after, used = t - period, 0
+  while used < r and get('<d', recent, 8 * (r - used) - 7) > after do used = used + 1 end
+  if used == r and n > 0 then
+    local low, high, oldest = 0, n, ''
+    while low < high do
+      local middle = math.floor((low + high) / 2)
+      local chunk = call('LINDEX', list, middle)
+      if chunk and get('<d', chunk, 57) > after then low, oldest = middle + 1, chunk else high = middle end
+    end
+    if low > 0 then
+      local there = 0
+      while there < 8 and get('<d', oldest, 57 - 8 * there) > after do there = there + 1 end
+      used = r + 8 * (low - 1) + there
+    end
   end
-  out[#out + 1] = put('<d', low + open)
+  out[#out + 1] = put('<d', used + open)
 end
 return table.concat(out)
 )lua";
@@ -266,8 +358,8 @@ return table.concat(out)
 }  // namespace lua
 
 /// The scripts' texts, by `script`.
-[[nodiscard]] inline const std::array<const std::string*, script_count>& script_texts() noexcept {
-    static const std::array<const std::string*, script_count> all{&lua::admit, &lua::settle, &lua::keep};
+[[nodiscard]] inline const std::array<std::string_view, script_count>& script_texts() noexcept {
+    static const std::array<std::string_view, script_count> all{lua::admit, lua::settle, lua::keep};
     return all;
 }
 

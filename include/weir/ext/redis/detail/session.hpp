@@ -36,7 +36,7 @@ struct key_line {
 struct settlement_call {
     std::shared_ptr<key_line> line;
     std::uint64_t id = 0;
-    std::array<double, 4> args{};
+    std::array<double, 2> args{};
 };
 
 /// One connection with what is said first on it, and the settlements whose replies are still to come.
@@ -178,8 +178,8 @@ private:
         return steady_clock{}.now() + limit_;
     }
     void load_scripts() {
-        for (const std::string* text : script_texts()) {
-            const std::array<std::string_view, 3> parts{"SCRIPT", "LOAD", *text};
+        for (const std::string_view text : script_texts()) {
+            const std::array<std::string_view, 3> parts{"SCRIPT", "LOAD", text};
             connection_.out() += command(parts);
         }
     }

@@ -40,6 +40,27 @@ inline constexpr double server_time = std::numeric_limits<double>::quiet_NaN();
     return std::bit_cast<double>(value);
 }
 
+/// A little-endian number of four bytes.
+[[nodiscard]] inline std::uint32_t word_at(std::string_view bytes, std::size_t offset) noexcept {
+    std::uint32_t value = 0;
+    for (std::size_t i = 4; i-- > 0;)
+        value = value << 8 | static_cast<unsigned char>(bytes[offset + i]);
+    return value;
+}
+
+/// What an admission returns of a head's fields.
+struct head_fields {
+    explicit head_fields(std::string_view bytes) noexcept
+        : t(double_at(bytes, 0)), lives(double_at(bytes, 5)), born(double_at(bytes, 6)), factor(word_at(bytes, 56)),
+          seq(word_at(bytes, 72)) {}
+
+    double t;
+    double lives;
+    double born;
+    std::uint32_t factor;
+    std::uint32_t seq;
+};
+
 /// Appends `text` as one part of a command.
 inline void append_part(std::string& out, std::string_view text) {
     fmt::format_to(std::back_inserter(out), "${}\r\n", text.size());
