@@ -2,6 +2,7 @@
 #pragma once
 
 #include "weir/ext/redis/detail/pool.hpp"
+#include "weir/ext/redis/detail/server_clock.hpp"
 #include "weir/ext/redis/options.hpp"
 
 #include "weir/core/clock.hpp"
@@ -83,7 +84,9 @@ public:
     [[nodiscard]] slot make_slot(std::string_view host, std::string_view role) const {
         slot out;
         out.state_ = std::make_shared<slot::state>();
-        out.state_->parts = detail::key_parts(detail::names_of(options().prefix, host, role));
+        const detail::key_names names = detail::names_of(options().prefix, host, role);
+        out.state_->parts = detail::key_parts(names);
+        out.state_->note = detail::note_start(names);
         out.state_->home = shared_->links.next_home();
         return out;
     }
@@ -161,9 +164,7 @@ public:
                 // The end of a request that is answered matters to a ceiling alone: without one it goes with the next call.
                 const bool urgent =
                     e.state == entry_state::open || how == settlement::refunded || plan.max_concurrent > 0;
-                // Its time matters where it makes a stamp.
-                const bool stamps = e.state == entry_state::open && how != settlement::refunded;
-                post(s, e.id, how, stamps || options().injected_time ? time_argument(now) : -detail::never, urgent);
+                post(s, e.id, how, options().injected_time ? injected(now) : shared_->clock.at_most(), urgent);
             }
         }
         if (how == settlement::answered) {
@@ -242,6 +243,7 @@ private:
     struct shared {
         explicit shared(redis_options options) : links(std::move(options)) {}
         detail::pool links;
+        detail::server_clock clock;
         std::atomic<std::uint64_t> next_id{random_start()};
         std::atomic<std::uint64_t> lost_keys = 0;
         pid_t owner = ::getpid();
@@ -350,6 +352,7 @@ private:
         shared_->links.take_posted(*line);
         bool sent = false;
         detail::reply got;
+        const auto asked = detail::server_clock::here();
         try {
             got = line->call(detail::script::admit, key, {args, size}, id, "admit", sent);
         } catch (const store_error&) {
@@ -364,6 +367,7 @@ private:
         if (text.size() == detail::head_bytes) {
             const detail::head_fields head{text};
             key.factor = factor_of(head.factor);
+            shared_->clock.learn(head.t, asked);
             if (!options().injected_time && key.remembers(head)) [[unlikely]]
                 lose(*line, key);
             key.born = head.born;
@@ -388,6 +392,7 @@ private:
         const auto index = static_cast<std::uint32_t>(at(1));
         const double t = at(3);
         key.factor = factor_of(at(4));
+        shared_->clock.learn(t, asked);
         if (why == cause::none)  // nothing was counted
             return {options().injected_time ? local(t, t, now) : now, cause::none, 0};
         const forecast denied{local(at(2), t, this->now()), why, index};
@@ -422,11 +427,11 @@ private:
     }
 
     void post(slot& s, std::uint64_t id, settlement how, double at, bool write) {
-        const double code = how == settlement::answered ? 0 : how == settlement::released ? 1 : 2;
-        shared_->links.post({s.state_, id, {code, at}}, write);
+        const char code = how == settlement::answered ? 0 : how == settlement::released ? 1 : 2;
+        shared_->links.post({s.state_, id, at, code}, write);
     }
     void take_back(slot& s, std::uint64_t id, instant now) {
-        post(s, id, settlement::refunded, time_argument(now), false);
+        post(s, id, settlement::refunded, options().injected_time ? injected(now) : shared_->clock.at_most(), false);
     }
 
     double keep(slot& s, double what, double value, instant now, std::string_view name) {

@@ -10,15 +10,16 @@
 //
 //   KEYS[1]  a string, the head: its fields (`fields` below); the newest stamps, at most 19, oldest first; the chunks
 //            that were looked at last, each behind its number; the entries: id, when it expires, its units, its stamp
-//            (NaN while it is open), 8 bytes each; the settlements since then: id, time, how
+//            (NaN while it is open), 8 bytes each; the settlements since then: id, time, how (0 answered, 1 released,
+//            2 refunded), 17 bytes
 //   KEYS[2]  a list of chunks, newest first: 8 stamps each, oldest first. Where no window is deep there is none.
 //   ARGV[1]  the arguments; ARGV[2] the entry's id
 //
 // What this is shaped by, as measured: a call into Redis takes about 1 us, and Redis's Lua takes 1.3 ns a byte to make
 // a string. So a decision makes three calls, TIME, GET and SET, on a head of a few hundred bytes; every 8th stamp moves a
-// chunk, and every 8th look behind the newest stamps fetches one. A settlement makes two, TIME and APPEND: it is a note
-// at the end of the head, which the next step on the key carries out first, as of its time. A key's time to live is set
-// with something to spare, and renewed once that is spent. The price: a head grows by 32 bytes an open entry.
+// chunk, and every 8th look behind the newest stamps fetches one. A settlement is no script at all: APPEND puts a note
+// at the end of the head, which the next step on the key carries out first, as of the time in it. A key's time to live
+// is set with something to spare, and renewed once that is spent. The price: a head grows by 32 bytes an open entry.
 //
 // Times are doubles in whole units, exact to 2^53: microseconds of the server's clock, or what the store was told to
 // take for its time. NaN as the time means: the server's. The pieces below are pasted into the scripts; a Lua function
@@ -26,8 +27,8 @@
 
 namespace weir::redis::detail {
 
-enum class script : std::size_t { admit, settle, keep };
-inline constexpr std::size_t script_count = 3;
+enum class script : std::size_t { admit, keep };
+inline constexpr std::size_t script_count = 2;
 
 /// Bytes of a head's fields; an admission returns them.
 inline constexpr std::size_t head_bytes = 86;
@@ -57,7 +58,7 @@ inline constexpr std::string_view head = R"lua(
 local h = call('GET', key)
 local was, newest, gate, soonest, dropped, lives, born, factor, open, inflight, deep, seq, n, q, r, c
 local recent, cache, entries, from, size = '', '', '', 1, 0
-if h then
+if h and #h > 85 then
   was, newest, gate, soonest, dropped, lives, born, factor, open, inflight, deep, seq, n, q, r, c, from =
     get('<dddddddI4I4I4I4I4I4I4BB', h)
   size = #h
@@ -71,6 +72,7 @@ if h then
   end
 else
   call('DEL', list)
+  h = nil
   newest, gate, soonest, dropped, lives, born = -huge, -huge, huge, -huge, -huge, t
   factor, open, inflight, deep, seq, n, q, r, c = 1000000, 0, 0, 0, 0, 0, 0, 0, 0
 end
@@ -142,6 +144,7 @@ if from <= size then
   repeat
     local how, place
     t, how = get('<dB', h, from + 8)
+    if t > began and not fixed then t = began end
     if t < newest then t = newest end
 )lua"} + expire + R"lua(
     local id = sub(h, from, from + 7)
@@ -294,20 +297,8 @@ end
 return put('<ddddd', why, window, free, t, factor)
 )lua";
 
-/// ARGV[1]: how (0 answered, 1 released, 2 refunded), time. Repeating it changes nothing.
-inline constexpr std::string_view settle = R"lua(
-local call, key, how, t = redis.call, KEYS[1], struct.unpack('<dd', ARGV[1])
-if t ~= t then
-  local now = call('TIME')
-  t = now[1] * 1000000 + now[2]
-end
-if call('APPEND', key, ARGV[2] .. struct.pack('<dB', t, how)) > 17 then return 1 end
-call('DEL', key)
-return 0
-)lua";
-
-/// ARGV[1]: what (0 hold, 1 tune, 2 erase, 3 read), time, value (an absolute gate or a span from now; the factor);
-/// to read, then the periods of the windows.
+/// ARGV[1]: what (0 hold, 1 tune, 2 erase, 3 read, 4 tidy), time, value (an absolute gate or a span from now; the
+/// factor); to read, then the periods of the windows. To tidy is to delete notes that have no head.
 inline const std::string keep = std::string{names} + R"lua(
 local what, t, value, at = get('<ddd', a)
 )lua" + std::string{clock} + R"lua(
@@ -330,7 +321,8 @@ end
 if dirty then
 )lua" + std::string{save} + R"lua(
 end
-if what < 3 then return put('<d', moved) end
+if what == 4 and not h then call('DEL', key) end
+if what ~= 3 then return put('<d', moved) end
 local out = {put('<ddddddd', t, open, inflight, gate, factor, newest, r + 8 * n)}
 while at < #a do
   local period
@@ -359,7 +351,7 @@ return table.concat(out)
 
 /// The scripts' texts, by `script`.
 [[nodiscard]] inline const std::array<std::string_view, script_count>& script_texts() noexcept {
-    static const std::array<std::string_view, script_count> all{lua::admit, lua::settle, lua::keep};
+    static const std::array<std::string_view, script_count> all{lua::admit, lua::keep};
     return all;
 }
 

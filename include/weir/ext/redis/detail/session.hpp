@@ -27,6 +27,7 @@ namespace weir::redis::detail {
 /// What calls on one key have in common.
 struct key_line {
     std::string parts;                 ///< the keys, as they stand in a call
+    std::string note;                  ///< a note before its text
     std::size_t home = 0;              ///< the session its settlements go through
     std::atomic<int> unanswered = 0;   ///< settlements whose reply has not been read
 };
@@ -36,7 +37,8 @@ struct key_line {
 struct settlement_call {
     std::shared_ptr<key_line> line;
     std::uint64_t id = 0;
-    std::array<double, 2> args{};
+    double at = 0;
+    char how = 0;
 };
 
 /// One connection with what is said first on it, and the settlements whose replies are still to come.
@@ -114,12 +116,12 @@ public:
                         id == nullptr ? std::nullopt : std::optional{*id});
             sent = true;
             const instant deadline = begin();
-            const bool forgotten = drain(deadline);
+            drain(deadline);
             reply r = connection_.read(deadline);
             last_used_ = steady_clock{}.now();
             if (r->type != REDIS_REPLY_ERROR) {
-                if (forgotten)
-                    repeat_settlements(deadline);
+                if (!homeless_.empty()) [[unlikely]]
+                    tidy();
                 return r;
             }
             // Only where the server forgot its scripts is it certain that nothing was done.
@@ -127,15 +129,13 @@ public:
                 expect(r, what, "see the server's log");
             sent = false;
             load_scripts();
-            const instant again = begin();
-            read_scripts(again);
-            repeat_settlements(again);
+            read_scripts(begin());
         }
     }
 
     /// Writes a settlement without waiting for its reply.
     void post(settlement_call s) {
-        append_call(connection_.out(), sha_[index(script::settle)], s.line->parts, s.args, s.id);
+        append_note(connection_.out(), s.line->note, s.id, s.at, s.how);
         waiting_.push_back(std::move(s));
     }
     void write_posted() {
@@ -151,21 +151,14 @@ public:
 
     /// Waits until every settlement posted has its reply.
     void finish() {
-        const instant deadline = begin();
-        if (drain(deadline)) {
-            load_scripts();
-            const instant again = begin();
-            read_scripts(again);
-            repeat_settlements(again);
-        }
+        drain(begin());
+        if (!homeless_.empty())
+            tidy();
         last_used_ = steady_clock{}.now();
     }
 
     /// Settlements nobody knows the fate of: to be posted again.
     [[nodiscard]] std::deque<settlement_call> take_back() noexcept {
-        for (settlement_call& s : forgotten_)
-            waiting_.push_back(std::move(s));
-        forgotten_.clear();
         return std::exchange(waiting_, {});
     }
 
@@ -193,31 +186,27 @@ private:
         }
     }
 
-    /// Reads the replies of all settlements posted; says whether the server had forgotten the script for one.
-    bool drain(instant deadline) {
+    /// Reads the replies of all settlements posted.
+    void drain(instant deadline) {
         while (!waiting_.empty())
             answered(*connection_.read(deadline));
-        return !forgotten_.empty();
     }
     void answered(const redisReply& r) {
-        settlement_call s = std::move(waiting_.front());
+        // A refusal (a replica, no memory) is one the next call meets too; the entry then expires. A note that stands
+        // alone was written where the head is lost: such a key would never expire.
+        if (r.type == REDIS_REPLY_INTEGER && r.integer < static_cast<long long>(head_bytes))
+            homeless_.push_back(waiting_.front().line);
+        waiting_.front().line->unanswered.fetch_sub(1, std::memory_order_release);
         waiting_.pop_front();
-        if (r.type == REDIS_REPLY_ERROR && text_of(r).substr(0, 8) == "NOSCRIPT") {
-            forgotten_.push_back(std::move(s));
-            return;
-        }
-        // Another refusal (a replica, no memory) is one the next call meets too; the entry then expires.
-        s.line->unanswered.fetch_sub(1, std::memory_order_release);
     }
-    void repeat_settlements(instant deadline) {
-        if (forgotten_.empty())
-            return;
-        for (settlement_call& s : std::exchange(forgotten_, {}))
-            post(std::move(s));
-        connection_.write();
-        drain(deadline);
-        for (const settlement_call& s : std::exchange(forgotten_, {}))
-            s.line->unanswered.fetch_sub(1, std::memory_order_release);
+    void tidy() {
+        constexpr std::array<double, 3> args{4, server_time, 0};
+        auto lines = std::exchange(homeless_, {});
+        for (const auto& line : lines)
+            append_call(connection_.out(), sha_[index(script::keep)], line->parts, args, std::nullopt);
+        const instant deadline = begin();
+        for (std::size_t i = 0; i < lines.size(); ++i)
+            static_cast<void>(connection_.read(deadline));
     }
 
     void expect(const reply& r, std::string_view what, std::string_view advice) {
@@ -243,7 +232,7 @@ private:
     std::array<std::string, script_count> sha_;
     std::string epoch_;
     std::deque<settlement_call> waiting_;
-    std::vector<settlement_call> forgotten_;
+    std::vector<std::shared_ptr<key_line>> homeless_;
     duration limit_{};
     instant last_used_ = long_ago;
 };

@@ -93,6 +93,17 @@ inline void append_call(std::string& out, std::string_view sha, std::string_view
     }
 }
 
+/// What became of an entry, as a note at the end of its key's head: `APPEND head note`, appended; `start` is what
+/// `note_start` made. Repeating it changes nothing.
+inline void append_note(std::string& out, std::string_view start, std::uint64_t id, double at, char how) {
+    out.append(start);
+    const auto name = bytes_of(id);
+    const auto time = bytes_of(std::bit_cast<std::uint64_t>(at));
+    out.append(name.data(), name.size()).append(time.data(), time.size());
+    out += how;
+    out.append("\r\n");
+}
+
 /// One name of a key as it may stand inside another: letters, digits, dots and dashes as they are, every other byte as
 /// %XX. So no two pairs of names join to the same text, and none can end the hash tag.
 inline void append_escaped(std::string& out, std::string_view name) {
@@ -128,6 +139,13 @@ struct key_names {
     append_part(out, names.head);
     append_part(out, names.list);
     return out;
+}
+
+/// The part of a note before the note itself.
+[[nodiscard]] inline std::string note_start(const key_names& names) {
+    std::string out = "*3\r\n$6\r\nAPPEND\r\n";
+    append_part(out, names.head);
+    return out + "$17\r\n";
 }
 
 // ---- time: the store's own unit is the microsecond, or under injected time the nanosecond since an origin
