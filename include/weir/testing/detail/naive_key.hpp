@@ -24,6 +24,7 @@ struct naive_key {
         bool counted;  ///< its units are among the stamps
         instant stamp;
         instant expires;
+        bool in_flight = true;  ///< whether the store knows that it is
     };
 
     std::vector<instant> stamps{};  ///< oldest first
@@ -51,7 +52,7 @@ struct naive_key {
             sum += e.open ? e.cost : 0;
         return sum;
     }
-    [[nodiscard]] std::int64_t in_flight() const { return static_cast<std::int64_t>(entries.size()); }
+    [[nodiscard]] std::int64_t in_flight() const { return std::ranges::count(entries, true, &item::in_flight); }
 
     /// Open units, and stamps in (t − period, t].
     [[nodiscard]] std::int64_t used(duration period, instant t) const {
@@ -92,8 +93,8 @@ struct naive_key {
     }
 
     /// Enters an admitted request; its id is `last_id`.
-    void enter(std::int64_t cost, instant t, bool from_response, instant expires) {
-        entries.push_back({++last_id, cost, from_response, !from_response, t, expires});
+    void enter(std::int64_t cost, instant t, bool from_response, instant expires, bool in_flight = true) {
+        entries.push_back({++last_id, cost, from_response, !from_response, t, expires, in_flight});
         if (!from_response)
             stamp(t, cost);
     }

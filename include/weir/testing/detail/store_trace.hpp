@@ -224,8 +224,11 @@ private:
             mine.state != (key_.plan.from_response ? entry_state::open : entry_state::stamped))
             fail("the entry is not what was admitted");
         key_.stamped(t);
-        key_.truth.enter(cost, t, key_.plan.from_response,
-                         setup_.entry_ttl > duration::zero() ? t + setup_.entry_ttl : far_future);
+        // Counted from its admission and with no ceiling above it, an entry need not be known to a store elsewhere; a
+        // ceiling that comes later then does not see it.
+        const bool known = store_type::is_local || key_.plan.from_response || key_.plan.max_concurrent > 0;
+        const bool expires = known && setup_.entry_ttl > duration::zero();
+        key_.truth.enter(cost, t, key_.plan.from_response, expires ? t + setup_.entry_ttl : far_future, known);
         held_.push_back({p, k, mine, key_.truth.last_id});
     }
 

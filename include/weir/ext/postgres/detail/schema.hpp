@@ -1,0 +1,478 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <fmt/format.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace weir::detail {
+
+/// The version of the tables and functions below. A later one adds its steps behind those of this one.
+inline constexpr std::int64_t pg_schema_version = 1;
+
+/// How a verb begins: the key's lock, its row in `h` and its time in `t`, with all that has expired by then stamped.
+///
+/// The lock comes first, so that the statement after it sees what the last holder committed. A wall clock that stepped
+/// back by more than a second goes on from the newest stamp: the key's own time then runs ahead by `skew` for good.
+inline constexpr std::string_view pg_open = R"(
+  LOOP
+    IF p_id = 0 THEN p_id := @S.find(p_host, p_role); END IF;
+    IF pg_advisory_xact_lock(@K, (p_id & 2147483647)::int4) IS NULL THEN END IF;
+    SELECT * INTO h FROM @S.state s WHERE s.id = p_id;
+    IF NOT FOUND THEN
+      IF p_host IS NULL THEN RETURN ARRAY[1]; END IF;
+      p_id := 0;
+      CONTINUE;
+    END IF;
+    t := coalesce(p_now, @CLOCK + h.skew);
+    IF t < h.newest THEN
+      IF p_now IS NULL AND t + 1000000000 < h.newest THEN
+        UPDATE @S.state s SET skew = s.skew + h.newest - t, credit = 0 WHERE s.id = p_id;
+      END IF;
+      t := h.newest;
+    END IF;
+    EXIT WHEN h.first_expiry > t;
+    PERFORM @S.expire(p_id, t, p_kept, p_longest);
+  END LOOP;
+)";
+
+/// The tables. A key is one hot row in `state`: its 32 to 95 newest stamps in `recent`, its newest entries in `ids` and
+/// `facts` (three numbers each: units, negative once they are stamped; expiry; stamp). Older stamps lie in `log`, 32 to
+/// a row and in a ring that grows on use; older entries in `block`. No index covers a column that changes, so every
+/// update can stay on its page (HOT) and the pages clean themselves.
+///
+/// `credit` is what makes a decision cheap: so many more units fit under `plan` whatever the time, because stamps only
+/// age. The slow path counts it; every admission takes from it; nothing but an admission can make it too high.
+inline constexpr std::string_view pg_tables = R"(
+CREATE SEQUENCE @S.key_id;
+CREATE TABLE @S.meta (
+  one boolean PRIMARY KEY DEFAULT true CHECK (one),
+  version bigint NOT NULL, epoch bigint NOT NULL, unlogged boolean NOT NULL,
+  relaxed boolean NOT NULL DEFAULT false, timeline text NOT NULL, lost_at timestamptz);
+CREATE UNLOGGED TABLE @S.alive (one boolean PRIMARY KEY DEFAULT true CHECK (one));
+CREATE @UNLOGGED TABLE @S.key (
+  id bigint PRIMARY KEY, digest bytea NOT NULL UNIQUE, host bytea NOT NULL, role bytea NOT NULL);
+CREATE @UNLOGGED TABLE @S.state (
+  id bigint PRIMARY KEY,
+  newest bigint NOT NULL DEFAULT @NEVER, gate bigint NOT NULL DEFAULT @NEVER, factor bigint NOT NULL DEFAULT 1000000,
+  open bigint NOT NULL DEFAULT 0, first_expiry bigint NOT NULL DEFAULT @FAR,
+  plan bigint NOT NULL DEFAULT 0, credit bigint NOT NULL DEFAULT 0, skew bigint NOT NULL DEFAULT 0,
+  spilled bigint NOT NULL DEFAULT 0, span bigint NOT NULL DEFAULT 0, dropped bigint NOT NULL DEFAULT @NEVER,
+  blocked bigint NOT NULL DEFAULT 0, longest bigint NOT NULL DEFAULT 0, keep bigint NOT NULL DEFAULT @NEVER,
+  recent bigint[] NOT NULL DEFAULT '{}', ids bigint[] NOT NULL DEFAULT '{}', facts bigint[] NOT NULL DEFAULT '{}')
+  WITH (fillfactor = 50);
+CREATE @UNLOGGED TABLE @S.log (
+  key bigint NOT NULL, pos bigint NOT NULL, no bigint NOT NULL, stamps bigint[] NOT NULL, PRIMARY KEY (key, pos))
+  WITH (fillfactor = 70);
+CREATE @UNLOGGED TABLE @S.block (
+  key bigint NOT NULL, no bigint NOT NULL, ids bigint[] NOT NULL, facts bigint[] NOT NULL, PRIMARY KEY (key, no))
+  WITH (fillfactor = 50);
+INSERT INTO @S.alive DEFAULT VALUES;
+INSERT INTO @S.meta (version, epoch, unlogged, timeline) VALUES
+  (1, (random() * 4611686018427387903)::bigint, @IS_UNLOGGED, left(pg_walfile_name(pg_current_wal_lsn()), 8));
+)";
+
+/// Greets a connection: [version, epoch, ns since history was lost or -1, unlogged, read-only].
+///
+/// The row in `alive` does not outlive a crash, for its table is unlogged, and a promoted standby starts a new
+/// timeline: so a server that may have forgotten something says so, to every process and also to those it never knew.
+inline constexpr std::string_view pg_hello = R"(
+CREATE FUNCTION @S.hello(p_relaxed boolean) RETURNS bigint[] LANGUAGE plpgsql AS $$
+DECLARE m @S.meta; here text;
+BEGIN
+  SELECT * INTO m FROM @S.meta;
+  IF pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean THEN
+    RETURN ARRAY[m.version, m.epoch, -1, m.unlogged::int, 1];
+  END IF;
+  here := left(pg_walfile_name(pg_current_wal_lsn()), 8);
+  IF NOT EXISTS (SELECT FROM @S.alive) OR m.timeline <> here OR (p_relaxed AND NOT m.relaxed) THEN
+    PERFORM set_config('synchronous_commit', 'on', true);
+    PERFORM pg_advisory_xact_lock(@K, -1);
+    SELECT * INTO m FROM @S.meta;
+    IF m.timeline <> here OR (NOT EXISTS (SELECT FROM @S.alive) AND (m.unlogged OR m.relaxed)) THEN
+      m.lost_at := clock_timestamp();
+    END IF;
+    INSERT INTO @S.alive DEFAULT VALUES ON CONFLICT DO NOTHING;
+    UPDATE @S.meta SET lost_at = m.lost_at, timeline = here, relaxed = m.relaxed OR p_relaxed;
+  END IF;
+  RETURN ARRAY[m.version, m.epoch,
+    CASE WHEN m.lost_at IS NULL THEN -1
+      ELSE (greatest(date_part('epoch', clock_timestamp() - m.lost_at), 0) * 1e9)::bigint END, m.unlogged::int, 0];
+END $$;
+)";
+
+/// What the verbs are made of.
+inline constexpr std::string_view pg_steps = R"(
+CREATE FUNCTION @S.find(p_host bytea, p_role bytea) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE d bytea := sha256(int4send(length(p_host)) || p_host || p_role); v bigint;
+BEGIN
+  LOOP
+    SELECT k.id INTO v FROM @S.key k WHERE k.digest = d;
+    IF FOUND THEN RETURN v; END IF;
+    v := nextval('@S.key_id');
+    INSERT INTO @S.key VALUES (v, d, p_host, p_role) ON CONFLICT DO NOTHING;
+    IF FOUND THEN
+      INSERT INTO @S.state (id) VALUES (v);
+      RETURN v;
+    END IF;
+  END LOOP;
+END $$;
+
+-- Moves all but the newest 32 stamps or more from the row to the log. The ring of log rows doubles while what it would
+-- overwrite may still decide something.
+CREATE FUNCTION @S.spill(p_id bigint, p_t bigint, p_kept bigint, p_longest bigint) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE h @S.state; o bigint := 0; last bigint;
+BEGIN
+  SELECT * INTO h FROM @S.state s WHERE s.id = p_id;
+  WHILE cardinality(h.recent) - o >= 64 LOOP
+    IF h.span = 0 THEN
+      h.span := 1;
+    ELSIF h.spilled >= h.span THEN
+      SELECT l.stamps[32] INTO last FROM @S.log l WHERE l.key = p_id AND l.pos = h.spilled % h.span
+        AND l.no < h.spilled;
+      IF FOUND AND last > p_t - p_longest AND h.span * 32 < p_kept THEN
+        h.span := h.span * 2;
+        UPDATE @S.log l SET pos = l.no % h.span WHERE l.key = p_id AND l.no % h.span <> l.pos;
+      ELSIF FOUND THEN
+        h.dropped := greatest(h.dropped, last);
+      END IF;
+    END IF;
+    INSERT INTO @S.log AS l (key, pos, no, stamps)
+      VALUES (p_id, h.spilled % h.span, h.spilled, h.recent[o + 1 : o + 32])
+      ON CONFLICT (key, pos) DO UPDATE SET no = excluded.no, stamps = excluded.stamps;
+    h.spilled := h.spilled + 1;
+    o := o + 32;
+  END LOOP;
+  UPDATE @S.state s SET recent = h.recent[o + 1 :], spilled = h.spilled, span = h.span, dropped = h.dropped
+    WHERE s.id = p_id;
+END $$;
+
+-- Takes back up to p_units units stamped exactly p_stamp.
+CREATE FUNCTION @S.remove(p_id bigint, p_stamp bigint, p_units bigint, p_t bigint, p_kept bigint, p_longest bigint)
+RETURNS void LANGUAGE plpgsql AS $$
+DECLARE h @S.state; v bigint[]; p bigint; n bigint := 0;
+BEGIN
+  SELECT * INTO h FROM @S.state s WHERE s.id = p_id;
+  WHILE h.spilled > 0 AND coalesce(h.recent[1], p_stamp) >= p_stamp LOOP
+    SELECT l.stamps INTO v FROM @S.log l
+      WHERE l.key = p_id AND l.pos = (h.spilled - 1) % h.span AND l.no = h.spilled - 1;
+    EXIT WHEN NOT FOUND;
+    h.recent := v || h.recent;
+    h.spilled := h.spilled - 1;
+  END LOOP;
+  p := array_position(h.recent, p_stamp);
+  IF p IS NULL THEN RETURN; END IF;
+  WHILE n < p_units AND h.recent[p + n] = p_stamp LOOP n := n + 1; END LOOP;
+  UPDATE @S.state s SET recent = h.recent[: p - 1] || h.recent[p + n :], spilled = h.spilled WHERE s.id = p_id;
+  PERFORM @S.spill(p_id, p_t, p_kept, p_longest);
+END $$;
+
+-- Ends the entries whose time is over. Those still open are stamped with their expiry: their holder died.
+CREATE FUNCTION @S.expire(p_id bigint, p_t bigint, p_kept bigint, p_longest bigint) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE h @S.state; e record;
+BEGIN
+  SELECT * INTO h FROM @S.state s WHERE s.id = p_id;
+  FOR e IN
+    SELECT x.facts[3 * i - 2] AS units, x.facts[3 * i - 1] AS expires
+      FROM (SELECT h.ids, h.facts UNION ALL SELECT b.ids, b.facts FROM @S.block b WHERE b.key = p_id) x,
+           generate_subscripts(x.ids, 1) i
+      WHERE x.facts[3 * i - 1] <= p_t ORDER BY 2
+  LOOP
+    IF e.units > 0 THEN
+      h.newest := greatest(h.newest, e.expires);
+      h.recent := h.recent || array_fill(h.newest, ARRAY[e.units::int]);
+      h.open := h.open - e.units;
+    END IF;
+  END LOOP;
+  UPDATE @S.block b SET
+      ids = ARRAY(SELECT b.ids[i] FROM generate_subscripts(b.ids, 1) i WHERE b.facts[3 * i - 1] > p_t ORDER BY i),
+      facts = ARRAY(SELECT b.facts[j] FROM generate_subscripts(b.facts, 1) j
+                    WHERE b.facts[(j + 2) / 3 * 3 - 1] > p_t ORDER BY j)
+    WHERE b.key = p_id;
+  DELETE FROM @S.block b WHERE b.key = p_id AND cardinality(b.ids) = 0;
+  SELECT ARRAY(SELECT h.ids[i] FROM generate_subscripts(h.ids, 1) i WHERE h.facts[3 * i - 1] > p_t ORDER BY i),
+         ARRAY(SELECT h.facts[j] FROM generate_subscripts(h.facts, 1) j
+               WHERE h.facts[(j + 2) / 3 * 3 - 1] > p_t ORDER BY j)
+    INTO h.ids, h.facts;
+  SELECT coalesce(min(x.facts[3 * i - 1]), @FAR) INTO h.first_expiry
+    FROM (SELECT h.ids, h.facts UNION ALL SELECT b.ids, b.facts FROM @S.block b WHERE b.key = p_id) x,
+         generate_subscripts(x.ids, 1) i;
+  SELECT coalesce(sum(cardinality(b.ids)), 0) INTO h.blocked FROM @S.block b WHERE b.key = p_id;
+  UPDATE @S.state s SET newest = h.newest, recent = h.recent, open = h.open, ids = h.ids, facts = h.facts,
+      first_expiry = h.first_expiry, blocked = h.blocked WHERE s.id = p_id;
+  IF cardinality(h.recent) >= 64 THEN PERFORM @S.spill(p_id, p_t, p_kept, p_longest); END IF;
+END $$;
+
+-- Moves the oldest entries out of the row, so that it stays small however many are open.
+CREATE FUNCTION @S.stow(p_id bigint) RETURNS void LANGUAGE sql AS $$
+  INSERT INTO @S.block (key, no, ids, facts)
+    SELECT s.id, 1 + coalesce((SELECT max(b.no) FROM @S.block b WHERE b.key = p_id), 0), s.ids[: 16], s.facts[: 48]
+      FROM @S.state s WHERE s.id = p_id;
+  UPDATE @S.state s SET ids = s.ids[17 :], facts = s.facts[49 :], blocked = s.blocked + 16 WHERE s.id = p_id;
+$$;
+)";
+
+/// Deciding. Answers [0, id, t, factor] for granted, with [.., retry_at, cause, window] behind it for denied, [1] when
+/// the id is of a key that is gone and no names were given. Modes: 0 = units that are stamped at once, 1 = the same
+/// with an entry, 2 = an open entry, 3 = not counted.
+inline constexpr std::string_view pg_admit = R"(
+CREATE FUNCTION @S.admit(p_id bigint, p_host bytea, p_role bytea, p_now bigint, p_plan bigint, p_cost bigint,
+  p_mode bigint, p_entry bigint, p_ttl bigint, p_limits bigint[], p_periods bigint[], p_ceiling bigint, p_kept bigint,
+  p_longest bigint) RETURNS bigint[] LANGUAGE plpgsql AS $$
+DECLARE
+  t bigint; r bigint[]; h @S.state; n bigint; total bigint; k bigint; c bigint; after bigint; at bigint; chunk bigint[];
+  best bigint; why bigint := 0; win bigint := 0; left_over bigint := 32;
+BEGIN
+  IF pg_advisory_xact_lock(@K, (p_id & 2147483647)::int4) IS NULL THEN END IF;
+  t := coalesce(p_now, @CLOCK);
+  IF p_mode = 2 THEN
+    UPDATE @S.state s SET open = s.open + p_cost, credit = s.credit - p_cost, ids = s.ids || p_entry,
+        facts = s.facts || ARRAY[p_cost, t + p_ttl, 0], first_expiry = least(s.first_expiry, t + p_ttl)
+      WHERE s.id = p_id AND s.plan = p_plan AND s.credit >= p_cost AND s.gate <= t AND s.newest <= t
+        AND s.first_expiry > t
+      RETURNING ARRAY[0, p_id, t, s.factor] INTO r;
+    IF FOUND THEN RETURN r; END IF;
+  ELSIF p_mode = 0 AND p_cost = 1 THEN
+    UPDATE @S.state s SET newest = t, recent = s.recent || t, credit = s.credit - 1
+      WHERE s.id = p_id AND s.plan = p_plan AND s.credit > 0 AND s.gate <= t AND s.newest <= t AND s.first_expiry > t
+      RETURNING ARRAY[0, p_id, t, s.factor] INTO r;
+    IF FOUND THEN RETURN r; END IF;
+  END IF;
+@OPEN
+  best := t;
+  IF p_cost > 0 THEN
+    n := cardinality(h.recent);
+    total := h.spilled * 32 + n;
+    FOR i IN 1 .. cardinality(p_limits) LOOP
+      k := p_limits[i] - p_cost;
+      IF k < 0 THEN RETURN ARRAY[0, p_id, t, h.factor, @FAR, 5, i - 1]; END IF;
+      k := k - h.open;
+      after := t - p_periods[i];
+      IF k < 0 THEN
+        at := t;
+        c := 0;
+      ELSIF k < n THEN
+        at := h.recent[n - k];
+        c := width_bucket(after, h.recent) - (n - k);
+      ELSIF k >= total THEN
+        at := @NEVER;
+        c := k - total;
+      ELSE
+        k := k - n;
+        SELECT l.stamps INTO chunk FROM @S.log l WHERE l.key = p_id AND l.pos = (h.spilled - 1 - k / 32) % h.span
+          AND l.no = h.spilled - 1 - k / 32;
+        IF FOUND THEN
+          at := chunk[32 - k % 32];
+          c := width_bucket(after, chunk) - (32 - k % 32);
+        ELSE
+          at := h.dropped;
+          c := 0;
+        END IF;
+      END IF;
+      left_over := least(left_over, c);
+      IF at + p_periods[i] > best THEN
+        best := at + p_periods[i];
+        why := 1;
+        win := i - 1;
+      END IF;
+    END LOOP;
+    IF p_ceiling > 0 THEN
+      c := p_ceiling - cardinality(h.ids) - h.blocked;
+      IF why = 0 AND c <= 0 THEN why := 3; END IF;
+      left_over := least(left_over, c - 1);
+    END IF;
+  END IF;
+  IF h.gate > best THEN
+    best := h.gate;
+    why := 2;
+    win := 0;
+  END IF;
+  IF why <> 0 THEN RETURN ARRAY[0, p_id, t, h.factor, best, why, win]; END IF;
+  IF p_mode = 3 THEN RETURN ARRAY[0, p_id, t, h.factor]; END IF;
+  -- A key with a time of its own has no cheap way: that one reads the plain clock.
+  IF h.skew <> 0 THEN left_over := 0; END IF;
+  IF p_mode > 0 THEN
+    h.ids := h.ids || p_entry;
+    h.facts := h.facts || ARRAY[CASE p_mode WHEN 2 THEN p_cost ELSE -p_cost END, t + p_ttl, t];
+    h.first_expiry := least(h.first_expiry, t + p_ttl);
+  END IF;
+  IF p_mode = 2 THEN
+    UPDATE @S.state s SET open = s.open + p_cost, ids = h.ids, facts = h.facts, first_expiry = h.first_expiry,
+        plan = p_plan, credit = left_over, longest = greatest(s.longest, p_longest) WHERE s.id = p_id;
+  ELSE
+    UPDATE @S.state s SET newest = t, recent = s.recent || array_fill(t, ARRAY[p_cost::int]), ids = h.ids,
+        facts = h.facts, first_expiry = h.first_expiry,
+        plan = p_plan, credit = left_over, longest = greatest(s.longest, p_longest) WHERE s.id = p_id;
+    IF n + p_cost >= 64 THEN PERFORM @S.spill(p_id, t, p_kept, p_longest); END IF;
+  END IF;
+  IF cardinality(h.ids) >= 32 THEN PERFORM @S.stow(p_id); END IF;
+  RETURN ARRAY[0, p_id, t, h.factor];
+END $$;
+
+-- p_how: 0 = answered, 1 = released, 2 = refunded, 3 = takes back p_cost units stamped p_entry, which have no entry.
+-- p_ago: how long ago that was, for one that was sent late.
+CREATE FUNCTION @S.settle(p_id bigint, p_now bigint, p_ago bigint, p_entry bigint, p_how bigint, p_cost bigint,
+  p_kept bigint, p_longest bigint) RETURNS bigint[] LANGUAGE plpgsql AS $$
+DECLARE
+  h @S.state; t bigint; p bigint; b_no bigint; units bigint; stamp bigint; v_ids bigint[]; v_facts bigint[];
+  p_host bytea; p_role bytea;
+BEGIN
+@OPEN
+  IF p_how = 3 THEN
+    PERFORM @S.remove(p_id, p_entry, p_cost, t, p_kept, p_longest);
+    RETURN ARRAY[0];
+  END IF;
+  v_ids := h.ids;
+  v_facts := h.facts;
+  p := array_position(v_ids, p_entry);
+  IF p IS NULL THEN
+    IF h.blocked = 0 THEN RETURN ARRAY[0]; END IF;
+    SELECT b.no, b.ids, b.facts INTO b_no, v_ids, v_facts FROM @S.block b WHERE b.key = p_id AND p_entry = ANY (b.ids);
+    IF NOT FOUND THEN RETURN ARRAY[0]; END IF;
+    p := array_position(v_ids, p_entry);
+  END IF;
+  units := v_facts[3 * p - 2];
+  IF p_how = 0 AND units < 0 THEN RETURN ARRAY[0]; END IF;
+  stamp := CASE WHEN p_how = 2 AND units < 0 THEN v_facts[3 * p] ELSE greatest(h.newest, t - p_ago) END;
+  IF p_how = 0 THEN
+    v_facts[3 * p - 2] := -units;
+    v_facts[3 * p] := stamp;
+  ELSE
+    v_ids := v_ids[: p - 1] || v_ids[p + 1 :];
+    v_facts := v_facts[: 3 * p - 3] || v_facts[3 * p + 1 :];
+  END IF;
+  IF b_no IS NOT NULL THEN
+    IF cardinality(v_ids) = 0 THEN
+      DELETE FROM @S.block b WHERE b.key = p_id AND b.no = b_no;
+    ELSE
+      UPDATE @S.block b SET ids = v_ids, facts = v_facts WHERE b.key = p_id AND b.no = b_no;
+    END IF;
+    IF p_how <> 0 THEN h.blocked := h.blocked - 1; END IF;
+    v_ids := h.ids;
+    v_facts := h.facts;
+  END IF;
+  IF units > 0 AND p_how <> 2 THEN
+    UPDATE @S.state s SET open = s.open - units, newest = stamp,
+        recent = s.recent || array_fill(stamp, ARRAY[units::int]), ids = v_ids, facts = v_facts,
+        blocked = h.blocked WHERE s.id = p_id;
+    IF cardinality(h.recent) + units >= 64 THEN PERFORM @S.spill(p_id, t, p_kept, p_longest); END IF;
+  ELSE
+    UPDATE @S.state s SET open = s.open - greatest(units, 0), ids = v_ids, facts = v_facts,
+        blocked = h.blocked WHERE s.id = p_id;
+    IF units < 0 AND p_how = 2 THEN PERFORM @S.remove(p_id, stamp, -units, t, p_kept, p_longest); END IF;
+  END IF;
+  RETURN ARRAY[0];
+END $$;
+)";
+
+/// The other verbs. `hold` answers [0, id, moved]; `read` [0, id, t, factor, open, in flight, gate, newest, used...];
+/// `sweep` [where to go on, keys forgotten].
+inline constexpr std::string_view pg_rest = R"(
+CREATE FUNCTION @S.hold(p_id bigint, p_host bytea, p_role bytea, p_until bigint, p_ahead bigint) RETURNS bigint[]
+LANGUAGE plpgsql AS $$
+DECLARE h @S.state; t bigint; p_now bigint := @NEVER; p_kept bigint; p_longest bigint;
+BEGIN
+@OPEN
+  t := coalesce(p_until, least(greatest(@CLOCK + h.skew, h.newest) + p_ahead, @FAR));
+  IF t <= h.gate THEN RETURN ARRAY[0, p_id, 0]; END IF;
+  UPDATE @S.state s SET gate = t WHERE s.id = p_id;
+  RETURN ARRAY[0, p_id, 1];
+END $$;
+
+CREATE FUNCTION @S.tune(p_id bigint, p_host bytea, p_role bytea, p_factor bigint) RETURNS bigint[]
+LANGUAGE plpgsql AS $$
+DECLARE h @S.state; t bigint; p_now bigint := @NEVER; p_kept bigint; p_longest bigint;
+BEGIN
+@OPEN
+  UPDATE @S.state s SET factor = p_factor,
+    keep = CASE p_factor WHEN 1000000 THEN @NEVER ELSE @CLOCK + h.skew + 691200000000000 END WHERE s.id = p_id;
+  RETURN ARRAY[0, p_id];
+END $$;
+
+CREATE FUNCTION @S.erase(p_id bigint, p_host bytea, p_role bytea) RETURNS bigint[] LANGUAGE plpgsql AS $$
+DECLARE h @S.state; t bigint; p_now bigint := @NEVER; p_kept bigint; p_longest bigint;
+BEGIN
+@OPEN
+  DELETE FROM @S.log l WHERE l.key = p_id;
+  UPDATE @S.state s SET newest = @NEVER, gate = @NEVER, factor = 1000000, credit = 0, spilled = 0, span = 0,
+    dropped = @NEVER, keep = @NEVER, recent = '{}' WHERE s.id = p_id;
+  RETURN ARRAY[0, p_id];
+END $$;
+
+CREATE FUNCTION @S.read(p_id bigint, p_host bytea, p_role bytea, p_now bigint, p_periods bigint[], p_kept bigint,
+  p_longest bigint) RETURNS bigint[] LANGUAGE plpgsql AS $$
+DECLARE h @S.state; t bigint; used bigint[] := '{}'; n bigint; after bigint;
+BEGIN
+@OPEN
+  FOR i IN 1 .. cardinality(p_periods) LOOP
+    after := t - p_periods[i];
+    IF h.dropped > after THEN
+      n := h.spilled * 32 + cardinality(h.recent);
+    ELSE
+      n := cardinality(h.recent) - width_bucket(after, h.recent);
+      SELECT n + coalesce(sum(32 - width_bucket(after, l.stamps)), 0) INTO n FROM @S.log l
+        WHERE l.key = p_id AND l.no < h.spilled AND l.stamps[32] > after;
+    END IF;
+    used := used || h.open + n;
+  END LOOP;
+  RETURN ARRAY[0, p_id, t, h.factor, h.open, cardinality(h.ids) + h.blocked, h.gate, h.newest] || used;
+END $$;
+
+-- Forgets keys that decide nothing any more, of the next p_limit behind p_after.
+CREATE FUNCTION @S.sweep(p_after bigint, p_limit bigint) RETURNS bigint[] LANGUAGE plpgsql AS $$
+DECLARE h @S.state; t bigint := @CLOCK; gone bigint := 0; seen bigint := 0; last bigint := 0;
+BEGIN
+  FOR h IN SELECT * FROM @S.state s WHERE s.id > p_after ORDER BY s.id LIMIT p_limit LOOP
+    seen := seen + 1;
+    last := h.id;
+    CONTINUE WHEN greatest(h.newest + h.longest, h.gate, h.keep) > t + h.skew;
+    CONTINUE WHEN cardinality(h.ids) + h.blocked > 0 AND h.first_expiry > t + h.skew;
+    CONTINUE WHEN NOT pg_try_advisory_xact_lock(@K, (h.id & 2147483647)::int4);
+    SELECT * INTO h FROM @S.state s WHERE s.id = last;
+    CONTINUE WHEN NOT FOUND OR greatest(h.newest + h.longest, h.gate, h.keep) > t + h.skew;
+    IF cardinality(h.ids) + h.blocked > 0 THEN
+      IF h.first_expiry <= t + h.skew THEN PERFORM @S.expire(last, t + h.skew, 64, h.longest); END IF;
+      CONTINUE;
+    END IF;
+    DELETE FROM @S.log l WHERE l.key = last;
+    DELETE FROM @S.state s WHERE s.id = last;
+    DELETE FROM @S.key k WHERE k.id = last;
+    gone := gone + 1;
+  END LOOP;
+  RETURN ARRAY[CASE WHEN seen < p_limit THEN 0 ELSE last END, gone];
+END $$;
+)";
+
+/// The two-part advisory locks of one schema share this first part.
+[[nodiscard]] inline std::uint32_t pg_lock_class(std::string_view schema) noexcept {
+    std::uint32_t hash = 2166136261U;
+    for (const char c : schema)
+        hash = (hash ^ static_cast<unsigned char>(c)) * 16777619U;
+    return hash & 0x7fff'ffffU;
+}
+
+/// All that version 1 consists of, for `schema`: one text of several statements, to be run in a transaction.
+///
+/// **Preconditions.** `schema` is a plain lower-case identifier: it is not quoted.
+[[nodiscard]] inline std::string pg_schema_text(std::string_view schema, bool unlogged) {
+    std::string text;
+    for (const std::string_view part : {pg_tables, pg_hello, pg_steps, pg_admit, pg_rest})
+        text += part;
+    const auto put = [&text](std::string_view name, std::string_view value) {
+        for (std::size_t at = 0; (at = text.find(name, at)) != std::string::npos; at += value.size())
+            text.replace(at, name.size(), value);
+    };
+    put("@OPEN", pg_open);
+    put("@CLOCK", "(date_part('epoch', clock_timestamp()) * 1e6)::bigint * 1000");
+    put("@NEVER", "(-4611686018427387904)");
+    put("@FAR", "4611686018427387903");
+    put("@IS_UNLOGGED", unlogged ? "true" : "false");
+    put("@UNLOGGED", unlogged ? "UNLOGGED" : "");
+    put("@K", fmt::format("{}", pg_lock_class(schema)));
+    put("@S", schema);
+    return text;
+}
+
+}  // namespace weir::detail
