@@ -190,8 +190,10 @@ public:
         const auto said =
             ask(*s, detail::pg_verb::read, 8 + plan.windows.size(), [&](detail::pg_parameters_list& values) {
                 put_now(values, now);
-                values.numbers(plan.windows, [](const window& w) { return w.period.count(); });
-                values.number(kept(plan));
+                values.numbers(plan.windows.size());
+            for (const window& w : plan.windows)
+                values.element(w.period.count());
+            values.number(kept(plan));
                 values.number(longest(plan));
             });
         s->factor.store(said[3]);
@@ -283,18 +285,23 @@ private:
         bool sent = false;
         std::vector<std::int64_t> said;
         try {
-            said = ask_by(link, *s, detail::pg_verb::admit, 4, sent, [&](detail::pg_parameters_list& values) {
+            const auto verb = how == mode::open                      ? detail::pg_verb::open
+                              : how == mode::stamped && cost == 1 ? detail::pg_verb::stamp
+                                                                   : detail::pg_verb::admit;
+            said = ask_by(link, *s, verb, 4, sent, [&](detail::pg_parameters_list& values) {
                 put_now(values, now);
                 values.number(name_of(plan));
                 values.number(cost);
                 values.number(static_cast<std::int64_t>(how));
                 values.number(id);
                 values.number(std::min<duration>(pool_->options.entry_ttl, std::chrono::hours{24 * 366}).count());
-                values.numbers(plan.windows, [](const window& w) { return w.limit; });
-                values.numbers(plan.windows, [](const window& w) { return w.period.count(); });
-                values.number(plan.max_concurrent);
-                values.number(kept(plan));
-                values.number(longest(plan));
+                values.numbers(3 + 2 * plan.windows.size());
+                for (const std::int64_t rule : {plan.max_concurrent, kept(plan), longest(plan)})
+                    values.element(rule);
+                for (const window& w : plan.windows) {
+                    values.element(w.limit);
+                    values.element(w.period.count());
+                }
             });
         } catch (...) {
             // It may have been entered all the same: then it is taken back as soon as there is a connection.

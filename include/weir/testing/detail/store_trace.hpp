@@ -300,6 +300,8 @@ private:
     }
 
     void erase(std::size_t p, std::size_t k) {
+        // What has expired becomes history, on both sides, before there is none: `erase` itself is given no time.
+        read(p, k, now_);
         store(p).erase(slot_of(p, k));
         keys_[k].truth.erase();
         keys_[k].thinned = long_ago;

@@ -31,14 +31,16 @@
 
 namespace weir::detail {
 
-enum class pg_verb : std::uint8_t { admit, settle, hold, tune, read, erase, sweep };
+enum class pg_verb : std::uint8_t { admit, stamp, open, settle, hold, tune, read, erase, sweep };
 
 /// What each verb sends: its name, and the types of its parameters (b = bigint, t = bytea, a = bigint[]).
 struct pg_statement {
     const char* name;
     std::string_view types;
 };
-inline constexpr std::array<pg_statement, 7> pg_statements{{{"admit", "bttbbbbbbaabbb"},
+inline constexpr std::array<pg_statement, 9> pg_statements{{{"admit", "bttbbbbbba"},
+{"stamp", "bttbbbbbba"},
+{"open", "bttbbbbbba"},
                                                             {"settle", "bbbbbbbb"},
                                                             {"hold", "bttbb"},
                                                             {"tune", "bttb"},
@@ -111,12 +113,16 @@ public:
     void close() noexcept {
         PQfinish(link_);
         link_ = nullptr;
+        answered_ = {};
     }
 
     /// Whether it is open, as far as can be told without asking: a server that went away has closed its end.
     [[nodiscard]] bool usable() noexcept {
         if (link_ == nullptr)
             return false;
+        // One that answered a moment ago is taken at its word.
+        if (std::chrono::steady_clock::now() - answered_ < std::chrono::milliseconds{5})
+            return true;
         char byte = 0;
         const auto got = ::recv(PQsocket(link_), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
         if (got < 0)
@@ -145,6 +151,7 @@ public:
         std::vector<std::int64_t> reply;
         while (!pending_.empty())
             reply = take_reply(until);
+        answered_ = std::chrono::steady_clock::now();
         return reply;
     }
 
@@ -436,6 +443,7 @@ private:
     const pid_t pid_;
     PGconn* link_ = nullptr;
     std::deque<reply_due> pending_;
+    deadline answered_{};
 };
 
 }  // namespace weir::detail

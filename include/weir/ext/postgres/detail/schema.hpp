@@ -12,15 +12,15 @@ namespace weir::detail {
 /// The version of the tables and functions below. A later one adds its steps behind those of this one.
 inline constexpr std::int64_t pg_schema_version = 1;
 
-/// How a verb begins: the key's lock, its row in `h` and its time in `t`, with all that has expired by then stamped.
+/// How a verb that writes begins: the key's row, locked, in `h` and its time in `t`, with all that has expired by then
+/// stamped. `@LOCK` is empty for one that only reads.
 ///
-/// The lock comes first, so that the statement after it sees what the last holder committed. A wall clock that stepped
-/// back by more than a second goes on from the newest stamp: the key's own time then runs ahead by `skew` for good.
+/// A wall clock that stepped back by more than a second goes on from the newest stamp: the key's own time then runs
+/// ahead by `skew` for good.
 inline constexpr std::string_view pg_open = R"(
   LOOP
     IF p_id = 0 THEN p_id := @S.find(p_host, p_role); END IF;
-    IF pg_advisory_xact_lock(@K, (p_id & 2147483647)::int4) IS NULL THEN END IF;
-    SELECT * INTO h FROM @S.state s WHERE s.id = p_id;
+    SELECT * INTO h FROM @S.state s WHERE s.id = p_id @LOCK;
     IF NOT FOUND THEN
       IF p_host IS NULL THEN RETURN ARRAY[1]; END IF;
       p_id := 0;
@@ -29,7 +29,8 @@ inline constexpr std::string_view pg_open = R"(
     t := coalesce(p_now, @CLOCK + h.skew);
     IF t < h.newest THEN
       IF p_now IS NULL AND t + 1000000000 < h.newest THEN
-        UPDATE @S.state s SET skew = s.skew + h.newest - t, credit = 0 WHERE s.id = p_id;
+        PERFORM @S.step(p_id, @CLOCK);
+        CONTINUE;
       END IF;
       t := h.newest;
     END IF;
@@ -44,7 +45,11 @@ inline constexpr std::string_view pg_open = R"(
 /// update can stay on its page (HOT) and the pages clean themselves.
 ///
 /// `credit` is what makes a decision cheap: so many more units fit under `plan` whatever the time, because stamps only
-/// age. The slow path counts it; every admission takes from it; nothing but an admission can make it too high.
+/// age. `admit` counts it; every admission takes from it; nothing but an admission can make it too high. So `stamp` and
+/// `open` are one update each, whose condition is checked on the newest version of the row however many wait for it.
+///
+/// The row's own lock is all that orders the holders of a key. Log and blocks change only together with the row, so who
+/// reads all three and then finds the row as it was has seen one state.
 inline constexpr std::string_view pg_tables = R"(
 CREATE SEQUENCE @S.key_id;
 CREATE TABLE @S.meta (
@@ -120,6 +125,11 @@ BEGIN
   END LOOP;
 END $$;
 
+-- The clock has stepped back: the key's time goes on from its newest stamp.
+CREATE FUNCTION @S.step(p_id bigint, p_clock bigint) RETURNS void LANGUAGE sql AS $$
+  UPDATE @S.state s SET skew = s.newest - p_clock, credit = 0 WHERE s.id = p_id AND p_clock + s.skew < s.newest;
+$$;
+
 -- Moves all but the newest 32 stamps or more from the row to the log. The ring of log rows doubles while what it would
 -- overwrite may still decide something.
 CREATE FUNCTION @S.spill(p_id bigint, p_t bigint, p_kept bigint, p_longest bigint) RETURNS void LANGUAGE plpgsql AS $$
@@ -173,7 +183,7 @@ END $$;
 CREATE FUNCTION @S.expire(p_id bigint, p_t bigint, p_kept bigint, p_longest bigint) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE h @S.state; e record;
 BEGIN
-  SELECT * INTO h FROM @S.state s WHERE s.id = p_id;
+  SELECT * INTO h FROM @S.state s WHERE s.id = p_id FOR UPDATE;
   FOR e IN
     SELECT x.facts[3 * i - 2] AS units, x.facts[3 * i - 1] AS expires
       FROM (SELECT h.ids, h.facts UNION ALL SELECT b.ids, b.facts FROM @S.block b WHERE b.key = p_id) x,
@@ -215,100 +225,138 @@ $$;
 )";
 
 /// Deciding. Answers [0, id, t, factor] for granted, with [.., retry_at, cause, window] behind it for denied, [1] when
-/// the id is of a key that is gone and no names were given. Modes: 0 = units that are stamped at once, 1 = the same
-/// with an entry, 2 = an open entry, 3 = not counted.
+/// the id is of a key that is gone and no names were given. Modes: 0 = units that are stamped at once, 1 = the same with
+/// an entry, 2 = an open entry, 3 = not counted. p_rules: ceiling, stamps to keep, longest period, then limit and period
+/// of every window.
 inline constexpr std::string_view pg_admit = R"(
-CREATE FUNCTION @S.admit(p_id bigint, p_host bytea, p_role bytea, p_now bigint, p_plan bigint, p_cost bigint,
-  p_mode bigint, p_entry bigint, p_ttl bigint, p_limits bigint[], p_periods bigint[], p_ceiling bigint, p_kept bigint,
-  p_longest bigint) RETURNS bigint[] LANGUAGE plpgsql AS $$
+CREATE FUNCTION @S.admit(@ADMIT) RETURNS bigint[] LANGUAGE plpgsql AS $$
+#variable_conflict use_variable
 DECLARE
-  t bigint; r bigint[]; h @S.state; n bigint; total bigint; k bigint; c bigint; after bigint; at bigint; chunk bigint[];
-  best bigint; why bigint := 0; win bigint := 0; left_over bigint := 32;
+  t bigint; seen xid; newest bigint; gate bigint; factor bigint; open bigint; first_expiry bigint; skew bigint;
+  spilled bigint; span bigint; dropped bigint; blocked bigint; recent bigint[]; ids bigint[]; n bigint; total bigint;
+  k bigint; c bigint; period bigint; at bigint; chunk bigint[]; best bigint; why bigint; win bigint; left_over bigint;
 BEGIN
-  IF pg_advisory_xact_lock(@K, (p_id & 2147483647)::int4) IS NULL THEN END IF;
-  t := coalesce(p_now, @CLOCK);
-  IF p_mode = 2 THEN
-    UPDATE @S.state s SET open = s.open + p_cost, credit = s.credit - p_cost, ids = s.ids || p_entry,
-        facts = s.facts || ARRAY[p_cost, t + p_ttl, 0], first_expiry = least(s.first_expiry, t + p_ttl)
-      WHERE s.id = p_id AND s.plan = p_plan AND s.credit >= p_cost AND s.gate <= t AND s.newest <= t
-        AND s.first_expiry > t
-      RETURNING ARRAY[0, p_id, t, s.factor] INTO r;
-    IF FOUND THEN RETURN r; END IF;
-  ELSIF p_mode = 0 AND p_cost = 1 THEN
-    UPDATE @S.state s SET newest = t, recent = s.recent || t, credit = s.credit - 1
-      WHERE s.id = p_id AND s.plan = p_plan AND s.credit > 0 AND s.gate <= t AND s.newest <= t AND s.first_expiry > t
-      RETURNING ARRAY[0, p_id, t, s.factor] INTO r;
-    IF FOUND THEN RETURN r; END IF;
-  END IF;
-@OPEN
-  best := t;
-  IF p_cost > 0 THEN
-    n := cardinality(h.recent);
-    total := h.spilled * 32 + n;
-    FOR i IN 1 .. cardinality(p_limits) LOOP
-      k := p_limits[i] - p_cost;
-      IF k < 0 THEN RETURN ARRAY[0, p_id, t, h.factor, @FAR, 5, i - 1]; END IF;
-      k := k - h.open;
-      after := t - p_periods[i];
-      IF k < 0 THEN
-        at := t;
-        c := 0;
-      ELSIF k < n THEN
-        at := h.recent[n - k];
-        c := width_bucket(after, h.recent) - (n - k);
-      ELSIF k >= total THEN
-        at := @NEVER;
-        c := k - total;
-      ELSE
-        k := k - n;
-        SELECT l.stamps INTO chunk FROM @S.log l WHERE l.key = p_id AND l.pos = (h.spilled - 1 - k / 32) % h.span
-          AND l.no = h.spilled - 1 - k / 32;
-        IF FOUND THEN
-          at := chunk[32 - k % 32];
-          c := width_bucket(after, chunk) - (32 - k % 32);
-        ELSE
-          at := h.dropped;
-          c := 0;
-        END IF;
-      END IF;
-      left_over := least(left_over, c);
-      IF at + p_periods[i] > best THEN
-        best := at + p_periods[i];
-        why := 1;
-        win := i - 1;
-      END IF;
-    END LOOP;
-    IF p_ceiling > 0 THEN
-      c := p_ceiling - cardinality(h.ids) - h.blocked;
-      IF why = 0 AND c <= 0 THEN why := 3; END IF;
-      left_over := least(left_over, c - 1);
+  LOOP
+    IF p_id = 0 THEN p_id := @S.find(p_host, p_role); END IF;
+    SELECT s.xmin, s.newest, s.gate, s.factor, s.open, s.first_expiry, s.skew, s.spilled, s.span, s.dropped, s.blocked,
+        s.recent, s.ids
+      INTO seen, newest, gate, factor, open, first_expiry, skew, spilled, span, dropped, blocked, recent, ids
+      FROM @S.state s WHERE s.id = p_id;
+    IF NOT FOUND THEN
+      IF p_host IS NULL THEN RETURN ARRAY[1]; END IF;
+      p_id := 0;
+      CONTINUE;
     END IF;
-  END IF;
-  IF h.gate > best THEN
-    best := h.gate;
-    why := 2;
+    t := coalesce(p_now, @CLOCK + skew);
+    IF t < newest THEN
+      IF p_now IS NULL AND t + 1000000000 < newest THEN
+        PERFORM @S.step(p_id, @CLOCK);
+        CONTINUE;
+      END IF;
+      t := newest;
+    END IF;
+    IF first_expiry <= t THEN
+      PERFORM @S.expire(p_id, t, p_rules[2], p_rules[3]);
+      CONTINUE;
+    END IF;
+    best := t;
+    why := 0;
     win := 0;
-  END IF;
-  IF why <> 0 THEN RETURN ARRAY[0, p_id, t, h.factor, best, why, win]; END IF;
-  IF p_mode = 3 THEN RETURN ARRAY[0, p_id, t, h.factor]; END IF;
-  -- A key with a time of its own has no cheap way: that one reads the plain clock.
-  IF h.skew <> 0 THEN left_over := 0; END IF;
-  IF p_mode > 0 THEN
-    h.ids := h.ids || p_entry;
-    h.facts := h.facts || ARRAY[CASE p_mode WHEN 2 THEN p_cost ELSE -p_cost END, t + p_ttl, t];
-    h.first_expiry := least(h.first_expiry, t + p_ttl);
-  END IF;
-  IF p_mode = 2 THEN
-    UPDATE @S.state s SET open = s.open + p_cost, ids = h.ids, facts = h.facts, first_expiry = h.first_expiry,
-        plan = p_plan, credit = left_over, longest = greatest(s.longest, p_longest) WHERE s.id = p_id;
-  ELSE
-    UPDATE @S.state s SET newest = t, recent = s.recent || array_fill(t, ARRAY[p_cost::int]), ids = h.ids,
-        facts = h.facts, first_expiry = h.first_expiry,
-        plan = p_plan, credit = left_over, longest = greatest(s.longest, p_longest) WHERE s.id = p_id;
-    IF n + p_cost >= 64 THEN PERFORM @S.spill(p_id, t, p_kept, p_longest); END IF;
-  END IF;
-  IF cardinality(h.ids) >= 32 THEN PERFORM @S.stow(p_id); END IF;
-  RETURN ARRAY[0, p_id, t, h.factor];
+    left_over := 32;
+    n := cardinality(recent);
+    IF p_cost > 0 THEN
+      total := spilled * 32 + n;
+      FOR i IN 0 .. cardinality(p_rules) / 2 - 2 LOOP
+        k := p_rules[4 + 2 * i] - p_cost;
+        IF k < 0 THEN RETURN ARRAY[0, p_id, t, factor, @FAR, 5, i]; END IF;
+        k := k - open;
+        period := p_rules[5 + 2 * i];
+        IF k < 0 THEN
+          at := t;
+          c := 0;
+        ELSIF k < n THEN
+          at := recent[n - k];
+          c := width_bucket(t - period, recent) - (n - k);
+        ELSIF k >= total THEN
+          at := @NEVER;
+          c := k - total;
+        ELSE
+          k := k - n;
+          SELECT l.stamps INTO chunk FROM @S.log l WHERE l.key = p_id AND l.pos = (spilled - 1 - k / 32) % span
+            AND l.no = spilled - 1 - k / 32;
+          IF FOUND THEN
+            at := chunk[32 - k % 32];
+            c := width_bucket(t - period, chunk) - (32 - k % 32);
+          ELSE
+            -- All that was dropped is as old as that or older, down to the oldest row that is kept.
+            at := dropped;
+            c := CASE WHEN at + period <= t THEN greatest(k - span * 32, 0) ELSE 0 END;
+          END IF;
+        END IF;
+        IF c < left_over THEN left_over := c; END IF;
+        IF at + period > best THEN
+          best := at + period;
+          why := 1;
+          win := i;
+        END IF;
+      END LOOP;
+      IF p_rules[1] > 0 THEN
+        c := p_rules[1] - cardinality(ids) - blocked;
+        IF why = 0 AND c <= 0 THEN why := 3; END IF;
+        left_over := least(left_over, c - 1);
+      END IF;
+    END IF;
+    IF gate > best THEN
+      best := gate;
+      why := 2;
+      win := 0;
+    END IF;
+    IF why <> 0 THEN RETURN ARRAY[0, p_id, t, factor, best, why, win]; END IF;
+    IF p_mode = 3 THEN RETURN ARRAY[0, p_id, t, factor]; END IF;
+    -- A key with a time of its own has no cheap way: that one reads the plain clock.
+    IF skew <> 0 THEN left_over := 0; END IF;
+    -- Whoever was faster made this decision stale; having waited for them we hold the row, and the next one stands.
+    IF p_mode = 0 THEN
+      UPDATE @S.state s SET newest = t, recent = s.recent || array_fill(t, ARRAY[p_cost::int]), plan = p_plan,
+          credit = left_over, longest = greatest(s.longest, p_rules[3])
+        WHERE s.id = p_id AND s.xmin = seen;
+    ELSIF p_mode = 2 THEN
+      UPDATE @S.state s SET open = s.open + p_cost, ids = s.ids || p_entry,
+          facts = s.facts || ARRAY[p_cost, t + p_ttl, 0], first_expiry = least(s.first_expiry, t + p_ttl), plan = p_plan,
+          credit = left_over, longest = greatest(s.longest, p_rules[3])
+        WHERE s.id = p_id AND s.xmin = seen;
+    ELSE
+      UPDATE @S.state s SET newest = t, recent = s.recent || array_fill(t, ARRAY[p_cost::int]), ids = s.ids || p_entry,
+          facts = s.facts || ARRAY[-p_cost, t + p_ttl, t], first_expiry = least(s.first_expiry, t + p_ttl),
+          plan = p_plan, credit = left_over, longest = greatest(s.longest, p_rules[3])
+        WHERE s.id = p_id AND s.xmin = seen;
+    END IF;
+    EXIT WHEN FOUND;
+  END LOOP;
+  IF p_mode < 2 AND n + p_cost >= 64 THEN PERFORM @S.spill(p_id, t, p_rules[2], p_rules[3]); END IF;
+  IF p_mode > 0 AND cardinality(ids) >= 31 THEN PERFORM @S.stow(p_id); END IF;
+  RETURN ARRAY[0, p_id, t, factor];
+END $$;
+
+CREATE FUNCTION @S.stamp(@ADMIT) RETURNS bigint[] LANGUAGE plpgsql AS $$
+DECLARE t bigint := coalesce(p_now, @CLOCK); r bigint[];
+BEGIN
+  UPDATE @S.state s SET newest = t, recent = s.recent || t, credit = s.credit - 1
+    WHERE s.id = p_id AND s.plan = p_plan AND s.credit > 0 AND s.gate <= t AND s.newest <= t AND s.first_expiry > t
+    RETURNING ARRAY[0, p_id, t, s.factor] INTO r;
+  IF FOUND THEN RETURN r; END IF;
+  RETURN @S.admit(p_id, p_host, p_role, p_now, p_plan, p_cost, p_mode, p_entry, p_ttl, p_rules);
+END $$;
+
+CREATE FUNCTION @S.open(@ADMIT) RETURNS bigint[] LANGUAGE plpgsql AS $$
+DECLARE t bigint := coalesce(p_now, @CLOCK); r bigint[];
+BEGIN
+  UPDATE @S.state s SET open = s.open + p_cost, credit = s.credit - p_cost, ids = s.ids || p_entry,
+      facts = s.facts || ARRAY[p_cost, t + p_ttl, 0], first_expiry = least(s.first_expiry, t + p_ttl)
+    WHERE s.id = p_id AND s.plan = p_plan AND s.credit >= p_cost AND s.gate <= t AND s.newest <= t AND s.first_expiry > t
+    RETURNING ARRAY[0, p_id, t, s.factor] INTO r;
+  IF FOUND THEN RETURN r; END IF;
+  RETURN @S.admit(p_id, p_host, p_role, p_now, p_plan, p_cost, p_mode, p_entry, p_ttl, p_rules);
 END $$;
 
 -- p_how: 0 = answered, 1 = released, 2 = refunded, 3 = takes back p_cost units stamped p_entry, which have no entry.
@@ -405,7 +453,7 @@ CREATE FUNCTION @S.read(p_id bigint, p_host bytea, p_role bytea, p_now bigint, p
   p_longest bigint) RETURNS bigint[] LANGUAGE plpgsql AS $$
 DECLARE h @S.state; t bigint; used bigint[] := '{}'; n bigint; after bigint;
 BEGIN
-@OPEN
+@LOOK
   FOR i IN 1 .. cardinality(p_periods) LOOP
     after := t - p_periods[i];
     IF h.dropped > after THEN
@@ -429,8 +477,7 @@ BEGIN
     last := h.id;
     CONTINUE WHEN greatest(h.newest + h.longest, h.gate, h.keep) > t + h.skew;
     CONTINUE WHEN cardinality(h.ids) + h.blocked > 0 AND h.first_expiry > t + h.skew;
-    CONTINUE WHEN NOT pg_try_advisory_xact_lock(@K, (h.id & 2147483647)::int4);
-    SELECT * INTO h FROM @S.state s WHERE s.id = last;
+    SELECT * INTO h FROM @S.state s WHERE s.id = last FOR UPDATE SKIP LOCKED;
     CONTINUE WHEN NOT FOUND OR greatest(h.newest + h.longest, h.gate, h.keep) > t + h.skew;
     IF cardinality(h.ids) + h.blocked > 0 THEN
       IF h.first_expiry <= t + h.skew THEN PERFORM @S.expire(last, t + h.skew, 64, h.longest); END IF;
@@ -465,6 +512,11 @@ END $$;
             text.replace(at, name.size(), value);
     };
     put("@OPEN", pg_open);
+    put("@LOCK", "FOR UPDATE");
+    put("@LOOK", pg_open);
+    put("@LOCK", "");
+    put("@ADMIT", "p_id bigint, p_host bytea, p_role bytea, p_now bigint, p_plan bigint, p_cost bigint, p_mode bigint, "
+                  "p_entry bigint, p_ttl bigint, p_rules bigint[]");
     put("@CLOCK", "(date_part('epoch', clock_timestamp()) * 1e6)::bigint * 1000");
     put("@NEVER", "(-4611686018427387904)");
     put("@FAR", "4611686018427387903");

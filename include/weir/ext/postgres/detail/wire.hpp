@@ -18,7 +18,7 @@ namespace weir::detail {
 /// **Lifetime.** Names must outlive it. **Complexity.** No heap up to eight windows.
 class pg_parameters_list {
 public:
-    static constexpr int most = 14;
+    static constexpr int most = 10;
 
     void number(std::int64_t value) {
         const std::size_t at = bytes_.size();
@@ -27,11 +27,9 @@ public:
     }
     void nothing() { add(nullptr, absent, 0); }
     void bytes(std::string_view value) { add(value.data() == nullptr ? "" : value.data(), 0, value.size()); }
-    /// A bigint[].
-    template <class Range, class Member>
-    void numbers(const Range& range, Member member) {
+    /// A bigint[] of `count` elements, to be given by `element` at once.
+    void numbers(std::size_t count) {
         const std::size_t at = bytes_.size();
-        const auto count = static_cast<std::uint64_t>(std::size(range));
         append(count == 0 ? 0 : 1, 4);
         append(0, 4);
         append(20, 4);
@@ -39,11 +37,11 @@ public:
             append(count, 4);
             append(1, 4);
         }
-        for (const auto& item : range) {
-            append(8, 4);
-            append(static_cast<std::uint64_t>(static_cast<std::int64_t>(member(item))), 8);
-        }
-        add(nullptr, at, bytes_.size() - at);
+        add(nullptr, at, bytes_.size() - at + 12 * count);
+    }
+    void element(std::int64_t value) {
+        append(8, 4);
+        append(static_cast<std::uint64_t>(value), 8);
     }
 
     [[nodiscard]] int count() const noexcept { return count_; }
