@@ -321,12 +321,12 @@ BEGIN
           credit = left_over, longest = greatest(s.longest, p_rules[3])
         WHERE s.id = p_id AND s.xmin = seen;
     ELSIF p_mode = 2 THEN
-      UPDATE @S.state s SET open = s.open + p_cost, ids = s.ids || p_entry,
+      UPDATE @S.state s SET open = s.open + p_cost, ids = s.ids || ARRAY[p_entry],
           facts = s.facts || ARRAY[p_cost, t + p_ttl, 0], first_expiry = least(s.first_expiry, t + p_ttl), plan = p_plan,
           credit = left_over, longest = greatest(s.longest, p_rules[3])
         WHERE s.id = p_id AND s.xmin = seen;
     ELSE
-      UPDATE @S.state s SET newest = t, recent = s.recent || array_fill(t, ARRAY[p_cost::int]), ids = s.ids || p_entry,
+      UPDATE @S.state s SET newest = t, recent = s.recent || array_fill(t, ARRAY[p_cost::int]), ids = s.ids || ARRAY[p_entry],
           facts = s.facts || ARRAY[-p_cost, t + p_ttl, t], first_expiry = least(s.first_expiry, t + p_ttl),
           plan = p_plan, credit = left_over, longest = greatest(s.longest, p_rules[3])
         WHERE s.id = p_id AND s.xmin = seen;
@@ -341,7 +341,7 @@ END $$;
 CREATE FUNCTION @S.stamp(@ADMIT) RETURNS bigint[] LANGUAGE plpgsql AS $$
 DECLARE t bigint := coalesce(p_now, @CLOCK); r bigint[];
 BEGIN
-  UPDATE @S.state s SET newest = t, recent = s.recent || t, credit = s.credit - 1
+  UPDATE @S.state s SET newest = t, recent = s.recent || ARRAY[t], credit = s.credit - 1
     WHERE s.id = p_id AND s.plan = p_plan AND s.credit > 0 AND s.gate <= t AND s.newest <= t AND s.first_expiry > t
     RETURNING ARRAY[0, p_id, t, s.factor] INTO r;
   IF FOUND THEN RETURN r; END IF;
@@ -351,7 +351,7 @@ END $$;
 CREATE FUNCTION @S.open(@ADMIT) RETURNS bigint[] LANGUAGE plpgsql AS $$
 DECLARE t bigint := coalesce(p_now, @CLOCK); r bigint[];
 BEGIN
-  UPDATE @S.state s SET open = s.open + p_cost, credit = s.credit - p_cost, ids = s.ids || p_entry,
+  UPDATE @S.state s SET open = s.open + p_cost, credit = s.credit - p_cost, ids = s.ids || ARRAY[p_entry],
       facts = s.facts || ARRAY[p_cost, t + p_ttl, 0], first_expiry = least(s.first_expiry, t + p_ttl)
     WHERE s.id = p_id AND s.plan = p_plan AND s.credit >= p_cost AND s.gate <= t AND s.newest <= t AND s.first_expiry > t
     RETURNING ARRAY[0, p_id, t, s.factor] INTO r;
