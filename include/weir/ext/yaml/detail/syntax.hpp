@@ -19,9 +19,9 @@ struct syntax_hint {
 inline constexpr std::array<syntax_hint, 9> syntax_hints{{
     {YAML::ErrorMsg::MAP_VALUE, "only one key stands on a line; a text with a colon in it stands in quotes"},
     {YAML::ErrorMsg::END_OF_MAP, "this key is neither in line with its neighbours nor with those above"},
-    {YAML::ErrorMsg::END_OF_MAP_FLOW, "a \"{\" is not closed, or the \",\" after a value is missing"},
+    {YAML::ErrorMsg::END_OF_MAP_FLOW, "a \"{\" or a quote is not closed, or the \",\" after a value is missing"},
     {YAML::ErrorMsg::END_OF_SEQ, "this \"-\" is not in line with those above"},
-    {YAML::ErrorMsg::END_OF_SEQ_FLOW, "a \"[\" is not closed, or the \",\" after a value is missing"},
+    {YAML::ErrorMsg::END_OF_SEQ_FLOW, "a \"[\" or a quote is not closed, or the \",\" after a value is missing"},
     {YAML::ErrorMsg::FLOW_END, "a bracket is closed by the other kind, or was not open"},
     {YAML::ErrorMsg::BLOCK_ENTRY, "a list begins on a line of its own, or is written [a, b]"},
     {YAML::ErrorMsg::UNKNOWN_TOKEN, "a text that begins with this character stands in quotes"},
