@@ -55,7 +55,8 @@ public:
                     each_name(host, true, [&, name = std::string_view{host}](std::string_view wild) {
                         if (const auto at = ports.find(wild); at != ports.end())
                             for (const std::string_view port : at->second)
-                                check(std::string{name}.append(port), i);
+                                if (const auto key = std::string{name}.append(port); settings_.key_host(key) == key)
+                                    check(key, i);
                     });
             }
         for (const group_fault& f : faults_of(settings_.groups, settings_.hosts))
