@@ -9,6 +9,7 @@
 #include "traffic.hpp"
 
 #include "weir/config/command_line.hpp"
+#include "weir/config/completion.hpp"
 #include "weir/ext/yaml/configure.hpp"
 
 #include <fmt/format.h>
@@ -34,7 +35,11 @@ using namespace download;
 
 /// Where the configuration came from, and what it comes to: the lines people look for when a limit is not what they
 /// thought.
-void say_start(const weir::configuration& config, const weir::yaml::sources& from, reporter& tell) {
+void say_start(const weir::yaml::configured& made, reporter& tell) {
+    const weir::configuration& config = *made;
+    const weir::yaml::sources& from = made.from;
+    for (const weir::fault& note : made.notes())
+        tell.say(log_level::info, "note: " + note.text());
     for (const std::string& name : from.presets)
         tell.say(log_level::debug, "Loaded rate preset " + name);
     for (const std::string& file : from.files)
@@ -47,6 +52,8 @@ void say_start(const weir::configuration& config, const weir::yaml::sources& fro
                                            fmt::join(config.roles(), ", ")));
     if (config.disabled())
         tell.say(log_level::warning, "rate limiting is off (disabled): no request is held back by a limit");
+    if (config.shadow())
+        tell.say(log_level::warning, "rate limits are only watched (shadow): no request is held back by a limit");
     if (config.aimd().enabled)
         tell.say(log_level::warning, "aimd.enabled: this version does not tune rates; they stay as configured");
 }
@@ -72,11 +79,12 @@ bool run(downloader& work, std::size_t workers, interrupts& signals, reporter& t
     return interrupted;
 }
 
-int download_all(const options& wanted, const weir::configuration& config, const weir::yaml::sources& from) {
+int download_all(const options& wanted, const weir::yaml::configured& made) {
+    const weir::configuration& config = *made;
     const auto urls = wanted.urls.empty() ? std::vector<listed_url>{} : read_urls(wanted.urls, config);
     interrupts signals;
     reporter tell{wanted.level, !wanted.dry_run};
-    say_start(config, from, tell);
+    say_start(made, tell);
 
     posix_file lock;
     if (!wanted.dry_run) {
@@ -135,11 +143,15 @@ int main(int argc, char** argv) {
             fmt::print("{}{}", help_text(), weir::command_line_help());
             return 0;
         }
+        if (!wanted.completion.empty()) {
+            fmt::print("{}", weir::completion(wanted.completion, completed()).value());
+            return 0;
+        }
         if (config && config->backend().kind != "memory")
             faults += fmt::format("backend.kind: this version has no {} store; use memory", config->backend().kind);
         if (!faults.empty())
             throw usage_error{faults.substr(0, faults.find_last_not_of('\n') + 1)};
-        return download_all(wanted, *config, config.from);
+        return download_all(wanted, config);
     } catch (const usage_error& fault) {
         fmt::print(stderr, "weir-download: {}\nTry weir-download --help.\n", fault.what());
         return 2;
