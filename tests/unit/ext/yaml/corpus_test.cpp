@@ -17,6 +17,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <set>
 #include <string>
@@ -60,7 +61,7 @@ std::vector<std::string> texts(const std::vector<weir::fault>& faults) {
     return out;
 }
 
-/// `HOST ROLE = 10/1s 5000/1h | 250ms` for a line that begins with HOST and ROLE.
+/// `HOST ROLE = 10/1s 5000/1h | 250 ms` for a line that begins with HOST and ROLE.
 std::string policy_line(const weir::resolution& r, const std::string& line) {
     const auto space = line.find(' ');
     const std::string host = line.substr(0, space);
@@ -71,9 +72,9 @@ std::string policy_line(const weir::resolution& r, const std::string& line) {
     std::vector<std::string> rates;
     for (const weir::rate& rate : p->rates)
         rates.push_back(weir::to_string(rate));
-    return fmt::format("{} {} = {} | {}", host, role,
+    return fmt::format("{} {} = {} | {} ms", host, role,
                        p->unlimited ? "unlimited" : fmt::format("{}", fmt::join(rates, " ")),
-                       weir::detail::period_text(p->max_delay));
+                       std::chrono::duration<double, std::milli>{p->max_delay}.count());
 }
 
 const bool rewrite = std::getenv("WEIR_CORPUS_WRITE") != nullptr;
