@@ -6,6 +6,7 @@
 #include "weir/config/layer.hpp"
 #include "weir/config/resolve.hpp"
 #include "weir/core/detail/json_text.hpp"
+#include "weir/core/detail/text.hpp"
 #include "weir/ext/yaml/yaml.hpp"
 
 #include <fmt/format.h>
@@ -32,8 +33,9 @@ public:
         if (json_)
             add_object(f, severity);
         else
-            text_ +=
-                fmt::format("{}: {}: {}{}{}\n", f.at.text(), severity, f.path, f.path.empty() ? "" : ": ", f.message);
+            text_ += detail::printable(fmt::format("{}: {}: {}{}{}", f.at.text(), severity, f.path,
+                                                   f.path.empty() ? "" : ": ", f.message)) +
+                     "\n";
     }
     void add_good(std::string_view file) {
         if (!json_)

@@ -27,6 +27,7 @@ completed_program all_commands() {
     return {"weir",
             {{"check", "say everything that is wrong with configuration files", {json, help}, true, {}},
              {"explain", "show where each limit of a host comes from", rate_and_json, false, {}},
+             {"schema", "print the JSON Schema of a configuration file", {help}, false, {}},
              {"completion",
               "print the completion script of a shell",
               {help},

@@ -4,6 +4,7 @@
 #include "complete.hpp"
 #include "explain.hpp"
 #include "replay.hpp"
+#include "schema.hpp"
 
 #include "weir/core/nearest.hpp"
 
@@ -27,6 +28,7 @@ struct command {
 constexpr std::array commands{
     command{"check", weir::tools::check, "say everything that is wrong with configuration files"},
     command{"explain", weir::tools::explain, "show each limit of a host, where it comes from and what it shadows"},
+    command{"schema", weir::tools::schema, "print the JSON Schema by which an editor checks a configuration file"},
     command{"completion", weir::tools::complete, "print the completion script of bash, zsh or fish"},
     command{"replay", weir::tools::replay, "run a trace on a virtual clock and print what would have happened"},
     command{"audit", weir::tools::audit, "find the worst window of every key and rate in an arrival log"},
