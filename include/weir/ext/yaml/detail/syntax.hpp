@@ -10,24 +10,6 @@
 
 namespace weir::yaml::detail {
 
-/// What may have been meant where the parser says `said`.
-struct syntax_hint {
-    const char* said;
-    std::string_view hint;
-};
-
-inline constexpr std::array<syntax_hint, 9> syntax_hints{{
-    {YAML::ErrorMsg::MAP_VALUE, "only one key stands on a line; a text with a colon in it stands in quotes"},
-    {YAML::ErrorMsg::END_OF_MAP, "this key is neither in line with its neighbours nor with those above"},
-    {YAML::ErrorMsg::END_OF_MAP_FLOW, "a \"{\" or a quote is not closed, or the \",\" after a value is missing"},
-    {YAML::ErrorMsg::END_OF_SEQ, "this \"-\" is not in line with those above"},
-    {YAML::ErrorMsg::END_OF_SEQ_FLOW, "a \"[\" or a quote is not closed, or the \",\" after a value is missing"},
-    {YAML::ErrorMsg::FLOW_END, "a bracket is closed by the other kind, or was not open"},
-    {YAML::ErrorMsg::BLOCK_ENTRY, "a list begins on a line of its own, or is written [a, b]"},
-    {YAML::ErrorMsg::UNKNOWN_TOKEN, "a text that begins with this character stands in quotes"},
-    {YAML::ErrorMsg::EOF_IN_SCALAR, "a quote is not closed"},
-}};
-
 /// What to say about a text that is not YAML.
 [[nodiscard]] inline std::string syntax_fault(const YAML::Exception& e, std::string_view text) {
     std::string out = "not YAML: " + e.msg;
@@ -37,9 +19,26 @@ inline constexpr std::array<syntax_hint, 9> syntax_hints{{
         if (first != std::string_view::npos && text[first] == '\t')
             return out + "; the line begins with a tab, and only spaces indent";
     }
-    for (const auto& [said, hint] : syntax_hints)
+    struct hint {
+        const char* said;
+        std::string_view meant;
+    };
+    const std::array hints{
+        hint{YAML::ErrorMsg::MAP_VALUE, "only one key stands on a line; a text with a colon in it stands in quotes"},
+        hint{YAML::ErrorMsg::END_OF_MAP, "this key is neither in line with its neighbours nor with those above"},
+        hint{YAML::ErrorMsg::END_OF_MAP_FLOW,
+             "a \"{\" or a quote is not closed, or the \",\" after a value is missing"},
+        hint{YAML::ErrorMsg::END_OF_SEQ, "this \"-\" is not in line with those above"},
+        hint{YAML::ErrorMsg::END_OF_SEQ_FLOW,
+             "a \"[\" or a quote is not closed, or the \",\" after a value is missing"},
+        hint{YAML::ErrorMsg::FLOW_END, "a bracket is closed by the other kind, or was not open"},
+        hint{YAML::ErrorMsg::BLOCK_ENTRY, "a list begins on a line of its own, or is written [a, b]"},
+        hint{YAML::ErrorMsg::UNKNOWN_TOKEN, "a text that begins with this character stands in quotes"},
+        hint{YAML::ErrorMsg::EOF_IN_SCALAR, "a quote is not closed"},
+    };
+    for (const auto& [said, meant] : hints)
         if (e.msg == said)
-            return out.append("; ").append(hint);
+            return out.append("; ").append(meant);
     return out;
 }
 
