@@ -42,7 +42,7 @@ public:
     event_sink(traffic& record, std::optional<weir::json_lines> log) : record_(&record), log_(std::move(log)) {}
 
     void on_event(const weir::event& e) {
-        if (e.type == weir::event_type::acquire)
+        if (e.type == weir::event_type::acquire || e.type == weir::event_type::shadow)
             record_->admitted({std::string{e.host}, std::string{e.role}}, e.verdict.waited);
         if (log_)
             log_->on_event(e);

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -111,6 +112,15 @@ enum class layer_kind : std::uint8_t { builtin, preset, file, environment, comma
     }
     return "";
 }
+
+/// Where one leaf was written.
+struct origin {
+    std::string path{};   ///< with the host in its one spelling
+    std::string value{};  ///< as written; "(hidden)" for a connection text
+    place at{};
+    std::size_t rank = 0;  ///< of several with one path, the greatest is in force
+    layer_kind kind = layer_kind::file;
+};
 
 /// Everything one source says, in its order.
 struct layer {

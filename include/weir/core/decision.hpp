@@ -63,9 +63,10 @@ enum class cause : std::uint8_t {
 /// The answer to a request for admission.
 struct [[nodiscard]] decision {
     outcome state = outcome::granted;
+    /// What stood in the way; of a granted one, what would have, were the policy enforced.
     cause why = cause::none;
     /// The first instant at which the request could have been admitted at best; the instant of the decision itself
-    /// where only an answer or a release can make room; meaningless for `granted` and `never`.
+    /// where only an answer or a release can make room; meaningless for `never` and where nothing stood in the way.
     instant retry_at{};
     /// The rate whose window was full, or that the cost exceeds; absent for other causes.
     std::optional<rate> limit{};

@@ -30,6 +30,15 @@ struct rate {
     friend constexpr bool operator==(const rate&, const rate&) = default;
 };
 
+/// Whether whoever keeps `tight` keeps `loose` as well: a longer or equal period holds no more of it, or the shorter
+/// periods that `loose`'s is made of hold no more together.
+[[nodiscard]] constexpr bool is_implied_by(const rate& loose, const rate& tight) noexcept {
+    if (tight.period >= loose.period)
+        return tight.limit <= loose.limit;
+    // ceil(T/U)*M <= N, without the product, which may pass 64 bits
+    return (loose.period + tight.period - duration{1}) / tight.period <= loose.limit / tight.limit;
+}
+
 namespace detail {
 
 struct time_unit {

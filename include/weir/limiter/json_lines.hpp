@@ -56,9 +56,9 @@ inline void append_ms(std::string& out, duration span) {
 ///  "role":"metadata","delay_ms":45,"policy_max_delay_ms":200,"acquired":true}
 /// ```
 ///
-/// A denial adds `cause`, `limit` (the full rate) and `retry_at`; a response has its `status`; a gate its `retry_at`; a
-/// reload `ok`, and `error` when it was refused. `policy_max_delay_ms` is the longest this caller would have waited.
-/// Times are UTC.
+/// A denial adds `cause`, `limit` (the full rate) and `retry_at`, and so does `shadow`, which was acquired all the
+/// same; a response has its `status`; a gate its `retry_at`; a reload `ok`, and `error` when it was refused.
+/// `policy_max_delay_ms` is the longest this caller would have waited. Times are UTC.
 ///
 /// **Thread safety.** All members; lines never mix. **Lifetime.** Copies share one sink and one lock; the file or
 /// stream must outlive them. **Errors.** What a stream or a callback throws reaches the registry, which swallows it.
@@ -66,7 +66,7 @@ class json_lines {
 public:
     /// Which events make a line.
     enum class level : std::uint8_t {
-        trouble,    ///< block, cancel, gate, reload
+        trouble,    ///< block, shadow, cancel, gate, reload
         decisions,  ///< the same, acquire and head_skip
         all,        ///< the same, and response
     };
@@ -129,8 +129,9 @@ public:
             return out.append(fmt::format(",\"status\":{}}}\n", e.status));
         if (e.type != event_type::gate)
             append_verdict(out, e);
-        const bool never = e.verdict.state == outcome::never;
-        if (e.type == event_type::gate || (!e.verdict.granted() && !never))
+        const bool never = e.verdict.why == cause::never;
+        const bool admitted = e.verdict.granted() && e.type != event_type::shadow;
+        if (e.type == event_type::gate || (!admitted && !never))
             append_retry_at(out, e, ms);
         return out.append("}\n");
     }

@@ -48,8 +48,12 @@ public:
         if (!quiet() && must_queue(store, ceiling, cost, now, settled)) [[unlikely]]
             return behind_all(store, cost, now);
         const forecast f = store.admit(slot_, rules_->plan, cost, now, [&ceiling] { return ceiling.try_take(); }, out);
-        if (!f.admits())
-            publish(f, cost, now);
+        if (f.why != cause::none) {
+            if (!f.passed)
+                publish(f, cost, now);
+            else if (cost > 0)
+                ceiling.take();
+        }
         return f;
     }
 
@@ -64,11 +68,11 @@ public:
         return f;
     }
 
-    /// Writes a forecast as the answer a caller gets; one that admits leaves `out` as it is made: granted.
+    /// Writes a forecast as the answer a caller gets; one without a cause leaves `out` as it is made: granted.
     [[gnu::always_inline]] void explain(const forecast& f, decision& out) const {
-        if (f.admits()) [[likely]]
+        if (f.why == cause::none) [[likely]]
             return;
-        out.state = f.why == cause::never ? outcome::never : outcome::denied;
+        out.state = f.passed ? outcome::granted : f.why == cause::never ? outcome::never : outcome::denied;
         out.why = f.why;
         out.retry_at = f.at;
         if (f.why == cause::window || f.why == cause::never)
@@ -85,8 +89,9 @@ public:
     /// **Complexity.** O(windows), and O(waiters) where a change has made their forecasts stale.
     [[nodiscard]] bool submit(Store& store, inflight_ceiling& ceiling, waiter& w, instant now, settled_list& settled) {
         w.arrived = now;
-        w.verdict = explain(decide(store, ceiling, w.cost, now, w.admitted, settled));
-        if (w.verdict.granted() || w.verdict.state == outcome::never || w.deadline <= now)
+        const forecast f = decide(store, ceiling, w.cost, now, w.admitted, settled);
+        w.verdict = explain(f);
+        if (w.verdict.granted() || w.verdict.state == outcome::never || w.deadline <= now || f.held)
             return false;
         if (queue_ == nullptr)
             queue_ = std::make_unique<line>();
@@ -94,7 +99,7 @@ public:
         // Nothing else stood in the way, or it would have been admitted.
         if (w.expected_.admits())
             w.expected_.why = cause::inflight;
-        if (w.expected_.at > w.deadline) {
+        if (w.expected_.at > w.deadline || w.expected_.held) {
             w.verdict = explain(w.expected_);
             return false;
         }
@@ -134,8 +139,10 @@ public:
             head =
                 store.admit(slot_, rules_->plan, w.cost, now, [&] { return ceiling.take_in_turn(*this); }, w.admitted);
             if (head.admits()) {
+                if (head.passed)
+                    ceiling.take();
                 waiting.pop_front();
-                leave(w, now, decision{}, settled);
+                leave(w, now, explain(head), settled);
             } else if (!queue_->is_late(now)) {
                 break;
             } else if (w.deadline <= now) {
@@ -164,7 +171,8 @@ public:
         }
     }
 
-    /// Foresees every waiter anew and refuses those whose best case, or the time itself, is past their deadline.
+    /// Foresees every waiter anew and refuses those whose best case, or the time itself, is past their deadline, and
+    /// all when the gate is farther away than anybody is to wait for it.
     ///
     /// **Preconditions.** The queue has just been pumped; it is pumped again, for a refusal may bring a cheaper waiter
     /// to the head.
@@ -183,7 +191,8 @@ public:
             const bool is_new_head = kept == 0 && i > 0 && w.expected_.admits();
             if (w.expected_.admits())
                 w.expected_.why = cause::inflight;  // as in submit()
-            if (w.expected_.why == cause::never || w.expected_.at > w.deadline || (w.deadline <= now && !is_new_head)) {
+            if (w.expected_.why == cause::never || w.expected_.held || w.expected_.at > w.deadline ||
+                (w.deadline <= now && !is_new_head)) {
                 leave(w, now, explain(w.expected_), settled);
                 continue;
             }
@@ -345,7 +354,7 @@ private:
             return f;
         const forecast& before = ahead.queue.waiting[ahead.count - 1]->expected_;
         if (before.at > f.at || f.admits())
-            f = {std::max(before.at, f.at), before.why, before.window};
+            f = {std::max(before.at, f.at), f.held ? cause::gate : before.why, before.window, f.held};
         return f;
     }
 
@@ -375,7 +384,7 @@ private:
             const forecast f = store.admit(slot_, rules_->plan, 0, now, detail::free_place{}, w->admitted);
             if (!f.admits())
                 return opens = f.at, false;
-            leave(*w, now, decision{}, settled);
+            leave(*w, now, explain(f), settled);
             return true;
         });
         return opens;

@@ -19,6 +19,7 @@ enum class event_type : std::uint8_t {
     head_skip,  ///< a HEAD request passed uncounted
     response,   ///< response headers arrived
     gate,       ///< the gate moved forward
+    shadow,     ///< admitted although its limit says no: the policy is not enforced
     reload,     ///< a new configuration took effect, or was refused
 };
 
@@ -36,6 +37,8 @@ enum class event_type : std::uint8_t {
         return "response";
     case event_type::gate:
         return "gate";
+    case event_type::shadow:
+        return "shadow";
     case event_type::reload:
         return "reload";
     }
@@ -48,7 +51,7 @@ struct event {
     instant at{};  ///< on the store's timeline
     std::string_view host;
     std::string_view role;
-    decision verdict{};       ///< for acquire, block, cancel and head_skip; `retry_at` for gate
+    decision verdict{};       ///< for acquire, block, cancel, head_skip and shadow; `retry_at` for gate
     duration max_delay{};     ///< the longest this caller would have waited
     int status = 0;           ///< for response: the HTTP status, 0 = unknown
     std::string_view text{};  ///< for reload: the faults, or "" when it took effect

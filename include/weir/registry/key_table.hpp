@@ -40,27 +40,46 @@ public:
         return at->get();
     }
 
-    /// Adds the node that `make` builds unless somebody else was faster, and locks it. `is_idle(node)` is asked, with
+    /// Adds the node that `make` builds unless somebody else was faster, and locks it; null when `make` builds none.
+    /// `is_idle(node)` is asked, with
     /// the node locked, of two others that may then be forgotten.
     template <class Make, class IsIdle>
-    [[nodiscard]] Node& insert_locked(std::string_view host, std::string_view role, Make&& make, IsIdle&& is_idle) {
+    [[nodiscard]] Node* insert_locked(std::string_view host, std::string_view role, Make&& make, IsIdle&& is_idle) {
         const name wanted{host, role, hash_of(host, role)};
         shard& s = shard_of(wanted.hash);
         const std::lock_guard guard{s.lock};
         if (const auto at = s.nodes.find(wanted); at != s.nodes.end()) {
             (*at)->lock();
-            return **at;
+            return at->get();
         }
         for (int i = 0; i < 2 && !s.order.empty(); ++i)
             sweep(s, is_idle);
         std::unique_ptr<Node> made = make();
+        if (made == nullptr)
+            return nullptr;
         Node& node = *made;
         node.hash = wanted.hash;
         node.position = s.order.size();
         s.order.push_back(&node);
         s.nodes.insert(std::move(made));
         node.lock();
-        return node;
+        return &node;
+    }
+
+    /// Forgets every node of which `fn(node)`, asked with the node locked, says so. **Preconditions.** Those are idle.
+    template <class F>
+    void erase_if(F&& fn) {
+        for (shard& s : shards_) {
+            const std::lock_guard guard{s.lock};
+            for (std::size_t i = s.order.size(); i-- > 0;) {
+                Node& node = *s.order[i];
+                node.lock();
+                const bool goes = fn(node);
+                node.unlock();
+                if (goes)
+                    forget(s, node);
+            }
+        }
     }
 
     /// Calls `fn(node)` for every node, locked, one shard after the other.
@@ -179,6 +198,10 @@ private:
             if (!is_idle(node))
                 return;
         }
+        forget(s, node);
+    }
+
+    static void forget(shard& s, Node& node) {
         // Idle and unpinned: nobody else can reach it but through this shard, which is locked.
         s.order[node.position] = s.order.back();
         s.order[node.position]->position = node.position;

@@ -138,9 +138,10 @@ public:
     /// re-planned.
     ///
     /// **Preconditions.** Not called by a ticket's `on_done`. **Effects.** All or nothing: when a key in use has a role
-    /// that `c` does not declare, nothing changes. The observer is told either way. **Errors.** `errc::unknown_role`.
-    /// **Complexity.** O(keys), and O(waiters) where somebody waits. Policies are looked up with nothing
-    /// locked, then keys are locked one by one: nobody waits for more than the queue of their own key.
+    /// that `c` does not declare, or its hosts would leave or enter a group, nothing changes. The observer is told
+    /// either way. **Errors.** `errc::unknown_role`; `errc::bad_configuration` for the groups, naming the key.
+    /// **Complexity.** O(keys), and O(waiters) where somebody waits. Policies are looked up with nothing locked, then
+    /// keys are locked one by one: nobody waits for more than the queue of their own key.
     [[nodiscard]] std::optional<error> reload(weir::configuration c) {
         return engine_.reload(std::move(c), engine::read_clock);
     }

@@ -66,7 +66,8 @@ concept store =
         // The store's own clock stamps everything, so that one timeline orders all who share the store.
         { store.now() } noexcept -> std::same_as<instant>;
         // Decides and enters in one step; `place` is called once all else allows it, and its refusal leaves everything
-        // as it was.
+        // as it was. Under a plan that is not enforced everything is entered, and the forecast says what stood in the
+        // way.
         { store.admit(slot, plan, cost, now, place, e) } -> std::same_as<forecast>;
         // The same for units that nobody answers for: they count from `now` and hold no place.
         { store.count(slot, plan, cost, now) } -> std::same_as<forecast>;

@@ -43,9 +43,27 @@ TEST_CASE("the leaves of a whole policy make the same policy again", "[config]")
     p.count_from = weir::counting::admission;
     p.margin = 20ms;
     p.count_head = true;
+    p.enforce = false;
+    p.max_hold = 3s;
+    p.on_store_error = weir::store_failure::closed;
+    p.aimd = {true, 1, 0.5, 2, 3, 0.25, 0.75};
     CHECK(policy_leaves::of(p).whole() == p);
     p.rates.clear();
     p.unlimited = true;
     p.burst = 0;
     CHECK(policy_leaves::of(p).whole() == p);
+}
+
+TEST_CASE("the tuner's leaves are inherited one by one", "[config]") {
+    policy_leaves mine;
+    mine.aimd.window_s = 5;
+    policy_leaves lower;
+    lower.aimd.window_s = 7;
+    lower.aimd.min_multiplier = 0.5;
+    mine.inherit(lower);
+    CHECK(mine.whole().aimd.window_s == 5);
+    CHECK(mine.whole().aimd.min_multiplier == 0.5);
+    CHECK(mine.whole().aimd.max_multiplier == 1.0);
+    CHECK(mine.aimd.over({.enabled = true}).enabled);
+    CHECK(mine.aimd.over({.window_s = 9}).window_s == 5);
 }

@@ -23,7 +23,7 @@ struct node {
     void unpin() { --pins; }
 };
 node& insert(weir::key_table<node>& t, const std::string& host) {
-    node& n = t.insert_locked(
+    node& n = *t.insert_locked(
         host, "r", [&] { return std::make_unique<node>(node{host, "r"}); },
         [](const node& o) { return !o.busy && o.pins == 0; });
     CHECK(n.locked);
@@ -89,4 +89,29 @@ TEST_CASE("key_table: all nodes are pinned, unlocked, until their pins go") {
     int left = 0;
     t.for_each([&](const node& n) { left += n.host.starts_with('h'); });
     CHECK(left < 100);  // they could be forgotten again
+}
+
+TEST_CASE("key_table: whoever makes a node may decide not to") {
+    weir::key_table<node> t;
+    CHECK(
+        t.insert_locked("a", "r", [] { return std::unique_ptr<node>{}; }, [](const node&) { return true; }) == nullptr);
+    CHECK(t.size() == 0);
+    CHECK(t.find_locked("a", "r") == nullptr);
+}
+
+TEST_CASE("key_table: the nodes that are picked out are forgotten, and no other") {
+    weir::key_table<node> t;
+    for (int i = 0; i < 500; ++i)
+        insert(t, "k" + std::to_string(i)).busy = true;
+    t.erase_if([](node& n) {
+        CHECK(n.locked);
+        return n.host.ends_with('7');
+    });
+    CHECK(t.size() == 450);
+    CHECK(t.find_locked("k7", "r") == nullptr);
+    node* left = t.find_locked("k8", "r");
+    REQUIRE(left != nullptr);
+    left->unlock();
+    t.erase_if([](node&) { return true; });
+    CHECK(t.size() == 0);
 }

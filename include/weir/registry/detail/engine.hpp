@@ -2,6 +2,7 @@
 #pragma once
 
 #include "weir/registry/detail/reload.hpp"
+#include "weir/registry/detail/rules_in_force.hpp"
 #include "weir/registry/key_table.hpp"
 #include "weir/registry/permit.hpp"
 #include "weir/registry/rulebook.hpp"
@@ -61,7 +62,8 @@ public:
 
     engine(Store store, weir::configuration c, Observer o, idna_function idna)
         : store_(std::move(store)), observer_(std::move(o)), idna_(idna),
-          rules_(std::make_shared<rulebook>(std::move(c))), ceiling_(rules_->config().global_max_inflight()) {}
+          rules_(std::make_shared<rulebook>(std::move(c))), ceiling_(rules_.current()->config().global_max_inflight()) {
+    }
 
     static constexpr bool is_observed = !std::is_same_v<Observer, no_observer>;
 
@@ -95,22 +97,17 @@ public:
 
     // ---- keys
 
-    [[nodiscard]] std::shared_ptr<rulebook> current_rules() {
-        const std::lock_guard guard{rules_mutex_};
-        return rules_;
-    }
-
-    /// **Effects.** Returns those that were in force, so that they end where nothing is locked.
-    [[nodiscard]] std::shared_ptr<rulebook> replace_rules(std::shared_ptr<rulebook> fresh) {
-        const std::lock_guard guard{rules_mutex_};
-        return std::exchange(rules_, std::move(fresh));
-    }
+    [[nodiscard]] std::shared_ptr<rulebook> current_rules() { return rules_.current(); }
 
     [[nodiscard]] node* find_node(std::string_view host, std::string_view role) {
         if (node* n = nodes_.find_locked(host, role))
             return n;
         const auto canonical = canonical_host(host, idna_);
-        return canonical && *canonical != host ? nodes_.find_locked(*canonical, role) : nullptr;
+        if (!canonical)
+            return nullptr;
+        const auto book = current_rules();
+        const std::string_view owner = book->config().key_host(*canonical);
+        return owner == host ? nullptr : nodes_.find_locked(owner, role);
     }
 
     /// Keys are stored by canonical host: a text that is found as it stands is canonical, and most are.
@@ -120,30 +117,35 @@ public:
         return make_node(canonical_host(host, idna_).value(), role);
     }
 
-    [[nodiscard]] node& make_node(std::string host, std::string_view role) {
-        if (node* n = nodes_.find_locked(host, role))
-            return *n;
+    [[nodiscard]] node& make_node(const std::string& host, std::string_view role) {
         for (;;) {
             const auto book = current_rules();
-            auto rules = book->rules_for(host, role, {}).value();
+            const std::string_view owner = book->config().key_host(host);
+            if (node* n = nodes_.find_locked(owner, role)) {
+                // Else a reload may have given the host to another key.
+                if (book == current_rules())
+                    return *n;
+                n->unlock();
+                continue;
+            }
+            auto rules = book->rules_for(owner, role, {}).value();
             const instant now = store_.now();
-            bool is_new = false;
-            node& n = nodes_.insert_locked(
-                host, role,
+            making may = making::outdated;
+            node* n = nodes_.insert_locked(
+                owner, role,
                 [&] {
-                    is_new = true;
-                    return std::make_unique<node>(host, std::string{role}, std::move(rules));
+                    may = rules_.may_make(book, owner);
+                    return may == making::allowed
+                               ? std::make_unique<node>(std::string{owner}, std::string{role}, std::move(rules))
+                               : nullptr;
                 },
                 [&](const node& other) { return other.idle(store_, now); });
-            // A reload between the two steps has not seen a new key: its rules are looked up again.
-            if (!is_new || book == current_rules())
-                return n;
-            if (auto fresh = current_rules()->rules_for(host, role, {})) {
-                settled_list nobody;
-                n.govern(store_, ceiling_, std::move(*fresh), now, nobody);
-                return n;
-            }
-            n.unlock();
+            if (may == making::allowed || (n != nullptr && book == current_rules()))
+                return *n;
+            if (n != nullptr)
+                n->unlock();
+            else if (may == making::held_off)
+                const std::lock_guard until_reloaded{reload_mutex_};
         }
     }
 
@@ -239,7 +241,7 @@ public:
         const bool stopped = a.stop.stop_requested();
         const forecast f = stopped ? forecast{now, cause::gate, 0} : n.decide(store_, ceiling_, cost, now, e, settled);
         // Most requests are granted at once, and need no waiter.
-        if (!f.admits()) [[unlikely]] {
+        if (f.why != cause::none) [[unlikely]] {
             n.explain(f, d);
             if (stopped)
                 d.state = outcome::cancelled, d.why = cause::none;
@@ -404,7 +406,9 @@ public:
               [[maybe_unused]] instant at, [[maybe_unused]] duration max_delay) noexcept {
         notify(observer_, [&] {
             event e{event_type::block, at + d.waited, n.host, n.role, d, max_delay};
-            if (d.granted())
+            if (d.granted() && d.why != cause::none)
+                e.type = event_type::shadow;
+            else if (d.granted())
                 e.type = cost == 0 ? event_type::head_skip : event_type::acquire;
             else if (d.state == outcome::cancelled)
                 e.type = event_type::cancel;
@@ -481,8 +485,7 @@ public:
     idna_function idna_;
     std::mutex reload_mutex_;
     std::uint64_t reloads_ = 0;
-    std::mutex rules_mutex_;
-    std::shared_ptr<rulebook> rules_;
+    rules_in_force rules_;
     inflight_ceiling ceiling_;
     wake_list wakes_;
     key_table<node> nodes_;

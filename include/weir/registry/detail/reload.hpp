@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "weir/registry/detail/regrouping.hpp"
 #include "weir/registry/key_table.hpp"
 #include "weir/registry/rulebook.hpp"
 
@@ -33,13 +34,12 @@ public:
 
     /// **Effects.** All or nothing. **Errors.** As `registry::reload`.
     [[nodiscard]] std::optional<error> operator()() {
-        keys_ = engine_.nodes_.pin_all();
-        changes_.reserve(keys_.size());
-        for (const auto& key : keys_)
-            if (auto fault = look_up(*key))
-                return fault;
+        if (auto fault = prepare()) {
+            engine_.rules_.hold_off(nullptr);
+            return fault;
+        }
         // The old one goes when this does: giving back what ten thousand keys had takes its time.
-        old_ = engine_.replace_rules(fresh_);
+        old_ = engine_.rules_.replace(fresh_);
         engine_.ceiling_.limit(fresh_->config().global_max_inflight());
         apply();
         // Keys that came meanwhile. Who comes from now on looks at the new rules, or sees that they have changed.
@@ -55,6 +55,37 @@ public:
 private:
     using node = typename Engine::node;
     using rules = std::shared_ptr<const governed>;
+
+    /// Finds out whether the new rules can be put in force, and what they change.
+    [[nodiscard]] std::optional<error> prepare() {
+        if (auto fault = regroup())
+            return fault;
+        keys_ = engine_.nodes_.pin_all();
+        changes_.reserve(keys_.size());
+        for (const auto& key : keys_)
+            if (auto fault = look_up(*key))
+                return fault;
+        return std::nullopt;
+    }
+
+    /// Forgets the idle keys whose hosts change groups; until the end of this nobody makes them anew. An error: one of
+    /// them is in use.
+    [[nodiscard]] std::optional<error> regroup() {
+        const auto moves = regrouping::between(engine_.current_rules()->config(), fresh_->config());
+        if (moves == nullptr)
+            return std::nullopt;
+        engine_.rules_.hold_off(moves);
+        std::optional<error> fault;
+        engine_.nodes_.erase_if([&](node& n) {
+            if (fault || !moves->affects(n.host))
+                return false;
+            const bool is_idle = n.idle(engine_.store_, engine_.time(when_));
+            if (!is_idle)
+                fault = moves->refusal({n.host, n.role});
+            return is_idle;
+        });
+        return fault;
+    }
 
     /// Notes what is to become of a key that has not been looked at. An error: the key is in use and its role is gone.
     [[nodiscard]] std::optional<error> look_up(node& n) {

@@ -49,7 +49,7 @@ constexpr figure figures[]{
     {"crossref-plus", "api.crossref.org", "list", "150/1s", 0},
     {"openalex", "api.openalex.org", "metadata", "100/1s", 0},
     {"openalex", "api.openalex.org", "list", "100/1s 400/1d", 0},
-    {"openalex", "api.openalex.org", "search", "100/1s 40/1d", 0},
+    {"openalex", "api.openalex.org", "search", "40/1d", 0},
     {"openalex", "content.openalex.org", "artifact", "1/1s 2/1d", 0},
     {"openalex-key", "api.openalex.org", "metadata", "100/1s", 0},
     {"openalex-key", "api.openalex.org", "list", "100/1s 4000/1d", 0},
@@ -67,14 +67,14 @@ constexpr figure figures[]{
     {"datacite-identified", "api.test.datacite.org", "metadata", "750/5min", 0},
     {"datacite-authenticated", "api.datacite.org", "metadata", "3000/5min", 0},
     {"zenodo", "zenodo.org", "metadata", "60/1min 2000/1h", 0},
-    {"zenodo", "zenodo.org", "search", "30/1min 2000/1h", 0},
+    {"zenodo", "zenodo.org", "search", "30/1min", 0},
     {"zenodo-token", "zenodo.org", "artifact", "100/1min 5000/1h", 0},
-    {"zenodo-token", "zenodo.org", "search", "30/1min 5000/1h", 0},
+    {"zenodo-token", "zenodo.org", "search", "30/1min", 0},
     {"unpaywall", "api.unpaywall.org", "metadata", "10/1s 100000/1d", 0},
     {"github", "api.github.com", "metadata", "60/1h", 100},
     {"github", "api.github.com", "search", "10/1min 60/1h", 100},
     {"github-token", "api.github.com", "metadata", "900/1min 5000/1h", 100},
-    {"github-token", "api.github.com", "search", "30/1min 5000/1h", 100},
+    {"github-token", "api.github.com", "search", "30/1min", 100},
 };
 
 }  // namespace

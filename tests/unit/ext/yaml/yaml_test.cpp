@@ -19,7 +19,7 @@ TEST_CASE("the shipped configuration loads and says what it says", "[yaml][8a]")
     INFO(r.fault_text());
     REQUIRE(r);
     const auto p = *r->policy_for("api.crossref.org", "artifact");
-    CHECK(p.rates == std::vector<weir::rate>{{5, 1s}, {300, 1min}});
+    CHECK(p.rates == std::vector<weir::rate>{{5, 1s}});  // which implies its 300/MINUTE
     CHECK(p.max_delay == 5s);
     CHECK(r->policy_for("other.org", "landing")->max_delay == 250ms);
     CHECK(r->global_max_inflight() == 500);
@@ -126,4 +126,18 @@ TEST_CASE("what stands below a section that is refused is not reported again", "
     CHECK(r.faults().size() == 1);
     CHECK(resolved("version: {a: 1, b: 2}").faults().size() == 1);
     CHECK(resolved("aimd: {enabled: {a: 1}}").faults().size() == 1);
+}
+
+TEST_CASE("groups and a role's tuner are read as they are written", "[yaml]") {
+    const auto r = resolved("host_groups:\n  arxiv: [arxiv.org, \"*.arxiv.org\"]\n"
+                            "hosts:\n  arxiv:\n    metadata:\n      rates: [1/3s]\n      aimd: {enabled: true}\n");
+    INFO(r.fault_text());
+    REQUIRE(r);
+    const auto p = *r->policy_for("export.arxiv.org", "metadata");
+    CHECK(p.rates == std::vector<weir::rate>{{1, 3s}});
+    CHECK(p.aimd.enabled);
+    CHECK(resolved("host_groups: {a: [x.org], b: [y.org, x.org]}").fault_text() ==
+          "f.yaml:1:38: host_groups.b: \"x.org\" is in group a too at f.yaml:1:19: a host has one budget; keep it in "
+          "one of them\n");
+    CHECK(resolved("defaults: {metadata: {aimd: {min_multiplier: 0.9, max_multiplier: 0.8}}}").faults().size() == 1);
 }
