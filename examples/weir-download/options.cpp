@@ -92,7 +92,8 @@ How
 {}
 A request that finds its window full waits in its key's queue, for as long as it takes: max_delay_ms does not apply, for a
 download would rather be late than lost. A server's Retry-After is honoured. The first Ctrl-C lets the workers finish, and
-keeps what they have; the second ends the program at once.
+keeps what they have; the second ends the program at once. SIGHUP reads the configuration's files again: the new limits
+hold from then on, for what has been sent too; a file with faults changes nothing.
 
 Exit code: 0 all that was wanted is there, 1 something is missing, 2 the command line or the configuration is wrong,
 130 interrupted.

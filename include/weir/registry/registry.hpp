@@ -151,7 +151,7 @@ public:
     /// The same with what a stack of layers came to. With faults it is refused: the old configuration stays.
     ///
     /// **Errors.** `errc::unknown_role`; `errc::bad_configuration`, whose message has one line a fault.
-    [[nodiscard]] std::optional<error> reload(const resolution& r) { return engine_.reload(r, engine_.store_.now()); }
+    [[nodiscard]] std::optional<error> reload(const resolution& r) { return engine_.reload(r, engine::read_clock); }
     [[nodiscard]] std::optional<error> reload(const resolution& r, instant now) { return engine_.reload(r, now); }
 
     /// Forgets a key's history, gate and multiplier; requests under way still count. Unknown keys are no error.
