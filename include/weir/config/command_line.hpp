@@ -179,10 +179,7 @@ private:
     }
 
     void add(const flag_rule& rule, std::string_view value, const place& at) {
-        std::vector<std::string> path;
-        for (const std::string_view segment : split(rule.path, "."))
-            path.emplace_back(segment);
-        out_.values.add_text(std::move(path), value, at);
+        out_.values.add_text(split(rule.path, "."), value, at);
     }
 
     void of_host(const flag_rule& rule, std::string_view value, const place& at) {
@@ -210,8 +207,8 @@ private:
                 leaf_text = trim(what.substr(5));
             } else if (what ==
                        "wait") {  // the configured max_delay_ms stays; the host and role are checked all the same
-                out_.values.leaves.push_back(
-                    {{"hosts", std::string{who}}, value_kind::section, {}, at, host_spelling::target});
+                out_.values.add(std::array<std::string_view, 2>{"hosts", who}, value_kind::section, at,
+                                host_spelling::target);
                 return;
             } else {
                 constexpr std::array<std::string_view, 3> modes{"raise", "block", "wait"};
@@ -223,8 +220,7 @@ private:
                 return;
             }
         }
-        out_.values.add_text({"hosts", std::string{who}, std::string{rule.path}}, leaf_text, at).host =
-            host_spelling::target;
+        out_.values.add_text({"hosts", who, rule.path}, leaf_text, at, host_spelling::target);
     }
 
     std::span<const char* const> arguments_;

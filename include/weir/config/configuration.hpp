@@ -12,6 +12,7 @@
 #include "weir/core/result.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <cstdint>
 #include <functional>
@@ -84,6 +85,7 @@ public:
     }
 
 private:
+    friend struct detail::configuration_access;
     explicit configuration(detail::settings s) : state_(std::make_shared<const detail::settings>(std::move(s))) {}
 
     static const std::shared_ptr<const detail::settings>& builtin() {
@@ -227,7 +229,6 @@ private:
         }
     }
 
-    friend struct detail::configuration_access;
     detail::settings state_;
     std::vector<step> steps_;
     std::map<std::string, std::vector<std::string>, std::less<>> groups_;
@@ -240,9 +241,10 @@ namespace detail {
 /// Lets `resolve` hand in settings whose every leaf it has checked and whose every place it knows.
 struct configuration_access {
     [[nodiscard]] static result<configuration> make(settings s) {
-        configuration::builder b;
-        b.state_ = std::move(s);
-        return b.build();
+        const std::vector<std::string> faults = faults_of(s);
+        if (faults.empty())
+            return configuration{std::move(s)};
+        return error{errc::bad_configuration, fmt::format("{}", fmt::join(faults, "; "))};
     }
 };
 

@@ -103,10 +103,7 @@ struct environment {
             out.config_path = std::string{value};
             out.config_place = at;
         } else {
-            std::vector<std::string> path;
-            for (const std::string_view segment : detail::split(rule->path, "."))
-                path.emplace_back(segment);
-            out.values.add_text(std::move(path), value, at);
+            out.values.add_text(detail::split(rule->path, "."), value, at);
         }
     }
     return out;

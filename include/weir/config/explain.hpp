@@ -134,7 +134,8 @@ private:
     [[nodiscard]] static bool says_true(std::string_view name, const sighting& at) {
         return canonical_text(leaf_rule{.name = name, .type = value_type::boolean}, at.from->value) == "true";
     }
-    [[nodiscard]] static bool is_heard_at_its_depth(const sighting& s, const sightings& stated, const sightings& rates) {
+    [[nodiscard]] static bool is_heard_at_its_depth(const sighting& s, const sightings& stated,
+                                                    const sightings& rates) {
         const auto is_above_here = [&s](const sighting& other) { return other.depth == s.depth && other.is_above(s); };
         return std::ranges::none_of(stated, is_above_here) && std::ranges::none_of(rates, is_above_here);
     }
@@ -168,7 +169,7 @@ private:
         return out;
     }
 
-    const std::vector<origin>& origins_;
+    std::vector<origin> origins_;
 };
 
 }  // namespace detail
@@ -176,8 +177,8 @@ private:
 /// Explains one role of a host, or with an empty `role` all of them; an empty `host` is any that is named nowhere.
 ///
 /// A leaf lists what it shadowed, the strongest first: the same path in weaker layers, the host without its port, the
-/// wildcards, the role's defaults, the leaf of that name of the whole process, the built-in value. A host that belongs to
-/// a group has the leaves of the group's name.
+/// wildcards, the role's defaults, the leaf of that name of the whole process, the built-in value. A host that belongs
+/// to a group has the leaves of the group's name.
 ///
 /// **Preconditions.** `made` holds a configuration. **Errors.** `errc::bad_host`, `errc::unknown_role`.
 /// **Complexity.** O(leaves x names of the host x log written leaves).

@@ -50,10 +50,10 @@ namespace weir::detail {
 [[nodiscard]] inline std::string canonical_text(const leaf_rule& rule, std::string_view written) {
     if (rule.secret)
         return std::string{written};
-    leaf holder;
-    holder.items.push_back({std::string{written}, scalar_form::text, {}});
+    layer holder;
+    holder.add_text({rule.name}, written, place{});
     std::vector<fault> faults;
-    const auto value = value_check{rule, holder, std::string{}, faults}();
+    const auto value = value_check{rule, holder, holder.leaves().front(), faults}();
     return value ? canonical_text(*value) : std::string{written};
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "weir/config/detail/host_groups.hpp"
+#include "weir/config/detail/provenance.hpp"
 #include "weir/config/detail/settings.hpp"
 #include "weir/config/layer.hpp"
 #include "weir/config/policy_leaves.hpp"
@@ -33,10 +34,9 @@ using written_groups = std::map<std::string, written_group, std::less<>>;
 /// Finds what is wrong between leaves that are right each by itself, once all layers are merged.
 class relation_check {
 public:
-    /// `origins` are sorted by path and rank.
-    relation_check(const settings& s, const std::vector<origin>& origins, const written_groups& groups,
+    relation_check(const settings& s, const provenance& written, const written_groups& groups,
                    std::vector<fault>& faults)
-        : settings_(s), origins_(origins), groups_(groups), faults_(faults) {}
+        : settings_(s), written_(written), groups_(groups), faults_(faults) {}
 
     void operator()() {
         if (settings_.aimd.min_multiplier > settings_.aimd.max_multiplier)
@@ -112,7 +112,7 @@ private:
     }
 
     /// Where the leaf that a key has comes from.
-    [[nodiscard]] source source_of(std::string_view host, std::string_view role, std::string_view leaf) const {
+    [[nodiscard]] source source_of(std::string_view host, std::string_view role, std::string_view leaf) {
         source out;
         const auto look = [&](std::string path) {
             out.path = std::move(path);
@@ -130,7 +130,9 @@ private:
         return out;
     }
 
-    [[nodiscard]] const origin* find(std::string_view path) const {
+    [[nodiscard]] const origin* find(std::string_view path) {
+        if (origins_.empty())  // only somebody's fault needs them
+            origins_ = written_.in_words();
         const auto past =
             std::ranges::upper_bound(origins_, path, {}, [](const origin& o) { return std::string_view{o.path}; });
         return past == origins_.begin() || std::prev(past)->path != path ? nullptr : &*std::prev(past);
@@ -180,7 +182,8 @@ private:
     }
 
     const settings& settings_;
-    const std::vector<origin>& origins_;
+    const provenance& written_;
+    std::vector<origin> origins_{};
     const written_groups& groups_;
     std::vector<fault>& faults_;
     std::set<std::pair<std::string, std::string>> said_{};

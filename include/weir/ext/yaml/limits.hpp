@@ -13,7 +13,7 @@ namespace weir::yaml {
 struct limits {
     std::uintmax_t bytes = 8U << 20U;  ///< of the text
     std::size_t depth = 8;             ///< of nesting; the deepest right one is 5
-    std::size_t leaves = 1'000'000;    ///< keys and lists' items
+    std::size_t leaves = 500'000;    ///< keys and lists' items
     std::size_t items = 1000;          ///< of one list or mapping, but for the mappings below hosts and host_groups
 
     [[nodiscard]] std::string too_large() const { return fmt::format("it is larger than {} bytes", bytes); }

@@ -41,6 +41,8 @@ namespace weir::yaml {
         out.add_fault(file.at(odd.line, odd.column), "", odd.message);
         return out;
     }
+    out.set_source(file);
+    out.expect(text.size());
     detail::paced_input input{text};
     detail::leaf_handler handler{out, file, input, bounds};
     try {

@@ -8,12 +8,12 @@
 #include "weir/ext/yaml/limits.hpp"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <yaml-cpp/anchor.h>
 #include <yaml-cpp/emitterstyle.h>
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/mark.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -42,8 +42,8 @@ public:
     }
     /// Forgets the value that a syntax error cut off: what is wrong with half of it would mislead.
     void cut() {
-        if (!out_.leaves.empty() && out_.leaves.back().kind != value_kind::section)
-            out_.leaves.pop_back();
+        if (!out_.leaves().empty() && out_.leaves().back().kind != value_kind::section)
+            out_.drop_key();
     }
     /// Says why the input gave no more.
     void starve() {
@@ -72,9 +72,7 @@ public:
         if (top().is_list)
             count();
         if (top().is_list && top().kept)
-            fail(at(mark), "a list holds no nulls", path_text());
-        else if (keep())
-            out_.leaves.push_back({path(), value_kind::null, {}, key_place_, host_spelling::exact});
+            fail(at(mark), "a list holds no nulls", path());
         end_value();
     }
 
@@ -83,7 +81,11 @@ public:
         fail(at(mark), no_anchors);
         if (frames_.empty())
             throw stop{};
-        wants_key() ? refuse_key() : end_value();
+        if (wants_key())
+            return refuse_key();
+        if (keep())
+            out_.drop_key();
+        end_value();
     }
 
     void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
@@ -95,15 +97,14 @@ public:
         }
         if (wants_key())
             return take_key(mark, text);
-        scalar value{text, tag == "!" ? scalar_form::quoted : scalar_form::plain, at(mark)};
+        const scalar_form form = tag == "!" ? scalar_form::quoted : scalar_form::plain;
         if (top().is_list) {
             count();
             if (top().kept)
-                out_.leaves.back().items.push_back(std::move(value));
+                out_.add_item(text, form, place_of(mark));
         } else if (keep()) {
-            place where = value.at;
-            out_.leaves.push_back(
-                {path(), value_kind::one, {std::move(value)}, std::move(where), host_spelling::exact});
+            out_.set_value(value_kind::one, place_of(mark));
+            out_.add_item(text, form, place_of(mark));
         }
         end_value();
     }
@@ -116,7 +117,7 @@ public:
             throw stop{};
         }
         if (may_open(mark, "a list"))
-            out_.leaves.push_back({path(), value_kind::list, {}, at(mark), host_spelling::exact});
+            out_.set_value(value_kind::list, place_of(mark));
         open(true);
     }
     void OnSequenceEnd() override { close(); }
@@ -125,7 +126,7 @@ public:
                     YAML::EmitterStyle::value) override {
         begin(mark, tag, anchor);
         if (!frames_.empty() && may_open(mark, "a mapping"))
-            out_.leaves.push_back({path(), value_kind::section, {}, key_place_, host_spelling::exact});
+            out_.set_value(value_kind::section, place_of(mark));
         open(false);
     }
     void OnMapEnd() override { close(); }
@@ -140,14 +141,18 @@ private:
         bool kept = true;     ///< false below what was refused: read on, for its faults, but make no leaves
         bool has_key = false;
         bool key_kept = true;
-        std::string key{};
+        bool is_hosts = false;              ///< it may have more keys than others
+        std::uint32_t section = leaf::top;  ///< the leaf that a mapping is the value of
         std::size_t items = 0;
     };
 
-    [[nodiscard]] place at(const YAML::Mark& mark) const {
+    [[nodiscard]] static weir::mark place_of(const YAML::Mark& mark) noexcept {
         if (mark.is_null())
-            return file_;
-        return file_.at(static_cast<std::uint32_t>(mark.line) + 1, static_cast<std::uint32_t>(mark.column) + 1);
+            return {};
+        return {static_cast<std::uint32_t>(mark.line) + 1, static_cast<std::uint32_t>(mark.column) + 1};
+    }
+    [[nodiscard]] place at(const YAML::Mark& mark) const {
+        return file_.at(place_of(mark).line, place_of(mark).column);
     }
     void fail(const place& where, std::string message, std::string path = {}) {
         out_.add_fault(where, std::move(path), std::move(message));
@@ -159,16 +164,13 @@ private:
     /// One more key or item.
     void count() {
         frame& f = top();
-        const bool many =
-            !f.is_list && frames_.size() == 2 && (frames_[0].key == "hosts" || frames_[0].key == "host_groups");
         if (++count_ > bounds_.leaves)
-            fail(at(last_), fmt::format("the file has more than {} keys and lists' items", bounds_.leaves),
-                 path_text());
-        else if (++f.items > bounds_.items && !many)
+            fail(at(last_), fmt::format("the file has more than {} keys and lists' items", bounds_.leaves), path());
+        else if (++f.items > bounds_.items && !f.is_hosts)
             fail(at(last_),
                  f.is_list ? fmt::format("it has more than {} items", bounds_.items)
                            : fmt::format("it has more than {} keys, as only hosts and host_groups may", bounds_.items),
-                 path_text(f.is_list ? 0 : 1));
+                 f.is_list || f.section == leaf::top ? path() : out_.path(out_.leaves()[f.section]));
         else
             return;
         throw stop{};
@@ -195,23 +197,30 @@ private:
     /// Whether a list or mapping may begin here; says why not.
     [[nodiscard]] bool may_open(const YAML::Mark& mark, std::string_view what) {
         if (wants_key())
-            fail(at(mark), fmt::format("found {} where a key stands", what), path_text(1));
+            fail(at(mark), fmt::format("found {} where a key stands", what), path());
         else if (top().is_list && top().kept)
-            fail(at(mark), fmt::format("found {} in a list; a list holds single values", what), path_text());
+            fail(at(mark), fmt::format("found {} in a list; a list holds single values", what), path());
         else
             return keep();
         return false;
     }
     void open(bool is_list) {
         if (frames_.size() >= bounds_.depth) {
-            fail(at(last_), fmt::format("it is nested more than {} deep", bounds_.depth), path_text());
+            fail(at(last_), fmt::format("it is nested more than {} deep", bounds_.depth), path());
             throw stop{};
         }
         const bool root = frames_.empty();
         const bool is_key = !root && wants_key();
         if (!root && top().is_list)
             count();
-        frames_.push_back({.is_list = is_list, .is_key = is_key, .kept = root || (!is_key && keep())});
+        const bool kept = root || (!is_key && keep());
+        const auto newest = static_cast<std::uint32_t>(out_.leaves().size() - 1);
+        const bool is_hosts = frames_.size() == 1 && kept && is_long(out_.key(out_.leaves()[newest]));
+        frames_.push_back({.is_list = is_list,
+                           .is_key = is_key,
+                           .kept = kept,
+                           .is_hosts = is_hosts,
+                           .section = root || !kept ? leaf::top : newest});
         if (keys_.size() < frames_.size())
             keys_.emplace_back();
         keys_[frames_.size() - 1].clear();
@@ -219,8 +228,8 @@ private:
     void close() {
         const bool was_key = top().is_key;
         // A list whose every item is refused is not an empty one.
-        if (top().is_list && top().kept && top().items > 0 && out_.leaves.back().items.empty())
-            out_.leaves.pop_back();
+        if (top().is_list && top().kept && top().items > 0 && out_.leaves().back().item_count == 0)
+            out_.drop_key();
         frames_.pop_back();
         if (!frames_.empty())
             was_key ? refuse_key() : end_value();
@@ -228,36 +237,35 @@ private:
 
     void take_key(const YAML::Mark& mark, const std::string& text) {
         frame& f = top();
-        key_place_ = at(mark);
-        f.key = text;
-        count();
         f.has_key = true;
-        f.key_kept = true;
-        const auto [first, crowded] = keys_[frames_.size() - 1].add(text, key_place_.line(), key_place_.column());
+        f.key_kept = f.kept;
+        if (!f.kept)
+            return count();
+        const auto index = static_cast<std::uint32_t>(out_.leaves().size());
+        const auto [first, crowded] = keys_[frames_.size() - 1].add(out_, text, index);
         if (first != nullptr) {
             f.key_kept = false;
-            fail(key_place_,
-                 fmt::format("duplicate key: already at {}; keep one of them",
-                             file_.at(first->line, first->column).text()),
-                 path_text());
+            fail(at(mark), fmt::format("duplicate key: already at {}; keep one of them", out_.key_at(*first).text()),
+                 out_.path(*first));
         } else if (crowded) {
-            fail(key_place_, "its keys are made to collide in a hash table");
+            fail(at(mark), "its keys are made to collide in a hash table");
             throw stop{};
+        } else {
+            out_.add_key(f.section, text, place_of(mark));
         }
+        count();
     }
 
-    [[nodiscard]] std::vector<std::string> path() const {
-        std::vector<std::string> out;
-        out.reserve(frames_.size());
-        for (const frame& f : frames_)
-            if (!f.is_list)
-                out.push_back(f.key);
-        return out;
-    }
-    [[nodiscard]] std::string path_text(std::size_t without = 0) const {
-        auto all = path();
-        all.resize(all.size() - without);
-        return fmt::format("{}", fmt::join(all, "."));
+    [[nodiscard]] static bool is_long(std::string_view key) { return key == "hosts" || key == "host_groups"; }
+
+    /// Of the key whose value is being read, or else of the mapping.
+    [[nodiscard]] std::string path() const {
+        const auto inner = std::find_if(frames_.rbegin(), frames_.rend(), [](const frame& f) { return f.kept; });
+        if (inner == frames_.rend() || out_.leaves().empty())
+            return {};
+        if (inner->is_list || (inner->has_key && inner->key_kept))
+            return out_.path(out_.leaves().back());
+        return inner->section == leaf::top ? "" : out_.path(out_.leaves()[inner->section]);
     }
 
     layer& out_;
@@ -267,7 +275,6 @@ private:
     std::size_t count_ = 0;
     std::size_t documents_ = 0;
     YAML::Mark last_{};  // of the last event
-    place key_place_{};
     std::vector<frame> frames_;
     std::vector<key_set> keys_;  // of the frame of the same depth; kept for the next one there
 };
