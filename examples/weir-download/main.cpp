@@ -9,6 +9,7 @@
 #include "traffic.hpp"
 
 #include "weir/config/command_line.hpp"
+#include "weir/config/completion.hpp"
 #include "weir/config/resolve.hpp"
 #include "weir/config/value.hpp"
 #include "weir/ext/yaml/configure.hpp"
@@ -40,7 +41,10 @@ using namespace download;
 
 /// Where the configuration came from, and what it comes to: the lines people look for when a limit is not what they
 /// thought.
-void say_start(const weir::configuration& config, const weir::yaml::sources& from, reporter& tell) {
+void say_start(const weir::resolution& made, const weir::yaml::sources& from, reporter& tell) {
+    const weir::configuration& config = *made;
+    for (const weir::fault& note : made.notes())
+        tell.say(log_level::info, "note: " + note.text());
     for (const std::string& name : from.presets)
         tell.say(log_level::debug, "Loaded rate preset " + name);
     for (const std::string& file : from.files)
@@ -53,6 +57,8 @@ void say_start(const weir::configuration& config, const weir::yaml::sources& fro
                                            fmt::join(config.roles(), ", ")));
     if (config.disabled())
         tell.say(log_level::warning, "rate limiting is off (disabled): no request is held back by a limit");
+    if (config.shadow())
+        tell.say(log_level::warning, "rate limits are only watched (shadow): no request is held back by a limit");
     if (config.aimd().enabled)
         tell.say(log_level::warning, "aimd.enabled: this version does not tune rates; they stay as configured");
 }
@@ -85,7 +91,7 @@ void reload(const weir::yaml::sources& from, const std::vector<listed_url>& urls
         return;
     }
     tell.say(log_level::warning, "SIGHUP: reloaded, the new limits are in force");
-    say_start(*fresh, from, tell);
+    say_start(fresh, from, tell);
 }
 
 /// Runs the workers; true when they were interrupted.
@@ -117,12 +123,12 @@ bool run(downloader& work, std::size_t workers, interrupts& signals, reporter& t
     return interrupted;
 }
 
-int download_all(const options& wanted, const weir::yaml::configured& found) {
-    const weir::configuration& config = *found;
+int download_all(const options& wanted, const weir::yaml::configured& made) {
+    const weir::configuration& config = *made;
     const auto urls = wanted.urls.empty() ? std::vector<listed_url>{} : read_urls(wanted.urls, config);
     interrupts signals;
     reporter tell{wanted.level, !wanted.dry_run};
-    say_start(config, found.from, tell);
+    say_start(made, made.from, tell);
 
     posix_file lock;
     if (!wanted.dry_run) {
@@ -150,7 +156,7 @@ int download_all(const options& wanted, const weir::yaml::configured& found) {
     client through{config, record, std::move(events), tell, wanted.max_attempts};
     downloader work{wanted, through, known, tell};
     work.begin(urls);
-    const bool interrupted = run(work, wanted.workers, signals, tell, [&] { reload(found.from, urls, through, tell); });
+    const bool interrupted = run(work, wanted.workers, signals, tell, [&] { reload(made.from, urls, through, tell); });
     const tally total = tell.total();
     fmt::print("{}{}", table(record, through.configuration()),
                summary(total, tell.elapsed(), interrupted, wanted.dry_run));
@@ -180,6 +186,10 @@ int main(int argc, char** argv) {
         }
         if (wanted.help) {
             fmt::print("{}{}", help_text(), weir::command_line_help());
+            return 0;
+        }
+        if (!wanted.completion.empty()) {
+            fmt::print("{}", weir::completion(wanted.completion, completed()).value());
             return 0;
         }
         if (!faults.empty())

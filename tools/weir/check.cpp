@@ -91,6 +91,8 @@ int check(std::span<const char* const> args) {
         const resolution made = resolve(layers, {.idna = rate_flags::idna});
         for (const fault& f : made.faults())
             out.add(f, "error");
+        for (const fault& f : made.notes())
+            out.add(f, "note");
         if (made)
             out.add_good(file);
         good = good && made;

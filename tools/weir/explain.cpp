@@ -57,6 +57,8 @@ int explain(std::span<const char* const> args) {
         fmt::print(stderr, "{}", made.fault_text());
         return 1;
     }
+    for (const fault& note : made.notes())
+        fmt::print(stderr, "note: {}\n", note.text());
     words.resize(2);
     const auto why = weir::explain(made, words[0], words[1], rate_flags::idna);
     if (!why) {

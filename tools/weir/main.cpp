@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "audit.hpp"
 #include "check.hpp"
+#include "complete.hpp"
 #include "explain.hpp"
 #include "replay.hpp"
 
@@ -26,6 +27,7 @@ struct command {
 constexpr std::array commands{
     command{"check", weir::tools::check, "say everything that is wrong with configuration files"},
     command{"explain", weir::tools::explain, "show each limit of a host, where it comes from and what it shadows"},
+    command{"completion", weir::tools::complete, "print the completion script of bash, zsh or fish"},
     command{"replay", weir::tools::replay, "run a trace on a virtual clock and print what would have happened"},
     command{"audit", weir::tools::audit, "find the worst window of every key and rate in an arrival log"},
 };

@@ -102,8 +102,11 @@ struct policy_leaves {
         using detail::take;
         if (rates && !unlimited)
             unlimited = false;
+        // Only what is said here keeps things away: a burst beside the unlimited that is taken now is a contradiction
+        // to be told, not to be lost.
+        const bool lifted = unlimited.value_or(false);
         take(unlimited, lower.unlimited);
-        if (!unlimited.value_or(false)) {
+        if (!lifted) {
             take(rates, lower.rates);
             take(burst, lower.burst);
         }

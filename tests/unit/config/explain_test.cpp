@@ -20,7 +20,7 @@ layer of(layer_kind kind, std::string source, std::vector<std::pair<std::string,
     std::uint32_t line = 0;
     for (const auto& [path, text] : leaves) {
         std::vector<std::string> segments;
-        for (const auto piece : weir::detail::split(path, "/"))
+        for (const std::string_view piece : weir::detail::split(path, "/"))
             segments.emplace_back(piece);
         const bool exact = kind == layer_kind::file || kind == layer_kind::preset;
         out.add_text(std::move(segments), text, exact ? weir::place{source}.at(++line, 1) : weir::place{source});
@@ -119,6 +119,29 @@ TEST_CASE("what turns limiting off is named by every leaf it overrules", "[confi
     CHECK(story(leaf(e->process, "global_max_inflight")) == "none | command line | --rate-disable | disabled\n"
                                                             "7 | file | a.yaml:2:1 | global_max_inflight\n"
                                                             "500 | built-in | built-in | \n");
+}
+
+TEST_CASE("a host of a group has the leaves of the group, and the explanation says so", "[config]") {
+    const std::vector layers{
+        of(layer_kind::file, "a.yaml",
+           {{"host_groups/arxiv", "export.arxiv.org, *.arxiv.org"}, {"hosts/arxiv/metadata/rates", "1/3s, 1/2s"}}),
+        of(layer_kind::command_line, "--rate-shadow", {{"shadow", "true"}})};
+    const auto made = weir::resolve(layers);
+    INFO(made.fault_text());
+    REQUIRE(made);
+    const auto e = weir::explain(made, "Export.arxiv.org", "metadata");
+    CHECK(e->host == "export.arxiv.org");
+    CHECK(e->group == "arxiv");
+    // A rate that another implies is dropped here as it is in the policy.
+    CHECK(
+        story(leaf(e->roles[0].leaves, "rates")) ==
+        "1/3SECOND | file | a.yaml:2:1 | hosts.arxiv.metadata.rates\n10/SECOND, 5000/HOUR | built-in | built-in | \n");
+    CHECK(story(leaf(e->roles[0].leaves, "enforce")) ==
+          "false | command line | --rate-shadow | shadow\ntrue | built-in | built-in | \n");
+    CHECK(
+        weir::to_table(*e).starts_with("export.arxiv.org metadata (of the host group arxiv, which has one budget)\n"));
+    CHECK(weir::explain(made, "arxiv", "metadata")->group.empty());
+    CHECK(weir::explain(made, "arxiv.org", "metadata")->group.empty());
 }
 
 TEST_CASE("a secret is hidden wherever it was written", "[config]") {

@@ -27,6 +27,12 @@ TEST_CASE("unlimited keeps inherited rates and burst away", "[config]") {
     CHECK(weir::faults_of(mine.whole()).empty());
 }
 
+TEST_CASE("a burst beside the unlimited it is inherited with is a contradiction, not lost", "[config]") {
+    policy_leaves mine;
+    mine.inherit({.unlimited = true, .burst = 1});
+    CHECK(weir::faults_of(mine.whole()).size() == 1);
+}
+
 TEST_CASE("unlimited: false looks past an inherited unlimited for rates", "[config]") {
     policy_leaves mine{.unlimited = false};
     mine.inherit({.unlimited = true});

@@ -416,3 +416,13 @@ TEST_CASE("faults of groups name both places", "[config]") {
     const auto high = file{}.list({"host_groups", "b"}, {"y.org"}).l;
     CHECK(weir::resolve(std::array{low, high}));
 }
+
+TEST_CASE("a burst put over an unlimited of a weaker layer is a fault that names both", "[config]") {
+    file weak, strong;
+    weak.plain(host("unlimited"), "true");
+    strong.plain(host("burst"), "1");
+    const std::array layers{weak.l, strong.l};
+    CHECK(
+        weir::resolve(layers).fault_text().find("there is no rate to space, because hosts.api.x.org.metadata.unlimited "
+                                                "is true") != std::string::npos);
+}
