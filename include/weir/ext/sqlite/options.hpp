@@ -134,8 +134,7 @@ inline constexpr std::array<std::string_view, 4> parameters{"busy_timeout_ms", "
     } else {
         const std::string guess = nearest(name, parameters);
         fault = fmt::format("unknown parameter {}; the parameters are {}{}", weir::detail::in_quotes(name),
-                            fmt::join(parameters, ", "),
-                            guess.empty() ? "" : fmt::format("; did you mean {}?", guess));
+                            fmt::join(parameters, ", "), guess.empty() ? "" : fmt::format("; did you mean {}?", guess));
     }
     return fault;
 }

@@ -113,8 +113,9 @@ public:
 
     void settle(slot& s, const window_plan& plan, entry& e, settlement how, instant now) {
         const bool ends = how != settlement::answered;
-        const bool matters = e.id != 0 && e.state != entry_state::free &&
-                             (how == settlement::refunded || e.state == entry_state::open || !view::is_stamp_only(e.id));
+        const bool matters =
+            e.id != 0 && e.state != entry_state::free &&
+            (how == settlement::refunded || e.state == entry_state::open || !view::is_stamp_only(e.id));
         if (matters && (ends || e.state == entry_state::open)) {
             step(s, "settling", now, [&](view& key, const moment& m) {
                 key.expire(m.t, plan);
@@ -168,11 +169,13 @@ public:
             const std::int64_t blocks = row.end_block - row.first_block;
             reading out{{}, row.open, key.in_flight, m.local(row.gate), {}, m.local(row.newest), 0};
             out.factor = multiplier::of(static_cast<double>(row.millionths) / static_cast<double>(multiplier::one));
-            out.bytes = row.id == 0 ? 0 : 8 * (14 + 4 * row.entry_room + row.stamp_room) +
-                                              static_cast<std::size_t>(blocks) * 8 * detail::block_units;
+            out.bytes = row.id == 0 ? 0
+                                    : 8 * (14 + 4 * row.entry_room + row.stamp_room) +
+                                          static_cast<std::size_t>(blocks) * 8 * detail::block_units;
             for (std::size_t i = 0; i < plan.windows.size(); ++i) {
                 const window& w = plan.windows[i];
-                out.windows.push_back({plan.shown[i], w.limit, w.period, row.open + key.log.newer_than(m.t - w.period)});
+                out.windows.push_back(
+                    {plan.shown[i], w.limit, w.period, row.open + key.log.newer_than(m.t - w.period)});
             }
             return out;
         });
@@ -214,8 +217,7 @@ public:
 
     private:
         friend basic_sqlite_store;
-        slot(std::string_view host, std::string_view role)
-            : state_(std::make_unique<detail::slot_state>(host, role)) {}
+        slot(std::string_view host, std::string_view role) : state_(std::make_unique<detail::slot_state>(host, role)) {}
         std::unique_ptr<detail::slot_state> state_;
     };
 
@@ -252,11 +254,11 @@ private:
         std::unique_ptr<detail::file> opened;
         std::uint64_t opening = 0;  // counts openings, so that a slot knows whether its row is of this one
         std::optional<std::int64_t> epoch;
-        bool lost = false;                   // the file is another one, and nothing has been decided in it yet
-        instant lost_since = long_ago;       // when that was seen, on the file's time
-        instant last = long_ago;             // the last injected time
+        bool lost = false;              // the file is another one, and nothing has been decided in it yet
+        instant lost_since = long_ago;  // when that was seen, on the file's time
+        instant last = long_ago;        // the last injected time
         std::chrono::steady_clock::time_point checked{};  // when the file was last seen in its place
-        key_row row;                         // scratch
+        key_row row;                                      // scratch
     };
 
     /// The time of one step: a key's own, and this process's.
@@ -270,7 +272,9 @@ private:
             return injected || at >= far_future || at <= long_ago ? at : here + (at - t);
         }
         [[nodiscard]] forecast local(forecast f) const noexcept { return f.at = local(f.at), f; }
-        [[nodiscard]] instant there(instant at) const noexcept { return at <= here ? t - (here - at) : later(t, at - here); }
+        [[nodiscard]] instant there(instant at) const noexcept {
+            return at <= here ? t - (here - at) : later(t, at - here);
+        }
     };
 
     /// A place in flight that goes back unless it is kept.

@@ -17,7 +17,8 @@ namespace weir::sqlite::detail {
     switch (code & 0xff) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
-        return "another process held the file for longer than busy_timeout; look for one that is stopped in the middle, "
+        return "another process held the file for longer than busy_timeout; look for one that is stopped in the "
+               "middle, "
                "or raise busy_timeout_ms";
     case SQLITE_FULL:
         return "free some space on its disk";
@@ -39,8 +40,8 @@ namespace weir::sqlite::detail {
 /// The error of `doing` something on the file at `path`.
 [[nodiscard]] inline store_error failed(std::string_view doing, std::string_view path, std::string_view why,
                                         std::string_view what_to_do) {
-    return store_error{fmt::format("sqlite: {} in {} failed: {}; {}", doing, weir::detail::in_quotes(path), why,
-                                   what_to_do)};
+    return store_error{
+        fmt::format("sqlite: {} in {} failed: {}; {}", doing, weir::detail::in_quotes(path), why, what_to_do)};
 }
 
 /// Whether a connection is of no more use after `code`.

@@ -40,6 +40,10 @@ public:
         if (!options.injected_time)
             ahead_ = duration{time_of(clock)};
         static_cast<void>(identify(options.path, device_, inode_));
+        // Each process begins elsewhere, or short-lived ones would look at the same few keys for ever.
+        sqlite3_randomness(sizeof swept_, &swept_);
+        swept_ = static_cast<std::int64_t>(static_cast<std::uint64_t>(swept_) >> 1) %
+                 (ask(db_, "SELECT seq FROM sqlite_sequence WHERE name = 'keys'") + 1);
         begin_.emplace(db_, "BEGIN IMMEDIATE");
         commit_.emplace(db_, "COMMIT");
         by_id_.emplace(db_, "SELECT forget_at, state FROM keys WHERE id = ?1");
@@ -101,12 +105,10 @@ public:
             row.forget_at = forget_at;
             row.changed = false;
         };
-        const bool known = id != 0 && by_id_->bind(1, id).first([&](const statement& s) {
-            read(id, s.integer(0), s.bytes(1));
-        });
-        if (!known && !by_name_->bind(1, name).first([&](const statement& s) {
-                read(s.integer(0), s.integer(1), s.bytes(2));
-            })) {
+        const bool known =
+            id != 0 && by_id_->bind(1, id).first([&](const statement& s) { read(id, s.integer(0), s.bytes(1)); });
+        if (!known &&
+            !by_name_->bind(1, name).first([&](const statement& s) { read(s.integer(0), s.integer(1), s.bytes(2)); })) {
             row.clear();
             // Random, so that an entry of a row that was forgotten is never taken for one of this row.
             sqlite3_randomness(sizeof row.last_id, &row.last_id);
@@ -232,7 +234,7 @@ private:
     duration ahead_{};
     dev_t device_{};
     ino_t inode_{};
-    std::uint64_t steps_ = 0;
+    std::uint64_t steps_ = 56;  // who lives shortly tidies too
     std::int64_t swept_ = 0;
     bool untidy_ = false;
     std::string bytes_;

@@ -65,7 +65,8 @@ inline void migrate(connection& db, std::span<const char* const> steps = migrati
         if (!check(found)) {
             for (auto i = static_cast<std::size_t>(found); i < steps.size(); ++i)
                 db.execute(steps[i]);
-            db.execute(fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}", application_id, newest).c_str());
+            db.execute(
+                fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}", application_id, newest).c_str());
         }
         db.execute("COMMIT");
     } catch (...) {

@@ -26,8 +26,8 @@ struct slot_state {
 
     std::string name;
     // Guarded by the store's mutex.
-    std::int64_t row = 0;           ///< the key's row in the file; 0 = unknown
-    std::uint64_t of_opening = 0;   ///< which opening of the file `row` is from
+    std::int64_t row = 0;          ///< the key's row in the file; 0 = unknown
+    std::uint64_t of_opening = 0;  ///< which opening of the file `row` is from
     // Read by threads that hold the key's lock while `settle` may write beside them. Relaxed: each stands for itself.
     std::atomic<std::int64_t> held{0};  ///< entries of this process that are not done
     std::atomic<std::int64_t> millionths{multiplier::one};
@@ -47,9 +47,7 @@ struct slot_state {
         blocking = f.why == cause::window ? plan.windows[f.window] : window{0, {}};
         denied_until.store(f.at.time_since_epoch().count(), std::memory_order_relaxed);
     }
-    void forget() noexcept {
-        denied_until.store(long_ago.time_since_epoch().count(), std::memory_order_relaxed);
-    }
+    void forget() noexcept { denied_until.store(long_ago.time_since_epoch().count(), std::memory_order_relaxed); }
     /// The denial that is remembered, while it lies ahead and the window that made it is in force; else `now`.
     [[nodiscard]] forecast foresee(const window_plan& plan, std::int64_t cost, instant now) const noexcept {
         const instant at{duration{denied_until.load(std::memory_order_relaxed)}};
