@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "weir/core/detail/text.hpp"
+
 #include <fmt/format.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -31,6 +34,10 @@ public:
             return "built-in";
         return line_ == 0 ? *source_ : fmt::format("{}:{}:{}", *source_, line_, column_);
     }
+    /// The file, variable or flag alone; empty when nobody wrote it.
+    [[nodiscard]] std::string_view source() const noexcept {
+        return source_ ? std::string_view{*source_} : std::string_view{};
+    }
     [[nodiscard]] std::uint32_t line() const noexcept { return line_; }
     [[nodiscard]] std::uint32_t column() const noexcept { return column_; }
 
@@ -48,10 +55,13 @@ struct fault {
 
     /// `ratelimits.yaml:14:7: hosts.api.crossref.org.metadata.rates: ...`
     [[nodiscard]] std::string text() const {
-        return path.empty() ? fmt::format("{}: {}", at.text(), message)
-                            : fmt::format("{}: {}: {}", at.text(), path, message);
+        return detail::printable(path.empty() ? fmt::format("{}: {}", at.text(), message)
+                                              : fmt::format("{}: {}: {}", at.text(), path, message));
     }
 };
+
+/// After so many faults of one source the rest is not worth reading: nobody mends a thousand at once.
+inline constexpr std::size_t most_faults = 1000;
 
 /// How a scalar was written, which decides what it may be read as.
 enum class scalar_form : std::uint8_t {
@@ -89,8 +99,37 @@ struct leaf {
     host_spelling host = host_spelling::exact;
 };
 
+/// What kind of source a layer is, the weakest first.
+enum class layer_kind : std::uint8_t { builtin, preset, file, environment, command_line };
+
+[[nodiscard]] constexpr std::string_view to_string(layer_kind kind) noexcept {
+    switch (kind) {
+    case layer_kind::builtin:
+        return "built-in";
+    case layer_kind::preset:
+        return "preset";
+    case layer_kind::file:
+        return "file";
+    case layer_kind::environment:
+        return "environment";
+    case layer_kind::command_line:
+        return "command line";
+    }
+    return "";
+}
+
+/// Where one leaf was written.
+struct origin {
+    std::string path{};   ///< with the host in its one spelling
+    std::string value{};  ///< as written; "(hidden)" for a connection text
+    place at{};
+    std::size_t rank = 0;  ///< of several with one path, the greatest is in force
+    layer_kind kind = layer_kind::file;
+};
+
 /// Everything one source says, in its order.
 struct layer {
+    layer_kind kind = layer_kind::file;  ///< for `explain`; it decides nothing
     std::vector<leaf> leaves{};
     std::vector<fault> faults{};  ///< what kept parts of the source from becoming leaves
     bool one_spelling = false;    ///< whether a host written in two spellings is a fault, as within one file

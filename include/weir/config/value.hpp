@@ -5,6 +5,7 @@
 #include "weir/config/layer.hpp"
 #include "weir/config/schema.hpp"
 #include "weir/core/detail/text.hpp"
+#include "weir/core/key.hpp"
 #include "weir/core/nearest.hpp"
 #include "weir/core/rate.hpp"
 #include "weir/core/result.hpp"
@@ -84,7 +85,9 @@ namespace weir::detail {
                    ? fmt::format("it must be {}", rule.least)
                    : fmt::format("it is a whole number from {} to {:.0f}{}", rule.least, rule.most, none);
     case value_type::number:
-        return fmt::format("it is a number from {} to {}{}", rule.least, rule.most, none);
+        // Without an exponent, which a file may not have.
+        return fmt::format("it is a number from {} to {}{}",
+                           rule.least == 0.000001 ? "0.000001" : fmt::format("{}", rule.least), rule.most, none);
     case value_type::boolean:
         return "it is true or false";
     case value_type::word:
@@ -94,18 +97,28 @@ namespace weir::detail {
     case value_type::rates:
         return "it is a list of rates such as [\"10/SECOND\", \"5000/HOUR\"]";
     case value_type::span:
-        return "it is a number of milliseconds, at least 0, or a text such as \"250ms\" or \"2s\"";
+        return fmt::format("it is a number of milliseconds from {} to {:.0f}, or a text such as \"250ms\" or \"2s\"{}",
+                           rule.least, rule.most, none);
     case value_type::names:
         return "it is a list of names such as [search, feed]";
+    case value_type::hosts:
+        return "it is a list of hosts such as [arxiv.org, \"*.arxiv.org\"]";
     }
     return {};
 }
 
-/// Checks one leaf's value against its rule; whatever is wrong goes to `faults`, and then there is no value.
+/// Past these a list is a mistake, and would cost every decision or every lookup.
+inline constexpr std::size_t most_rates = 64;
+inline constexpr std::size_t most_names = 256;
+
+/// Checks one leaf's value against its rule; whatever is wrong goes to `faults`, and then there is no value. What is
+/// worth saying though it is right goes to `notes`,
+/// if somebody wants them.
 class value_check {
 public:
-    value_check(const leaf_rule& rule, const leaf& from, const std::string& path, std::vector<fault>& faults)
-        : rule_(rule), leaf_(from), path_(path), faults_(faults) {}
+    value_check(const leaf_rule& rule, const leaf& from, const std::string& path, std::vector<fault>& faults,
+                std::vector<fault>* notes = nullptr, idna_function idna = nullptr)
+        : rule_(rule), leaf_(from), path_(path), faults_(faults), notes_(notes), idna_(idna) {}
 
     [[nodiscard]] std::optional<checked_value> operator()() {
         if (leaf_.kind == value_kind::section)
@@ -119,6 +132,8 @@ public:
             return rates();
         if (rule_.type == value_type::names)
             return names();
+        if (rule_.type == value_type::hosts)
+            return hosts();
         if (leaf_.kind == value_kind::list)
             return wrong(leaf_.at, "found a list; " + allowed(rule_));
         return single(leaf_.items.front());
@@ -210,46 +225,97 @@ private:
                      fmt::format("found {}; did you mean \"{}\"? {}", detail::in_quotes(text), guess, allowed(rule_)));
     }
 
-    std::optional<checked_value> rates() {
-        std::vector<rate> out;
+    /// Calls `each(text, scalar)` for every item of the list; says whether every call did.
+    template <class Each>
+    bool for_each_item(std::string_view separators, Each&& each) {
         bool good = true;
         for (const scalar& s : leaf_.items) {
             // Only a text by itself is divided: in a list, a comma inside an item is a slip of the quotes.
             const auto pieces =
-                leaf_.kind == value_kind::list ? std::vector<std::string_view>{s.text} : split(s.text, ",+");
-            for (const std::string_view piece : pieces) {
-                auto r = parse_rate(piece);
-                if (r) {
-                    out.push_back(*r);
-                    continue;
-                }
-                good = false;
-                const std::string word = lower(trim(piece));
-                const bool lifted = word == "none" || word == "unlimited" || word == "null" || word == "inf";
-                wrong(s.at, r.error().message + (lifted ? "; to have no limit say unlimited: true" : ""));
-            }
+                leaf_.kind == value_kind::list ? std::vector<std::string_view>{s.text} : split(s.text, separators);
+            for (const std::string_view piece : pieces)
+                good = each(piece, s) && good;
         }
+        return good;
+    }
+
+    std::optional<checked_value> rates() {
         if (leaf_.items.empty())
             return wrong(leaf_.at,
                          "the list is empty; give at least one rate such as \"10/SECOND\", leave the key out to "
                          "inherit the rates, or say unlimited: true");
+        std::vector<written_rate> all;
+        const bool good = for_each_item(",+", [&](std::string_view piece, const scalar& s) {
+            const auto r = parse_rate(piece);
+            if (r) {
+                all.push_back({*r, trim(piece), &s.at});
+                return true;
+            }
+            const std::string word = lower(trim(piece));
+            const bool lifted = word == "none" || word == "unlimited" || word == "null" || word == "inf";
+            wrong(s.at, r.error().message + (lifted ? "; to have no limit say unlimited: true" : ""));
+            return false;
+        });
+        if (all.size() > most_rates)
+            return wrong(leaf_.at, fmt::format("found {} rates; a key has at most {}", all.size(), most_rates));
+        if (!good)
+            return std::nullopt;
+        return checked_value{needed(all)};
+    }
+
+    struct written_rate {
+        rate value;
+        std::string_view text;
+        const place* at;
+    };
+
+    /// The rates without those that others of the list imply: each costs a look at every decision, and says nothing.
+    [[nodiscard]] std::vector<rate> needed(const std::vector<written_rate>& all) {
+        std::vector<rate> out;
+        for (const written_rate& loose : all) {
+            const auto tight = std::ranges::find_if(all, [&](const written_rate& other) {
+                // Of two equal ones the first stays.
+                return &other != &loose && is_implied_by(loose.value, other.value) &&
+                       (other.value != loose.value || &other < &loose);
+            });
+            if (tight == all.end())
+                out.push_back(loose.value);
+            else if (notes_ != nullptr)
+                notes_->push_back({*loose.at, path_,
+                                   fmt::format("{} is dropped: {} at {} implies it", in_quotes(loose.text),
+                                               in_quotes(tight->text), tight->at->text())});
+        }
+        return out;
+    }
+
+    std::optional<checked_value> names() {
+        std::vector<std::string> out;
+        const bool good = for_each_item(",", [&](std::string_view name, const scalar& s) {
+            out.emplace_back(name);
+            const auto why = role_name_fault(name);
+            if (!why.empty())
+                wrong(s.at, why);
+            return why.empty();
+        });
+        if (out.size() > most_names)
+            return wrong(leaf_.at, fmt::format("found {} names; the most are {}", out.size(), most_names));
         if (!good)
             return std::nullopt;
         return checked_value{std::move(out)};
     }
 
-    std::optional<checked_value> names() {
+    std::optional<checked_value> hosts() {
         std::vector<std::string> out;
-        bool good = true;
-        for (const scalar& s : leaf_.items)
-            for (const std::string_view name :
-                 leaf_.kind == value_kind::list ? std::vector<std::string_view>{s.text} : split(s.text, ",")) {
-                if (const auto why = role_name_fault(name); !why.empty()) {
-                    wrong(s.at, why);
-                    good = false;
-                }
-                out.emplace_back(name);
-            }
+        if (leaf_.items.empty())
+            return wrong(leaf_.at, "the list is empty; name at least one host, or leave the group out");
+        const bool good = for_each_item(",", [&](std::string_view text, const scalar& s) {
+            auto name = canonical_pattern(text, idna_);
+            if (name)
+                out.push_back(*std::move(name));
+            else
+                wrong(s.at, name.error().message);
+            return static_cast<bool>(name);
+        });
         if (!good)
             return std::nullopt;
         return checked_value{std::move(out)};
@@ -259,6 +325,8 @@ private:
     const leaf& leaf_;
     const std::string& path_;
     std::vector<fault>& faults_;
+    std::vector<fault>* notes_;
+    idna_function idna_;
 };
 
 }  // namespace weir::detail

@@ -53,6 +53,7 @@ public:
         : all_(std::make_unique<shared>(std::move(options), std::move(clock))) {}
 
     [[nodiscard]] instant now() const noexcept { return steady_clock{}.now(); }
+    [[nodiscard]] instant after(instant now) const noexcept { return all_->options.injected_time ? now : this->now(); }
     [[nodiscard]] const sqlite_options& options() const noexcept { return all_->options; }
     [[nodiscard]] slot make_slot(std::string_view host, std::string_view role) const { return slot{host, role}; }
 
@@ -68,11 +69,15 @@ public:
     [[nodiscard]] forecast admit(slot& s, const window_plan& plan, std::int64_t cost, instant now, Place&& place,
                                  entry& out) {
         borrowed_place<Place> taken{place, cost > 0};
-        if (cost > 0 && !taken)
+        const bool lacks_place = cost > 0 && !taken;
+        if (lacks_place && plan.enforce)
             return {now, cause::inflight, 0};
         entry made{cost, now, entry_state::free, false, 0};
         const forecast f = step(s, "admitting", now, [&](view& key, const moment& m) {
-            const forecast decided = decide(key, plan, cost, m);
+            forecast decided = decide(key, plan, cost, m);
+            if (decided.admits() && lacks_place)
+                decided.why = cause::inflight;
+            decided.passed = !decided.admits() && !plan.enforce;
             if (!decided.admits() || cost == 0)
                 return m.local(decided);
             made.id = key.enter(plan, cost, m.t, later(m.t, all_->options.entry_ttl));
@@ -82,7 +87,6 @@ public:
             touch(key.row, plan, m);
             return m.local(decided);
         });
-        s.state().remember(f, plan, cost);
         if (!f.admits())
             return f;
         taken.keep();
@@ -92,23 +96,15 @@ public:
     }
 
     [[nodiscard]] forecast count(slot& s, const window_plan& plan, std::int64_t cost, instant now) {
-        const forecast f = step(s, "counting", now, [&](view& key, const moment& m) {
-            const forecast decided = decide(key, plan, cost, m);
+        return step(s, "counting", now, [&](view& key, const moment& m) {
+            forecast decided = decide(key, plan, cost, m);
+            decided.passed = !decided.admits() && !plan.enforce;
             if (decided.admits() && cost > 0) {
                 key.log.push(m.t, cost, plan);
                 touch(key.row, plan, m);
             }
             return m.local(decided);
         });
-        s.state().remember(f, plan, cost);
-        return f;
-    }
-
-    /// What the last denial said, while it holds: a lower bound, without asking the file.
-    template <class Ahead>
-    [[nodiscard]] forecast foresee(const slot& s, const window_plan& plan, std::int64_t cost, instant now,
-                                   const Ahead&) const {
-        return s.state().foresee(plan, cost, now);
     }
 
     void settle(slot& s, const window_plan& plan, entry& e, settlement how, instant now) {
@@ -124,8 +120,6 @@ public:
                 if (key.row.changed)
                     touch(key.row, plan, m);
             });
-            if (how == settlement::refunded)
-                s.state().forget();
         }
         if (e.state == entry_state::open)
             e.state = entry_state::stamped;
@@ -198,7 +192,6 @@ public:
             row.forget_at = 0;
             keep_until(row, row.entries.empty() ? long_ago : row.last_expiry);
         });
-        s.state().forget();
     }
 
     [[nodiscard]] bool idle(const slot& s, const window_plan&, instant) const {

@@ -88,6 +88,10 @@ struct naive_key {
         }
         if (gate > best.at)
             best = {gate, cause::gate, 0};
+        if (!best.admits() && plan.max_hold < forever && gate - t > plan.max_hold) {
+            best.why = cause::gate;
+            best.held = true;
+        }
         return best;
     }
 

@@ -3,6 +3,9 @@
 
 #include "weir/config/layer.hpp"
 #include "weir/core/detail/text.hpp"
+#include "weir/ext/yaml/detail/key_set.hpp"
+#include "weir/ext/yaml/detail/paced_input.hpp"
+#include "weir/ext/yaml/limits.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -13,8 +16,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
-#include <map>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -25,20 +26,31 @@ namespace weir::yaml::detail {
 /// Ends the parsing early; the layer holds the reason.
 struct stop {};
 
-/// After so many faults of one file the rest is not worth reading.
-inline constexpr std::size_t most_faults = 1000;
-
 /// Turns the parser's events into leaves. Events, not a node tree: a tree drops the second of two equal keys, shares
 /// aliased nodes and forgets which scalar was quoted.
+///
+/// A fault does not end the reading, so that all are told at once; only what makes the rest meaningless or dear does.
 class leaf_handler final : public YAML::EventHandler {
 public:
-    leaf_handler(layer& out, const place& file, std::size_t most_depth, std::size_t most_leaves)
-        : out_(out), file_(file), most_depth_(most_depth), most_leaves_(most_leaves) {}
+    leaf_handler(layer& out, const place& file, paced_input& input, const limits& bounds)
+        : out_(out), file_(file), input_(input), bounds_(bounds) {}
 
     /// Says what can only be known at the end.
     void finish() {
         if (documents_ == 0)
-            fail(file_, "it is empty; write at least \"version: 1\"");
+            fail(file_, empty);
+    }
+    /// Forgets the value that a syntax error cut off: what is wrong with half of it would mislead.
+    void cut() {
+        if (!out_.leaves.empty() && out_.leaves.back().kind != value_kind::section)
+            out_.leaves.pop_back();
+    }
+    /// Says why the input gave no more.
+    void starve() {
+        out_.add_fault(at(last_), "",
+                       fmt::format("from here on {} KiB hold no key and no value; is a quote or a bracket not closed, "
+                                   "or a text or a line without end?",
+                                   paced_input::most_ahead >> 10U));
     }
 
     void OnDocumentStart(const YAML::Mark& mark) override {
@@ -50,27 +62,33 @@ public:
     void OnDocumentEnd() override {}
 
     void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
-        refuse(mark, "?", anchor);
+        begin(mark, "?", anchor);
         if (frames_.empty()) {
-            fail(at(mark), "it is empty; write at least \"version: 1\"");
-        } else if (wants_key()) {
-            take_key(mark, "null");
-        } else if (in_list()) {
-            fail(at(mark), "a list holds no nulls", path_text());
-        } else if (keep()) {
-            out_.leaves.push_back({path(), value_kind::null, {}, key_place_, host_spelling::exact});
-            value_done();
+            fail(at(mark), empty);
+            throw stop{};
         }
+        if (wants_key())
+            return take_key(mark, "null");
+        if (top().is_list)
+            count();
+        if (top().is_list && top().kept)
+            fail(at(mark), "a list holds no nulls", path_text());
+        else if (keep())
+            out_.leaves.push_back({path(), value_kind::null, {}, key_place_, host_spelling::exact});
+        end_value();
     }
 
     void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
-        fail(at(mark), "aliases and anchors are not taken; write the value out");
-        throw stop{};
+        begin(mark, "?", 0);
+        fail(at(mark), no_anchors);
+        if (frames_.empty())
+            throw stop{};
+        wants_key() ? refuse_key() : end_value();
     }
 
     void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                   const std::string& text) override {
-        refuse(mark, tag, anchor);
+        begin(mark, tag, anchor);
         if (frames_.empty()) {
             fail(at(mark), "found a single value; a configuration is a mapping such as \"version: 1\"");
             throw stop{};
@@ -78,52 +96,52 @@ public:
         if (wants_key())
             return take_key(mark, text);
         scalar value{text, tag == "!" ? scalar_form::quoted : scalar_form::plain, at(mark)};
-        if (in_list()) {
-            if (frames_.back().kept)
-                out_.leaves.back().items.push_back(std::move(value));
+        if (top().is_list) {
             count();
+            if (top().kept)
+                out_.leaves.back().items.push_back(std::move(value));
         } else if (keep()) {
             place where = value.at;
             out_.leaves.push_back(
                 {path(), value_kind::one, {std::move(value)}, std::move(where), host_spelling::exact});
-            value_done();
         }
+        end_value();
     }
 
     void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                          YAML::EmitterStyle::value) override {
-        refuse(mark, tag, anchor);
-        if (!open(mark, "a list"))
-            return;
-        const bool kept = keep();
-        if (kept)
+        begin(mark, tag, anchor);
+        if (frames_.empty()) {
+            fail(at(mark), "found a list; a configuration is a mapping such as \"version: 1\"");
+            throw stop{};
+        }
+        if (may_open(mark, "a list"))
             out_.leaves.push_back({path(), value_kind::list, {}, at(mark), host_spelling::exact});
-        frames_.push_back({.is_list = true, .kept = kept});
-        count();
+        open(true);
     }
     void OnSequenceEnd() override { close(); }
 
     void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                     YAML::EmitterStyle::value) override {
-        refuse(mark, tag, anchor);
-        if (!open(mark, "a mapping"))
-            return;
-        const bool kept = frames_.empty() || keep();
-        if (kept && !frames_.empty())
+        begin(mark, tag, anchor);
+        if (!frames_.empty() && may_open(mark, "a mapping"))
             out_.leaves.push_back({path(), value_kind::section, {}, key_place_, host_spelling::exact});
-        frames_.push_back({.is_list = false, .kept = kept});
-        count();
+        open(false);
     }
     void OnMapEnd() override { close(); }
 
 private:
+    static constexpr const char* empty = "it is empty; write at least \"version: 1\"";
+    static constexpr const char* no_anchors = "aliases and anchors are not taken; write the value out";
+
     struct frame {
         bool is_list = false;
-        bool kept = true;  ///< false below a key that was refused: read on, for its faults, but make no leaves
+        bool is_key = false;  ///< it stands where a key does, which is a fault
+        bool kept = true;     ///< false below what was refused: read on, for its faults, but make no leaves
         bool has_key = false;
         bool key_kept = true;
         std::string key{};
-        std::map<std::string, place, std::less<>> seen{};
+        std::size_t items = 0;
     };
 
     [[nodiscard]] place at(const YAML::Mark& mark) const {
@@ -133,71 +151,99 @@ private:
     }
     void fail(const place& where, std::string message, std::string path = {}) {
         out_.add_fault(where, std::move(path), std::move(message));
-        if (out_.faults.size() >= most_faults)
-            throw stop{};
-    }
-    void count() {
-        if (++count_ <= most_leaves_)
+        if (out_.faults.size() < most_faults)
             return;
-        fail(file_, fmt::format("it has more than {} keys and values", most_leaves_));
+        out_.add_fault(where, "", fmt::format("these are {} faults; what follows is not read", most_faults));
         throw stop{};
     }
-    void refuse(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor) {
-        if (anchor != 0) {
-            fail(at(mark), "aliases and anchors are not taken; write the value out");
-            throw stop{};
-        }
-        if (!tag.empty() && tag != "?" && tag != "!") {
+    /// One more key or item.
+    void count() {
+        frame& f = top();
+        const bool many =
+            !f.is_list && frames_.size() == 2 && (frames_[0].key == "hosts" || frames_[0].key == "host_groups");
+        if (++count_ > bounds_.leaves)
+            fail(at(last_), fmt::format("the file has more than {} keys and lists' items", bounds_.leaves),
+                 path_text());
+        else if (++f.items > bounds_.items && !many)
+            fail(at(last_),
+                 f.is_list ? fmt::format("it has more than {} items", bounds_.items)
+                           : fmt::format("it has more than {} keys, as only hosts and host_groups may", bounds_.items),
+                 path_text(f.is_list ? 0 : 1));
+        else
+            return;
+        throw stop{};
+    }
+    void begin(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor) {
+        input_.progress();
+        last_ = mark;
+        if (anchor != 0)
+            fail(at(mark), no_anchors);
+        if (!tag.empty() && tag != "?" && tag != "!")
             fail(at(mark), fmt::format("tags are not taken, found {}", weir::detail::in_quotes(tag)));
-            throw stop{};
-        }
     }
 
-    [[nodiscard]] bool wants_key() const { return !frames_.back().is_list && !frames_.back().has_key; }
-    [[nodiscard]] bool in_list() const { return frames_.back().is_list; }
-    [[nodiscard]] bool keep() {
-        const bool kept = frames_.back().is_list ? false : frames_.back().kept && frames_.back().key_kept;
-        if (!kept && !frames_.back().is_list)
-            frames_.back().has_key = false;
-        return kept;
+    [[nodiscard]] frame& top() { return frames_.back(); }
+    [[nodiscard]] bool wants_key() { return !top().is_list && !top().has_key; }
+    /// Whether the value that comes makes a leaf.
+    [[nodiscard]] bool keep() { return !top().is_list && top().kept && top().key_kept; }
+    void end_value() { top().has_key = false; }
+    void refuse_key() {
+        top().has_key = true;
+        top().key_kept = false;
     }
-    void value_done() { frames_.back().has_key = false; }
 
-    /// Whether a list or mapping may begin here.
-    bool open(const YAML::Mark& mark, std::string_view what) {
-        if (frames_.empty() && what == "a mapping")
-            return true;
-        if (frames_.size() >= most_depth_)
-            fail(at(mark), fmt::format("it is nested more than {} deep", most_depth_));
-        else if (frames_.empty())
-            fail(at(mark), "found a list; a configuration is a mapping such as \"version: 1\"");
-        else if (wants_key())
-            fail(at(mark), fmt::format("found {} where a key stands", what), path_text());
-        else if (in_list())
+    /// Whether a list or mapping may begin here; says why not.
+    [[nodiscard]] bool may_open(const YAML::Mark& mark, std::string_view what) {
+        if (wants_key())
+            fail(at(mark), fmt::format("found {} where a key stands", what), path_text(1));
+        else if (top().is_list && top().kept)
             fail(at(mark), fmt::format("found {} in a list; a list holds single values", what), path_text());
         else
-            return true;
-        throw stop{};
+            return keep();
+        return false;
+    }
+    void open(bool is_list) {
+        if (frames_.size() >= bounds_.depth) {
+            fail(at(last_), fmt::format("it is nested more than {} deep", bounds_.depth), path_text());
+            throw stop{};
+        }
+        const bool root = frames_.empty();
+        const bool is_key = !root && wants_key();
+        if (!root && top().is_list)
+            count();
+        frames_.push_back({.is_list = is_list, .is_key = is_key, .kept = root || (!is_key && keep())});
+        if (keys_.size() < frames_.size())
+            keys_.emplace_back();
+        keys_[frames_.size() - 1].clear();
     }
     void close() {
+        const bool was_key = top().is_key;
+        // A list whose every item is refused is not an empty one.
+        if (top().is_list && top().kept && top().items > 0 && out_.leaves.back().items.empty())
+            out_.leaves.pop_back();
         frames_.pop_back();
         if (!frames_.empty())
-            value_done();
+            was_key ? refuse_key() : end_value();
     }
 
     void take_key(const YAML::Mark& mark, const std::string& text) {
-        frame& f = frames_.back();
+        frame& f = top();
         key_place_ = at(mark);
         f.key = text;
+        count();
         f.has_key = true;
         f.key_kept = true;
-        const auto [first, fresh] = f.seen.try_emplace(text, key_place_);
-        if (!fresh) {
+        const auto [first, crowded] = keys_[frames_.size() - 1].add(text, key_place_.line(), key_place_.column());
+        if (first != nullptr) {
             f.key_kept = false;
-            fail(key_place_, fmt::format("duplicate key: already at {}; keep one of them", first->second.text()),
+            fail(key_place_,
+                 fmt::format("duplicate key: already at {}; keep one of them",
+                             file_.at(first->line, first->column).text()),
                  path_text());
+        } else if (crowded) {
+            fail(key_place_, "its keys are made to collide in a hash table");
+            throw stop{};
         }
-        count();
     }
 
     [[nodiscard]] std::vector<std::string> path() const {
@@ -208,16 +254,22 @@ private:
                 out.push_back(f.key);
         return out;
     }
-    [[nodiscard]] std::string path_text() const { return fmt::format("{}", fmt::join(path(), ".")); }
+    [[nodiscard]] std::string path_text(std::size_t without = 0) const {
+        auto all = path();
+        all.resize(all.size() - without);
+        return fmt::format("{}", fmt::join(all, "."));
+    }
 
     layer& out_;
     place file_;
-    std::size_t most_depth_;
-    std::size_t most_leaves_;
+    paced_input& input_;
+    limits bounds_;
     std::size_t count_ = 0;
     std::size_t documents_ = 0;
+    YAML::Mark last_{};  // of the last event
     place key_place_{};
     std::vector<frame> frames_;
+    std::vector<key_set> keys_;  // of the frame of the same depth; kept for the next one there
 };
 
 }  // namespace weir::yaml::detail
