@@ -96,8 +96,12 @@ public:
     template <class Place>
     [[nodiscard]] forecast admit(slot& s, const window_plan& plan, std::int64_t cost, instant now, Place&& place,
                                  entry& out) {
-        if (cost > 0 && !place.take())
+        if (cost > 0 && !place.take()) {
+            // What expires by then expires, as it would in a store that decides first.
+            if (options().injected_time)
+                static_cast<void>(decide(s, plan, 0, now, 0.0, nullptr));
             return {now, cause::inflight, 0};
+        }
         forecast f{};
         try {
             out.id = new_id();

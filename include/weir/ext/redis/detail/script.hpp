@@ -38,7 +38,7 @@ namespace lua {
 inline constexpr std::string_view names = R"lua(
 local call, get, put, sub, huge = redis.call, struct.unpack, struct.pack, string.sub, math.huge
 local key, list, a = KEYS[1], KEYS[2], ARGV[1]
-local fresh, dirty = false, false
+local fresh, dirty, last_stamp = false, false, ''
 )lua";
 
 /// `t` becomes the time.
@@ -207,7 +207,7 @@ inline constexpr std::string_view save = R"lua(
   if (extend or fresh) and not fixed then ms = math.ceil((lives - began) / 1000) + 1 end
   h = put('<dddddddI4I4I4I4I4I4I4BB', t, newest, gate, soonest, dropped, lives, born, factor, open, inflight, deep,
     seq % 4294967296, n, q % 4294967296, r, c)
-  local whole = h .. recent .. cache .. entries
+  local whole = h .. recent .. last_stamp .. cache .. entries
   if extend then call('SET', key, whole, 'PX', ms + 1) else call('SET', key, whole, 'KEEPTTL') end
   if (extend or fresh) and n > 0 then call('PEXPIRE', list, ms) end
 )lua";
@@ -279,9 +279,13 @@ if admits or dirty then
     if what == 1 then
       open, needed = open + cost, t + ttl + longest
     else
-      local units = cost
       newest, needed = t, t + longest
+      if cost == 1 and r < 19 then
+        last_stamp, r = put('<d', t), r + 1
+      else
+        local units = cost
 )lua" + push + R"lua(
+      end
     end
     if what > 0 then
       local ends = t + ttl
