@@ -44,13 +44,8 @@ template <class Make>
     std::vector<std::string> failures;
     instant now = options.start;
     for (int i = 0; i < options.traces; ++i) {
-<<<<<<< HEAD
-        detail::store_trace<Make> trace{make_store, {options.seed, options.first + i, options.processes,
-                                                     options.entry_ttl, options.prefix}};
-=======
         detail::store_trace<Make> trace{
             make_store, {options.seed, options.first + i, options.processes, options.entry_ttl, options.prefix}};
->>>>>>> sqlite
         if (auto failure = trace.run(now); !failure.empty())
             failures.push_back(std::move(failure));
         if (static_cast<int>(failures.size()) >= options.most_failures)

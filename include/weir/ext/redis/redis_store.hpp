@@ -155,7 +155,8 @@ public:
     /// sent with what comes next.
     void settle(slot& s, const window_plan& plan, entry& e, settlement how, instant now) {
         if (e.id != 0) {
-            const bool news = e.state == entry_state::open || how != settlement::answered;
+            const bool news =
+                e.state == entry_state::open || how != settlement::answered || options().injected_time;
             {
                 const std::lock_guard guard{s.state_->mutex};
                 if (how == settlement::refunded || now < s.state_->last.seen)
@@ -308,7 +309,7 @@ private:
         return multiplier::of(millionths / static_cast<double>(multiplier::one));
     }
     [[nodiscard]] static std::int64_t kept(const window_plan& plan) noexcept {
-        std::int64_t most = 1;
+        auto most = static_cast<std::int64_t>(plan.kept.exact);
         for (const window& w : plan.windows)
             most = std::max(most, w.limit);
         return most;

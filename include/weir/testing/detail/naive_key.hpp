@@ -9,10 +9,7 @@
 
 #include <algorithm>
 #include <cstdint>
-<<<<<<< HEAD
-=======
 #include <utility>
->>>>>>> sqlite
 #include <vector>
 
 namespace weir::testing::detail {
@@ -39,11 +36,7 @@ struct naive_key {
     /// The time of a verb that comes at `now`; what has expired by then is dealt with.
     instant begin(instant now) {
         const instant t = std::max(now, newest);
-<<<<<<< HEAD
-        std::ranges::stable_sort(entries, {}, &item::expires);
-=======
         std::ranges::sort(entries, {}, [](const item& e) { return std::pair{e.expires, e.id}; });
->>>>>>> sqlite
         while (!entries.empty() && entries.front().expires <= t) {
             const item gone = entries.front();
             entries.erase(entries.begin());

@@ -19,10 +19,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
-<<<<<<< HEAD
-#include <iterator>
-=======
->>>>>>> sqlite
 #include <memory>
 #include <random>
 #include <stdexcept>
@@ -34,20 +30,11 @@
 
 namespace weir::testing::detail {
 
-<<<<<<< HEAD
-/// One place in flight that is there or not, and counts how often it is taken: for stores that ask by call, and for
-/// those that take and give back.
-=======
 /// One place in flight that is there or not, and counts how often it is taken.
->>>>>>> sqlite
 struct counted_place {
     bool free = true;
     int taken = 0;
 
-<<<<<<< HEAD
-    bool operator()() noexcept { return take(); }
-=======
->>>>>>> sqlite
     bool take() noexcept {
         taken += free;
         return free;
@@ -60,10 +47,7 @@ template <class Make>
 class store_trace {
 public:
     using store_type = std::remove_cvref_t<std::invoke_result_t<Make&>>;
-<<<<<<< HEAD
-=======
     static_assert(weir::store<store_type>);
->>>>>>> sqlite
     using slot = typename store_type::slot;
 
     struct setup {
@@ -93,11 +77,7 @@ public:
             for (const std::string& line : done_)
                 failure += "  " + line + "\n";
         }
-<<<<<<< HEAD
-        now = now_ + std::chrono::hours{1};
-=======
         now = now_ + std::chrono::minutes{10};
->>>>>>> sqlite
         return failure;
     }
 
@@ -171,9 +151,6 @@ private:
     // ---- verbs
 
     void govern(key& k) {
-<<<<<<< HEAD
-        k.rules = any_policy();
-=======
         const bool counts = k.rules.max_concurrent > 0;
         const bool is_new = k.plan.windows.empty() && k.plan.shown.empty() && !k.rules.unlimited;
         k.rules = any_policy();
@@ -181,7 +158,6 @@ private:
         // life, or never.
         if (!is_new && !store_type::is_local && counts != (k.rules.max_concurrent > 0))
             k.rules.max_concurrent = counts ? 2 : 0;
->>>>>>> sqlite
         replan(k);
         std::string text;
         for (const window& w : k.plan.windows)
@@ -195,31 +171,18 @@ private:
         p.slots.clear();
         p.store.reset();
         p.store.reset(new store_type(make_()));
-<<<<<<< HEAD
-        for (const key& k : keys_) {
-            if constexpr (requires { p.store->make_slot(std::string_view{}, std::string_view{}); })
-                p.slots.push_back(p.store->make_slot(std::string_view{k.host}, std::string_view{k.role}));
-            else
-                p.slots.emplace_back();
-        }
-=======
         for (const key& k : keys_)
             p.slots.push_back(p.store->make_slot(k.host, k.role));
->>>>>>> sqlite
     }
 
     void step() {
         now_ += chance(30)   ? duration::zero()
                 : chance(70) ? from(1, 10) * tick
                              : duration{from(1, chance(80) ? 8'000'000 : 60'000'000)};
-<<<<<<< HEAD
-        const instant asked = chance(3) ? now_ - from(1, 20) * tick : now_;  // a clock that stepped back
-=======
         // A clock that stepped back. Not where entries expire: a settlement that needs no round trip is none, and with
         // it what it would have found expired.
         const bool back = chance(3) && setup_.processes == 1;
         const instant asked = back ? now_ - from(1, 20) * tick : now_;
->>>>>>> sqlite
         const std::size_t p = below(processes_.size());
         const std::size_t k = below(keys_.size());
         const std::int64_t dice = from(1, 100);
@@ -228,11 +191,7 @@ private:
         else if (dice <= 52)
             count(p, k, asked);
         else if (dice <= 78)
-<<<<<<< HEAD
-            settle(asked);
-=======
             settle(store_type::is_local ? asked : now_);
->>>>>>> sqlite
         else if (dice <= 82)
             hold(p, k);
         else if (dice <= 86)
@@ -259,18 +218,11 @@ private:
         note("admit by {} key {} at {} cost {} place {}: {}", p, k, asked.time_since_epoch().count(), cost, place.free,
              text(said));
         if (right.admits() && cost > 0 && !place.free) {
-<<<<<<< HEAD
-            if (said.why != cause::inflight)
-                fail("the place in flight was refused, so the cause is inflight");
-        } else if (place.free || cost == 0 || said.why != cause::inflight) {
-            compare(key_, said, right, t);  // a store may ask for the place first: then a refusal of it says nothing else
-=======
             if (said.admits() || (said.why != cause::inflight && key_.exact(t)))
                 fail("the place in flight was refused, so the cause is inflight");
         } else if (place.free || cost == 0 || said.why != cause::inflight) {
             compare(key_, said, right,
                     t);  // a store may ask for the place first: then a refusal of it says nothing else
->>>>>>> sqlite
         }
         const bool entered = said.admits() && cost > 0;
         if (place.taken != entered)
@@ -302,23 +254,14 @@ private:
     /// A store may foresee less than it decides, for it may not ask anybody; it never foresees more.
     void foresee(std::size_t p, std::size_t k, std::int64_t cost, instant asked) {
         const naive_key& truth = keys_[k].truth;
-<<<<<<< HEAD
-        const forecast said = store(p).foresee(std::as_const(processes_[p].slots[k]), keys_[k].plan, cost, asked,
-                                               weir::nobody_ahead{});
-=======
         const forecast said =
             store(p).foresee(std::as_const(processes_[p].slots[k]), keys_[k].plan, cost, asked, weir::nobody_ahead{});
->>>>>>> sqlite
         naive_key then = truth;
         const instant t = then.begin(asked);
         const forecast right = then.decide(keys_[k].plan, cost, t);
         const bool exact = keys_[k].exact(t);
-<<<<<<< HEAD
-        const bool alone = setup_.processes == 1;  // another one's erase or refund is news it cannot have
-=======
         // Another one's erase or refund is news it cannot have, nor can it go back with a clock.
         const bool alone = setup_.processes == 1 && asked == now_;
->>>>>>> sqlite
         const bool late = said.at > right.at;
         const bool early = said.at < right.at || (said.at == right.at && said.why != right.why);
         if (store_type::is_local ? early || (exact && late) : alone && exact && late)
@@ -330,18 +273,12 @@ private:
             return;
         const std::size_t which = below(held_.size());
         held& h = held_[which];
-<<<<<<< HEAD
-        const auto how = chance(45)   ? settlement::answered
-                         : chance(70) ? settlement::released
-                                      : settlement::refunded;
-=======
         naive_key& truth = keys_[h.key].truth;
         const instant t = truth.begin(asked);
         auto how = chance(45) ? settlement::answered : chance(70) ? settlement::released : settlement::refunded;
         // Whether a refund that comes after the entry's expiry still finds its stamp is the store's own affair.
         if (how == settlement::refunded && setup_.entry_ttl > duration::zero() && !knows(truth, h.id))
             how = settlement::released;
->>>>>>> sqlite
         store(h.process).settle(slot_of(h.process, h.key), keys_[h.key].plan, h.mine, how, asked);
         if (setup_.processes > 1)
             flush(h.process);
@@ -349,11 +286,6 @@ private:
              how == settlement::answered   ? "answered"
              : how == settlement::released ? "released"
                                            : "refunded");
-<<<<<<< HEAD
-        naive_key& truth = keys_[h.key].truth;
-        const instant t = truth.begin(asked);
-=======
->>>>>>> sqlite
         keys_[h.key].stamped(t);
         truth.settle(h.id, how, t);
         // Now and then an ended entry is settled again, which changes nothing.
@@ -378,10 +310,7 @@ private:
     }
 
     void erase(std::size_t p, std::size_t k) {
-<<<<<<< HEAD
-=======
         read(p, k, now_);  // erase takes no time: what has expired by now is dealt with first
->>>>>>> sqlite
         store(p).erase(slot_of(p, k));
         keys_[k].truth.erase();
         keys_[k].thinned = long_ago;

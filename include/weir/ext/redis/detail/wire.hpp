@@ -117,15 +117,15 @@ inline void append_escaped(std::string& out, std::string_view name) {
     }
 }
 
-/// The names of a key's hash and list: `prefix:{host|role}` and the same with `:s`. Everything in the braces decides
-/// the Cluster slot, so both lie in one.
+/// The names of a key's head and list: `prefix:1:{host|role}` and the same with `:s`; 1 is the version of what they hold.
+/// The text in the braces alone decides the Cluster slot, so both lie in one.
 struct key_names {
     std::string head;
     std::string list;
 };
 [[nodiscard]] inline key_names names_of(std::string_view prefix, std::string_view host, std::string_view role) {
     key_names out;
-    out.head.append(prefix).append(":{");
+    out.head.append(prefix).append(":1:{");
     append_escaped(out.head, host);
     out.head += '|';
     append_escaped(out.head, role);
