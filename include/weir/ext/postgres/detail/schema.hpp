@@ -224,12 +224,13 @@ CREATE FUNCTION @S.stow(p_id bigint) RETURNS void LANGUAGE sql AS $$
 $$;
 )";
 
-/// Deciding. Answers [0, id, t, factor] for granted, with [.., retry_at, cause, window] behind it for denied, [1] when
-/// the id is of a key that is gone and no names were given. Modes: 0 = units that are stamped at once, 1 = the same with
+/// Deciding. Answers [t, factor] or [0, id, t, factor] for granted, [0, id, t, factor, retry_at, cause, window] for
+/// denied, [1] when the id is of a key that is gone and no names were given. Modes: 0 = units that are stamped at once, 1 = the same with
 /// an entry, 2 = an open entry, 3 = not counted. p_rules: ceiling, stamps to keep, longest period, then limit and period
 /// of every window.
 inline constexpr std::string_view pg_admit = R"(
-CREATE FUNCTION @S.admit(@ADMIT) RETURNS bigint[] LANGUAGE plpgsql AS $$
+CREATE FUNCTION @S.admit(p_id bigint, p_host bytea, p_role bytea, p_now bigint, p_plan bigint, p_cost bigint,
+  p_mode bigint, p_entry bigint, p_ttl bigint, p_rules bigint[]) RETURNS bigint[] LANGUAGE plpgsql AS $$
 #variable_conflict use_variable
 DECLARE
   t bigint; seen xid; newest bigint; gate bigint; factor bigint; open bigint; first_expiry bigint; skew bigint;
@@ -338,25 +339,27 @@ BEGIN
   RETURN ARRAY[0, p_id, t, factor];
 END $$;
 
-CREATE FUNCTION @S.stamp(@ADMIT) RETURNS bigint[] LANGUAGE plpgsql AS $$
-DECLARE t bigint := coalesce(p_now, @CLOCK); r bigint[];
+CREATE FUNCTION @S.stamp(p_id bigint, p_host bytea, p_role bytea, p_now bigint, p_plan bigint, p_rules bigint[])
+RETURNS bigint[] LANGUAGE plpgsql AS $$
+DECLARE t bigint := coalesce(p_now, @CLOCK); f bigint;
 BEGIN
   UPDATE @S.state s SET newest = t, recent = s.recent || ARRAY[t], credit = s.credit - 1
     WHERE s.id = p_id AND s.plan = p_plan AND s.credit > 0 AND s.gate <= t AND s.newest <= t AND s.first_expiry > t
-    RETURNING ARRAY[0, p_id, t, s.factor] INTO r;
-  IF FOUND THEN RETURN r; END IF;
-  RETURN @S.admit(p_id, p_host, p_role, p_now, p_plan, p_cost, p_mode, p_entry, p_ttl, p_rules);
+    RETURNING s.factor INTO f;
+  IF f > 0 THEN RETURN ARRAY[t, f]; END IF;
+  RETURN @S.admit(p_id, p_host, p_role, p_now, p_plan, 1, 0, 0, 0, p_rules);
 END $$;
 
-CREATE FUNCTION @S.open(@ADMIT) RETURNS bigint[] LANGUAGE plpgsql AS $$
-DECLARE t bigint := coalesce(p_now, @CLOCK); r bigint[];
+CREATE FUNCTION @S.open(p_id bigint, p_host bytea, p_role bytea, p_now bigint, p_plan bigint, p_cost bigint,
+  p_entry bigint, p_ttl bigint, p_rules bigint[]) RETURNS bigint[] LANGUAGE plpgsql AS $$
+DECLARE t bigint := coalesce(p_now, @CLOCK); f bigint;
 BEGIN
   UPDATE @S.state s SET open = s.open + p_cost, credit = s.credit - p_cost, ids = s.ids || ARRAY[p_entry],
       facts = s.facts || ARRAY[p_cost, t + p_ttl, 0], first_expiry = least(s.first_expiry, t + p_ttl)
     WHERE s.id = p_id AND s.plan = p_plan AND s.credit >= p_cost AND s.gate <= t AND s.newest <= t AND s.first_expiry > t
-    RETURNING ARRAY[0, p_id, t, s.factor] INTO r;
-  IF FOUND THEN RETURN r; END IF;
-  RETURN @S.admit(p_id, p_host, p_role, p_now, p_plan, p_cost, p_mode, p_entry, p_ttl, p_rules);
+    RETURNING s.factor INTO f;
+  IF f > 0 THEN RETURN ARRAY[t, f]; END IF;
+  RETURN @S.admit(p_id, p_host, p_role, p_now, p_plan, p_cost, 2, p_entry, p_ttl, p_rules);
 END $$;
 
 -- p_how: 0 = answered, 1 = released, 2 = refunded, 3 = takes back p_cost units stamped p_entry, which have no entry.
@@ -515,8 +518,6 @@ END $$;
     put("@LOCK", "FOR UPDATE");
     put("@LOOK", pg_open);
     put("@LOCK", "");
-    put("@ADMIT", "p_id bigint, p_host bytea, p_role bytea, p_now bigint, p_plan bigint, p_cost bigint, p_mode bigint, "
-                  "p_entry bigint, p_ttl bigint, p_rules bigint[]");
     put("@CLOCK", "(date_part('epoch', clock_timestamp()) * 1e6)::bigint * 1000");
     put("@NEVER", "(-4611686018427387904)");
     put("@FAR", "4611686018427387903");
