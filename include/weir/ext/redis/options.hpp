@@ -71,10 +71,9 @@ struct redis_options {
         return "a user is named without a password; write user:password@";
     if (o.prefix.empty() || o.prefix.find_first_of("{}") != std::string::npos)
         return "prefix is empty or has a brace, which would choose the Cluster slot; write prefix=weir";
-    for (const auto& [name, span] : {std::pair{"connect_timeout_ms", o.connect_timeout},
-                                     std::pair{"command_timeout_ms", o.command_timeout},
-                                     std::pair{"reconnect_first_ms", o.reconnect_first},
-                                     std::pair{"entry_ttl_s", o.entry_ttl}})
+    for (const auto& [name, span] :
+         {std::pair{"connect_timeout_ms", o.connect_timeout}, std::pair{"command_timeout_ms", o.command_timeout},
+          std::pair{"reconnect_first_ms", o.reconnect_first}, std::pair{"entry_ttl_s", o.entry_ttl}})
         if (span < std::chrono::milliseconds{1})
             return fmt::format("{} is zero or negative; it must be 1 or more", name);
     if (o.pool_wait < duration::zero())
@@ -142,9 +141,19 @@ struct redis_options {
                            number{"reconnect_first_ms", &out.reconnect_first, std::chrono::milliseconds{1}},
                            number{"reconnect_most_ms", &out.reconnect_most, std::chrono::milliseconds{1}},
                            number{"entry_ttl_s", &out.entry_ttl, std::chrono::seconds{1}}};
-    const std::array<std::string_view, 13> known{
-        "db",           "prefix",  "pool",      "pool_wait_ms", "connect_timeout_ms", "command_timeout_ms", "reconnect_first_ms",
-        "reconnect_most_ms", "entry_ttl_s", "on_lost_history", "ca_file",      "cert_file",          "key_file"};
+    const std::array<std::string_view, 13> known{"db",
+                                                 "prefix",
+                                                 "pool",
+                                                 "pool_wait_ms",
+                                                 "connect_timeout_ms",
+                                                 "command_timeout_ms",
+                                                 "reconnect_first_ms",
+                                                 "reconnect_most_ms",
+                                                 "entry_ttl_s",
+                                                 "on_lost_history",
+                                                 "ca_file",
+                                                 "cert_file",
+                                                 "key_file"};
     for (const auto& [name, value] : uri->parameters) {
         const auto wrong = [&](std::string_view needed) {
             return bad(fmt::format("{}={}: {}", name, weir::detail::in_quotes(value), needed));

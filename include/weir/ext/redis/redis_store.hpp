@@ -33,10 +33,11 @@ namespace weir::redis {
 /// Each verb is one script on the server, by the server's clock, and one round trip; `settle` is written and not waited
 /// for. Times are whole microseconds there, rounded against the caller.
 ///
-/// **Thread safety.** All members may be called from any thread; a slot is used by one verb at a time, besides `settle`.
-/// **Errors.** `store_error` where a verb was not carried out, or nobody knows: then the entry, if it was made, is taken
-/// back with the next message that gets through, and else expires. **Lifetime.** Of one process: in a child of `fork()`
-/// every verb throws.
+/// **Thread safety.** All members may be called from any thread; a slot is used by one verb at a time, besides
+/// `settle`.
+/// **Errors.** `store_error` where a verb was not carried out, or nobody knows: then the entry, if it was made, is
+/// taken back with the next message that gets through, and else expires. **Lifetime.** Of one process: in a child of
+/// `fork()` every verb throws.
 class redis_store {
 public:
     /// What this process keeps of a key.
@@ -59,9 +60,9 @@ public:
             // Written by one verb at a time.
             multiplier factor{};
             instant lost_at = long_ago;
-            double born = 0;       // the head's first moment, ...
-            std::uint32_t seq = 0; // ... how many admissions it had seen, ...
-            double lives = 0;      // ... and until when it should at least live, by the server's clock
+            double born = 0;        // the head's first moment, ...
+            std::uint32_t seq = 0;  // ... how many admissions it had seen, ...
+            double lives = 0;       // ... and until when it should at least live, by the server's clock
 
             /// Whether `head` should know of an admission here, and does not.
             [[nodiscard]] bool remembers(const detail::head_fields& head) const noexcept {
@@ -151,12 +152,12 @@ public:
 
     // ---- changes
 
-    /// Written without waiting for the reply; `flush` waits for it. Where the server cannot be reached it is kept, and
-    /// sent with what comes next.
+    /// Written without waiting for the reply; `flush` waits for it. Over TCP the kernel may keep it for the next
+    /// message, 200 ms at most, unless the key has a ceiling. Where the server cannot be reached it is kept, and sent
+    /// with what comes next; it says when the answer came, so that late is not lost.
     void settle(slot& s, const window_plan& plan, entry& e, settlement how, instant now) {
         if (e.id != 0) {
-            const bool news =
-                e.state == entry_state::open || how != settlement::answered || options().injected_time;
+            const bool news = e.state == entry_state::open || how != settlement::answered || options().injected_time;
             {
                 const std::lock_guard guard{s.state_->mutex};
                 if (how == settlement::refunded || now < s.state_->last.seen)
@@ -166,10 +167,8 @@ public:
             }
             if (news) {
                 require_own_process("settle");
-                // The end of a request that is answered matters to a ceiling alone: without one it goes with the next call.
-                const bool urgent =
-                    e.state == entry_state::open || how == settlement::refunded || plan.max_concurrent > 0;
-                post(s, e.id, how, options().injected_time ? injected(now) : shared_->clock.at_most(), urgent);
+                // Who waits for a ceiling waits for this.
+                post(s, e.id, how, now, plan.max_concurrent > 0);
             }
         }
         if (how == settlement::answered) {
@@ -226,8 +225,8 @@ public:
         out.factor = factor_of(at(4));
         out.newest = local(at(5), at(0), here);
         for (std::size_t i = 0; i < plan.windows.size(); ++i)
-            out.windows.push_back({plan.shown[i], plan.windows[i].limit, plan.windows[i].period,
-                                   static_cast<std::int64_t>(at(7 + i))});
+            out.windows.push_back(
+                {plan.shown[i], plan.windows[i].limit, plan.windows[i].period, static_cast<std::int64_t>(at(7 + i))});
         s.state_->factor = out.factor;
         return out;
     }
@@ -404,7 +403,8 @@ private:
         if (why == cause::never)
             return denied;
         const std::lock_guard guard{key.mutex};
-        key.last = {denied, why == cause::window ? plan.windows[index] : window{0, {}}, why == cause::gate ? 0 : cost, now};
+        key.last = {denied, why == cause::window ? plan.windows[index] : window{0, {}}, why == cause::gate ? 0 : cost,
+                    now};
         return denied;
     }
 
@@ -431,13 +431,13 @@ private:
         }
     }
 
-    void post(slot& s, std::uint64_t id, settlement how, double at, bool write) {
+    void post(slot& s, std::uint64_t id, settlement how, instant now, bool urgent) {
+        const double at = options().injected_time ? injected(now) : shared_->clock.at_most();
         const char code = how == settlement::answered ? 0 : how == settlement::released ? 1 : 2;
-        shared_->links.post({s.state_, id, at, code}, write);
+        shared_->links.post({s.state_, id, at, code, urgent});
     }
-    void take_back(slot& s, std::uint64_t id, instant now) {
-        post(s, id, settlement::refunded, options().injected_time ? injected(now) : shared_->clock.at_most(), false);
-    }
+    /// An entry that was perhaps made, and nobody will use.
+    void take_back(slot& s, std::uint64_t id, instant now) { post(s, id, settlement::refunded, now, false); }
 
     double keep(slot& s, double what, double value, instant now, std::string_view name) {
         // These have no instant of their own: under injected time a gate is absolute and the rest has no time.

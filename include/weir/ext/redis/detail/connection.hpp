@@ -14,6 +14,8 @@
 #endif
 
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
@@ -110,6 +112,7 @@ public:
         tls_.reset();
 #endif
         unsent_.clear();
+        held_back_ = false;
     }
 
     /// Whether the server has not closed it: says nothing about what comes next.
@@ -122,10 +125,14 @@ public:
     /// Adds to what is to be written.
     [[nodiscard]] std::string& out() noexcept { return unsent_; }
 
-    /// Writes all that was added.
+    /// Writes all that was added, and what the kernel holds back.
     void write() {
         if (encrypted())
             return write_tls();
+        if (unsent_.empty()) {
+            push();
+            return;
+        }
         std::size_t sent = 0;
         while (sent < unsent_.size()) {
             const auto n = ::send(context_->fd, unsent_.data() + sent, unsent_.size() - sent, MSG_NOSIGNAL);
@@ -135,16 +142,22 @@ public:
                 fail_with_errno("cannot write");
         }
         unsent_.clear();
+        held_back_ = false;
     }
-    /// Writes as much as the socket takes at once; the rest goes with the next write.
-    void write_without_waiting() {
+    /// Writes as much as the socket takes at once; the rest goes with the next write. Where it `may_rest`, the kernel
+    /// holds it back for what comes next, 200 ms at most: a segment of its own, and waking the server for it, costs
+    /// more than all the rest.
+    void write_without_waiting(bool may_rest) {
         if (encrypted())
             return write_tls();
-        const auto n = ::send(context_->fd, unsent_.data(), unsent_.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-        if (n > 0)
+        const int flags = MSG_NOSIGNAL | MSG_DONTWAIT | (may_rest ? MSG_MORE : 0);
+        const auto n = ::send(context_->fd, unsent_.data(), unsent_.size(), flags);
+        if (n > 0) {
             unsent_.erase(0, static_cast<std::size_t>(n));
-        else if (n < 0 && errno != EINTR && errno != EAGAIN)
+            held_back_ = may_rest;
+        } else if (n < 0 && errno != EINTR && errno != EAGAIN) {
             fail_with_errno("cannot write");
+        }
     }
 
     /// The next reply.
@@ -218,6 +231,12 @@ private:
             fail_with_errno("the connection broke");
         }
     }
+    void push() noexcept {
+        const int on = 1;
+        // Setting it anew sends what is held back; a Unix socket holds nothing back and refuses.
+        if (std::exchange(held_back_, false))
+            static_cast<void>(::setsockopt(context_->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on));
+    }
     [[noreturn]] void fail_late() {
         fail("no reply in time", "the server is stopped, paused or overloaded, or the network is",
              "whether the last step was carried out is not known; see command_timeout_ms");
@@ -274,6 +293,7 @@ private:
     std::unique_ptr<redisContext, context_deleter> context_;
     std::string place_;
     std::string unsent_;
+    bool held_back_ = false;
 };
 
 }  // namespace weir::redis::detail

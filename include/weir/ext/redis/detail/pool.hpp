@@ -37,7 +37,9 @@ public:
           delay_(options_.reconnect_first) {}
 
     [[nodiscard]] const redis_options& options() const noexcept { return options_; }
-    [[nodiscard]] std::size_t next_home() noexcept { return homes_.fetch_add(1, std::memory_order_relaxed) % links_.size(); }
+    [[nodiscard]] std::size_t next_home() noexcept {
+        return homes_.fetch_add(1, std::memory_order_relaxed) % links_.size();
+    }
 
     /// When a loss of the server's memory was last seen; `long_ago` when there was none.
     [[nodiscard]] instant lost_at() const noexcept { return lost_at_.load(std::memory_order_acquire); }
@@ -70,9 +72,9 @@ public:
         return mine;
     }
 
-    /// Puts a settlement in line and writes it at once if its session is open and nobody uses it; else whoever does
-    /// writes it. Never waits, never throws but `std::bad_alloc`.
-    void post(settlement_call s, bool write) {
+    /// Puts a settlement in line and writes it if its session is open and nobody uses it; else whoever does writes it.
+    /// Never waits, never throws but `std::bad_alloc`.
+    void post(settlement_call s) {
         const std::size_t home = s.line->home;
         {
             const std::lock_guard guard{mutex_};
@@ -82,7 +84,7 @@ public:
             // Entries expire by themselves; this bounds what waits for a server that is gone.
             if (l.posted.size() > most_posted)
                 drop_oldest(l);
-            if (!write || l.busy || !l.line.is_open())
+            if (l.busy || !l.line.is_open())
                 return;
             l.busy = true;
         }

@@ -8,18 +8,19 @@
 
 // The store's steps, as Lua. Each runs whole or not at all, on one key's two Redis keys:
 //
-//   KEYS[1]  a string, the head: its fields (`fields` below); the newest stamps, at most 19, oldest first; the chunks
+//   KEYS[1]  a string, the head: its fields (`fields` below); the newest stamps, at most 25, oldest first; the chunks
 //            that were looked at last, each behind its number; the entries: id, when it expires, its units, its stamp
 //            (NaN while it is open), 8 bytes each; the settlements since then: id, time, how (0 answered, 1 released,
 //            2 refunded), 17 bytes
-//   KEYS[2]  a list of chunks, newest first: 8 stamps each, oldest first. Where no window is deep there is none.
+//   KEYS[2]  a list of chunks, newest first: 16 stamps each, oldest first. Where no window is deep there is none.
 //   ARGV[1]  the arguments; ARGV[2] the entry's id
 //
 // What this is shaped by, as measured: a call into Redis takes about 1 us, and Redis's Lua takes 1.3 ns a byte to make
-// a string. So a decision makes three calls, TIME, GET and SET, on a head of a few hundred bytes; every 8th stamp moves a
-// chunk, and every 8th look behind the newest stamps fetches one. A settlement is no script at all: APPEND puts a note
-// at the end of the head, which the next step on the key carries out first, as of the time in it. A key's time to live
-// is set with something to spare, and renewed once that is spent. The price: a head grows by 32 bytes an open entry.
+// a string. So a decision makes three calls, TIME, GET and SET, on a head of a few hundred bytes; every 16th stamp
+// moves a chunk, and every 16th look behind the newest stamps fetches one. A settlement is no script at all: APPEND
+// puts a note at the end of the head, which the next step on the key carries out first, as of the time in it. A key's
+// time to live is set with something to spare, and renewed once that is spent. The price: a head grows by 32 bytes an
+// open entry.
 //
 // Times are doubles in whole units, exact to 2^53: microseconds of the server's clock, or what the store was told to
 // take for its time. NaN as the time means: the server's. The pieces below are pasted into the scripts; a Lua function
@@ -36,7 +37,7 @@ inline constexpr std::size_t head_bytes = 86;
 namespace lua {
 
 inline constexpr std::string_view names = R"lua(
-local call, get, put, sub, huge = redis.call, struct.unpack, struct.pack, string.sub, math.huge
+local call, get, put, sub, huge = redis.call, struct.unpack, struct.pack, string.sub, 1 / 0
 local key, list, a = KEYS[1], KEYS[2], ARGV[1]
 local fresh, dirty, last_stamp = false, false, ''
 )lua";
@@ -64,7 +65,7 @@ if h and #h > 85 then
   size = #h
   local x = from + 8 * r
   if r > 0 then recent = sub(h, from, x - 1) end
-  from = x + 72 * c
+  from = x + 136 * c
   if c > 0 then cache = sub(h, x, from - 1) end
   if inflight > 0 then
     x, from = from, from + 32 * inflight
@@ -79,28 +80,28 @@ end
 local began = t
 )lua";
 
-/// Moves stamps from `recent` to the list while there are more than 19.
+/// Moves stamps from `recent` to the list while there are more than 25.
 inline constexpr std::string_view spill = R"lua(
-  if r > 19 then
+  if r > 25 then
     if keep > deep then deep = keep end
     local first = 1
     repeat
-      if n == 0 and r - 8 >= deep then
-        dropped = get('<d', recent, first + 56)
+      if n == 0 and r - 16 >= deep then
+        dropped = get('<d', recent, first + 120)
       else
-        local length = call('LPUSH', list, sub(recent, first, first + 63))
+        local length = call('LPUSH', list, sub(recent, first, first + 127))
         if length <= n then dropped = newest end
         if length == 1 then fresh = true end
         n, q = length, q + 1
       end
-      first, r = first + 64, r - 8
-    until r < 20
+      first, r = first + 128, r - 16
+    until r < 26
     recent = sub(recent, first)
-    local over = math.floor((r + 8 * n - deep) / 8)
+    local over = math.floor((r + 16 * n - deep) / 16)
     if over > n then over = n end
-    if over >= 8 or over > 0 and over == n then
+    if over >= 4 or over > 0 and over == n then
       local chunks = call('RPOP', list, over)
-      dropped, n = chunks and get('<d', chunks[#chunks], 57) or newest, n - over
+      dropped, n = chunks and get('<d', chunks[#chunks], 121) or newest, n - over
     end
   end
 )lua";
@@ -163,7 +164,7 @@ if from <= size then
           while n > 0 and (r == 0 or get('<d', recent) >= stamp) do
             local chunk = call('LPOP', list)
             if chunk then
-              recent, r, n, q, cache, c = chunk .. recent, r + 8, n - 1, q - 1, '', 0
+              recent, r, n, q, cache, c = chunk .. recent, r + 16, n - 1, q - 1, '', 0
             else
               dropped, n = newest, 0
             end
@@ -239,23 +240,23 @@ if cost > 0 then
         blocker = get('<d', recent, 8 * (r - back) - 7)
       else
         back = back - r
-        local last = back % 8
-        local place = (back - last) / 8
+        local last = back % 16
+        local place = (back - last) / 16
         if place < n then
-          last = 8 * (8 - last) + 1
+          last = 8 * (16 - last) + 1
           local number = (q - 1 - place) % 4294967296
           if c > 0 and get('<d', cache) == number then
             blocker = get('<d', cache, last)
-          elseif c > 1 and get('<d', cache, 73) == number then
-            blocker = get('<d', cache, last + 72)
+          elseif c > 1 and get('<d', cache, 137) == number then
+            blocker = get('<d', cache, last + 136)
           else
             local chunk = call('LINDEX', list, place)
             if chunk then
               chunk = put('<d', number) .. chunk
               blocker = get('<d', chunk, last)
-              if looks % 2 == 0 then cache = chunk .. sub(cache, 73)
-              else cache = sub(cache, 1, 72) .. chunk end
-              c = #cache / 72
+              if looks % 2 == 0 then cache = chunk .. sub(cache, 137)
+              else cache = sub(cache, 1, 136) .. chunk end
+              c = #cache / 136
             else
               blocker, dropped, n = newest, newest, 0
             end
@@ -280,7 +281,7 @@ if admits or dirty then
       open, needed = open + cost, t + ttl + longest
     else
       newest, needed = t, t + longest
-      if cost == 1 and r < 19 then
+      if cost == 1 and r < 25 then
         last_stamp, r = put('<d', t), r + 1
       else
         local units = cost
@@ -327,7 +328,7 @@ if dirty then
 end
 if what == 4 and not h then call('DEL', key) end
 if what ~= 3 then return put('<d', moved) end
-local out = {put('<ddddddd', t, open, inflight, gate, factor, newest, r + 8 * n)}
+local out = {put('<ddddddd', t, open, inflight, gate, factor, newest, r + 16 * n)}
 while at < #a do
   local period
   period, at = get('<d', a, at)
@@ -338,12 +339,12 @@ while at < #a do
     while low < high do
       local middle = math.floor((low + high) / 2)
       local chunk = call('LINDEX', list, middle)
-      if chunk and get('<d', chunk, 57) > after then low, oldest = middle + 1, chunk else high = middle end
+      if chunk and get('<d', chunk, 121) > after then low, oldest = middle + 1, chunk else high = middle end
     end
     if low > 0 then
       local there = 0
-      while there < 8 and get('<d', oldest, 57 - 8 * there) > after do there = there + 1 end
-      used = r + 8 * (low - 1) + there
+      while there < 16 and get('<d', oldest, 121 - 8 * there) > after do there = there + 1 end
+      used = r + 16 * (low - 1) + there
     end
   end
   out[#out + 1] = put('<d', used + open)

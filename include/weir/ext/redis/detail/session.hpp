@@ -26,10 +26,10 @@ namespace weir::redis::detail {
 
 /// What calls on one key have in common.
 struct key_line {
-    std::string parts;                 ///< the keys, as they stand in a call
-    std::string note;                  ///< a note before its text
-    std::size_t home = 0;              ///< the session its settlements go through
-    std::atomic<int> unanswered = 0;   ///< settlements whose reply has not been read
+    std::string parts;                ///< the keys, as they stand in a call
+    std::string note;                 ///< a note before its text
+    std::size_t home = 0;             ///< the session its settlements go through
+    std::atomic<int> unanswered = 0;  ///< settlements whose reply has not been read
 };
 
 /// A settlement on its way. Repeating one changes nothing, so it is kept until its reply is read, and sent again on the
@@ -39,6 +39,7 @@ struct settlement_call {
     std::uint64_t id = 0;
     double at = 0;
     char how = 0;
+    bool urgent = false;  ///< others may wait for it
 };
 
 /// One connection with what is said first on it, and the settlements whose replies are still to come.
@@ -107,10 +108,10 @@ public:
         epoch_ = text_of(*got);
     }
 
-    /// Runs a script on a key: one round trip, in which the settlements before it go too. `sent` says whether the server
-    /// may have carried it out where this throws.
-    [[nodiscard]] reply call(script which, const key_line& line, std::span<const double> args,
-                             const std::uint64_t* id, std::string_view what, bool& sent) {
+    /// Runs a script on a key: one round trip, in which the settlements before it go too. `sent` says whether the
+    /// server may have carried it out where this throws.
+    [[nodiscard]] reply call(script which, const key_line& line, std::span<const double> args, const std::uint64_t* id,
+                             std::string_view what, bool& sent) {
         for (int attempt = 0;; ++attempt) {
             append_call(connection_.out(), sha_[index(which)], line.parts, args,
                         id == nullptr ? std::nullopt : std::optional{*id});
@@ -136,10 +137,11 @@ public:
     /// Writes a settlement without waiting for its reply.
     void post(settlement_call s) {
         append_note(connection_.out(), s.line->note, s.id, s.at, s.how);
+        may_rest_ = may_rest_ && !s.urgent;
         waiting_.push_back(std::move(s));
     }
     void write_posted() {
-        connection_.write_without_waiting();
+        connection_.write_without_waiting(std::exchange(may_rest_, true));
         // Replies are read with the next call; where none comes they must not fill the socket.
         while (waiting_.size() > 64) {
             const reply r = connection_.read_without_waiting();
@@ -158,9 +160,7 @@ public:
     }
 
     /// Settlements nobody knows the fate of: to be posted again.
-    [[nodiscard]] std::deque<settlement_call> take_back() noexcept {
-        return std::exchange(waiting_, {});
-    }
+    [[nodiscard]] std::deque<settlement_call> take_back() noexcept { return std::exchange(waiting_, {}); }
 
 private:
     static constexpr std::string_view epoch_life = "2764800000";  // 32 days
@@ -235,6 +235,7 @@ private:
     std::vector<std::shared_ptr<key_line>> homeless_;
     duration limit_{};
     instant last_used_ = long_ago;
+    bool may_rest_ = true;
 };
 
 }  // namespace weir::redis::detail

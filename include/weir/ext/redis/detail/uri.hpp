@@ -80,9 +80,9 @@ struct uri {
             const std::string_view one = query.substr(0, end);
             query = end == std::string_view::npos ? std::string_view{} : query.substr(end + 1);
             const auto equals = one.find('=');
-            out.parameters.emplace_back(
-                decode(one.substr(0, equals)),
-                equals == std::string_view::npos ? std::string{} : decode(one.substr(equals + 1)));
+            out.parameters.emplace_back(decode(one.substr(0, equals)), equals == std::string_view::npos
+                                                                           ? std::string{}
+                                                                           : decode(one.substr(equals + 1)));
         }
     }
     const auto slash = rest.find('/');

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <bit>
+#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -61,9 +62,15 @@ struct head_fields {
     std::uint32_t seq;
 };
 
+/// Appends the size of a part of a command.
+inline void append_size(std::string& out, std::size_t size) {
+    std::array<char, 24> digits;
+    const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), size).ptr;
+    (out += '$').append(digits.data(), end).append("\r\n");
+}
 /// Appends `text` as one part of a command.
 inline void append_part(std::string& out, std::string_view text) {
-    fmt::format_to(std::back_inserter(out), "${}\r\n", text.size());
+    append_size(out, text.size());
     out.append(text).append("\r\n");
 }
 
@@ -81,7 +88,7 @@ inline void append_call(std::string& out, std::string_view sha, std::string_view
     out.append(id ? "*7\r\n$7\r\nEVALSHA\r\n" : "*6\r\n$7\r\nEVALSHA\r\n");
     append_part(out, sha);
     out.append(keys);
-    fmt::format_to(std::back_inserter(out), "${}\r\n", args.size() * 8);
+    append_size(out, args.size() * 8);
     for (const double value : args) {
         const auto bytes = bytes_of(std::bit_cast<std::uint64_t>(value));
         out.append(bytes.data(), bytes.size());
@@ -117,8 +124,8 @@ inline void append_escaped(std::string& out, std::string_view name) {
     }
 }
 
-/// The names of a key's head and list: `prefix:1:{host|role}` and the same with `:s`; 1 is the version of what they hold.
-/// The text in the braces alone decides the Cluster slot, so both lie in one.
+/// The names of a key's head and list: `prefix:1:{host|role}` and the same with `:s`; 1 is the version of what they
+/// hold. The text in the braces alone decides the Cluster slot, so both lie in one.
 struct key_names {
     std::string head;
     std::string list;
