@@ -168,8 +168,11 @@ public:
                                           static_cast<std::size_t>(blocks) * 8 * detail::block_units;
             for (std::size_t i = 0; i < plan.windows.size(); ++i) {
                 const window& w = plan.windows[i];
-                out.windows.push_back(
-                    {plan.shown[i], w.limit, w.period, row.open + key.log.newer_than(m.t - w.period)});
+                std::int64_t used = row.open + key.log.newer_than(m.t - w.period);
+                // Beyond what is kept nothing is known but that there is more: the window is as good as full.
+                if (row.dropped > m.t - w.period)
+                    used = std::max(used, w.limit);
+                out.windows.push_back({plan.shown[i], w.limit, w.period, used});
             }
             return out;
         });
@@ -220,7 +223,8 @@ private:
 
     /// How far stamps may lie ahead of the file's time before they are taken for another clock's.
     static constexpr duration tolerance = std::chrono::seconds{1};
-    /// How long a key whose history is over is kept, at least, and while a factor is set.
+    /// How long a key is kept after its last change at least, for a reload may lengthen its windows; and while a factor
+    /// is set.
     static constexpr duration history_kept = std::chrono::minutes{1};
     static constexpr duration factor_kept = std::chrono::hours{24};
 
@@ -338,6 +342,9 @@ private:
             view key{row, blocks};
             const auto finish = [&] {
                 if (row.changed) {
+                    // Where no time was injected yet, nobody can say for how long.
+                    const instant kept = m.base > long_ago ? later(m.base, history_kept) : far_future;
+                    row.forget_at = std::max(row.forget_at, kept.time_since_epoch().count());
                     in.save(row, mine.name);
                     in.tidy(m.base);
                 }
@@ -402,7 +409,7 @@ private:
     /// Says how long the row decides anything under `plan`.
     static void touch(key_row& row, const window_plan& plan, const moment& m) {
         row.forget_at = 0;
-        keep_until(row, later(row.newest, std::max(plan.kept.longest, history_kept)));
+        keep_until(row, later(row.newest, plan.kept.longest));
         keep_until(row, row.gate);
         if (!row.entries.empty())
             keep_until(row, row.last_expiry);

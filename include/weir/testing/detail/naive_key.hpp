@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <iterator>
 #include <utility>
 #include <vector>
 
@@ -60,7 +61,8 @@ struct naive_key {
 
     /// The earliest time from `t` on at which the window has room, if all that is open were answered at `t`.
     [[nodiscard]] instant has_room(const window& w, std::int64_t cost, instant t) const {
-        std::vector<instant> units = stamps;
+        std::vector<instant> units;
+        std::ranges::copy_if(stamps, std::back_inserter(units), [&](instant s) { return s + w.period > t; });
         units.insert(units.end(), static_cast<std::size_t>(open_units()), t);
         const auto fits = [&](instant at) {
             const auto inside = std::ranges::count_if(units, [&](instant s) { return s + w.period > at; });

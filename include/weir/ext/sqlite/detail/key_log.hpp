@@ -73,13 +73,11 @@ public:
         return fetch(no).stamps[block_units - 1 - static_cast<std::size_t>(k) % block_units];
     }
 
+    /// Units stamped later than `at`, of those that are kept: no window asks for more.
     [[nodiscard]] std::int64_t newer_than(instant at) const {
         std::int64_t low = 0;
         std::int64_t high = (row_.end_block - row_.first_block) * std::int64_t{block_units} +
                             static_cast<std::int64_t>(row_.recent.size());
-        // What is dropped has no number: all that ever was is counted, as if it were new.
-        if (row_.dropped > at)
-            return high + row_.first_block * std::int64_t{block_units};
         while (low < high) {
             const std::int64_t middle = low + (high - low) / 2;
             if (nth_newest(middle) > at)
