@@ -60,10 +60,13 @@ download part --urls "$origin_dir/urls"
 file=$origin_dir/part/$(jq -r .path "$origin_dir/part/manifest.jsonl")
 size=$(wc -c <"$file")
 tag=$(curl -sI "$url" | sed -n 's/^ETag: //Ip' | tr -d '\r')
-cut_back() { # cut_back TAG: as if a run had been killed after 200000 bytes
-    head -c 200000 "$file" >"$file.part"
+write_notes() { # write_notes TAG
     jq -n --arg url "$url" --arg tag "$1" --argjson total "$size" \
         '{url: $url, final_url: $url, etag: $tag, status: 200, total: $total}' >"$file.part.json"
+}
+cut_back() { # cut_back TAG: as if a run had been killed after 200000 bytes
+    head -c 200000 "$file" >"$file.part"
+    write_notes "$1"
     rm -f "$file" "$origin_dir/part/manifest.jsonl"
 }
 received() { awk '$2 == "artifact" {print $11, $12}' "$origin_dir/out"; }
@@ -102,8 +105,7 @@ check_files_of_part "unrecorded"
 # Killed between the manifest's line and the end of the notes: the file is complete, and what lies beside it goes. A run
 # that only looks leaves it.
 leave_rest() {
-    jq -n --arg url "$url" --arg tag "$tag" --argjson total "$size" \
-        '{url: $url, final_url: $url, etag: $tag, status: 200, total: $total}' >"$file.part.json"
+    write_notes "$tag"
     printf '{"url":"http://to' >"$file.part.json.new"
     head -c 1000 "$file" >"$file.part"
 }

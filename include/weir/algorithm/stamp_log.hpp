@@ -227,7 +227,8 @@ private:
         }
     }
 
-    [[nodiscard]] instant tail_for(instant stamp, instant now, const retention& kept) {
+    /// Opens the cell for `stamp`; returns before when its units are stamped.
+    instant tail_for(instant stamp, instant now, const retention& kept) {
         if (tail_ == nullptr)
             tail_ = std::make_unique<tail>();
         return tail_->open_for(stamp, now, kept);
@@ -241,7 +242,7 @@ private:
     [[gnu::noinline, gnu::cold]] void push_bulk(instant at, std::int64_t units, const retention& kept) {
         keep_newest(0, at, kept);
         total_ += static_cast<std::uint64_t>(units);
-        static_cast<void>(tail_for(at, at, kept));
+        tail_for(at, at, kept);
         close_cell(at, total_);
     }
 
