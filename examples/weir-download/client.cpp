@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
@@ -78,7 +79,7 @@ struct client::stack {
             limited.send(what, to);
     }
 
-    bool disabled;
+    std::atomic<bool> disabled;
     limits registry;
     wire to_server;
     weir::http::redirecting<wire&> unlimited;
@@ -90,6 +91,21 @@ client::client(weir::configuration config, traffic& record, std::optional<weir::
     : stack_(std::make_unique<stack>(std::move(config), record, std::move(log))), tell_(tell),
       max_attempts_(max_attempts) {}
 client::~client() = default;
+
+std::optional<weir::error> client::reload(const weir::resolution& fresh) {
+    auto refusal = stack_->registry.reload(fresh);
+    if (refusal)
+        return refusal;
+    stack_->disabled = fresh->disabled();
+    {
+        const std::lock_guard guard{mutex_};
+        ++reloads_;
+    }
+    reloaded_.notify_all();
+    return std::nullopt;
+}
+
+weir::configuration client::configuration() const { return stack_->registry.configuration(); }
 
 std::size_t client::waiting(const std::string& host, const std::string& role) {
     const auto key = stack_->registry.inspect(host, role);
@@ -116,6 +132,7 @@ outcome client::persist(const std::string& url, const std::stop_token& stop, con
         std::string why;
         std::optional<weir::duration> wait;
         int status = 0;
+        const std::uint64_t reloads = reloads_;
         try {
             const reply got = attempt();
             status = got.status;
@@ -131,10 +148,12 @@ outcome client::persist(const std::string& url, const std::stop_token& stop, con
                 return stopped();
             if (e.why().state == weir::outcome::never)
                 return {outcome::kind::failed, 0, e.what()};
-            // Not an attempt: nothing was sent. It comes back when it may be admitted.
+            // Not an attempt: nothing was sent. It comes back when it may be admitted, as far as the limits of today
+            // go.
             tell_.say(log_level::info, fmt::format("{}; it waits", e.what()));
-            if (!sleep_for(std::max<weir::duration>(e.retry_after(), 50ms), stop))
-                return stopped();
+            std::unique_lock lock{mutex_};
+            reloaded_.wait_for(lock, stop, std::max<weir::duration>(e.retry_after(), 50ms),
+                               [&] { return reloads_ != reloads; });
             continue;
         } catch (const weir::http::transport_error& e) {
             if (stop.stop_requested())

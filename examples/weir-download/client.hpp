@@ -5,6 +5,8 @@
 #include "traffic.hpp"
 
 #include "weir/config/configuration.hpp"
+#include "weir/config/resolve.hpp"
+#include "weir/core/error.hpp"
 #include "weir/ext/curl/transport.hpp"
 #ifdef WEIR_HAS_IDN2
 #include "weir/ext/idn2/idn2.hpp"
@@ -19,10 +21,14 @@
 #include "weir/registry/registry.hpp"
 #include "weir/storage/memory_store.hpp"
 
+#include <atomic>
 #include <chrono>
+#include <condition_variable>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -36,7 +42,7 @@ public:
     event_sink(traffic& record, std::optional<weir::json_lines> log) : record_(&record), log_(std::move(log)) {}
 
     void on_event(const weir::event& e) {
-        if (e.type == weir::event_type::acquire)
+        if (e.type == weir::event_type::acquire || e.type == weir::event_type::shadow)
             record_->admitted({std::string{e.host}, std::string{e.role}}, e.verdict.waited);
         if (log_)
             log_->on_event(e);
@@ -134,6 +140,11 @@ public:
     [[nodiscard]] outcome get(const std::string& url, const std::string& role, const std::stop_token& stop,
                               std::string& body);
 
+    /// Puts another configuration in force for what has not been admitted yet; a resolution with faults is refused.
+    [[nodiscard]] std::optional<weir::error> reload(const weir::resolution& fresh);
+    /// The configuration in force.
+    [[nodiscard]] weir::configuration configuration() const;
+
     /// How many requests stand in a key's queue at the moment.
     [[nodiscard]] std::size_t waiting(const std::string& host, const std::string& role);
 
@@ -142,6 +153,9 @@ private:
     std::unique_ptr<stack> stack_;
     reporter& tell_;
     int max_attempts_;
+    std::mutex mutex_;
+    std::condition_variable_any reloaded_;
+    std::atomic<std::uint64_t> reloads_{0};  // changed under the mutex, so that nobody who is about to sleep misses it
 };
 
 }  // namespace download

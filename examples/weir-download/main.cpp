@@ -9,14 +9,18 @@
 #include "traffic.hpp"
 
 #include "weir/config/command_line.hpp"
+#include "weir/config/completion.hpp"
+#include "weir/config/resolve.hpp"
+#include "weir/config/value.hpp"
 #include "weir/ext/yaml/configure.hpp"
+#include "weir/ext/yaml/sources.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdio>
-#include <cstdlib>
 #include <exception>
 #include <filesystem>
 #include <memory>
@@ -24,7 +28,9 @@
 #include <span>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <unistd.h>
@@ -35,13 +41,15 @@ using namespace download;
 
 /// Where the configuration came from, and what it comes to: the lines people look for when a limit is not what they
 /// thought.
-void say_start(const weir::configuration& config, std::vector<std::string> files, reporter& tell) {
-    const char* const variable = std::getenv("DOCSTOKG_RLIMIT_CONFIG");
-    if (files.empty() && variable != nullptr)
-        files.emplace_back(variable);
-    for (const std::string& file : files)
+void say_start(const weir::resolution& made, const weir::yaml::sources& from, reporter& tell) {
+    const weir::configuration& config = *made;
+    for (const weir::fault& note : made.notes())
+        tell.say(log_level::info, "note: " + note.text());
+    for (const std::string& name : from.presets)
+        tell.say(log_level::debug, "Loaded rate preset " + name);
+    for (const std::string& file : from.files)
         tell.say(log_level::debug, "Loaded rate config from " + file);
-    if (files.empty())
+    if (from.presets.empty() && from.files.empty())
         tell.say(log_level::debug, "Loaded rate config from built-in defaults, environment and flags alone");
     const std::int64_t ceiling = config.global_max_inflight();
     tell.say(log_level::debug, fmt::format("Rate limiter initialized: backend {}, global_max_inflight {}, roles {}",
@@ -49,12 +57,46 @@ void say_start(const weir::configuration& config, std::vector<std::string> files
                                            fmt::join(config.roles(), ", ")));
     if (config.disabled())
         tell.say(log_level::warning, "rate limiting is off (disabled): no request is held back by a limit");
+    if (config.shadow())
+        tell.say(log_level::warning, "rate limits are only watched (shadow): no request is held back by a limit");
     if (config.aimd().enabled)
         tell.say(log_level::warning, "aimd.enabled: this version does not tune rates; they stay as configured");
 }
 
+/// `found` with what this program cannot do added to its faults.
+weir::resolution supported(const weir::resolution& found) {
+    if (!found || found->backend().kind == "memory")
+        return found;
+    weir::fault fault{weir::place{"configuration"}, "backend.kind",
+                      fmt::format("this version has no {} store; use memory", found->backend().kind)};
+    for (const weir::origin& o : found.origins())
+        if (o.path == fault.path)
+            fault.at = o.at;
+    return {std::nullopt, {std::move(fault)}};
+}
+
+/// Reads the files again, and puts what they say in force if it can be.
+void reload(const weir::yaml::sources& from, const std::vector<listed_url>& urls, client& through, reporter& tell) {
+    weir::resolution fresh = supported(weir::yaml::load(from));
+    std::vector<weir::fault> faults;
+    for (const listed_url& one : urls)
+        if (fresh && std::ranges::find(fresh->roles(), one.role) == fresh->roles().end())
+            faults.push_back({weir::place{"roles"}, one.role, "it is gone, and --urls has " + one.url + " in it"});
+    if (!faults.empty())
+        fresh = weir::resolution{std::nullopt, std::move(faults)};
+    if (const auto refusal = through.reload(fresh)) {
+        tell.say(log_level::error, "SIGHUP: not reloaded, the old limits stay:");
+        for (const std::string_view fault : weir::detail::split(refusal->message, "\n"))
+            tell.say(log_level::error, fault);
+        return;
+    }
+    tell.say(log_level::warning, "SIGHUP: reloaded, the new limits are in force");
+    say_start(fresh, from, tell);
+}
+
 /// Runs the workers; true when they were interrupted.
-bool run(downloader& work, std::size_t workers, interrupts& signals, reporter& tell) {
+template <class Reload>
+bool run(downloader& work, std::size_t workers, interrupts& signals, reporter& tell, const Reload& on_reload) {
     std::stop_source stop;
     bool interrupted = false;
     {
@@ -63,22 +105,30 @@ bool run(downloader& work, std::size_t workers, interrupts& signals, reporter& t
             threads.emplace_back([&] { work.work(stop.get_token()); });
         while (!interrupted && !work.done()) {
             tell.draw();
-            if (!signals.wait(std::chrono::milliseconds{100}))
-                continue;
-            interrupted = true;
-            tell.say(log_level::warning, "interrupted: what is under way is kept; once more ends the program at once");
-            stop.request_stop();
+            switch (signals.wait(std::chrono::milliseconds{100})) {
+            case asked::none:
+                break;
+            case asked::reload:
+                on_reload();
+                break;
+            case asked::stop:
+                interrupted = true;
+                tell.say(log_level::warning,
+                         "interrupted: what is under way is kept; once more ends the program at once");
+                stop.request_stop();
+            }
         }
     }
     tell.finish();
     return interrupted;
 }
 
-int download_all(const options& wanted, const weir::configuration& config, std::vector<std::string> config_files) {
+int download_all(const options& wanted, const weir::yaml::configured& made) {
+    const weir::configuration& config = *made;
     const auto urls = wanted.urls.empty() ? std::vector<listed_url>{} : read_urls(wanted.urls, config);
     interrupts signals;
     reporter tell{wanted.level, !wanted.dry_run};
-    say_start(config, std::move(config_files), tell);
+    say_start(made, made.from, tell);
 
     posix_file lock;
     if (!wanted.dry_run) {
@@ -106,9 +156,10 @@ int download_all(const options& wanted, const weir::configuration& config, std::
     client through{config, record, std::move(events), tell, wanted.max_attempts};
     downloader work{wanted, through, known, tell};
     work.begin(urls);
-    const bool interrupted = run(work, wanted.workers, signals, tell);
+    const bool interrupted = run(work, wanted.workers, signals, tell, [&] { reload(made.from, urls, through, tell); });
     const tally total = tell.total();
-    fmt::print("{}{}", table(record, config), summary(total, tell.elapsed(), interrupted, wanted.dry_run));
+    fmt::print("{}{}", table(record, through.configuration()),
+               summary(total, tell.elapsed(), interrupted, wanted.dry_run));
     if (interrupted)
         return 130;
     return total.failures.empty() ? 0 : 1;
@@ -117,13 +168,16 @@ int download_all(const options& wanted, const weir::configuration& config, std::
 }  // namespace
 
 int main(int argc, char** argv) {
-    const std::vector<const char*> all{argv + 1, argv + argc};
-    std::vector<std::string> config_files = weir::read_command_line(all).config_paths;
-    const auto config = weir::yaml::configure(
-        argc, argv, {.prefix = "DOCSTOKG_RLIMIT", .environ = environ, .idna = recorded<weir::curl::transport>::idna});
+    const auto config = weir::yaml::configure(argc, argv,
+                                              {.prefix = "DOCSTOKG_RLIMIT",
+                                               .environ = environ,
+                                               .idna = recorded<weir::curl::transport>::idna,
+                                               .terminal = isatty(STDOUT_FILENO) == 1});
+    if (!config.explanation.empty())
+        return std::fputs(config.explanation.c_str(), stdout), 0;
     try {
         // Both speak before anything is done: a slip in one must not hide another.
-        std::string faults = config ? "" : config.fault_text();
+        std::string faults = supported(config).fault_text();
         options wanted;
         try {
             wanted = parse_options(std::span<const char* const>{argv + 1, static_cast<std::size_t>(argc - 1)});
@@ -134,11 +188,13 @@ int main(int argc, char** argv) {
             fmt::print("{}{}", help_text(), weir::command_line_help());
             return 0;
         }
-        if (config && config->backend().kind != "memory")
-            faults += fmt::format("backend.kind: this version has no {} store; use memory", config->backend().kind);
+        if (!wanted.completion.empty()) {
+            fmt::print("{}", weir::completion(wanted.completion, completed()).value());
+            return 0;
+        }
         if (!faults.empty())
             throw usage_error{faults.substr(0, faults.find_last_not_of('\n') + 1)};
-        return download_all(wanted, *config, std::move(config_files));
+        return download_all(wanted, config);
     } catch (const usage_error& fault) {
         fmt::print(stderr, "weir-download: {}\nTry weir-download --help.\n", fault.what());
         return 2;

@@ -2,8 +2,10 @@
 #include "options.hpp"
 
 #include "weir/config/command_line.hpp"
+#include "weir/config/completion.hpp"
 #include "weir/core/detail/text.hpp"
 #include "weir/core/nearest.hpp"
+#include "weir/ext/yaml/preset.hpp"
 #include "weir/http/url.hpp"
 
 #include <fmt/format.h>
@@ -11,55 +13,117 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <span>
+#include <string>
 #include <string_view>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 namespace download {
 
-const char* help_text() noexcept {
-    return R"(weir-download: fetches metadata, landing pages and PDFs, within the limits of the servers it asks
+namespace {
+
+/// A flag as it is read, helped and completed.
+struct own_flag {
+    std::string_view name;
+    std::string_view argument;  ///< empty = it takes no value
+    std::string_view meaning;   ///< a further line is indented by the help
+    bool file = false;
+    std::string_view words = {};  ///< the values there are, " " between them
+};
+
+constexpr std::array what_flags{
+    own_flag{"--topic", "TEXT", "works that match it, from a REST API in the shape of Crossref's"},
+    own_flag{"--year-start", "YEAR", "published in this year or later"},
+    own_flag{"--year-end", "YEAR", "published in this year or earlier"},
+    own_flag{"--max", "N", "at most N works"},
+    own_flag{"--base-url", "URL", "the API (default https://api.crossref.org)"},
+    own_flag{"--urls", "FILE",
+             "also these: one URL per line, then, after white space, its role (default artifact); # comments", true},
+};
+constexpr std::array how_flags{
+    own_flag{"--out", "DIR",
+             "where the files go (default downloads): ROLE/NAME, and manifest.jsonl with every file's SHA-256", true},
+    own_flag{"--workers", "N", "requests under way at a time (default 4)"},
+    own_flag{"--max-attempts", "N",
+             "tries of each URL when the server answers 429 or 5xx, or the connection fails (default 5)"},
+    own_flag{"--resume", "", "go on with what an earlier run began, and skip what is complete: always on"},
+    own_flag{"--dry-run", "", "ask the API, say what would be fetched, and write nothing"},
+    own_flag{"--log", "FILE",
+             "append the rate limiter's events as JSON lines (with --log-level debug, responses too);\n"
+             "with --rate-disable there is no limiter, and so no event",
+             true},
+    own_flag{"--log-level", "LEVEL", "error, warning, info (default) or debug", false, "error warning info debug"},
+    own_flag{"--completion", "SHELL", "print the completion script of bash, zsh or fish", false, "bash zsh fish"},
+    own_flag{"--help", "", "this text"},
+};
+
+std::vector<own_flag> own_flags() {
+    std::vector<own_flag> out{what_flags.begin(), what_flags.end()};
+    out.insert(out.end(), how_flags.begin(), how_flags.end());
+    return out;
+}
+
+std::string help_of(std::span<const own_flag> flags) {
+    std::string out;
+    for (const own_flag& f : flags) {
+        std::string head = fmt::format("{}{}{}", f.name, f.argument.empty() ? "" : " ", f.argument);
+        for (const std::string_view line : weir::detail::split(f.meaning, "\n")) {
+            out += fmt::format("  {:<23} {}\n", head, line);
+            head.clear();
+        }
+    }
+    return out;
+}
+
+}  // namespace
+
+std::string help_text() {
+    return fmt::format(
+        R"(weir-download: fetches metadata, landing pages and PDFs, within the limits of the servers it asks
 
 Usage: weir-download --topic TEXT [FLAGS]
        weir-download --urls FILE [FLAGS]
 
 What to fetch
-  --topic TEXT            works that match it, from a REST API in the shape of Crossref's
-  --year-start YEAR       published in this year or later
-  --year-end YEAR         published in this year or earlier
-  --max N                 at most N works
-  --base-url URL          the API (default https://api.crossref.org)
-  --urls FILE             also these: one URL per line, then, after white space, its role (default artifact); # comments
-
+{}
 How
-  --out DIR               where the files go (default downloads): ROLE/NAME, and manifest.jsonl with every file's SHA-256
-  --workers N             requests under way at a time (default 4)
-  --max-attempts N        tries of each URL when the server answers 429 or 5xx, or the connection fails (default 5)
-  --resume                go on with what an earlier run began, and skip what is complete: always on
-  --dry-run               ask the API, say what would be fetched, and write nothing
-  --log FILE              append the rate limiter's events as JSON lines (with --log-level debug, responses too);
-                          with --rate-disable there is no limiter, and so no event
-  --log-level LEVEL       error, warning, info (default) or debug
-  --help                  this text
-
+{}
 A request that finds its window full waits in its key's queue, for as long as it takes: max_delay_ms does not apply, for a
 download would rather be late than lost. A server's Retry-After is honoured. The first Ctrl-C lets the workers finish, and
-keeps what they have; the second ends the program at once.
+keeps what they have; the second ends the program at once. SIGHUP reads the configuration's files again: the new limits
+hold from then on, for what has been sent too; a file with faults changes nothing.
 
 Exit code: 0 all that was wanted is there, 1 something is missing, 2 the command line or the configuration is wrong,
 130 interrupted.
 
-)";
+)",
+        help_of(what_flags), help_of(how_flags));
+}
+
+weir::completed_program completed() {
+    weir::completed_command all;
+    for (const own_flag& f : own_flags()) {
+        weir::completed_flag flag{std::string{f.name}, std::string{f.argument},
+                                  std::string{f.meaning.substr(0, f.meaning.find('\n'))}};
+        flag.file = f.file;
+        if (!f.words.empty())
+            for (const std::string_view word : weir::detail::split(f.words, " "))
+                flag.words.emplace_back(word);
+        all.flags.push_back(std::move(flag));
+    }
+    for (weir::completed_flag& flag : weir::completed_rate_flags(weir::yaml::preset_names()))
+        all.flags.push_back(std::move(flag));
+    return {"weir-download", {std::move(all)}};
 }
 
 namespace {
 
-constexpr std::array<std::string_view, 15> flags{
-    "--topic",   "--year-start",   "--year-end", "--max", "--base-url",  "--urls", "--out", "--workers",
-    "--dry-run", "--max-attempts", "--resume",   "--log", "--log-level", "--help", "-h"};
-
 std::string unknown(std::string_view flag) {
-    std::vector<std::string_view> names{flags.begin(), flags.end() - 1};
+    std::vector<std::string_view> names;
+    for (const own_flag& own : own_flags())
+        names.push_back(own.name);
     for (const auto& rule : weir::flag_rules)
         names.push_back(rule.name);
     const std::string guess = weir::nearest(flag, names);
@@ -110,6 +174,10 @@ void take_value(options& out, std::string_view flag, std::string_view value) {
         out.log = value;
     } else if (flag == "--log-level") {
         out.level = level_of(value);
+    } else if (flag == "--completion") {
+        if (const auto known = weir::completion(value, completed()); !known)
+            throw usage_error{"--completion: " + known.error().message};
+        out.completion = value;
     } else {
         const auto url = weir::http::parse_url(value);
         if (!url)
@@ -126,26 +194,28 @@ void take_value(options& out, std::string_view flag, std::string_view value) {
 
 options parse_options(std::span<const char* const> arguments) {
     options out;
+    const std::vector<own_flag> flags = own_flags();
     std::string faults;
     const auto fault = [&faults](std::string_view text) { faults.append(faults.empty() ? "" : "\n").append(text); };
     for (std::size_t i = 0; i < arguments.size(); ++i) {
         const std::string_view argument = arguments[i];
         const auto equals = argument.starts_with("--") ? argument.find('=') : std::string_view::npos;
-        const std::string_view flag = argument.substr(0, equals);
+        const std::string_view flag = argument == "-h" ? "--help" : argument.substr(0, equals);
+        const auto own = std::ranges::find(flags, flag, &own_flag::name);
         if (!flag.starts_with('-')) {
             fault(fmt::format("found {} where a flag is expected; --urls FILE takes a list of URLs",
                               weir::detail::in_quotes(argument)));
-        } else if (std::find(flags.begin(), flags.end(), flag) == flags.end()) {
+        } else if (own == flags.end()) {
             fault(unknown(flag));
             // What follows it was most likely its value, and is no second fault.
             if (equals == std::string_view::npos && i + 1 < arguments.size() && arguments[i + 1][0] != '-')
                 ++i;
-        } else if (flag == "--dry-run" || flag == "--resume" || flag == "--help" || flag == "-h") {
+        } else if (own->argument.empty()) {
             if (equals != std::string_view::npos)
                 fault(fmt::format("{}: it takes no value", flag));
             if (flag == "--dry-run")
                 out.dry_run = true;
-            if (flag == "--help" || flag == "-h")
+            if (flag == "--help")
                 out.help = true;
         } else if (equals == std::string_view::npos && i + 1 == arguments.size()) {
             fault(fmt::format("{}: it needs a value", flag));
@@ -159,7 +229,7 @@ options parse_options(std::span<const char* const> arguments) {
             }
         }
     }
-    if (faults.empty() && !out.help) {
+    if (faults.empty() && !out.help && out.completion.empty()) {
         if (out.topic.empty() && out.urls.empty())
             fault("say what to fetch: --topic TEXT or --urls FILE");
         if (out.year_start && out.year_end && *out.year_start > *out.year_end)

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "weir/config/completion.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -34,10 +36,14 @@ struct options {
     bool dry_run = false;
     log_level level = log_level::info;
     bool help = false;
+    std::string completion;  ///< the shell whose script is to be printed; empty = none
 };
 
 /// What `--help` prints, without the rate flags.
-[[nodiscard]] const char* help_text() noexcept;
+[[nodiscard]] std::string help_text();
+
+/// What a shell completes.
+[[nodiscard]] weir::completed_program completed();
 
 /// What the arguments, without the program's name and the `--rate` flags, ask for.
 ///

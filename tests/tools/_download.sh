@@ -1,36 +1,16 @@
 # SPDX-License-Identifier: MIT
-# Source this in bash to try weir-download against weir-origin: what origin.sh gives, and
+# Source this in bash to try weir-download against weir-origin: what _check.sh and origin.sh give, and
 #
 #   download NAME [FLAGS]   runs weir-download into $origin_dir/NAME, its words to $origin_dir/{out,err}; sets status
-#   check WHAT ACTUAL EXPECTED
 #   check_files NAME        compares every file with the server's manifest, and with the downloader's own
-#   finish WHAT             ends the script
 
 source_dir=${WEIR_SOURCE_DIR:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)}
+. "$source_dir/tests/tools/_check.sh"
 . "$source_dir/examples/weir-origin/origin.sh"
 for variable in ${!DOCSTOKG_RLIMIT@}; do unset "$variable"; done
 
-download_program=
-for candidate in "${WEIR_BIN_DIR:-${WEIR_BUILD_DIR:-build}/bin}/weir-download" "${WEIR_BUILD_DIR:-build}/examples/weir-download"; do
-    if [ -z "$download_program" ] && [ -f "$candidate" ] && [ -x "$candidate" ]; then download_program=$candidate; fi
-done
-if [ -z "$download_program" ]; then
-    echo "skipped: weir-download is not built (set WEIR_BUILD_DIR)"
-    exit 77
-fi
-
-failures=0
-check() {
-    if [ "$2" != "$3" ]; then
-        echo "FAILED: $1: got \"$2\", expected \"$3\""
-        failures=$((failures + 1))
-    fi
-}
-finish() {
-    [ "$failures" -eq 0 ] || exit 1
-    echo "$1"
-    exit 0
-}
+find_program weir-download
+download_program=$program
 
 download() {
     local name=$1

@@ -3,15 +3,9 @@
 # weir-origin as a judge: each model refuses what it must, says when to come back, and logs what it decided.
 set -euo pipefail
 source_dir=${WEIR_SOURCE_DIR:-$(cd "$(dirname "$0")/../.." && pwd)}
+. "$source_dir/tests/tools/_check.sh"
 . "$source_dir/examples/weir-origin/origin.sh" # finds the program: WEIR_ORIGIN, or below WEIR_BUILD_DIR
 
-failures=0
-check() { # check WHAT ACTUAL EXPECTED
-    if [ "$2" != "$3" ]; then
-        echo "FAILED: $1: got \"$2\", expected \"$3\""
-        failures=$((failures + 1))
-    fi
-}
 fetch() { curl -sS --max-time 20 "$@"; }
 header() { grep -i "^$1:" "$origin_dir/head" | head -1 | sed 's/^[^:]*: *//' | tr -d '\r' || true; }
 status() { head -1 "$origin_dir/head" | cut -d' ' -f2; }
@@ -113,5 +107,4 @@ check "both decisions" "$(jq -sc 'map(.status) | unique' "$origin_dir/log")" "[2
 check "no 21 admitted within 200 ms" "$(jq -sc 'map(select(.status == 200).t_ns) | . as $t
     | [range(20; length) | select($t[.] - $t[. - 20] < 200000000)] | length' "$origin_dir/log")" 0
 
-[ "$failures" -eq 0 ] || exit 1
-echo "weir-origin: models, Retry-After and log are right"
+finish "weir-origin: models, Retry-After and log are right"

@@ -3,15 +3,9 @@
 # weir-origin as a site: the API pages to its end, every link resolves, and what arrives is what the manifest says.
 set -euo pipefail
 source_dir=${WEIR_SOURCE_DIR:-$(cd "$(dirname "$0")/../.." && pwd)}
+. "$source_dir/tests/tools/_check.sh"
 . "$source_dir/examples/weir-origin/origin.sh" # finds the program: WEIR_ORIGIN, or below WEIR_BUILD_DIR
 
-failures=0
-check() { # check WHAT ACTUAL EXPECTED
-    if [ "$2" != "$3" ]; then
-        echo "FAILED: $1: got \"$2\", expected \"$3\""
-        failures=$((failures + 1))
-    fi
-}
 fetch() { curl -sS --max-time 20 "$@"; }
 header() { grep -i "^$1:" "$origin_dir/head" | head -1 | sed 's/^[^:]*: *//' | tr -d '\r' || true; }
 
@@ -129,5 +123,4 @@ check "same seed" "$(grep /pdf/ "$origin_dir/manifest" | jq -r .sha256)" "$first
 origin_start --documents 5 --seed 2
 check "another seed" "$(grep /pdf/ "$origin_dir/manifest" | jq -r .sha256 | grep -cF "$first" || true)" 0
 
-[ "$failures" -eq 0 ] || exit 1
-echo "weir-origin: pages, links, ranges and log are right"
+finish "weir-origin: pages, links, ranges and log are right"

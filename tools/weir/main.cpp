@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "audit.hpp"
+#include "check.hpp"
+#include "complete.hpp"
+#include "explain.hpp"
 #include "replay.hpp"
+#include "schema.hpp"
 
 #include "weir/core/nearest.hpp"
 
@@ -22,6 +26,10 @@ struct command {
 };
 
 constexpr std::array commands{
+    command{"check", weir::tools::check, "say everything that is wrong with configuration files"},
+    command{"explain", weir::tools::explain, "show each limit of a host, where it comes from and what it shadows"},
+    command{"schema", weir::tools::schema, "print the JSON Schema by which an editor checks a configuration file"},
+    command{"completion", weir::tools::complete, "print the completion script of bash, zsh or fish"},
     command{"replay", weir::tools::replay, "run a trace on a virtual clock and print what would have happened"},
     command{"audit", weir::tools::audit, "find the worst window of every key and rate in an arrival log"},
 };
@@ -29,7 +37,7 @@ constexpr std::array commands{
 int usage(std::FILE* to) {
     fmt::print(to, "usage: weir COMMAND [arguments]\n\n");
     for (const command& c : commands)
-        fmt::print(to, "  {:<8} {}\n", c.name, c.what);
+        fmt::print(to, "  {:<10} {}\n", c.name, c.what);
     fmt::print(to, "\n`weir COMMAND --help` says more.\n");
     return to == stdout ? 0 : 2;
 }

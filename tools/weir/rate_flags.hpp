@@ -2,23 +2,23 @@
 #pragma once
 
 #include "weir/config/command_line.hpp"
-#include "weir/config/configuration.hpp"
 #include "weir/config/environment.hpp"
-#include "weir/config/resolve.hpp"
 #include "weir/core/key.hpp"
-#include "weir/core/result.hpp"
-#include "weir/ext/yaml/yaml.hpp"
+#include "weir/ext/yaml/configure.hpp"
 
 #if WEIR_HAS_IDN2
 #include "weir/ext/idn2/idn2.hpp"
 #endif
 
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include <unistd.h>
 
 extern "C" char** environ;
 
@@ -44,38 +44,23 @@ public:
     [[nodiscard]] const std::vector<std::string>& rest() const noexcept { return rest_; }
     [[nodiscard]] static std::string help() { return command_line_help() + environment_help(prefix); }
 
-    /// Flags over environment over the files they name over the built-in defaults.
-    ///
-    /// **Errors.** `errc::bad_configuration`, one line a fault.
-    [[nodiscard]] result<configuration> resolved() const {
-        if (!flags_.config_paths.empty())
-            return with_files(flags_.config_paths);
-        if (variables_.config_path)
-            return with_files({*variables_.config_path});
-        return with_files({});
-    }
+    /// What `--rate-explain` names, if it was given.
+    [[nodiscard]] const std::optional<std::string>& explained() const noexcept { return flags_.explain; }
+
+    /// Flags over environment over the files they name over presets over the built-in defaults.
+    [[nodiscard]] yaml::configured resolved() const { return yaml::configure(flags_, variables_, setup_); }
     /// The same with another file in place of those.
-    [[nodiscard]] result<configuration> with_file(const std::string& path) const { return with_files({path}); }
+    [[nodiscard]] yaml::configured with_file(std::string path) const {
+        command_line flags = flags_;
+        flags.config_paths = {std::move(path)};
+        return yaml::configure(flags, variables_, setup_);
+    }
 
 private:
-    [[nodiscard]] result<configuration> with_files(const std::vector<std::string>& paths) const {
-        std::vector<layer> lowest_first;
-        for (const std::string& path : paths)
-            lowest_first.push_back(yaml::load_file(path));
-        lowest_first.push_back(variables_.values);
-        lowest_first.push_back(flags_.values);
-        const resolution made = resolve(lowest_first, {.idna = idna});
-        if (made)
-            return *made;
-        std::string faults = made.fault_text();
-        while (faults.ends_with('\n'))
-            faults.pop_back();
-        return error{errc::bad_configuration, std::move(faults)};
-    }
-
     command_line flags_;
     environment variables_;
     std::vector<std::string> rest_;
+    yaml::setup setup_{.environ = environ, .idna = idna, .terminal = isatty(STDOUT_FILENO) == 1};
 };
 
 }  // namespace weir::tools

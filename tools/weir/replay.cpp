@@ -4,6 +4,7 @@
 #include "rate_flags.hpp"
 #include "trace.hpp"
 
+#include "weir/core/detail/json_text.hpp"
 #include "weir/http/retry_after.hpp"
 #include "weir/testing/manual_clock.hpp"
 #include "weir/weir.hpp"
@@ -34,7 +35,7 @@ using limits_t = registry<memory_store<testing::manual_clock>>;
 class output {
 public:
     ~output() { flush(); }
-    fmt::memory_buffer& line() {
+    std::string& line() {
         if (text_.size() > 60'000)
             flush();
         return text_;
@@ -46,25 +47,11 @@ public:
     }
 
 private:
-    fmt::memory_buffer text_;
+    std::string text_;
 };
 
-void put_text(fmt::memory_buffer& out, std::string_view text) {
-    out.push_back('"');
-    for (const char c : text) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (c == '"' || c == '\\')
-            out.push_back('\\'), out.push_back(c);
-        else if (byte < 0x20 || byte == 0x7f)
-            fmt::format_to(std::back_inserter(out), "\\u{:04x}", byte);
-        else
-            out.push_back(c);
-    }
-    out.push_back('"');
-}
-
 /// Milliseconds, with a fraction only where there is one.
-void put_ms(fmt::memory_buffer& out, duration span) {
+void put_ms(std::string& out, duration span) {
     const std::int64_t ns = span.count();
     fmt::format_to(std::back_inserter(out), "{}", ns / 1'000'000);
     if (const std::int64_t rest = ns % 1'000'000; rest != 0) {
@@ -73,8 +60,6 @@ void put_ms(fmt::memory_buffer& out, duration span) {
         fmt::format_to(std::back_inserter(out), ".{}", digits);
     }
 }
-
-void put(fmt::memory_buffer& out, std::string_view text) { out.append(text.data(), text.data() + text.size()); }
 
 /// A trace being replayed.
 class replayer {
@@ -130,9 +115,9 @@ private:
     };
 
     static std::string ms(instant at) {
-        fmt::memory_buffer out;
+        std::string out;
         put_ms(out, at.time_since_epoch());
-        return fmt::to_string(out);
+        return out;
     }
 
     void advance(instant to) {
@@ -159,16 +144,17 @@ private:
 
     [[nodiscard]] std::optional<std::string> reload(const trace_line& line) {
         std::string fault;
-        if (auto fresh = flags_.with_file(line.config); !fresh)
-            fault = fresh.error().message;
-        else if (auto refusal = limits_.reload(std::move(*fresh), line.t))
+        if (const auto fresh = flags_.with_file(line.config); !fresh)
+            fault = fresh.fault_text();
+        else if (auto refusal = limits_.reload(*fresh, line.t))
             fault = refusal->message;
+        fault.erase(fault.find_last_not_of('\n') + 1);
         auto& out = begin(line.t);
-        put(out, R"(,"event":"reload","ok":)");
-        put(out, fault.empty() ? "true" : "false");
+        out.append(R"(,"event":"reload","ok":)");
+        out.append(fault.empty() ? "true" : "false");
         if (!fault.empty())
-            put(out, R"(,"error":)"), put_text(out, fault);
-        put(out, "}\n");
+            out.append(R"(,"error":)"), detail::append_json_text(out, fault);
+        out.append("}\n");
         return std::nullopt;
     }
 
@@ -184,9 +170,9 @@ private:
         return out;
     }
 
-    fmt::memory_buffer& begin(instant at) {
+    std::string& begin(instant at) {
         auto& out = out_.line();
-        put(out, R"({"t":)");
+        out.append(R"({"t":)");
         put_ms(out, at.time_since_epoch());
         return out;
     }
@@ -194,28 +180,28 @@ private:
     void settled(flight& f, limits_t::ticket& t) {
         const decision& d = t.why();
         auto& out = begin(t.arrived + d.waited);
-        put(out, R"(,"id":)");
-        put_text(out, f.id);
+        out.append(R"(,"id":)");
+        detail::append_json_text(out, f.id);
         if (d.state == outcome::granted) {
             f.permit = t.take();
-            put(out, R"(,"event":"granted")");
+            out.append(R"(,"event":"granted")");
         } else if (d.state == outcome::cancelled) {
-            put(out, R"(,"event":"cancelled")");
+            out.append(R"(,"event":"cancelled")");
         } else {
-            put(out, R"(,"event":"denied","cause":")");
-            put(out, to_string(d.why));
-            put(out, R"(")");
+            out.append(R"(,"event":"denied","cause":")");
+            out.append(to_string(d.why));
+            out.append(R"(")");
             if (d.limit)
-                put(out, R"(,"limit":)"), put_text(out, to_string(*d.limit));
-            put(out, R"(,"retry_at_ms":)");
+                out.append(R"(,"limit":)"), detail::append_json_text(out, to_string(*d.limit));
+            out.append(R"(,"retry_at_ms":)");
             if (d.state == outcome::never)
-                put(out, "null");
+                out.append("null");
             else
                 put_ms(out, d.retry_at.time_since_epoch());
         }
-        put(out, R"(,"waited_ms":)");
+        out.append(R"(,"waited_ms":)");
         put_ms(out, d.waited);
-        put(out, "}\n");
+        out.append("}\n");
     }
 
     const rate_flags& flags_;
@@ -261,25 +247,29 @@ int replay(std::span<const char* const> args) {
         fmt::print("usage: weir replay [rate flags] FILE|-\n\n{}", rate_flags::help());
         return 0;
     }
+    const auto config = flags.resolved();
+    if (!config.explanation.empty()) {
+        fmt::print("{}", config.explanation);
+        return 0;
+    }
     if (rest.size() != 1 || (rest[0].size() > 1 && rest[0][0] == '-')) {
         fmt::print(stderr, "usage: weir replay [rate flags] FILE|-\n\n{}", rate_flags::help());
         return 2;
     }
-    auto config = flags.resolved();
     if (!config) {
-        fmt::print(stderr, "{}\n", config.error().message);
+        fmt::print(stderr, "{}", config.fault_text());
         return 1;
     }
     std::ios::sync_with_stdio(false);
     if (rest[0] == "-")
-        return run(std::cin, "standard input", flags, std::move(*config));
+        return run(std::cin, "standard input", flags, *config);
     std::ifstream file{rest[0]};
     if (!file) {
         fmt::print(stderr, "weir replay: {}: {}; name a trace, or - for standard input\n", rest[0],
                    std::strerror(errno));
         return 1;
     }
-    return run(file, rest[0], flags, std::move(*config));
+    return run(file, rest[0], flags, *config);
 }
 
 }  // namespace weir::tools

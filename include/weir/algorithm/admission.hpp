@@ -25,8 +25,10 @@ struct forecast {
     instant at;  ///< admissible now iff `at` is not later than the instant it was made for and `why` is none
     cause why = cause::none;
     std::uint32_t window = 0;  ///< index into the plan, for `cause::window` and `cause::never`
+    bool held = false;         ///< the gate is farther away than anybody is to wait for it
+    bool passed = false;       ///< entered in spite of `why`, because the plan is not enforced
 
-    [[nodiscard]] constexpr bool admits() const noexcept { return why == cause::none; }
+    [[nodiscard]] constexpr bool admits() const noexcept { return why == cause::none || passed; }
 };
 
 /// No waiter stands ahead: for requests that are decided at once.
@@ -82,6 +84,11 @@ template <class Ahead = nobody_ahead>
     }
     if (state.gate > best.at)
         best = {state.gate, cause::gate, 0};
+    if (best.why != cause::none && plan.max_hold < forever && state.gate > later(now, plan.max_hold)) {
+        // Whatever else comes later: it is the hold that nobody waits for.
+        best.why = cause::gate;
+        best.held = true;
+    }
     return best;
 }
 

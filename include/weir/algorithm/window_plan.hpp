@@ -39,6 +39,8 @@ struct window_plan {
     bool count_head = false;
     bool from_response = true;
     duration max_delay{};
+    duration max_hold = forever;  ///< a gate farther away is not waited for
+    bool enforce = true;          ///< false: what is denied is entered all the same
 };
 
 /// The largest limit whose window is kept in exact stamps; past it the log coarsens to cells of T/1024.
@@ -76,6 +78,8 @@ __extension__ typedef unsigned __int128 wide;
     out.count_head = p.count_head;
     out.from_response = p.count_from == counting::response;
     out.max_delay = p.max_delay;
+    out.max_hold = p.max_hold;
+    out.enforce = p.enforce;
     out.windows.reserve(p.rates.size() + 1);
     out.shown = p.rates;
     for (const rate& r : p.rates)

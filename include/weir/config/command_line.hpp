@@ -14,6 +14,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -25,11 +26,13 @@ namespace weir {
 /// What a flag's value is made into.
 enum class flag_kind : std::uint8_t {
     file,       ///< a configuration file
+    preset,     ///< the name of a preset
     leaf,       ///< the value of one leaf
     on,         ///< true for one leaf; "=false" says otherwise
     target,     ///< HOST[.ROLE]= and the value of one leaf
     mode,       ///< HOST[.ROLE]= and what to do when the limit is reached
     composite,  ///< HOST:ROLE= and several leaves
+    explain,    ///< no value, or =HOST[.ROLE]
 };
 
 struct flag_rule {
@@ -41,8 +44,11 @@ struct flag_rule {
 };
 
 /// Every flag. Some are given the same way in the deployment guide; docs/configuration.md has an example of each.
-inline constexpr std::array<flag_rule, 10> flag_rules{{
-    {"--rate-config", "FILE", flag_kind::file, "", "a configuration file; may be repeated, the later over the earlier"},
+inline constexpr std::array<flag_rule, 13> flag_rules{{
+    {"--rate-config", "FILE", flag_kind::file, "",
+     "a configuration file; repeated for each further one, the later over the earlier"},
+    {"--rate-preset", "NAME", flag_kind::preset, "",
+     "limits a service has published, below every file; may be repeated"},
     {"--rate", "HOST[.ROLE]=RATES", flag_kind::target, "rates",
      "rates of a host, such as api.crossref.org=20/s,10000/h"},
     {"--rate-host-override", "HOST:ROLE=LEAVES", flag_kind::composite, "",
@@ -57,13 +63,19 @@ inline constexpr std::array<flag_rule, 10> flag_rules{{
     {"--rate-dsn", "TEXT", flag_kind::leaf, "backend.dsn", "the store's own connection text"},
     {"--rate-aimd-enabled", "[=BOOL]", flag_kind::on, "aimd.enabled",
      "let rates follow the server's 429 and 503 answers"},
+    {"--rate-shadow", "", flag_kind::on, "shadow", "decide and report, but neither refuse nor make wait"},
     {"--rate-disable", "", flag_kind::on, "disabled", "turn limiting off as a whole"},
+    {"--rate-explain", "[=HOST[.ROLE]]", flag_kind::explain, "",
+     "print each limit, where it comes from and what it shadows; then exit"},
 }};
 
 /// What the flags say.
 struct command_line {
     layer values{};
     std::vector<std::string> config_paths{};
+    std::vector<std::string> presets{};
+    /// What is to be explained in place of a run: HOST or HOST.ROLE; empty = a host that is named nowhere.
+    std::optional<std::string> explain{};
     /// The arguments that are not ours, in order, as indexes into those that were read.
     std::vector<std::size_t> rest{};
 };
@@ -73,7 +85,9 @@ namespace detail {
 /// Reads flags one after the other; the state is what it has gathered.
 class flag_reader {
 public:
-    explicit flag_reader(std::span<const char* const> arguments) : arguments_(arguments) {}
+    explicit flag_reader(std::span<const char* const> arguments) : arguments_(arguments) {
+        out_.values.kind = layer_kind::command_line;
+    }
 
     [[nodiscard]] command_line operator()() {
         bool flags = true;
@@ -111,6 +125,8 @@ private:
         }
         if (rule->kind == flag_kind::on)
             return on(*rule, at, equals, text);
+        if (rule->kind == flag_kind::explain)
+            return explain(at, equals, text);
         std::string_view value;
         if (equals != std::string_view::npos) {
             value = text.substr(equals + 1);
@@ -123,7 +139,10 @@ private:
         if (rule->kind == flag_kind::file) {
             if (value.empty())
                 out_.values.add_fault(at, "", "it needs a file's path");
-            out_.config_paths.emplace_back(value);
+            else
+                out_.config_paths.emplace_back(value);
+        } else if (rule->kind == flag_kind::preset) {
+            out_.presets.emplace_back(value);
         } else if (rule->kind == flag_kind::leaf) {
             add(*rule, value, at);
         } else {
@@ -143,16 +162,24 @@ private:
                 ++next_;
             }
         }
-        if (rule.path == "disabled" && value == "true")
-            disabled_ = true;
+        constexpr std::array<std::string_view, 4> no{"false", "no", "off", "0"};
+        const bool set = std::ranges::find(no, lower(trim(value))) == no.end();
+        disabled_ = disabled_ || (set && rule.path == "disabled");
+        if (set && rule.path == "shadow")
+            policy_flag_ = &rule;
         add(rule, value, at);
     }
 
+    void explain(const place& at, std::size_t equals, std::string_view text) {
+        if (out_.explain)
+            out_.values.add_fault(at, "", "it is given twice; explain one thing at a time");
+        out_.explain = equals == std::string_view::npos ? "" : text.substr(equals + 1);
+        if (equals != std::string_view::npos && out_.explain->empty())
+            out_.values.add_fault(at, "", "found nothing; write --rate-explain=HOST[.ROLE], or leave the \"=\" out");
+    }
+
     void add(const flag_rule& rule, std::string_view value, const place& at) {
-        std::vector<std::string> path;
-        for (const std::string_view segment : split(rule.path, "."))
-            path.emplace_back(segment);
-        out_.values.add_text(std::move(path), value, at);
+        out_.values.add_text(split(rule.path, "."), value, at);
     }
 
     void of_host(const flag_rule& rule, std::string_view value, const place& at) {
@@ -180,8 +207,8 @@ private:
                 leaf_text = trim(what.substr(5));
             } else if (what ==
                        "wait") {  // the configured max_delay_ms stays; the host and role are checked all the same
-                out_.values.leaves.push_back(
-                    {{"hosts", std::string{who}}, value_kind::section, {}, at, host_spelling::target});
+                out_.values.add(std::array<std::string_view, 2>{"hosts", who}, value_kind::section, at,
+                                host_spelling::target);
                 return;
             } else {
                 constexpr std::array<std::string_view, 3> modes{"raise", "block", "wait"};
@@ -193,8 +220,7 @@ private:
                 return;
             }
         }
-        out_.values.add_text({"hosts", std::string{who}, std::string{rule.path}}, leaf_text, at).host =
-            host_spelling::target;
+        out_.values.add_text({"hosts", who, rule.path}, leaf_text, at, host_spelling::target);
     }
 
     std::span<const char* const> arguments_;
@@ -207,7 +233,7 @@ private:
 }  // namespace detail
 
 /// Reads the `--rate...` flags out of a program's arguments (without its name), up to "--", as `--flag value` or
-/// `--flag=value`.
+/// `--flag=value`. A flag takes one value: several files are several `--rate-config`.
 ///
 /// One leaf may be set by one flag only: a second one is a fault that names both. A role named with a host wins over
 /// the host alone. **Errors.** An unknown `--rate...` flag, a missing value and a text without its "=" are faults of

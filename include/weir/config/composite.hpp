@@ -46,9 +46,7 @@ inline void add_composite(layer& out, std::string_view host, std::string_view ro
             out.add_fault(at, path + "." + name, "it is set twice in one text; keep one of them");
         } else {
             seen.push_back(name);
-            out.add_text({"hosts", std::string{host}, std::string{role}, name}, detail::trim(piece.substr(colon + 1)),
-                         at)
-                .host = spelling;
+            out.add_text({"hosts", host, role, name}, detail::trim(piece.substr(colon + 1)), at, spelling);
         }
     }
 }

@@ -4,12 +4,19 @@
 #include "weir/config/detail/settings.hpp"
 #include "weir/config/options.hpp"
 #include "weir/config/policy_leaves.hpp"
+#include "weir/core/aimd.hpp"
+#include "weir/core/detail/text.hpp"
 #include "weir/core/error.hpp"
 #include "weir/core/key.hpp"
 #include "weir/core/policy.hpp"
 #include "weir/core/result.hpp"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -34,12 +41,23 @@ public:
     /// The policy of a canonical host and a role.
     ///
     /// Leaf by leaf, the first that is set in: the host (with its port, then without it), the wildcards that match it
-    /// (most specific first; with its port, then without), the role's defaults, the role's built-in defaults.
+    /// (most specific first; with its port, then without), the role's defaults, for `aimd` the process-wide leaf, the
+    /// role's built-in defaults. A host that belongs to a group has the policy of the group's name instead.
     ///
     /// **Errors.** `errc::unknown_role`, naming the nearest role. **Complexity.** One lookup for each label of the
     /// host.
     [[nodiscard]] result<policy> policy_for(std::string_view host, std::string_view role) const {
         return state_->policy_for(host, role);
+    }
+
+    /// The host of the key that a canonical host's requests belong to: the name of its group, or the host itself.
+    ///
+    /// The most specific member decides: the host with its port, without it, the wildcards. **Lifetime.** A view of the
+    /// argument or of the configuration. **Complexity.** One look when there are no groups, else one for each label.
+    [[nodiscard]] std::string_view key_host(std::string_view host) const { return state_->key_host(host); }
+    /// Every group and its members.
+    [[nodiscard]] const std::map<std::string, std::vector<std::string>, std::less<>>& host_groups() const noexcept {
+        return state_->groups.members;
     }
 
     /// Most requests of the whole process in flight at once; 0 = no ceiling.
@@ -59,12 +77,15 @@ public:
     [[nodiscard]] const aimd_options& aimd() const noexcept { return state_->aimd; }
     /// Whether limiting is off as a whole: then every known role is `unlimited` and there is no ceiling.
     [[nodiscard]] bool disabled() const noexcept { return state_->disabled; }
+    /// Whether every policy only reports: has `enforce` false.
+    [[nodiscard]] bool shadow() const noexcept { return state_->shadow; }
 
     friend bool operator==(const configuration& a, const configuration& b) {
         return a.state_ == b.state_ || *a.state_ == *b.state_;
     }
 
 private:
+    friend struct detail::configuration_access;
     explicit configuration(detail::settings s) : state_(std::make_shared<const detail::settings>(std::move(s))) {}
 
     static const std::shared_ptr<const detail::settings>& builtin() {
@@ -88,7 +109,7 @@ public:
             state_.declare(name);
         return *this;
     }
-    /// Sets every leaf of a role's defaults.
+    /// Sets every leaf of a role's defaults, its `aimd` too.
     builder& defaults(std::string_view role, const policy& p) { return defaults(role, policy_leaves::of(p)); }
     /// Sets some leaves of a role's defaults.
     builder& defaults(std::string_view role, const policy_leaves& leaves) {
@@ -115,6 +136,7 @@ public:
         state_.backend = std::move(b);
         return *this;
     }
+    /// The tuner's options of every key that has none of its own.
     builder& aimd(const aimd_options& a) {
         state_.aimd = a;
         return *this;
@@ -122,6 +144,17 @@ public:
     /// Turns limiting off as a whole.
     builder& disabled(bool off = true) {
         state_.disabled = off;
+        return *this;
+    }
+    /// Makes every policy only report.
+    builder& shadow(bool only_report = true) {
+        state_.shadow = only_report;
+        return *this;
+    }
+    /// Lets hosts and wildcards share one budget, whose leaves are those of the host `group`; a later call for the
+    /// group replaces its members.
+    builder& host_group(std::string_view group, std::vector<std::string> members) {
+        groups_.insert_or_assign(std::string{group}, std::move(members));
         return *this;
     }
     /// Makes A-labels of hosts with letters outside ASCII; without it such a host is a fault.
@@ -136,8 +169,13 @@ public:
     [[nodiscard]] result<configuration> build() const {
         detail::settings out = state_;
         std::vector<std::string> faults = faults_;
-        for (const step& s : steps_)
-            apply(s, out, faults);
+        // A later step is the stronger one.
+        for (auto s = steps_.rbegin(); s != steps_.rend(); ++s)
+            apply(*s, out, faults);
+        for (const auto& [group, members] : groups_)
+            add_group(group, members, out, faults);
+        if (!groups_.empty())
+            out.groups.index();
         for (std::string& text : detail::faults_of(out))
             faults.push_back(std::move(text));
         if (faults.empty())
@@ -170,16 +208,30 @@ private:
             }
             slot = &out.leaves_of(*name, *index);
         }
-        policy_leaves merged = s.leaves;
-        if (merged.rates && merged.unlimited == true)
+        if (s.leaves.rates && s.leaves.unlimited == true)
             faults.push_back(s.role + ": unlimited: true contradicts the rates; keep one of them");
-        merged.inherit(*slot);
-        *slot = std::move(merged);
+        slot->inherit(s.leaves);
     }
 
-    friend struct detail::configuration_access;
+    void add_group(const std::string& group, const std::vector<std::string>& members, detail::settings& out,
+                   std::vector<std::string>& faults) const {
+        if (detail::classify_host(group) != detail::host_form::canonical)
+            faults.push_back(fmt::format("host_groups: {} is no group's name: it is one or more labels in lower case, "
+                                         "without a port",
+                                         detail::in_quotes(group)));
+        auto& list = out.groups.members[group];
+        for (const std::string& member : members) {
+            auto name = detail::canonical_pattern(member, idna_);
+            if (name)
+                list.push_back(*std::move(name));
+            else
+                faults.push_back(fmt::format("host_groups.{}: {}", group, name.error().message));
+        }
+    }
+
     detail::settings state_;
     std::vector<step> steps_;
+    std::map<std::string, std::vector<std::string>, std::less<>> groups_;
     std::vector<std::string> faults_;
     idna_function idna_ = nullptr;
 };
@@ -189,9 +241,10 @@ namespace detail {
 /// Lets `resolve` hand in settings whose every leaf it has checked and whose every place it knows.
 struct configuration_access {
     [[nodiscard]] static result<configuration> make(settings s) {
-        configuration::builder b;
-        b.state_ = std::move(s);
-        return b.build();
+        const std::vector<std::string> faults = faults_of(s);
+        if (faults.empty())
+            return configuration{std::move(s)};
+        return error{errc::bad_configuration, fmt::format("{}", fmt::join(faults, "; "))};
     }
 };
 

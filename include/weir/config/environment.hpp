@@ -28,13 +28,14 @@ struct variable_rule {
 };
 
 /// Every variable but those of single hosts, which are `<prefix>__<host>__<role>`.
-inline constexpr std::array<variable_rule, 6> variable_rules{{
+inline constexpr std::array<variable_rule, 7> variable_rules{{
     {"_BACKEND", "backend.kind", "where the logs live: memory, sqlite, redis or postgres"},
     {"_DSN", "backend.dsn", "the store's own connection text"},
     {"_GLOBAL_INFLIGHT", "global_max_inflight", "most requests of the process in flight at once, or none"},
     {"_AIMD_ENABLED", "aimd.enabled", "whether rates follow the server's 429 and 503 answers"},
     {"_CONFIG", "", "a configuration file, when no --rate-config is given"},
     {"_DISABLED", "disabled", "turns limiting off as a whole"},
+    {"_SHADOW", "shadow", "decides and reports, but neither refuses nor makes wait"},
 }};
 
 /// What the environment says.
@@ -52,6 +53,7 @@ struct environment {
 /// nothing, and a host without a role are faults of the layer.
 [[nodiscard]] inline environment read_environment(std::string_view prefix, std::span<const std::string_view> entries) {
     environment out;
+    out.values.kind = layer_kind::environment;
     for (const std::string_view entry : entries) {
         const auto equals = entry.find('=');
         if (equals == std::string_view::npos || prefix.empty() || !entry.starts_with(prefix))
@@ -101,10 +103,7 @@ struct environment {
             out.config_path = std::string{value};
             out.config_place = at;
         } else {
-            std::vector<std::string> path;
-            for (const std::string_view segment : detail::split(rule->path, "."))
-                path.emplace_back(segment);
-            out.values.add_text(std::move(path), value, at);
+            out.values.add_text(detail::split(rule->path, "."), value, at);
         }
     }
     return out;

@@ -2,10 +2,12 @@
 #pragma once
 
 #include "weir/config/configuration.hpp"
+#include "weir/config/detail/provenance.hpp"
 #include "weir/config/detail/resolver.hpp"
 #include "weir/config/layer.hpp"
 #include "weir/core/key.hpp"
 
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -22,8 +24,10 @@ struct resolve_options {
 /// What a stack of layers comes to: a configuration, or everything that is wrong with it. Never both, never neither.
 class [[nodiscard]] resolution {
 public:
-    resolution(std::optional<configuration> value, std::vector<fault> faults, std::vector<origin> origins)
-        : value_(std::move(value)), faults_(std::move(faults)), origins_(std::move(origins)) {}
+    resolution(std::optional<configuration> value, std::vector<fault> faults, std::vector<fault> notes = {},
+               std::shared_ptr<const detail::provenance> written = nullptr)
+        : value_(std::move(value)), faults_(std::move(faults)), notes_(std::move(notes)), written_(std::move(written)) {
+    }
 
     [[nodiscard]] explicit operator bool() const noexcept { return value_.has_value(); }
     /// **Preconditions.** There is a configuration.
@@ -39,27 +43,33 @@ public:
             out.append(f.text()).append("\n");
         return out;
     }
+    /// What is worth saying though it is no fault, in the order of the layers: a rate that another of its list implies,
+    /// and that was dropped.
+    [[nodiscard]] const std::vector<fault>& notes() const noexcept { return notes_; }
     /// Every leaf that was written, sorted by path; of those with one path the last is in force and shadows the others.
-    [[nodiscard]] const std::vector<origin>& origins() const noexcept { return origins_; }
+    ///
+    /// **Complexity.** O(leaves x log leaves), at every call.
+    [[nodiscard]] std::vector<origin> origins() const {
+        return written_ ? written_->in_words() : std::vector<origin>{};
+    }
 
 private:
     std::optional<configuration> value_;
     std::vector<fault> faults_;
-    std::vector<origin> origins_;
+    std::vector<fault> notes_;
+    std::shared_ptr<const detail::provenance> written_;
 };
 
 /// Merges layers, the weakest first, leaf by leaf over the built-in defaults, and checks every leaf of every layer,
 /// shadowed or not.
 ///
 /// **Errors.** None thrown: a layer's own faults, unknown keys, roles and words, wrong types and ranges, hosts that are
-/// none, leaves set twice in one layer and contradictions are all in the resolution, which then holds no configuration.
+/// none, leaves set twice in one layer and contradictions, also between leaves of different layers, are all in the
+/// resolution, which then holds no configuration.
 /// **Complexity.** O(leaves x log hosts).
 inline resolution resolve(std::span<const layer> lowest_first, const resolve_options& options = {}) {
-    detail::resolver work{options.idna};
-    work.declare_roles(lowest_first);
-    for (const layer& l : lowest_first)
-        work.add(l);
-    detail::settings merged = work.finish();
+    detail::resolver work{lowest_first, options.idna};
+    detail::settings merged = work();
     std::optional<configuration> value;
     if (work.faults.empty()) {
         auto made = detail::configuration_access::make(std::move(merged));
@@ -68,7 +78,8 @@ inline resolution resolve(std::span<const layer> lowest_first, const resolve_opt
         else  // a rule between leaves that no table knows: it has no place, but it is not passed over
             work.faults.push_back({place{"configuration"}, "", made.error().message});
     }
-    return {std::move(value), std::move(work.faults), std::move(work.origins)};
+    return {std::move(value), std::move(work.faults), std::move(work.notes),
+            std::make_shared<const detail::provenance>(work.take_written())};
 }
 
 }  // namespace weir

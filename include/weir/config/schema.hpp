@@ -7,7 +7,9 @@
 #include "weir/core/rate.hpp"
 #include "weir/core/time.hpp"
 
+#include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -26,6 +28,7 @@ enum class value_type : std::uint8_t {
     rates,    ///< a list of rates, or one text with "," or "+" between them
     span,     ///< a number of milliseconds, or a text with a unit
     names,    ///< a list of role names, or one text with "," between them
+    hosts,    ///< a list of hosts and wildcards, or one text with "," between them
 };
 
 /// What can be said about a leaf without knowing what it is for. One table of these drives checks, suggestions and
@@ -64,10 +67,66 @@ inline std::int64_t count_of(const checked_value& v) {
 }
 inline double number_of(const checked_value& v) { return std::get<double>(v); }
 
-}  // namespace detail
+/// The tuner's leaves, which stand at the top for every key and below a role for one.
+template <class Target>
+inline constexpr std::array<stored_rule<Target>, 7> aimd_rules{{
+    {{.name = "aimd.enabled",
+      .type = value_type::boolean,
+      .fallback = "false",
+      .meaning = "whether rates follow the server's 429 and 503 answers"},
+     [](Target& t, checked_value&& v) { t.aimd.enabled = std::get<bool>(v); }},
+    {{.name = "aimd.window_s",
+      .type = value_type::number,
+      .least = 0.001,
+      .most = 604800,
+      .fallback = "60",
+      .meaning = "length of one observation, in seconds"},
+     [](Target& t, checked_value&& v) { t.aimd.window_s = number_of(v); }},
+    {{.name = "aimd.high_429_ratio",
+      .type = value_type::number,
+      .least = 0.000001,
+      .most = 1,
+      .fallback = "0.05",
+      .meaning = "share of 429 and 503 answers from which on rates are cut"},
+     [](Target& t, checked_value&& v) { t.aimd.high_429_ratio = number_of(v); }},
+    {{.name = "aimd.increase_step_pct",
+      .type = value_type::number,
+      .least = 0.000001,
+      .most = 100,
+      .fallback = "5",
+      .meaning = "growth after a quiet window, percent of the configured rate"},
+     [](Target& t, checked_value&& v) { t.aimd.increase_step_pct = number_of(v); }},
+    {{.name = "aimd.decrease_step_pct",
+      .type = value_type::number,
+      .least = 0.000001,
+      .most = 99,
+      .fallback = "20",
+      .meaning = "cut, percent of the current rate"},
+     [](Target& t, checked_value&& v) { t.aimd.decrease_step_pct = number_of(v); }},
+    {{.name = "aimd.min_multiplier",
+      .type = value_type::number,
+      .least = 0.000001,
+      .most = 1,
+      .fallback = "0.3",
+      .meaning = "least factor on a rate"},
+     [](Target& t, checked_value&& v) { t.aimd.min_multiplier = number_of(v); }},
+    {{.name = "aimd.max_multiplier",
+      .type = value_type::number,
+      .least = 0.000001,
+      .most = 1,
+      .fallback = "1",
+      .meaning = "greatest factor on a rate"},
+     [](Target& t, checked_value&& v) { t.aimd.max_multiplier = number_of(v); }},
+}};
 
-/// Every leaf a role's policy has, in the order in which it is explained.
-inline constexpr std::array<stored_rule<policy_leaves>, 8> policy_rules{{
+template <class Rule, std::size_t A, std::size_t B>
+[[nodiscard]] constexpr std::array<Rule, A + B> join(const std::array<Rule, A>& a, const std::array<Rule, B>& b) {
+    std::array<Rule, A + B> out{};
+    std::ranges::copy(b, std::ranges::copy(a, out.begin()).out);
+    return out;
+}
+
+inline constexpr std::array<stored_rule<policy_leaves>, 11> role_rules{{
     {{.name = "rates",
       .type = value_type::rates,
       .fallback = "of the role",
@@ -76,7 +135,7 @@ inline constexpr std::array<stored_rule<policy_leaves>, 8> policy_rules{{
     {{.name = "max_delay_ms",
       .type = value_type::span,
       .least = 0,
-      .most = detail::longest_ms,
+      .most = longest_ms,
       .fallback = "of the role",
       .meaning = "longest a caller waits; 0 decides at once"},
      [](policy_leaves& p, checked_value&& v) { p.max_delay = std::get<duration>(v); }},
@@ -88,11 +147,11 @@ inline constexpr std::array<stored_rule<policy_leaves>, 8> policy_rules{{
     {{.name = "max_concurrent",
       .type = value_type::whole,
       .least = 1,
-      .most = detail::most_count,
+      .most = most_count,
       .may_be_none = true,
       .fallback = "none",
       .meaning = "most requests of the key in flight at once"},
-     [](policy_leaves& p, checked_value&& v) { p.max_concurrent = detail::count_of(v); }},
+     [](policy_leaves& p, checked_value&& v) { p.max_concurrent = count_of(v); }},
     {{.name = "unlimited",
       .type = value_type::boolean,
       .fallback = "false",
@@ -101,11 +160,11 @@ inline constexpr std::array<stored_rule<policy_leaves>, 8> policy_rules{{
     {{.name = "burst",
       .type = value_type::whole,
       .least = 1,
-      .most = detail::most_count,
+      .most = most_count,
       .may_be_none = true,
       .fallback = "none",
       .meaning = "most at once of the densest rate; 1 spaces requests evenly"},
-     [](policy_leaves& p, checked_value&& v) { p.burst = detail::count_of(v); }},
+     [](policy_leaves& p, checked_value&& v) { p.burst = count_of(v); }},
     {{.name = "count_from",
       .type = value_type::word,
       .words = "response, admission",
@@ -117,102 +176,112 @@ inline constexpr std::array<stored_rule<policy_leaves>, 8> policy_rules{{
     {{.name = "margin_ms",
       .type = value_type::span,
       .least = 0,
-      .most = detail::longest_ms,
+      .most = longest_ms,
       .fallback = "0",
       .meaning = "added to every window's length, for jitter"},
      [](policy_leaves& p, checked_value&& v) { p.margin = std::get<duration>(v); }},
+    {{.name = "enforce",
+      .type = value_type::boolean,
+      .fallback = "true",
+      .meaning = "false decides and reports, but neither refuses nor makes wait"},
+     [](policy_leaves& p, checked_value&& v) { p.enforce = std::get<bool>(v); }},
+    {{.name = "max_hold_ms",
+      .type = value_type::span,
+      .least = 0,
+      .most = longest_ms,
+      .may_be_none = true,
+      .fallback = "none",
+      .meaning = "farthest not-before time of the server a caller waits for; a later one refuses at once"},
+     [](policy_leaves& p, checked_value&& v) {
+         const auto* span = std::get_if<duration>(&v);
+         p.max_hold = span == nullptr ? forever : *span;
+     }},
+    {{.name = "on_store_error",
+      .type = value_type::word,
+      .words = "local, closed, open",
+      .fallback = "local",
+      .meaning = "while the store cannot be reached: a log in this process, nothing, or everything is admitted"},
+     [](policy_leaves& p, checked_value&& v) {
+         const auto& word = std::get<std::string>(v);
+         p.on_store_error = word == "local"    ? store_failure::local
+                            : word == "closed" ? store_failure::closed
+                                               : store_failure::open;
+     }},
 }};
 
-/// Every leaf outside the policies.
-inline constexpr std::array<stored_rule<detail::settings>, 13> process_rules{{
+inline constexpr std::array<stored_rule<settings>, 9> run_rules{{
     {{.name = "version",
       .type = value_type::whole,
       .least = 1,
       .most = 1,
       .fallback = "1",
       .meaning = "of this format"},
-     [](detail::settings&, checked_value&&) {}},
+     [](settings&, checked_value&&) {}},
+    {{.name = "checked",
+      .type = value_type::text,
+      .fallback = "\"\"",
+      .meaning = "when somebody last compared the file with its source; has no effect"},
+     [](settings&, checked_value&&) {}},
+    {{.name = "source",
+      .type = value_type::text,
+      .fallback = "\"\"",
+      .meaning = "where the limits are written down; has no effect"},
+     [](settings&, checked_value&&) {}},
     {{.name = "roles",
       .type = value_type::names,
       .fallback = "none",
       .meaning = "further roles besides metadata, landing and artifact"},
-     [](detail::settings& s, checked_value&& v) {
+     [](settings& s, checked_value&& v) {
          for (const auto& name : std::get<std::vector<std::string>>(v))
              s.declare(name);
      }},
     {{.name = "global_max_inflight",
       .type = value_type::whole,
       .least = 1,
-      .most = detail::most_count,
+      .most = most_count,
       .may_be_none = true,
       .fallback = "500",
       .meaning = "most requests of the process in flight at once"},
-     [](detail::settings& s, checked_value&& v) { s.global_max_inflight = detail::count_of(v); }},
+     [](settings& s, checked_value&& v) { s.global_max_inflight = count_of(v); }},
     {{.name = "disabled",
       .type = value_type::boolean,
       .in_files = false,
       .fallback = "false",
       .meaning = "turns limiting off as a whole"},
-     [](detail::settings& s, checked_value&& v) { s.disabled = std::get<bool>(v); }},
+     [](settings& s, checked_value&& v) { s.disabled = std::get<bool>(v); }},
+    {{.name = "shadow",
+      .type = value_type::boolean,
+      .in_files = false,
+      .fallback = "false",
+      .meaning = "enforces nothing and reports everything: as enforce: false in every role"},
+     [](settings& s, checked_value&& v) { s.shadow = std::get<bool>(v); }},
     {{.name = "backend.kind",
       .type = value_type::word,
       .words = "memory, sqlite, redis, postgres",
       .fallback = "memory",
       .meaning = "where the logs live"},
-     [](detail::settings& s, checked_value&& v) { s.backend.kind = std::get<std::string>(std::move(v)); }},
+     [](settings& s, checked_value&& v) { s.backend.kind = std::get<std::string>(std::move(v)); }},
     {{.name = "backend.dsn",
       .type = value_type::text,
       .secret = true,
       .fallback = "\"\"",
       .meaning = "the store's own connection text"},
-     [](detail::settings& s, checked_value&& v) { s.backend.dsn = std::get<std::string>(std::move(v)); }},
-    {{.name = "aimd.enabled",
-      .type = value_type::boolean,
-      .fallback = "false",
-      .meaning = "whether rates follow the server's 429 and 503 answers"},
-     [](detail::settings& s, checked_value&& v) { s.aimd.enabled = std::get<bool>(v); }},
-    {{.name = "aimd.window_s",
-      .type = value_type::number,
-      .least = 0.001,
-      .most = 604800,
-      .fallback = "60",
-      .meaning = "length of one observation, in seconds"},
-     [](detail::settings& s, checked_value&& v) { s.aimd.window_s = detail::number_of(v); }},
-    {{.name = "aimd.high_429_ratio",
-      .type = value_type::number,
-      .least = 0.000001,
-      .most = 1,
-      .fallback = "0.05",
-      .meaning = "share of 429 and 503 answers from which on rates are cut"},
-     [](detail::settings& s, checked_value&& v) { s.aimd.high_429_ratio = detail::number_of(v); }},
-    {{.name = "aimd.increase_step_pct",
-      .type = value_type::number,
-      .least = 0.000001,
-      .most = 100,
-      .fallback = "5",
-      .meaning = "growth after a quiet window, percent of the configured rate"},
-     [](detail::settings& s, checked_value&& v) { s.aimd.increase_step_pct = detail::number_of(v); }},
-    {{.name = "aimd.decrease_step_pct",
-      .type = value_type::number,
-      .least = 0.000001,
-      .most = 99,
-      .fallback = "20",
-      .meaning = "cut, percent of the current rate"},
-     [](detail::settings& s, checked_value&& v) { s.aimd.decrease_step_pct = detail::number_of(v); }},
-    {{.name = "aimd.min_multiplier",
-      .type = value_type::number,
-      .least = 0.000001,
-      .most = 1,
-      .fallback = "0.3",
-      .meaning = "least factor on a rate"},
-     [](detail::settings& s, checked_value&& v) { s.aimd.min_multiplier = detail::number_of(v); }},
-    {{.name = "aimd.max_multiplier",
-      .type = value_type::number,
-      .least = 0.000001,
-      .most = 1,
-      .fallback = "1",
-      .meaning = "greatest factor on a rate"},
-     [](detail::settings& s, checked_value&& v) { s.aimd.max_multiplier = detail::number_of(v); }},
+     [](settings& s, checked_value&& v) { s.backend.dsn = std::get<std::string>(std::move(v)); }},
 }};
+
+}  // namespace detail
+
+/// Every leaf a role's policy has, in the order in which it is explained.
+inline constexpr auto policy_rules = detail::join(detail::role_rules, detail::aimd_rules<policy_leaves>);
+
+/// Every leaf outside the policies and the groups.
+inline constexpr auto process_rules = detail::join(detail::run_rules, detail::aimd_rules<detail::settings>);
+
+/// What stands below `host_groups` for each group.
+inline constexpr leaf_rule group_rule{.name = "host_groups",
+                                      .type = value_type::hosts,
+                                      .fallback = "none",
+                                      .meaning = "hosts that share one budget: below hosts, the group's name stands "
+                                                 "for them all"};
 
 }  // namespace weir

@@ -5,6 +5,7 @@
 #include "weir/config/layer.hpp"
 #include "weir/config/schema.hpp"
 #include "weir/core/detail/text.hpp"
+#include "weir/core/key.hpp"
 #include "weir/core/nearest.hpp"
 #include "weir/core/rate.hpp"
 #include "weir/core/result.hpp"
@@ -84,7 +85,9 @@ namespace weir::detail {
                    ? fmt::format("it must be {}", rule.least)
                    : fmt::format("it is a whole number from {} to {:.0f}{}", rule.least, rule.most, none);
     case value_type::number:
-        return fmt::format("it is a number from {} to {}{}", rule.least, rule.most, none);
+        // Without an exponent, which a file may not have.
+        return fmt::format("it is a number from {} to {}{}",
+                           rule.least == 0.000001 ? "0.000001" : fmt::format("{}", rule.least), rule.most, none);
     case value_type::boolean:
         return "it is true or false";
     case value_type::word:
@@ -94,55 +97,68 @@ namespace weir::detail {
     case value_type::rates:
         return "it is a list of rates such as [\"10/SECOND\", \"5000/HOUR\"]";
     case value_type::span:
-        return "it is a number of milliseconds, at least 0, or a text such as \"250ms\" or \"2s\"";
+        return fmt::format("it is a number of milliseconds from {} to {:.0f}, or a text such as \"250ms\" or \"2s\"{}",
+                           rule.least, rule.most, none);
     case value_type::names:
         return "it is a list of names such as [search, feed]";
+    case value_type::hosts:
+        return "it is a list of hosts such as [arxiv.org, \"*.arxiv.org\"]";
     }
     return {};
 }
 
-/// Checks one leaf's value against its rule; whatever is wrong goes to `faults`, and then there is no value.
+/// Past these a list is a mistake, and would cost every decision or every lookup.
+inline constexpr std::size_t most_rates = 64;
+inline constexpr std::size_t most_names = 256;
+
+/// Checks one leaf's value against its rule; whatever is wrong goes to `faults`, and then there is no value. What is
+/// worth saying though it is right goes to `notes`, if somebody wants them. Both are without their path: whoever calls
+/// knows it, and it is seldom needed.
 class value_check {
 public:
-    value_check(const leaf_rule& rule, const leaf& from, const std::string& path, std::vector<fault>& faults)
-        : rule_(rule), leaf_(from), path_(path), faults_(faults) {}
+    value_check(const leaf_rule& rule, const layer& in, const leaf& from, std::vector<fault>& faults,
+                std::vector<fault>* notes = nullptr, idna_function idna = nullptr)
+        : rule_(rule), layer_(in), leaf_(from), faults_(faults), notes_(notes), idna_(idna) {}
 
     [[nodiscard]] std::optional<checked_value> operator()() {
         if (leaf_.kind == value_kind::section)
-            return wrong(leaf_.at, "found a mapping; " + allowed(rule_));
+            return wrong(leaf_.key_at, "found a mapping; " + allowed(rule_));
         if (leaf_.kind == value_kind::null) {
             if (rule_.may_be_none)
                 return checked_value{};
-            return wrong(leaf_.at, fmt::format("found null; {}; leave the key out to inherit it", allowed(rule_)));
+            return wrong(leaf_.key_at, fmt::format("found null; {}; leave the key out to inherit it", allowed(rule_)));
         }
         if (rule_.type == value_type::rates)
             return rates();
         if (rule_.type == value_type::names)
             return names();
+        if (rule_.type == value_type::hosts)
+            return hosts();
         if (leaf_.kind == value_kind::list)
             return wrong(leaf_.at, "found a list; " + allowed(rule_));
-        return single(leaf_.items.front());
+        return single(layer_.items(leaf_).front());
     }
 
 private:
-    std::nullopt_t wrong(const place& at, std::string message) {
-        faults_.push_back({at, path_, std::move(message)});
+    std::nullopt_t wrong(mark at, std::string message) {
+        faults_.push_back({layer_.at(leaf_, at), {}, std::move(message)});
         return std::nullopt;
     }
 
     std::nullopt_t unfit(const scalar& s) {
         // A word may be a connection string put in the wrong key, and so hold a password.
-        const bool url = s.text.find_first_of(":@=") != std::string::npos && rule_.type == value_type::word;
+        const std::string_view text = layer_.text(s);
+        const bool url = text.find_first_of(":@=") != std::string_view::npos && rule_.type == value_type::word;
         if (url)
             return wrong(s.at, fmt::format("found something with options or an address in it; {}; a connection text "
                                            "goes into backend.dsn",
                                            allowed(rule_)));
-        return wrong(
-            s.at, fmt::format("found {}; {}", s.text.empty() ? "nothing" : detail::in_quotes(s.text), allowed(rule_)));
+        return wrong(s.at,
+                     fmt::format("found {}; {}", text.empty() ? "nothing" : detail::in_quotes(text), allowed(rule_)));
     }
 
     std::optional<checked_value> single(const scalar& s) {
-        const std::string_view text = trim(s.text);
+        const std::string_view text = trim(layer_.text(s));
         if (rule_.may_be_none && (same_ignoring_case(text, "none") || (s.form == scalar_form::text && text == "null")))
             return checked_value{};
         switch (rule_.type) {
@@ -175,7 +191,7 @@ private:
             return checked_value{*length};
         }
         default:
-            return checked_value{s.text};
+            return checked_value{std::string{layer_.text(s)}};
         }
     }
 
@@ -184,8 +200,8 @@ private:
     std::nullopt_t quoted_value(const scalar& s, bool right_without) {
         if (!right_without)
             return unfit(s);
-        return wrong(s.at,
-                     fmt::format("found the text {}; {}; drop the quotes", detail::in_quotes(s.text), allowed(rule_)));
+        return wrong(s.at, fmt::format("found the text {}; {}; drop the quotes", detail::in_quotes(layer_.text(s)),
+                                       allowed(rule_)));
     }
 
     std::optional<checked_value> boolean(const scalar& s, std::string_view text) {
@@ -210,55 +226,111 @@ private:
                      fmt::format("found {}; did you mean \"{}\"? {}", detail::in_quotes(text), guess, allowed(rule_)));
     }
 
-    std::optional<checked_value> rates() {
-        std::vector<rate> out;
+    /// Calls `each(text, scalar)` for every item of the list; says whether every call did.
+    template <class Each>
+    bool for_each_item(std::string_view separators, Each&& each) {
         bool good = true;
-        for (const scalar& s : leaf_.items) {
-            // Only a text by itself is divided: in a list, a comma inside an item is a slip of the quotes.
-            const auto pieces =
-                leaf_.kind == value_kind::list ? std::vector<std::string_view>{s.text} : split(s.text, ",+");
-            for (const std::string_view piece : pieces) {
-                auto r = parse_rate(piece);
-                if (r) {
-                    out.push_back(*r);
-                    continue;
-                }
-                good = false;
-                const std::string word = lower(trim(piece));
-                const bool lifted = word == "none" || word == "unlimited" || word == "null" || word == "inf";
-                wrong(s.at, r.error().message + (lifted ? "; to have no limit say unlimited: true" : ""));
-            }
-        }
-        if (leaf_.items.empty())
+        // Only a text by itself is divided: in a list, a comma inside an item is a slip of the quotes.
+        if (leaf_.kind == value_kind::list)
+            for (const scalar& s : layer_.items(leaf_))
+                good = each(layer_.text(s), s) && good;
+        else
+            for (const std::string_view piece : split(layer_.text(layer_.items(leaf_).front()), separators))
+                good = each(piece, layer_.items(leaf_).front()) && good;
+        return good;
+    }
+
+    std::optional<checked_value> rates() {
+        if (leaf_.item_count == 0)
             return wrong(leaf_.at,
                          "the list is empty; give at least one rate such as \"10/SECOND\", leave the key out to "
                          "inherit the rates, or say unlimited: true");
+        std::vector<written_rate> all;
+        all.reserve(std::max<std::size_t>(leaf_.item_count, 2));
+        const bool good = for_each_item(",+", [&](std::string_view piece, const scalar& s) {
+            const auto r = parse_rate(piece);
+            if (r) {
+                all.push_back({*r, piece, s.at});
+                return true;
+            }
+            const std::string word = lower(trim(piece));
+            const bool lifted = word == "none" || word == "unlimited" || word == "null" || word == "inf";
+            wrong(s.at, r.error().message + (lifted ? "; to have no limit say unlimited: true" : ""));
+            return false;
+        });
+        if (all.size() > most_rates)
+            return wrong(leaf_.at, fmt::format("found {} rates; a key has at most {}", all.size(), most_rates));
+        if (!good)
+            return std::nullopt;
+        return checked_value{needed(all)};
+    }
+
+    struct written_rate {
+        rate value;
+        std::string_view text;
+        mark at;
+    };
+
+    /// The rates without those that others of the list imply: each costs a look at every decision, and says nothing.
+    [[nodiscard]] std::vector<rate> needed(const std::vector<written_rate>& all) {
+        std::vector<rate> out;
+        out.reserve(all.size());
+        for (const written_rate& loose : all) {
+            const auto tight = std::ranges::find_if(all, [&](const written_rate& other) {
+                // Of two equal ones the first stays.
+                return &other != &loose && is_implied_by(loose.value, other.value) &&
+                       (other.value != loose.value || &other < &loose);
+            });
+            if (tight == all.end())
+                out.push_back(loose.value);
+            else if (notes_ != nullptr)
+                notes_->push_back({layer_.at(leaf_, loose.at),
+                                   {},
+                                   fmt::format("{} is dropped: {} at {} implies it", in_quotes(trim(loose.text)),
+                                               in_quotes(trim(tight->text)), layer_.at(leaf_, tight->at).text())});
+        }
+        return out;
+    }
+
+    std::optional<checked_value> names() {
+        std::vector<std::string> out;
+        const bool good = for_each_item(",", [&](std::string_view name, const scalar& s) {
+            out.emplace_back(name);
+            const auto why = role_name_fault(name);
+            if (!why.empty())
+                wrong(s.at, why);
+            return why.empty();
+        });
+        if (out.size() > most_names)
+            return wrong(leaf_.at, fmt::format("found {} names; the most are {}", out.size(), most_names));
         if (!good)
             return std::nullopt;
         return checked_value{std::move(out)};
     }
 
-    std::optional<checked_value> names() {
+    std::optional<checked_value> hosts() {
         std::vector<std::string> out;
-        bool good = true;
-        for (const scalar& s : leaf_.items)
-            for (const std::string_view name :
-                 leaf_.kind == value_kind::list ? std::vector<std::string_view>{s.text} : split(s.text, ",")) {
-                if (const auto why = role_name_fault(name); !why.empty()) {
-                    wrong(s.at, why);
-                    good = false;
-                }
-                out.emplace_back(name);
-            }
+        if (leaf_.item_count == 0)
+            return wrong(leaf_.at, "the list is empty; name at least one host, or leave the group out");
+        const bool good = for_each_item(",", [&](std::string_view text, const scalar& s) {
+            auto name = canonical_pattern(text, idna_);
+            if (name)
+                out.push_back(*std::move(name));
+            else
+                wrong(s.at, name.error().message);
+            return static_cast<bool>(name);
+        });
         if (!good)
             return std::nullopt;
         return checked_value{std::move(out)};
     }
 
     const leaf_rule& rule_;
+    const layer& layer_;
     const leaf& leaf_;
-    const std::string& path_;
     std::vector<fault>& faults_;
+    std::vector<fault>* notes_;
+    idna_function idna_;
 };
 
 }  // namespace weir::detail

@@ -26,6 +26,7 @@ enum class cause : std::uint8_t {
     concurrency,  ///< the key's `max_concurrent` is reached
     inflight,     ///< the registry's `global_max_inflight` is reached
     never,        ///< the cost is above a limit
+    store,        ///< the shared store failed, and the policy lets nothing pass without it
 };
 
 [[nodiscard]] constexpr std::string_view to_string(outcome o) noexcept {
@@ -56,6 +57,8 @@ enum class cause : std::uint8_t {
         return "inflight";
     case cause::never:
         return "never";
+    case cause::store:
+        return "store";
     }
     return "?";
 }
@@ -63,9 +66,10 @@ enum class cause : std::uint8_t {
 /// The answer to a request for admission.
 struct [[nodiscard]] decision {
     outcome state = outcome::granted;
+    /// What stood in the way; of a granted one, what would have, were the policy enforced.
     cause why = cause::none;
     /// The first instant at which the request could have been admitted at best; the instant of the decision itself
-    /// where only an answer or a release can make room; meaningless for `granted` and `never`.
+    /// where only an answer or a release can make room; meaningless for `never` and where nothing stood in the way.
     instant retry_at{};
     /// The rate whose window was full, or that the cost exceeds; absent for other causes.
     std::optional<rate> limit{};

@@ -18,8 +18,10 @@ enum class errc : std::uint8_t {
     bad_request,        ///< a request the limiter cannot decide on, such as one of cost 0
     bad_configuration,  ///< a configuration with faults
     bad_url,            ///< a URL that cannot be split into scheme, host and path
+    bad_field,          ///< a header field whose value breaks its grammar, or a value that no field can carry
     refused,            ///< a request was denied and the caller asked for an exception
     cancelled,          ///< the caller's stop token ended a wait
+    store_failed,       ///< a shared store that could not be reached, or did not do as it was asked
 };
 
 namespace detail {
@@ -42,10 +44,14 @@ public:
             return "configuration with faults";
         case errc::bad_url:
             return "not a URL";
+        case errc::bad_field:
+            return "not a field value";
         case errc::refused:
             return "refused by the rate limit";
         case errc::cancelled:
             return "cancelled";
+        case errc::store_failed:
+            return "the store failed";
         }
         return "unknown error";
     }

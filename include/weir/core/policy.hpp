@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "weir/core/aimd.hpp"
 #include "weir/core/rate.hpp"
 #include "weir/core/time.hpp"
 
@@ -18,6 +19,13 @@ namespace weir {
 enum class counting : std::uint8_t {
     response,   ///< from its admission until T after its response: exact at the server, whatever the network does
     admission,  ///< for T after its admission: for callers that hold no permit; the network's jitter is theirs
+};
+
+/// What decides on a key while its store cannot be reached.
+enum class store_failure : std::uint8_t {
+    local,   ///< a log in this process, at its share of every rate
+    closed,  ///< nothing is admitted
+    open,    ///< everything is admitted
 };
 
 /// Everything that governs a key.
@@ -40,6 +48,15 @@ struct policy {
     counting count_from = counting::response;
     /// Added to every window's length, in ns: head-room for jitter when counting from admission; 0 = none.
     duration margin = duration::zero();
+    /// False only reports: what would have been refused or made to wait is admitted and told to the observer.
+    bool enforce = true;
+    /// The farthest gate a caller waits for, in ns: one that opens later refuses at once with its `retry_at`; `forever`
+    /// = only `max_delay` bounds the wait; 0 = no gate is waited for.
+    duration max_hold = forever;
+    /// Who decides while the store cannot be reached.
+    store_failure on_store_error = store_failure::local;
+    /// How the rates follow the server's answers.
+    aimd_options aimd{};
 
     friend bool operator==(const policy&, const policy&) = default;
 };
@@ -70,6 +87,10 @@ struct policy {
         faults.emplace_back("burst: it is negative; 0 or leaving it out means no spacing");
     if (p.burst > 0 && p.unlimited)
         faults.emplace_back("burst: there is no rate to space");
+    if (p.max_hold < duration::zero())
+        faults.emplace_back("max_hold_ms: it is negative; 0 waits for no gate");
+    for (const std::string& fault : faults_of(p.aimd))
+        faults.push_back("aimd." + fault);
     return faults;
 }
 

@@ -30,6 +30,15 @@ struct rate {
     friend constexpr bool operator==(const rate&, const rate&) = default;
 };
 
+/// Whether whoever keeps `tight` keeps `loose` as well: a longer or equal period holds no more of it, or the shorter
+/// periods that `loose`'s is made of hold no more together.
+[[nodiscard]] constexpr bool is_implied_by(const rate& loose, const rate& tight) noexcept {
+    if (tight.period >= loose.period)
+        return tight.limit <= loose.limit;
+    // ceil(T/U)*M <= N, without the product, which may pass 64 bits
+    return (loose.period + tight.period - duration{1}) / tight.period <= loose.limit / tight.limit;
+}
+
 namespace detail {
 
 struct time_unit {
@@ -85,20 +94,44 @@ inline constexpr std::array<time_unit, 28> time_units{{
     return failure == std::errc{} && end == text.data() + text.size();
 }
 
-/// The largest unit that measures `period` in a whole number, as in `3s` or `1h`.
-[[nodiscard]] inline std::string period_text(duration period) {
-    const time_unit* best = &time_units.front();
-    for (const auto& unit : time_units)
+/// The largest unit of a table, whose first is the shortest, that measures `period` in a whole number.
+template <class Units>
+[[nodiscard]] constexpr const time_unit& largest_unit(const Units& units, duration period) noexcept {
+    const time_unit* best = &units.front();
+    for (const auto& unit : units)
         if (unit.length > best->length && period % unit.length == duration::zero())
             best = &unit;
-    return fmt::format("{}{}", period / best->length, best->name);
+    return *best;
 }
+
+/// A span in the largest unit that fits, as in `3s` or `1h`.
+[[nodiscard]] inline std::string period_text(duration period) {
+    const time_unit& unit = largest_unit(time_units, period);
+    return fmt::format("{}{}", period / unit.length, unit.name);
+}
+
+/// The spellings of a configuration's one form of a rate.
+inline constexpr std::array<time_unit, 6> long_units{{
+    {"MILLISECOND", std::chrono::milliseconds{1}},
+    {"SECOND", std::chrono::seconds{1}},
+    {"MINUTE", std::chrono::minutes{1}},
+    {"HOUR", std::chrono::hours{1}},
+    {"DAY", std::chrono::hours{24}},
+    {"WEEK", std::chrono::hours{168}},
+}};
 
 }  // namespace detail
 
 /// The rate as text that `parse_rate` reads back: `10/1s`, `300/5min`, `1000/1d`.
 [[nodiscard]] inline std::string to_string(const rate& r) {
     return fmt::format("{}/{}", r.limit, detail::period_text(r.period));
+}
+
+/// The rate as a configuration file has it, which `parse_rate` reads back: `10/SECOND`, `1/3SECOND`, `300/5MINUTE`.
+[[nodiscard]] inline std::string config_text(const rate& r) {
+    const auto& unit = detail::largest_unit(detail::long_units, r.period);
+    const auto times = r.period / unit.length;
+    return fmt::format("{}/{}{}", r.limit, times == 1 ? "" : fmt::format("{}", times), unit.name);
 }
 
 /// Reads a rate from text: `10/SECOND`, `10/s`, `5000/h`, `1/3SECOND`, `1/500ms`, in any case, spaces allowed.

@@ -27,6 +27,9 @@ inline constexpr instant long_ago{duration{INT64_MIN / 2}};
 /// "It has no end": later than every instant a clock returns, with room to add a period to it.
 inline constexpr instant far_future{duration{INT64_MAX / 2}};
 
+/// "However long it takes": a span past every other, with room to add an instant to it.
+inline constexpr duration forever = far_future - instant{};
+
 /// The instant `span` after `at`, held to `far_future` where the sum would pass it.
 [[nodiscard]] constexpr instant later(instant at, duration span) noexcept {
     return span >= far_future - at ? far_future : at + span;

@@ -59,6 +59,14 @@ public:
         return true;
     }
 
+    /// Takes a place though there may be none: for what is sent in spite of the ceiling.
+    void take() noexcept {
+        if (detail::single_threaded())
+            taken_.store(taken_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+        else
+            taken_.fetch_add(1);
+    }
+
     /// Gives a place back. When this says true somebody may be starving: serve them with `next_starving`.
     [[nodiscard]] bool give_back() noexcept {
         if (detail::single_threaded())

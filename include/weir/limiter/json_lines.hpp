@@ -4,13 +4,13 @@
 #include "weir/limiter/observer.hpp"
 
 #include "weir/core/decision.hpp"
+#include "weir/core/detail/json_text.hpp"
 #include "weir/core/rate.hpp"
 #include "weir/core/time.hpp"
 
 #include <fmt/format.h>
 
 #include <chrono>
-#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <functional>
@@ -25,48 +25,6 @@
 namespace weir {
 
 namespace detail {
-
-/// How many bytes of `text` are one well-formed UTF-8 character, or 0 when its first byte begins none.
-[[nodiscard]] constexpr std::size_t utf8_length(std::string_view text) noexcept {
-    const auto byte = [text](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U; };
-    const auto tail = [byte](std::size_t i) { return (byte(i) & 0xc0U) == 0x80U; };
-    const unsigned a = byte(0);
-    if (a < 0x80)
-        return text.empty() ? 0 : 1;
-    if (a >= 0xc2 && a <= 0xdf)
-        return tail(1) ? 2 : 0;
-    // The second byte's range shuts out overlong forms, surrogates and what lies past U+10FFFF.
-    if (a >= 0xe0 && a <= 0xef) {
-        const unsigned least = a == 0xe0 ? 0xa0 : 0x80, most = a == 0xed ? 0x9f : 0xbf;
-        return byte(1) >= least && byte(1) <= most && tail(2) ? 3 : 0;
-    }
-    if (a >= 0xf0 && a <= 0xf4) {
-        const unsigned least = a == 0xf0 ? 0x90 : 0x80, most = a == 0xf4 ? 0x8f : 0xbf;
-        return byte(1) >= least && byte(1) <= most && tail(2) && tail(3) ? 4 : 0;
-    }
-    return 0;
-}
-
-/// Appends `text` as a JSON string. Control characters and bytes that are not UTF-8 become `\u00XX`.
-inline void append_json_text(std::string& out, std::string_view text) {
-    out += '"';
-    while (!text.empty()) {
-        const char c = text.front();
-        const auto byte = static_cast<unsigned char>(c);
-        std::size_t length = utf8_length(text);
-        if (c == '"' || c == '\\') {
-            out += '\\';
-            out += c;
-        } else if (length == 0 || byte < 0x20 || byte == 0x7f) {
-            fmt::format_to(std::back_inserter(out), "\\u00{:02x}", byte);
-            length = 1;
-        } else {
-            out.append(text.substr(0, length));
-        }
-        text.remove_prefix(length);
-    }
-    out += '"';
-}
 
 /// Appends `2025-10-21T15:30:45.123Z`, rounded down. A year past 9999 has more digits.
 inline void append_utc(std::string& out, std::chrono::sys_time<std::chrono::milliseconds> at) {
@@ -98,9 +56,9 @@ inline void append_ms(std::string& out, duration span) {
 ///  "role":"metadata","delay_ms":45,"policy_max_delay_ms":200,"acquired":true}
 /// ```
 ///
-/// A denial adds `cause`, `limit` (the full rate) and `retry_at`; a response has its `status`; a gate its `retry_at`; a
-/// reload `ok`, and `error` when it was refused. `policy_max_delay_ms` is the longest this caller would have waited.
-/// Times are UTC.
+/// A denial adds `cause`, `limit` (the full rate) and `retry_at`, and so does `shadow`, which was acquired all the
+/// same; a response has its `status`; a gate its `retry_at`; a reload `ok`, and `error` when it was refused.
+/// `policy_max_delay_ms` is the longest this caller would have waited. Times are UTC.
 ///
 /// **Thread safety.** All members; lines never mix. **Lifetime.** Copies share one sink and one lock; the file or
 /// stream must outlive them. **Errors.** What a stream or a callback throws reaches the registry, which swallows it.
@@ -108,7 +66,7 @@ class json_lines {
 public:
     /// Which events make a line.
     enum class level : std::uint8_t {
-        trouble,    ///< block, cancel, gate, reload
+        trouble,    ///< block, shadow, cancel, gate, reload
         decisions,  ///< the same, acquire and head_skip
         all,        ///< the same, and response
     };
@@ -171,8 +129,9 @@ public:
             return out.append(fmt::format(",\"status\":{}}}\n", e.status));
         if (e.type != event_type::gate)
             append_verdict(out, e);
-        const bool never = e.verdict.state == outcome::never;
-        if (e.type == event_type::gate || (!e.verdict.granted() && !never))
+        const bool never = e.verdict.why == cause::never;
+        const bool admitted = e.verdict.granted() && e.type != event_type::shadow;
+        if (e.type == event_type::gate || (!admitted && !never))
             append_retry_at(out, e, ms);
         return out.append("}\n");
     }

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "weir/limiter/detail/published_denial.hpp"
-#include "weir/limiter/detail/spin_lock.hpp"
 #include "weir/limiter/inflight_ceiling.hpp"
+#include "weir/limiter/key_queue.hpp"
 #include "weir/limiter/waiter.hpp"
 
 #include "weir/algorithm/admission.hpp"
@@ -21,24 +20,15 @@
 
 namespace weir {
 
-/// A policy together with the windows it means under one multiplier.
-struct governed {
-    weir::policy policy;
-    window_plan plan;
-};
-
 /// One key: its state in the store, and the waiters in front of it.
 ///
 /// **Thread safety.** Every member but construction needs `lock()` to be held, which makes each a single step. Waiters
 /// that a call settles are put on the caller's `settled_list`, to be told after `unlock()`.
 template <class Store>
-class key_limiter : public starving {
+class key_limiter : public key_queue {
 public:
     key_limiter(std::shared_ptr<const governed> rules, typename Store::slot slot)
-        : rules_(std::move(rules)), slot_(std::move(slot)) {}
-
-    [[gnu::always_inline]] void lock() noexcept { lock_.lock(); }
-    void unlock() noexcept { lock_.unlock(); }
+        : key_queue(std::move(rules)), slot_(std::move(slot)) {}
 
     // ---- the main verb
 
@@ -47,9 +37,13 @@ public:
                                                       instant now, entry& out, settled_list& settled) {
         if (!quiet() && must_queue(store, ceiling, cost, now, settled)) [[unlikely]]
             return behind_all(store, cost, now);
-        const forecast f = store.admit(slot_, rules_->plan, cost, now, [&ceiling] { return ceiling.try_take(); }, out);
-        if (!f.admits())
-            publish(f, cost, now);
+        const forecast f = store.admit(slot_, rules_->plan, cost, now, any_place{ceiling}, out);
+        if (f.why != cause::none) {
+            if (!f.passed)
+                publish(f, cost, now);
+            else if (cost > 0)
+                ceiling.take();
+        }
         return f;
     }
 
@@ -64,29 +58,14 @@ public:
         return f;
     }
 
-    /// Writes a forecast as the answer a caller gets; one that admits leaves `out` as it is made: granted.
-    [[gnu::always_inline]] void explain(const forecast& f, decision& out) const {
-        if (f.admits()) [[likely]]
-            return;
-        out.state = f.why == cause::never ? outcome::never : outcome::denied;
-        out.why = f.why;
-        out.retry_at = f.at;
-        if (f.why == cause::window || f.why == cause::never)
-            out.limit = rules_->plan.shown[f.window];
-    }
-    [[nodiscard]] decision explain(const forecast& f) const {
-        decision out;
-        explain(f, out);
-        return out;
-    }
-
     /// Decides at once, or puts `w` in the queue and says true: then it is told. False: `w.verdict` is the answer.
     ///
     /// **Complexity.** O(windows), and O(waiters) where a change has made their forecasts stale.
     [[nodiscard]] bool submit(Store& store, inflight_ceiling& ceiling, waiter& w, instant now, settled_list& settled) {
         w.arrived = now;
-        w.verdict = explain(decide(store, ceiling, w.cost, now, w.admitted, settled));
-        if (w.verdict.granted() || w.verdict.state == outcome::never || w.deadline <= now)
+        const forecast f = decide(store, ceiling, w.cost, now, w.admitted, settled);
+        w.verdict = explain(f);
+        if (w.verdict.granted() || w.verdict.state == outcome::never || w.deadline <= now || f.held)
             return false;
         if (queue_ == nullptr)
             queue_ = std::make_unique<line>();
@@ -94,17 +73,11 @@ public:
         // Nothing else stood in the way, or it would have been admitted.
         if (w.expected_.admits())
             w.expected_.why = cause::inflight;
-        if (w.expected_.at > w.deadline) {
+        if (w.expected_.at > w.deadline || w.expected_.held) {
             w.verdict = explain(w.expected_);
             return false;
         }
-        w.ends_ = (queue_->waiting.empty() ? 0 : queue_->waiting.back()->ends_) + w.cost;
-        queue_->waiting.push_back(&w);
-        queue_->uncounted += w.cost == 0;
-        queue_->polled += w.polled();
-        queue_->first_deadline = std::min(queue_->first_deadline, w.deadline);
-        w.queued_ = true;
-        denial.clear();
+        stand_in_line(w);
         // The first in line learns its time here, and is put in line for a place in flight where that is what it lacks.
         if (queue_->waiting.size() == 1 || w.cost == 0)
             pump(store, ceiling, now, settled);
@@ -131,11 +104,12 @@ public:
         forecast head{now, cause::none, 0};
         while (!waiting.empty()) {
             waiter& w = *waiting.front();
-            head =
-                store.admit(slot_, rules_->plan, w.cost, now, [&] { return ceiling.take_in_turn(*this); }, w.admitted);
+            head = store.admit(slot_, rules_->plan, w.cost, now, place_in_turn{ceiling, *this}, w.admitted);
             if (head.admits()) {
+                if (head.passed)
+                    ceiling.take();
                 waiting.pop_front();
-                leave(w, now, decision{}, settled);
+                leave(w, now, explain(head), settled);
             } else if (!queue_->is_late(now)) {
                 break;
             } else if (w.deadline <= now) {
@@ -157,14 +131,16 @@ public:
         const bool timed = head.why == cause::window || head.why == cause::gate;
         // The uncounted pass the head as soon as the gate opens: whoever is in front wakes for them too.
         queue_->head_at = std::min(timed ? head.at : far_future, gate_opens);
-        if (waiting.front() != queue_->told || next_wake() < queue_->told_at) {
-            queue_->told = waiting.front();
-            queue_->told_at = next_wake();
-            waiting.front()->hurry();
-        }
+        tell_head();
     }
 
-    /// Foresees every waiter anew and refuses those whose best case, or the time itself, is past their deadline.
+    /// `pump` under the name that a thread which may block calls it by.
+    void serve(Store& store, inflight_ceiling& ceiling, instant now, settled_list& settled, const waiter*) {
+        pump(store, ceiling, now, settled);
+    }
+
+    /// Foresees every waiter anew and refuses those whose best case, or the time itself, is past their deadline, and
+    /// all when the gate is farther away than anybody is to wait for it.
     ///
     /// **Preconditions.** The queue has just been pumped; it is pumped again, for a refusal may bring a cheaper waiter
     /// to the head.
@@ -183,7 +159,8 @@ public:
             const bool is_new_head = kept == 0 && i > 0 && w.expected_.admits();
             if (w.expected_.admits())
                 w.expected_.why = cause::inflight;  // as in submit()
-            if (w.expected_.why == cause::never || w.expected_.at > w.deadline || (w.deadline <= now && !is_new_head)) {
+            if (w.expected_.why == cause::never || w.expected_.held || w.expected_.at > w.deadline ||
+                (w.deadline <= now && !is_new_head)) {
                 leave(w, now, explain(w.expected_), settled);
                 continue;
             }
@@ -193,9 +170,6 @@ public:
         }
         waiting.resize(kept);
     }
-
-    /// The last denial while only time can end it, for a request of one unit; readable without the lock.
-    detail::published_denial denial;
 
     // ---- changes
 
@@ -225,6 +199,9 @@ public:
         changed(store, ceiling, now, true, settled);
     }
 
+    /// Sets the tuner's factor; `govern` puts it in force.
+    void tune(Store& store, multiplier m) { store.tune(slot_, m); }
+
     void erase(Store& store, inflight_ceiling& ceiling, instant now, settled_list& settled) {
         store.erase(slot_);
         changed(store, ceiling, now, false, settled);
@@ -232,89 +209,31 @@ public:
 
     // ---- queries
 
-    /// Whether nobody waits.
-    [[nodiscard, gnu::always_inline]] bool quiet() const noexcept {
-        return queue_ == nullptr || queue_->waiting.empty();
+    [[nodiscard]] reading read(const Store& store, instant now) const { return store.read(slot_, rules_->plan, now); }
+    [[nodiscard]] multiplier factor(const Store& store) const { return store.factor(slot_); }
+    /// When the thread behind `w` has to look again: the uncounted pass as soon as the gate opens.
+    [[nodiscard]] instant wake_of(const waiter& w) const noexcept {
+        return is_head(w) || w.cost == 0 ? std::min(head_at(), w.deadline) : w.deadline;
     }
-    [[nodiscard]] const governed& rules() const noexcept { return *rules_; }
-    [[nodiscard]] const typename Store::slot& slot() const noexcept { return slot_; }
-    [[nodiscard]] typename Store::slot& slot() noexcept { return slot_; }
-    [[nodiscard]] std::size_t waiting() const noexcept { return queue_ == nullptr ? 0 : queue_->waiting.size(); }
-    [[nodiscard]] bool is_queued(const waiter& w) const noexcept { return w.queued_; }
-    [[nodiscard]] bool is_head(const waiter& w) const noexcept {
-        return waiting() > 0 && queue_->waiting.front() == &w;
+    /// Whether a permit, a handle or a caller refers to this key, or its past still decides something.
+    [[nodiscard]] bool in_use(const Store& store, instant now) const {
+        return pins != 0 || waiting() > 0 || !store.idle(slot_, rules_->plan, now);
     }
-    /// When the queue has to be pumped at the latest; `far_future` when only a change can move it.
-    [[nodiscard]] instant next_wake() const noexcept {
-        return waiting() == 0 ? far_future : std::min(queue_->head_at, queue_->first_deadline);
-    }
-    /// When the time of the head comes, or of those who wait for the gate alone.
-    [[nodiscard]] instant head_at() const noexcept { return queue_ == nullptr ? far_future : queue_->head_at; }
-    /// Whether anybody in the queue relies on `poll()`.
-    [[nodiscard]] bool is_polled() const noexcept { return queue_ != nullptr && queue_->polled > 0; }
-    [[nodiscard]] bool idle(const Store& store, instant now) const {
-        return pins == 0 && waiting() == 0 && !is_pinned() && store.idle(slot_, rules_->plan, now);
-    }
-
-    /// Permits, handles and callers that refer to this key: it is not evicted while there are any.
-    std::uint32_t pins = 0;
+    /// Whether it may be forgotten.
+    [[nodiscard]] bool idle(const Store& store, instant now) const { return !is_pinned() && !in_use(store, now); }
 
 private:
-    struct line {
-        std::deque<waiter*> waiting;
-        instant head_at = far_future;         // when the head can be admitted, as far as time alone decides it
-        instant first_deadline = far_future;  // not later than the earliest deadline in the queue
-        instant told_at = far_future;         // what the head was last told
-        const waiter* told = nullptr;
-        std::size_t uncounted = 0;
-        std::size_t polled = 0;
-        bool stale = false;  // forecasts may be later than the truth
-
-        /// Whether a deadline has come. Who left may have left its deadline behind: then the first of the others is
-        /// found.
-        [[nodiscard]] bool is_late(instant now) noexcept {
-            if (first_deadline > now)
-                return false;
-            first_deadline = far_future;
-            for (const waiter* w : waiting)
-                first_deadline = std::min(first_deadline, w->deadline);
-            return first_deadline <= now;
-        }
-
-        /// What the first `count` waiters cost together.
-        [[nodiscard]] std::int64_t units(std::size_t count) const noexcept {
-            return count == 0 ? 0 : waiting[count - 1]->ends_ - gone();
-        }
-        /// What those cost who stood before the head and left.
-        [[nodiscard]] std::int64_t gone() const noexcept { return waiting.front()->ends_ - waiting.front()->cost; }
+    /// A place in flight for who is decided on at once.
+    struct any_place {
+        inflight_ceiling& ceiling;
+        [[nodiscard]] bool take() const noexcept { return ceiling.try_take(); }
     };
-
-    /// The first `count` waiters as part of the sequence of units.
-    struct those_ahead {
-        const line& queue;
-        std::size_t count;
-
-        [[nodiscard]] std::int64_t units() const noexcept { return queue.units(count); }
-        [[nodiscard]] instant nth_newest(std::int64_t k) const noexcept {
-            const std::int64_t unit = units() - k;  // counted from 1 at the head
-            const auto& waiting = queue.waiting;
-            // Nearly every request costs one unit: then the place is known without a search.
-            if (queue.uncounted == 0 && units() == static_cast<std::int64_t>(count))
-                return waiting[static_cast<std::size_t>(unit - 1)]->expected_.at;
-            const auto last = waiting.begin() + static_cast<std::ptrdiff_t>(count);
-            const auto reaches = [](const waiter* w, std::int64_t u) { return w->ends_ < u; };
-            return (*std::lower_bound(waiting.begin(), last, unit + queue.gone(), reaches))->expected_.at;
-        }
+    /// A place in flight for the head of the queue.
+    struct place_in_turn {
+        inflight_ceiling& ceiling;
+        key_limiter& queue;
+        [[nodiscard]] bool take() const { return ceiling.take_in_turn(queue); }
     };
-
-    /// Nobody waits, so the denial stands until its time or until something changes. One that an open entry makes is
-    /// not published: its `retry_at` moves on as long as there is no answer.
-    void publish(const forecast& f, std::int64_t cost, instant now) noexcept {
-        const bool is_timed =
-            f.why == cause::gate || (f.why == cause::window && f.at - rules_->plan.windows[f.window].period < now);
-        if (cost == 1 && quiet() && is_timed)
-            denial.publish(explain(f));
-    }
 
     /// Whether `cost` units have to stand behind others even after all that is possible has been granted.
     [[nodiscard, gnu::noinline]] bool must_queue(Store& store, inflight_ceiling& ceiling, std::int64_t cost,
@@ -341,7 +260,7 @@ private:
             return f;
         const forecast& before = ahead.queue.waiting[ahead.count - 1]->expected_;
         if (before.at > f.at || f.admits())
-            f = {std::max(before.at, f.at), before.why, before.window};
+            f = {std::max(before.at, f.at), f.held ? cause::gate : before.why, before.window, f.held};
         return f;
     }
 
@@ -349,11 +268,11 @@ private:
                                         settled_list& settled) {
         denial.clear();
         if (!quiet()) [[unlikely]]
-            serve(store, ceiling, now, worse, settled);
+            pump_anew(store, ceiling, now, worse, settled);
     }
 
-    [[gnu::noinline]] void serve(Store& store, inflight_ceiling& ceiling, instant now, bool worse,
-                                 settled_list& settled) {
+    [[gnu::noinline]] void pump_anew(Store& store, inflight_ceiling& ceiling, instant now, bool worse,
+                                     settled_list& settled) {
         queue_->stale = true;
         pump(store, ceiling, now, settled);
         if (worse && !queue_->waiting.empty()) {
@@ -371,28 +290,13 @@ private:
             const forecast f = store.admit(slot_, rules_->plan, 0, now, detail::free_place{}, w->admitted);
             if (!f.admits())
                 return opens = f.at, false;
-            leave(*w, now, decision{}, settled);
+            leave(*w, now, explain(f), settled);
             return true;
         });
         return opens;
     }
 
-    /// Settles a waiter that the caller takes out of the queue.
-    void leave(waiter& w, instant now, decision verdict, settled_list& settled) noexcept {
-        verdict.waited = now - w.arrived;
-        w.verdict = verdict;
-        w.queued_ = false;
-        queue_->uncounted -= w.cost == 0;
-        queue_->polled -= w.polled();
-        if (queue_->told == &w)
-            queue_->told = nullptr;
-        settled.add(w);
-    }
-
-    detail::spin_lock lock_;
-    std::shared_ptr<const governed> rules_;
     typename Store::slot slot_;
-    std::unique_ptr<line> queue_;
 };
 
 }  // namespace weir

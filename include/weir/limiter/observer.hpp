@@ -19,7 +19,9 @@ enum class event_type : std::uint8_t {
     head_skip,  ///< a HEAD request passed uncounted
     response,   ///< response headers arrived
     gate,       ///< the gate moved forward
+    shadow,     ///< admitted although its limit says no: the policy is not enforced
     reload,     ///< a new configuration took effect, or was refused
+    store,      ///< a verb of the shared store failed
 };
 
 [[nodiscard]] constexpr std::string_view to_string(event_type t) noexcept {
@@ -36,8 +38,12 @@ enum class event_type : std::uint8_t {
         return "response";
     case event_type::gate:
         return "gate";
+    case event_type::shadow:
+        return "shadow";
     case event_type::reload:
         return "reload";
+    case event_type::store:
+        return "store";
     }
     return "?";
 }
@@ -48,10 +54,10 @@ struct event {
     instant at{};  ///< on the store's timeline
     std::string_view host;
     std::string_view role;
-    decision verdict{};       ///< for acquire, block, cancel and head_skip; `retry_at` for gate
+    decision verdict{};       ///< for acquire, block, cancel, head_skip and shadow; `retry_at` for gate
     duration max_delay{};     ///< the longest this caller would have waited
     int status = 0;           ///< for response: the HTTP status, 0 = unknown
-    std::string_view text{};  ///< for reload: the faults, or "" when it took effect
+    std::string_view text{};  ///< for reload: the faults, or "" when it took effect; for store: what failed
 };
 
 /// Sees what the limiter does, and cannot change it.

@@ -40,7 +40,8 @@ private:
         const auto wait = why.retry_at > now ? duration_cast<milliseconds>(why.retry_at - now).count() : 0;
         return fmt::format("{}/{}: refused by {}{} after {} ms; {}", who.host, who.role, to_string(why.why), limit,
                            waited,
-                           wait > 0 ? fmt::format("retry in {} ms at the earliest, or allow a longer max_delay", wait)
+                           wait > 0 ? fmt::format("retry in {} ms at the earliest, or allow a longer max_delay{}", wait,
+                                                  why.why == cause::gate ? " and max_hold" : "")
                                     : std::string{"retry when a request in flight has ended"});
     }
 

@@ -41,8 +41,11 @@ protected:
     virtual ~waiter() = default;
 
 private:
+    friend class key_queue;
     template <class Store>
     friend class key_limiter;
+    template <class Store>
+    friend class shared_key_limiter;
     friend class settled_list;
 
     forecast expected_{};    // at best, seen from the last plan

@@ -77,7 +77,7 @@ public:
             moved = n.hold(engine_->store_, engine_->ceiling_, until, now, step.settled);
         }
         if (moved)
-            engine_->tell_gate(n, now, until);
+            engine_->tell_.held(n, now, until);
         return moved;
     }
 
@@ -86,7 +86,7 @@ public:
         node& n = locked();
         const instant now = engine_->store_.now();
         typename Engine::locked_step step{*engine_, n};
-        engine_->store_.tune(n.slot(), m);
+        n.tune(engine_->store_, m);
         n.govern(engine_->store_, engine_->ceiling_, rulebook::make(n.rules().policy, m), now, step.settled);
     }
 

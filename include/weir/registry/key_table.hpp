@@ -3,10 +3,12 @@
 
 #include "weir/limiter/detail/spin_lock.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <string_view>
@@ -38,27 +40,46 @@ public:
         return at->get();
     }
 
-    /// Adds the node that `make` builds unless somebody else was faster, and locks it. `is_idle(node)` is asked, with
+    /// Adds the node that `make` builds unless somebody else was faster, and locks it; null when `make` builds none.
+    /// `is_idle(node)` is asked, with
     /// the node locked, of two others that may then be forgotten.
     template <class Make, class IsIdle>
-    [[nodiscard]] Node& insert_locked(std::string_view host, std::string_view role, Make&& make, IsIdle&& is_idle) {
+    [[nodiscard]] Node* insert_locked(std::string_view host, std::string_view role, Make&& make, IsIdle&& is_idle) {
         const name wanted{host, role, hash_of(host, role)};
         shard& s = shard_of(wanted.hash);
         const std::lock_guard guard{s.lock};
         if (const auto at = s.nodes.find(wanted); at != s.nodes.end()) {
             (*at)->lock();
-            return **at;
+            return at->get();
         }
         for (int i = 0; i < 2 && !s.order.empty(); ++i)
             sweep(s, is_idle);
         std::unique_ptr<Node> made = make();
+        if (made == nullptr)
+            return nullptr;
         Node& node = *made;
         node.hash = wanted.hash;
         node.position = s.order.size();
         s.order.push_back(&node);
         s.nodes.insert(std::move(made));
         node.lock();
-        return node;
+        return &node;
+    }
+
+    /// Forgets every node of which `fn(node)`, asked with the node locked, says so. **Preconditions.** Those are idle.
+    template <class F>
+    void erase_if(F&& fn) {
+        for (shard& s : shards_) {
+            const std::lock_guard guard{s.lock};
+            for (std::size_t i = s.order.size(); i-- > 0;) {
+                Node& node = *s.order[i];
+                node.lock();
+                const bool goes = fn(node);
+                node.unlock();
+                if (goes)
+                    forget(s, node);
+            }
+        }
     }
 
     /// Calls `fn(node)` for every node, locked, one shard after the other.
@@ -71,6 +92,38 @@ public:
                 fn(*node);
             }
         }
+    }
+
+    struct unpinner {
+        void operator()(Node* n) const noexcept { n->unpin(); }
+    };
+    /// A node that cannot be forgotten while this lives.
+    using pinned = std::unique_ptr<Node, unpinner>;
+
+    /// Every node that is there all the while, each pinned; of those that come or go meanwhile, some. A node may be in
+    /// it twice.
+    ///
+    /// **Preconditions.** `Node` has `pin()` and `unpin()`, and is not idle between them. **Complexity.** O(keys); a
+    /// shard is locked for some nodes at a time, so that nobody waits for it long.
+    [[nodiscard]] std::vector<pinned> pin_all() {
+        constexpr std::size_t at_once = 32;
+        std::vector<pinned> out;
+        out.reserve(size() + at_once);
+        for (shard& s : shards_) {
+            // From the back: the last one takes the place of a node that is forgotten, and then it has been seen.
+            for (std::size_t left = std::numeric_limits<std::size_t>::max(); left > 0;) {
+                if (out.capacity() - out.size() < at_once)  // grown here, where nothing is locked
+                    out.reserve(2 * out.capacity());
+                const std::lock_guard guard{s.lock};
+                left = std::min(left, s.order.size());
+                for (std::size_t i = 0; i < at_once && left > 0; ++i) {
+                    Node& node = *s.order[--left];
+                    node.pin();
+                    out.emplace_back(&node);
+                }
+            }
+        }
+        return out;
     }
 
     [[nodiscard]] std::size_t size() {
@@ -145,6 +198,10 @@ private:
             if (!is_idle(node))
                 return;
         }
+        forget(s, node);
+    }
+
+    static void forget(shard& s, Node& node) {
         // Idle and unpinned: nobody else can reach it but through this shard, which is locked.
         s.order[node.position] = s.order.back();
         s.order[node.position]->position = node.position;

@@ -7,6 +7,7 @@
 #include "weir/registry/ticket.hpp"
 
 #include "weir/config/configuration.hpp"
+#include "weir/config/resolve.hpp"
 #include "weir/core/error.hpp"
 #include "weir/core/key.hpp"
 #include "weir/core/time.hpp"
@@ -136,14 +137,22 @@ public:
     /// Puts another configuration in force. History is kept and counts under the new limits at once; waiters are
     /// re-planned.
     ///
-    /// **Effects.** All or nothing: when a key in use has a role that `c` does not declare, nothing changes.
-    /// **Errors.** `errc::unknown_role`.
+    /// **Preconditions.** Not called by a ticket's `on_done`. **Effects.** All or nothing: when a key in use has a role
+    /// that `c` does not declare, or its hosts would leave or enter a group, nothing changes. The observer is told
+    /// either way. **Errors.** `errc::unknown_role`; `errc::bad_configuration` for the groups, naming the key.
+    /// **Complexity.** O(keys), and O(waiters) where somebody waits. Policies are looked up with nothing locked, then
+    /// keys are locked one by one: nobody waits for more than the queue of their own key.
     [[nodiscard]] std::optional<error> reload(weir::configuration c) {
-        return engine_.reload(std::move(c), engine_.store_.now());
+        return engine_.reload(std::move(c), engine::read_clock);
     }
     [[nodiscard]] std::optional<error> reload(weir::configuration c, instant now) {
         return engine_.reload(std::move(c), now);
     }
+    /// The same with what a stack of layers came to. With faults it is refused: the old configuration stays.
+    ///
+    /// **Errors.** `errc::unknown_role`; `errc::bad_configuration`, whose message has one line a fault.
+    [[nodiscard]] std::optional<error> reload(const resolution& r) { return engine_.reload(r, engine::read_clock); }
+    [[nodiscard]] std::optional<error> reload(const resolution& r, instant now) { return engine_.reload(r, now); }
 
     /// Forgets a key's history, gate and multiplier; requests under way still count. Unknown keys are no error.
     void erase(std::string_view host, std::string_view role) { engine_.erase(host, role); }
@@ -156,12 +165,19 @@ public:
         if (n == nullptr)
             return std::nullopt;
         const std::lock_guard guard{*n, std::adopt_lock};
-        return engine_.report(*n);
+        ++n->pins;
+        key_report out = engine_.report(*n);
+        --n->pins;
+        return out;
     }
     /// Every key that has state, in no order.
     [[nodiscard]] std::vector<key_report> inspect() {
+        std::vector<weir::key> keys;
+        engine_.nodes_.for_each([&](auto& n) { keys.push_back({n.host, n.role}); });
         std::vector<key_report> out;
-        engine_.nodes_.for_each([&](auto& n) { out.push_back(engine_.report(n)); });
+        for (const weir::key& k : keys)
+            if (auto seen = inspect(k.host, k.role))
+                out.push_back(*std::move(seen));
         return out;
     }
     /// How many keys have state.
@@ -169,7 +185,7 @@ public:
     /// How many requests are in flight over all keys.
     [[nodiscard]] std::int64_t in_flight() const noexcept { return engine_.ceiling_.taken(); }
     [[nodiscard]] Store& store() noexcept { return engine_.store_; }
-    [[nodiscard]] Observer& observer() noexcept { return engine_.observer_; }
+    [[nodiscard]] Observer& observer() noexcept { return engine_.tell_.to; }
     /// The configuration in force.
     [[nodiscard]] weir::configuration configuration() { return engine_.current_rules()->config(); }
 

@@ -28,11 +28,13 @@ public:
 
     [[nodiscard]] const configuration& config() const noexcept { return config_; }
 
-    /// The rules of a key under its multiplier.
+    /// The rules of a key under its multiplier. `before`, an earlier rulebook's, are kept where they say the same, so
+    /// that keys go on sharing them.
     ///
-    /// **Errors.** `errc::unknown_role`.
-    [[nodiscard]] result<std::shared_ptr<const governed>> rules_for(std::string_view host, std::string_view role,
-                                                                    multiplier m) {
+    /// **Preconditions.** `before` is null or of multiplier 1. **Errors.** `errc::unknown_role`.
+    [[nodiscard]] result<std::shared_ptr<const governed>>
+    rules_for(std::string_view host, std::string_view role, multiplier m,
+              const std::shared_ptr<const governed>& before = {}) {
         auto found = config_.policy_for(host, role);
         if (!found)
             return found.error();
@@ -41,7 +43,7 @@ public:
         const std::lock_guard guard{mutex_};
         const auto [at, is_new] = shared_.try_emplace(std::move(*found));
         if (is_new)
-            at->second = make(at->first, m);
+            at->second = before && before->policy == at->first ? before : make(at->first, m);
         return at->second;
     }
 

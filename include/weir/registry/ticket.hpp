@@ -66,7 +66,7 @@ private:
     enum class state : std::uint8_t { idle, waiting, done, told };
 
     void settled() noexcept override {
-        engine_->tell(*node_, cost, verdict, arrived, max_delay_);
+        engine_->tell_.decided(*node_, cost, verdict, arrived, max_delay_);
         state_.store(state::done, std::memory_order_release);
         if (on_done_)
             on_done_(*this);

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cstdint>
+#include <string_view>
 #include <utility>
 
 namespace weir {
@@ -29,38 +30,42 @@ public:
     explicit memory_store(Clock clock) : clock_(std::move(clock)) {}
 
     [[nodiscard]] instant now() const noexcept { return clock_.now(); }
+    [[nodiscard]] static instant after(instant now) noexcept { return now; }
     [[nodiscard]] const Clock& clock() const noexcept { return clock_; }
 
+    [[nodiscard]] slot make_slot(std::string_view, std::string_view) const { return {}; }
+
     /// Admits `cost` units if gate, windows, ceiling and `place` all allow it, and enters them. Cost 0 is not counted.
+    /// A plan that is not enforced has them entered in any case.
     template <class Place>
     [[nodiscard, gnu::always_inline]] forecast admit(slot& s, const window_plan& plan, std::int64_t cost, instant now,
                                                      Place&& place, entry& out) {
         now = forward(s, now);
         forecast f = assess(s, plan, cost, now);
         if (!f.admits())
-            return f;
+            return plan.enforce ? f : pass(s, plan, cost, now, f, out);
         if (cost == 0) {
-            out = {0, now, entry_state::free, false};
+            out = {0, now, entry_state::free};
             return f;
         }
-        if (!place()) {
+        if (!place.take()) {
             f.why = cause::inflight;
-            return f;
+            return plan.enforce ? f : pass(s, plan, cost, now, f, out);
         }
-        // Member by member: an entry built elsewhere and copied here would stall on its one-byte members.
-        out.cost = cost;
-        out.stamp = now;
-        out.state = record(s, plan, cost, now, plan.from_response);
-        out.in_flight = true;
-        ++s.in_flight;
+        enter(s, plan, cost, now, out);
         return f;
     }
 
     /// `admit` for callers that hold no permit: the units count from now, and no in-flight place is taken.
     [[nodiscard, gnu::always_inline]] forecast count(slot& s, const window_plan& plan, std::int64_t cost, instant now) {
         now = forward(s, now);
-        const forecast f = assess(s, plan, cost, now);
-        if (f.admits() && cost > 0)
+        forecast f = assess(s, plan, cost, now);
+        if (!f.admits()) {
+            if (plan.enforce)
+                return f;
+            f.passed = true;
+        }
+        if (cost > 0)
             s.log.push(now, cost, plan.kept);
         return f;
     }
@@ -125,6 +130,27 @@ public:
     }
 
 private:
+    [[gnu::always_inline]] static void enter(slot& s, const window_plan& plan, std::int64_t cost, instant now,
+                                             entry& out) {
+        // Member by member: an entry built elsewhere and copied here would stall on its one-byte members.
+        out.cost = cost;
+        out.stamp = now;
+        out.state = record(s, plan, cost, now, plan.from_response);
+        out.in_flight = true;
+        ++s.in_flight;
+    }
+
+    /// The log holds what was really sent, though it is more than a window allows.
+    [[gnu::noinline, gnu::cold]] static forecast pass(slot& s, const window_plan& plan, std::int64_t cost, instant now,
+                                                      forecast f, entry& out) {
+        f.passed = true;
+        if (cost == 0)
+            out = {0, now, entry_state::free, false};
+        else
+            enter(s, plan, cost, now, out);
+        return f;
+    }
+
     /// A clock that stepped back, or an instant the caller chose, never undoes the order of the stamps.
     [[nodiscard]] static instant forward(const slot& s, instant now) noexcept { return std::max(now, s.log.newest()); }
 

@@ -8,6 +8,7 @@
 
 #include <concepts>
 #include <cstdint>
+#include <string_view>
 #include <vector>
 
 namespace weir {
@@ -18,6 +19,7 @@ struct entry {
     instant stamp = long_ago;  ///< of its admission while open, then of its answer
     entry_state state = entry_state::free;
     bool in_flight = false;  ///< whether it holds an in-flight place
+    std::uint64_t id = 0;    ///< how a shared store finds it again; 0 = none
 };
 
 /// What became of an entry.
@@ -47,9 +49,10 @@ struct reading {
 };
 
 namespace detail {
-/// An always-free in-flight place: stands in for the callable `admit` is given.
+/// An in-flight place that is always free.
 struct free_place {
-    bool operator()() const noexcept { return true; }
+    [[nodiscard]] static bool take() noexcept { return true; }
+    static void give_back() noexcept {}
 };
 }  // namespace detail
 
@@ -57,33 +60,45 @@ struct free_place {
 /// nothing changed.
 ///
 /// A store whose slots are state in this process (`is_local`) relies on the key's lock; `now` is then read inside it.
+/// Any other may block in each verb but `make_slot`, `factor` and `idle`, and throws `store_error` when it fails. No
+/// two verbs are called at once on one slot, except that `settle` may run beside anything. Instants are this process's;
+/// the store decides by its own clock, and says in ours when to come back.
 template <class S>
-concept store =
-    requires(S& store, typename S::slot& slot, const typename S::slot& seen, const window_plan& plan, entry& e,
-             std::int64_t cost, instant now, settlement how, multiplier m, detail::free_place place) {
-        // The limiter must know whether its own lock already makes a verb atomic.
-        { S::is_local } -> std::convertible_to<bool>;
-        // The store's own clock stamps everything, so that one timeline orders all who share the store.
-        { store.now() } noexcept -> std::same_as<instant>;
-        // Decides and enters in one step; `place` is called once all else allows it, and its refusal leaves everything
-        // as it was.
-        { store.admit(slot, plan, cost, now, place, e) } -> std::same_as<forecast>;
-        // The same for units that nobody answers for: they count from `now` and hold no place.
-        { store.count(slot, plan, cost, now) } -> std::same_as<forecast>;
-        // Looks ahead without changing anything, with the waiters in front as part of the sequence.
+concept store = requires(S& store, typename S::slot& slot, const typename S::slot& seen, const window_plan& plan,
+                         entry& e, std::int64_t cost, instant now, settlement how, multiplier m, std::string_view name,
+                         detail::free_place place) {
+    // The limiter must know whether its own lock already makes a verb atomic.
+    { S::is_local } -> std::convertible_to<bool>;
+    // The store's own clock stamps everything, so that one timeline orders all who share the store.
+    { store.now() } noexcept -> std::same_as<instant>;
+    // What time it is once a verb that began at `now` has returned: a round trip takes time.
+    { store.after(now) } noexcept -> std::same_as<instant>;
+    // A key's state, or what this process keeps of one whose state is elsewhere.
+    { store.make_slot(name, name) } -> std::same_as<typename S::slot>;
+    // Decides and enters in one step. `place.take()` is asked for the place in flight and its refusal leaves
+    // everything as it was: by a local store once all else allows it, by a shared one before its round trip, which
+    // then gives the place back if the request is denied. Under a plan that is not enforced everything is entered,
+    // and the forecast says what stood in the way.
+    { store.admit(slot, plan, cost, now, place, e) } -> std::same_as<forecast>;
+    // The same for units that nobody answers for: they count from `now` and hold no place.
+    { store.count(slot, plan, cost, now) } -> std::same_as<forecast>;
+    // Stamps, ends or takes back an entry; repeating a settlement changes nothing.
+    store.settle(slot, plan, e, how, now);
+    // Moves the gate, forward only; says whether it moved.
+    { store.hold(slot, now) } -> std::same_as<bool>;
+    // Sets the tuner's factor.
+    store.tune(slot, m);
+    { store.factor(seen) } -> std::same_as<multiplier>;
+    { store.read(slot, plan, now) } -> std::same_as<reading>;
+    // Forgets history, gate and multiplier; open entries are real requests and stay.
+    store.erase(slot);
+    // Whether forgetting the slot would change no decision.
+    { store.idle(seen, plan, now) } -> std::same_as<bool>;
+    // What a local store knows costs nothing to ask: the queue's forecasts are then made of it, with the waiters in
+    // front as part of the sequence.
+    requires !S::is_local || requires {
         { store.foresee(seen, plan, cost, now, nobody_ahead{}) } -> std::same_as<forecast>;
-        // Stamps, ends or takes back an entry; repeating a settlement changes nothing.
-        store.settle(slot, plan, e, how, now);
-        // Moves the gate, forward only; says whether it moved.
-        { store.hold(slot, now) } -> std::same_as<bool>;
-        // Sets the tuner's factor.
-        store.tune(slot, m);
-        { store.factor(seen) } -> std::same_as<multiplier>;
-        { store.read(seen, plan, now) } -> std::same_as<reading>;
-        // Forgets history, gate and multiplier; open entries are real requests and stay.
-        store.erase(slot);
-        // Whether forgetting the key would change no decision.
-        { store.idle(seen, plan, now) } -> std::same_as<bool>;
     };
+};
 
 }  // namespace weir

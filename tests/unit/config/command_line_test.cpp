@@ -4,6 +4,7 @@
 #include "weir/config/resolve.hpp"
 
 #include "support/catch.hpp"
+#include "support/written.hpp"
 
 using namespace std::chrono_literals;
 
@@ -30,7 +31,7 @@ TEST_CASE("our flags are taken out and the rest stays in order", "[config]") {
         rest += std::string{argv[static_cast<std::size_t>(i)]} + " ";
     CHECK(rest == "prog a --topic x b -- --rate c ");
     CHECK(argv[8] == nullptr);
-    CHECK(line.values.leaves.size() == 2);
+    CHECK(weir_test::values_of(line.values).size() == 2);
 }
 
 TEST_CASE("the command line selects backend and ceiling", "[config][8a]") {
@@ -41,7 +42,7 @@ TEST_CASE("the command line selects backend and ceiling", "[config][8a]") {
     CHECK(r->global_max_inflight() == 2000);
 }
 
-TEST_CASE("defect 21: the tuner's switch is taken with a value, with = and without", "[config]") {
+TEST_CASE("defect 21: the tuner's switch is taken with a value, with = and without", "[config][defect-21]") {
     CHECK(resolved({"--rate-aimd-enabled"})->aimd().enabled);
     CHECK(resolved({"--rate-aimd-enabled", "true"})->aimd().enabled);
     CHECK_FALSE(resolved({"--rate-aimd-enabled", "false"})->aimd().enabled);
@@ -117,6 +118,32 @@ TEST_CASE("defect 22: --rate-disable turns limiting off, and contradicts a limit
     CHECK(resolved({"--rate-max-inflight", "999999"})->policy_for("x.org", "metadata")->rates.size() == 2);
     CHECK(resolved({"--rate-disable", "--rate", "a.org=1/s"}).fault_text().find("contradicts --rate") !=
           std::string::npos);
+}
+
+TEST_CASE("defect 22: --rate-disable contradicts what decides, however it is spelt", "[config][defect-22]") {
+    CHECK(resolved({"--rate-disable=yes", "--rate", "a.org=1/s"}).fault_text().find("contradicts --rate") !=
+          std::string::npos);
+    CHECK(resolved({"--rate-shadow", "--rate-disable"}).fault_text().find("contradicts --rate-shadow") !=
+          std::string::npos);
+    CHECK(resolved({"--rate-disable=off", "--rate", "a.org=1/s"}));
+}
+
+TEST_CASE("files and presets are taken one a flag, in order", "[config]") {
+    const auto line = read(
+        {"--rate-config", "a.yaml", "b.yaml", "--rate-config=c.yaml", "--rate-preset", "arxiv", "--rate-preset=ncbi"});
+    CHECK(line.config_paths == std::vector<std::string>{"a.yaml", "c.yaml"});
+    CHECK(line.presets == std::vector<std::string>{"arxiv", "ncbi"});
+    CHECK(line.rest == std::vector<std::size_t>{2});
+    CHECK(weir::command_line_help().find("repeated for each further one") != std::string::npos);
+}
+
+TEST_CASE("an explanation is asked for alone, or with = and a host", "[config]") {
+    CHECK_FALSE(read({"--rate", "a.org=1/s"}).explain);
+    CHECK(read({"--rate-explain", "--topic"}).explain == "");
+    CHECK(read({"--rate-explain", "a.org"}).rest.size() == 1);
+    CHECK(read({"--rate-explain=a.org.metadata"}).explain == "a.org.metadata");
+    CHECK_FALSE(resolved({"--rate-explain="}));
+    CHECK_FALSE(resolved({"--rate-explain", "--rate-explain=a.org"}));
 }
 
 TEST_CASE("a connection text in the wrong flag is not shown", "[config]") {

@@ -2,6 +2,7 @@
 #include "weir/config/composite.hpp"
 
 #include "support/catch.hpp"
+#include "support/written.hpp"
 
 namespace {
 weir::layer read(std::string_view text) {
@@ -15,11 +16,8 @@ weir::layer read(std::string_view text) {
 TEST_CASE("a composite value is a list of leaves", "[config]") {
     const auto l = read("rates:50/SECOND+10000/HOUR, Max_Delay_MS : 250");
     REQUIRE(l.faults.empty());
-    REQUIRE(l.leaves.size() == 2);
-    CHECK(l.leaves[0].path == std::vector<std::string>{"hosts", "x.org", "metadata", "rates"});
-    CHECK(l.leaves[0].items[0].text == "50/SECOND+10000/HOUR");
-    CHECK(l.leaves[1].path[3] == "max_delay_ms");
-    CHECK(l.leaves[1].items[0].text == "250");
+    CHECK(weir_test::values_of(l) == std::vector<std::string>{"hosts.x.org.metadata.rates = 50/SECOND+10000/HOUR",
+                                                              "hosts.x.org.metadata.max_delay_ms = 250"});
 }
 
 TEST_CASE("a rate after a comma is not dropped but a fault that shows the plus", "[config]") {

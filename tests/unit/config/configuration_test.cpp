@@ -124,3 +124,87 @@ TEST_CASE("defect 22: disabled turns every limit off and keeps unknown roles unk
     CHECK(c->global_max_inflight() == 0);
     CHECK_FALSE(c->policy_for("x.org", "metdata"));
 }
+
+TEST_CASE("a role's tuner inherits leaf by leaf down to the process-wide one", "[config]") {
+    policy_leaves some;
+    some.aimd.window_s = 5;
+    policy_leaves low;
+    low.aimd.min_multiplier = 0.5;
+    const auto c = configuration::builder{}
+                       .aimd({.enabled = true, .decrease_step_pct = 30})
+                       .host("x.org", "metadata", some)
+                       .host("*.org", "metadata", low)
+                       .build();
+    REQUIRE(c);
+    const auto a = c->policy_for("x.org", "metadata")->aimd;
+    CHECK(a == weir::aimd_options{.enabled = true, .window_s = 5, .decrease_step_pct = 30, .min_multiplier = 0.5});
+    CHECK(c->policy_for("x.com", "metadata")->aimd == c->aimd());
+}
+
+TEST_CASE("a later call wins leaf by leaf, whatever stood in between", "[config]") {
+    const auto c = configuration::builder{}
+                       .host("x.org", "metadata", limited({{1, 1s}}))
+                       .host("x.org", "metadata", policy_leaves{.unlimited = true})
+                       .host("x.org", "metadata", policy_leaves{.unlimited = false})
+                       .build();
+    CHECK(c->policy_for("x.org", "metadata")->rates == std::vector<rate>{{1, 1s}});
+}
+
+TEST_CASE("shadow lets every policy only report", "[config]") {
+    const auto c = configuration::builder{}.host("x.org", "metadata", limited({{1, 1s}})).shadow().build();
+    CHECK(c->shadow());
+    CHECK_FALSE(c->policy_for("x.org", "metadata")->enforce);
+    CHECK_FALSE(c->policy_for("y.org", "artifact")->enforce);
+    CHECK(c->policy_for("x.org", "metadata")->rates == std::vector<rate>{{1, 1s}});
+    CHECK_FALSE(configuration{}.shadow());
+}
+
+TEST_CASE("the members of a group share its key and its policy", "[config]") {
+    const auto c = configuration::builder{}
+                       .host_group("arxiv", {"ArXiv.org", "*.arxiv.org"})
+                       .host_group("mirrors", {"export.arxiv.org", "*.mirror.arxiv.org:8080"})
+                       .host("arxiv", "metadata", limited({{1, 3s}}))
+                       .build();
+    REQUIRE(c);
+    CHECK(c->key_host("arxiv.org") == "arxiv");
+    CHECK(c->key_host("a.b.arxiv.org") == "arxiv");
+    CHECK(c->key_host("arxiv.org:8080") == "arxiv");
+    CHECK(c->key_host("export.arxiv.org") == "mirrors");         // the exact one beats the wildcard
+    CHECK(c->key_host("x.mirror.arxiv.org") == "arxiv");         // another port
+    CHECK(c->key_host("x.mirror.arxiv.org:8080") == "mirrors");  // the most specific wildcard
+    CHECK(c->key_host("arxiv") == "arxiv");
+    CHECK(c->key_host("other.org") == "other.org");
+    CHECK(configuration{}.key_host("arxiv.org") == "arxiv.org");
+    CHECK(c->policy_for("a.arxiv.org", "metadata")->rates == std::vector<rate>{{1, 3s}});
+    CHECK(c->policy_for("export.arxiv.org", "metadata")->rates.size() == 2);
+    CHECK(c->host_groups().at("arxiv") == std::vector<std::string>{"arxiv.org", "*.arxiv.org"});
+}
+
+TEST_CASE("groups that contradict themselves or a host are faults", "[config]") {
+    const auto text = [](const configuration::builder& b) {
+        const auto c = b.build();
+        return c ? std::string{} : c.error().message;
+    };
+    using builder = configuration::builder;
+    CHECK(text(builder{}.host_group("a", {"x.org"})).empty());
+    CHECK(text(builder{}.host_group("a", {})).find("no members") != std::string::npos);
+    CHECK(text(builder{}.host_group("A", {"x.org"})).find("no group's name") != std::string::npos);
+    CHECK(text(builder{}.host_group("a:80", {"x.org"})).find("no group's name") != std::string::npos);
+    CHECK(text(builder{}.host_group("a", {"x/y"})).find("host_groups.a") != std::string::npos);
+    CHECK(text(builder{}.host_group("a", {"x.org"}).host_group("b", {"X.org"})).find("in group a too") !=
+          std::string::npos);
+    CHECK(text(builder{}.host_group("a", {"x.org", "x.org."})).find("there twice") != std::string::npos);
+    CHECK(text(builder{}.host_group("x.org", {"x.org"})).find("name of group x.org") != std::string::npos);
+    CHECK(text(builder{}.host_group("x.org", {"y.org"}).host_group("b", {"*.org"})).find("name of group x.org") !=
+          std::string::npos);
+    const auto with_leaves = [&](const char* member, const char* host) {
+        return text(builder{}.host_group("a", {member}).host(host, "metadata", policy_leaves{.max_delay = 1s}));
+    };
+    CHECK(with_leaves("x.org", "x.org").find("below hosts.a") != std::string::npos);
+    CHECK_FALSE(with_leaves("x.org", "x.org:8080").empty());
+    CHECK_FALSE(with_leaves("*.x.org", "y.x.org").empty());
+    CHECK_FALSE(with_leaves("*.x.org", "*.y.x.org").empty());
+    CHECK(with_leaves("*.y.x.org", "*.x.org").empty());  // that one speaks for others too
+    CHECK(with_leaves("x.org:8080", "x.org").empty());
+    CHECK(with_leaves("x.org", "a").empty());
+}

@@ -81,7 +81,7 @@ TEST_CASE("a bad value in the environment is a fault and not ignored", "[config]
 TEST_CASE("the path of a file is handed out and is no leaf", "[config]") {
     const auto e = read({"DOCSTOKG_RLIMIT_CONFIG=a.yaml"});
     CHECK(e.config_path == "a.yaml");
-    CHECK(e.values.leaves.empty());
+    CHECK(e.values.leaves().empty());
 }
 
 TEST_CASE("the help names every variable", "[config]") {

@@ -14,3 +14,11 @@ TEST_CASE("a fault reads place, path, message", "[config]") {
     CHECK(f.text() == "a.yaml:1:2: version: it must be 1");
     CHECK(weir::fault{weir::place{"--rat"}, "", "unknown flag"}.text() == "--rat: unknown flag");
 }
+
+TEST_CASE("a place knows its source alone, and a layer its kind", "[config]") {
+    CHECK(weir::place{"a.yaml"}.at(3, 4).source() == "a.yaml");
+    CHECK(weir::place{}.source().empty());
+    CHECK(weir::to_string(weir::layer{}.kind) == "file");
+    CHECK(weir::to_string(weir::layer_kind::command_line) == "command line");
+    CHECK(weir::to_string(weir::layer_kind::builtin) == "built-in");
+}

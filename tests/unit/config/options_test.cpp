@@ -3,29 +3,7 @@
 
 #include "support/catch.hpp"
 
-TEST_CASE("the tuner's defaults have no fault", "[config]") {
-    CHECK(weir::faults_of(weir::aimd_options{}).empty());
-    CHECK_FALSE(weir::aimd_options{}.enabled);
+TEST_CASE("a process without a word about stores keeps its logs in memory", "[config]") {
     CHECK(weir::backend_options{}.kind == "memory");
-}
-
-TEST_CASE("every tuner option outside its range is named, all at once", "[config]") {
-    const weir::aimd_options bad{.enabled = true,
-                                 .window_s = 0,
-                                 .high_429_ratio = 1.5,
-                                 .increase_step_pct = -1,
-                                 .decrease_step_pct = 100,
-                                 .min_multiplier = 0,
-                                 .max_multiplier = 2};
-    const auto faults = weir::faults_of(bad);
-    REQUIRE(faults.size() == 6);
-    CHECK(faults[0].find("window_s") == 0);
-    CHECK(faults[5].find("max_multiplier") == 0);
-}
-
-TEST_CASE("a floor above the ceiling contradicts itself", "[config]") {
-    weir::aimd_options bad;
-    bad.min_multiplier = 0.9;
-    bad.max_multiplier = 0.5;
-    CHECK(weir::faults_of(bad).size() == 1);
+    CHECK(weir::backend_options{}.dsn.empty());
 }

@@ -2,6 +2,7 @@
 #include "weir/config/resolve.hpp"
 
 #include "support/catch.hpp"
+#include "support/written.hpp"
 
 using namespace std::chrono_literals;
 using weir::layer;
@@ -14,28 +15,27 @@ namespace {
 struct file {
     layer l{};
     explicit file(bool one_spelling = true) { l.one_spelling = one_spelling; }
-    file& plain(path p, std::string text) { return add(std::move(p), std::move(text), weir::scalar_form::plain); }
-    file& in_quotes(path p, std::string text) { return add(std::move(p), std::move(text), weir::scalar_form::quoted); }
-    file& list(path p, std::vector<std::string> texts) {
-        weir::leaf f{std::move(p), weir::value_kind::list, {}, here(), {}};
-        for (auto& t : texts)
-            f.items.push_back({std::move(t), weir::scalar_form::plain, here()});
-        l.leaves.push_back(std::move(f));
+    file& plain(const path& p, const std::string& text) { return add(p, text, weir::scalar_form::plain); }
+    file& in_quotes(const path& p, const std::string& text) { return add(p, text, weir::scalar_form::quoted); }
+    file& list(const path& p, const std::vector<std::string>& texts) {
+        of(p, weir::value_kind::list);
+        for (const auto& t : texts)
+            l.add_item(t, weir::scalar_form::plain, l.leaves().back().at);
         return *this;
     }
-    file& of(path p, weir::value_kind kind) {
-        l.leaves.push_back({std::move(p), kind, {}, here(), {}});
+    file& of(const path& p, weir::value_kind kind) {
+        l.add(weir_test::views(p), kind, place{"f.yaml"}.at(++line_, 5));
         return *this;
     }
     [[nodiscard]] weir::resolution resolve() const { return weir::resolve(std::span{&l, 1}); }
 
 private:
-    file& add(path p, std::string text, weir::scalar_form form) {
-        const place at = here();
-        l.leaves.push_back({std::move(p), weir::value_kind::one, {{std::move(text), form, at}}, at, {}});
+    file& add(const path& p, const std::string& text, weir::scalar_form form) {
+        of(p, weir::value_kind::one);
+        l.add_item(text, form, l.leaves().back().at);
         return *this;
     }
-    place here() { return place{"f.yaml"}.at(static_cast<std::uint32_t>(l.leaves.size()) + 1, 5); }
+    std::uint32_t line_ = 0;
 };
 
 path metadata(std::string name) { return {"defaults", "metadata", std::move(name)}; }
@@ -59,19 +59,19 @@ TEST_CASE("defects 1 and 2: rates that admit nothing or name no known unit are f
           std::string::npos);
 }
 
-TEST_CASE("defect 2: 1/3SECOND is one in three seconds and 5000/h is per hour", "[config]") {
-    const auto r = file{}.list(metadata("rates"), {"1/3SECOND", "5000/h"}).resolve();
-    CHECK(r->policy_for("x.org", "metadata")->rates == std::vector<weir::rate>{{1, 3s}, {5000, 1h}});
+TEST_CASE("defect 2: 1/3SECOND is one in three seconds and 500/h is per hour", "[config]") {
+    const auto r = file{}.list(metadata("rates"), {"1/3SECOND", "500/h"}).resolve();
+    CHECK(r->policy_for("x.org", "metadata")->rates == std::vector<weir::rate>{{1, 3s}, {500, 1h}});
 }
 
 TEST_CASE("defect 3: both windows are kept in either order", "[config]") {
     CHECK(file{}
-              .list(metadata("rates"), {"10/SECOND", "5/HOUR"})
+              .list(metadata("rates"), {"10/SECOND", "5000/HOUR"})
               .resolve()
               ->policy_for("x.org", "metadata")
               ->rates.size() == 2);
     CHECK(file{}
-              .plain(metadata("rates"), "5/HOUR + 10/SECOND")
+              .plain(metadata("rates"), "5000/HOUR + 10/SECOND")
               .resolve()
               ->policy_for("x.org", "metadata")
               ->rates.size() == 2);
@@ -237,4 +237,192 @@ TEST_CASE("letters outside ASCII need the caller's function", "[config]") {
     const auto r = weir::resolve(
         std::array{l}, {.idna = [](std::string_view) { return std::optional<std::string>{"xn--bcher-kva.de"}; }});
     CHECK(r->hosts() == std::vector<std::string>{"xn--bcher-kva.de"});
+}
+
+TEST_CASE("the tuner's leaves of a role stand in a mapping and inherit from the process's", "[config]") {
+    const path enabled{"hosts", "api.x.org", "metadata", "aimd", "enabled"};
+    const auto r = file{}
+                       .of({"hosts", "api.x.org", "metadata", "aimd"}, weir::value_kind::section)
+                       .plain(enabled, "true")
+                       .plain({"aimd", "window_s"}, "30")
+                       .plain({"defaults", "metadata", "aimd", "min_multiplier"}, "0.5")
+                       .resolve();
+    REQUIRE(r);
+    CHECK(r->policy_for("api.x.org", "metadata")->aimd ==
+          weir::aimd_options{.enabled = true, .window_s = 30, .min_multiplier = 0.5});
+    CHECK_FALSE(r->policy_for("x.org", "metadata")->aimd.enabled);
+    CHECK(r->policy_for("x.org", "landing")->aimd == weir::aimd_options{.window_s = 30});
+    CHECK(r.origins().back().path == "hosts.api.x.org.metadata.aimd.enabled");
+    CHECK(file{}.of({"defaults", "metadata", "aimd"}, weir::value_kind::null).resolve().fault_text().find("null") !=
+          std::string::npos);
+    CHECK(file{}
+              .plain({"defaults", "metadata", "aimd", "enable"}, "true")
+              .resolve()
+              .fault_text()
+              .find("did you mean \"enabled\"") != std::string::npos);
+    CHECK_FALSE(file{}.of({"defaults", "metadata", "aimd", "enabled", "x"}, weir::value_kind::section).resolve());
+}
+
+TEST_CASE("a leaf of a mapping has its dotted name in a text, and in a text only", "[config]") {
+    layer text;
+    text.add_text({"hosts", "api.x.org", "metadata", "aimd.enabled"}, "true", place{"--x"});
+    CHECK(weir::resolve(std::array{text})->policy_for("api.x.org", "metadata")->aimd.enabled);
+    CHECK(file{}.plain(host("aimd.enabled"), "true").resolve().fault_text().find("write aimd: {enabled: ...}") !=
+          std::string::npos);
+    CHECK(file{}.plain({"backend.kind"}, "redis").resolve().fault_text().find("write backend: {kind: ...}") !=
+          std::string::npos);
+    layer whole;
+    whole.add_text({"hosts", "api.x.org", "metadata", "aimd"}, "true", place{"--x"});
+    CHECK(weir::resolve(std::array{whole}).fault_text().find("aimd.enabled:true") != std::string::npos);
+    layer near;
+    near.add_text({"hosts", "api.x.org", "metadata", "aimd.enable"}, "true", place{"--x"});
+    CHECK(weir::resolve(std::array{near}).fault_text().find("did you mean \"aimd.enabled\"") != std::string::npos);
+}
+
+TEST_CASE("a floor above a ceiling is told at the leaf of the two that is the stronger", "[config]") {
+    const path floor{"hosts", "api.x.org", "metadata", "aimd", "min_multiplier"};
+    const path ceiling{"hosts", "api.x.org", "metadata", "aimd", "max_multiplier"};
+    CHECK(file{}.plain({"aimd", "max_multiplier"}, "0.5").plain(floor, "0.9").resolve().fault_text() ==
+          "f.yaml:2:5: hosts.api.x.org.metadata.aimd.min_multiplier: 0.9 is above max_multiplier 0.5 at f.yaml:1:5\n");
+    CHECK(file{}.plain(ceiling, "0.1").resolve().fault_text() ==
+          "f.yaml:1:5: hosts.api.x.org.metadata.aimd.max_multiplier: 0.1 is below min_multiplier 0.3 (built in)\n");
+    // In one place, the later layer's is the stronger; what is inherited by many is told once.
+    const auto low = file{}.plain({"defaults", "metadata", "aimd", "min_multiplier"}, "0.9").l;
+    const auto high = file{}
+                          .plain({"hosts", "x.org", "metadata", "burst"}, "2")
+                          .plain({"defaults", "metadata", "aimd", "max_multiplier"}, "0.8")
+                          .l;
+    CHECK(weir::resolve(std::array{low, high}).fault_text() ==
+          "f.yaml:2:5: defaults.metadata.aimd.max_multiplier: 0.8 is below min_multiplier 0.9 at f.yaml:1:5\n");
+    // A host with a port may meet a wildcard that the host without one does not.
+    CHECK(file{}
+              .plain({"hosts", "x.org", "metadata", "aimd", "min_multiplier"}, "0.9")
+              .plain({"hosts", "*.org:8080", "metadata", "aimd", "max_multiplier"}, "0.8")
+              .resolve()
+              .faults()
+              .size() == 1);
+}
+
+TEST_CASE("a burst over an inherited unlimited: true is a fault with both places", "[config]") {
+    CHECK(file{}.plain(metadata("unlimited"), "true").plain(host("burst"), "1").resolve().fault_text() ==
+          "f.yaml:2:5: hosts.api.x.org.metadata.burst: there is no rate to space, because defaults.metadata.unlimited "
+          "is true at f.yaml:1:5; give rates here, or leave the burst out\n");
+}
+
+TEST_CASE("a leaf that a stronger layer lifts again is in force again", "[config]") {
+    const auto rates = file{}.plain(host("rates"), "7/s").plain(host("burst"), "3").l;
+    const auto free = file{}.plain(host("unlimited"), "true").l;
+    const auto held = file{}.plain(host("unlimited"), "false").l;
+    const auto p = *weir::resolve(std::array{rates, free, held})->policy_for("api.x.org", "metadata");
+    CHECK(p.rates == std::vector<weir::rate>{{7, 1s}});
+    CHECK(p.burst == 3);
+}
+
+TEST_CASE("enforce, max_hold_ms and on_store_error reach the policy", "[config]") {
+    const auto of = [](const char* name, const char* text) {
+        return *file{}.plain(host(name), text).resolve()->policy_for("api.x.org", "metadata");
+    };
+    CHECK_FALSE(of("enforce", "false").enforce);
+    CHECK(of("max_hold_ms", "1500").max_hold == 1500ms);
+    CHECK(of("max_hold_ms", "0").max_hold == 0ms);
+    CHECK(of("max_hold_ms", "none").max_hold == weir::forever);
+    CHECK(of("on_store_error", "closed").on_store_error == weir::store_failure::closed);
+    CHECK(of("on_store_error", "open").on_store_error == weir::store_failure::open);
+    CHECK(file{}.plain(host("on_store_error"), "fail").resolve().fault_text().find("local, closed, open") !=
+          std::string::npos);
+    const auto low = file{}.plain(metadata("max_hold_ms"), "5").l;
+    const auto high = file{}.of(host("max_hold_ms"), weir::value_kind::null).l;
+    CHECK(weir::resolve(std::array{low, high})->policy_for("api.x.org", "metadata")->max_hold == weir::forever);
+}
+
+TEST_CASE("shadow belongs to one run: a variable or a flag sets it, a file does not", "[config]") {
+    layer flag;
+    flag.add_text({"shadow"}, "true", place{"--rate-shadow"});
+    CHECK(weir::resolve(std::array{flag})->shadow());
+    CHECK(file{}.plain({"shadow"}, "true").resolve().fault_text().find("--rate-shadow") != std::string::npos);
+}
+
+TEST_CASE("a rate that another of its list implies is dropped with a note that names both", "[config]") {
+    const auto r = file{}.list(metadata("rates"), {"100/s", "5/s", "5/SECOND", "18000/h", "17999/h"}).resolve();
+    REQUIRE(r);
+    CHECK(r->policy_for("x.org", "metadata")->rates == std::vector<weir::rate>{{5, 1s}, {17999, 1h}});
+    REQUIRE(r.notes().size() == 3);
+    CHECK(r.notes()[0].text() ==
+          "f.yaml:1:5: defaults.metadata.rates: \"100/s\" is dropped: \"5/s\" at f.yaml:1:5 implies it");
+    CHECK(r.notes()[1].message.find("\"5/SECOND\" is dropped: \"5/s\"") == 0);
+    CHECK(r.notes()[2].message.find("\"18000/h\" is dropped: \"5/s\"") == 0);
+    CHECK(file{}.list(metadata("rates"), {"10/SECOND", "5000/HOUR"}).resolve().notes().empty());
+}
+
+TEST_CASE("a list of rates or roles too long to be meant is a fault", "[config]") {
+    CHECK(file{}.list(metadata("rates"), std::vector<std::string>(64, "1/s")).resolve());
+    CHECK_FALSE(file{}.list(metadata("rates"), std::vector<std::string>(65, "1/s")).resolve());
+    CHECK_FALSE(file{}.list({"roles"}, std::vector<std::string>(257, "x")).resolve());
+}
+
+TEST_CASE("a group's list is one leaf, which a later layer replaces", "[config]") {
+    const auto low = file{}.list({"host_groups", "arxiv"}, {"arxiv.org", "*.arxiv.org"}).l;
+    const auto high =
+        file{}.list({"host_groups", "arxiv"}, {"export.arxiv.org"}).list({"host_groups", "b"}, {"b.org"}).l;
+    const auto r = weir::resolve(std::array{low, high});
+    REQUIRE(r);
+    CHECK(r->key_host("arxiv.org") == "arxiv.org");
+    CHECK(r->key_host("export.arxiv.org") == "arxiv");
+    CHECK(r->key_host("b.org") == "b");
+    CHECK(r.origins()[0].path == "host_groups.arxiv");
+    CHECK(r.origins()[1].value == "export.arxiv.org");
+}
+
+TEST_CASE("a variable's name is matched against groups and their members too", "[config]") {
+    const auto groups = file{}.list({"host_groups", "my-group"}, {"a-b.org"}).l;
+    const auto of = [&](const char* name) {
+        layer l;
+        l.add_text({"hosts", name, "metadata", "rates"}, "3/s", place{"$X"}, weir::host_spelling::shell);
+        return weir::resolve(std::array{groups, l});
+    };
+    CHECK(of("my_group")->policy_for("a-b.org", "metadata")->rates == std::vector<weir::rate>{{3, 1s}});
+    CHECK(of("a_b_org").fault_text().find("below hosts.my-group") != std::string::npos);
+}
+
+TEST_CASE("faults of groups name both places", "[config]") {
+    const auto group = [](std::vector<std::string> a, std::vector<std::string> b) {
+        return file{}.list({"host_groups", "a"}, std::move(a)).list({"host_groups", "b.org"}, std::move(b));
+    };
+    CHECK(group({"x.org"}, {"X.org"}).resolve().fault_text() ==
+          "f.yaml:2:5: host_groups.b.org: \"x.org\" is in group a too at f.yaml:1:5: a host has one budget; keep it in "
+          "one of them\n");
+    CHECK(group({"*.org"}, {"y.com"})
+              .resolve()
+              .fault_text()
+              .find("f.yaml:1:5: host_groups.a: \"*.org\" is or matches the name of group b.org at f.yaml:2:5") == 0);
+    CHECK(group({"x.org"}, {"y.org"})
+              .plain({"hosts", "x.org", "metadata", "rates"}, "1/s")
+              .resolve()
+              .fault_text()
+              .find("f.yaml:3:5: hosts.x.org.metadata.rates: it belongs to group a by \"x.org\" at f.yaml:1:5") == 0);
+    CHECK(group({"x.org", "x.org"}, {"y.org"}).resolve().fault_text().find("there twice") != std::string::npos);
+    CHECK(group({}, {"y.org"}).resolve().fault_text().find("f.yaml:1:5: host_groups.a: the list is empty") == 0);
+    CHECK(group({"x/y"}, {"y.org"}).resolve().fault_text().find("f.yaml:1:5: host_groups.a: host \"x/y\"") == 0);
+    CHECK(file{}.list({"host_groups", "Arxiv"}, {"x.org"}).resolve().fault_text().find("write arxiv") !=
+          std::string::npos);
+    CHECK_FALSE(file{}.list({"host_groups", "*.x"}, {"x.org"}).resolve());
+    CHECK_FALSE(file{}.plain({"host_groups"}, "x.org").resolve());
+    CHECK_FALSE(file{}.of({"host_groups", "a"}, weir::value_kind::null).resolve());
+    CHECK_FALSE(file{}.of({"host_groups", "a"}, weir::value_kind::section).resolve());
+    CHECK(file{}.plain({"host_group", "a"}, "x.org").resolve().fault_text().find("did you mean \"host_groups\"") !=
+          std::string::npos);
+    // What a stronger layer replaces clashes no more.
+    const auto low = file{}.list({"host_groups", "a"}, {"x.org"}).list({"host_groups", "b"}, {"x.org"}).l;
+    const auto high = file{}.list({"host_groups", "b"}, {"y.org"}).l;
+    CHECK(weir::resolve(std::array{low, high}));
+}
+
+TEST_CASE("a burst put over an unlimited of a weaker layer is a fault that names both", "[config]") {
+    file weak, strong;
+    weak.plain(host("unlimited"), "true");
+    strong.plain(host("burst"), "1");
+    const std::array layers{weak.l, strong.l};
+    CHECK(
+        weir::resolve(layers).fault_text().find("there is no rate to space, because hosts.api.x.org.metadata.unlimited "
+                                                "is true") != std::string::npos);
 }

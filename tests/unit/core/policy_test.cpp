@@ -40,5 +40,15 @@ TEST_CASE("policy: every value out of range is a fault of its own") {
     CHECK(faults([](weir::policy& p) { p.margin = 367 * 24h; }) == 1);
     CHECK(faults([](weir::policy& p) { p.max_concurrent = -1; }) == 1);
     CHECK(faults([](weir::policy& p) { p.burst = -1; }) == 1);
+    CHECK(faults([](weir::policy& p) { p.max_hold = -1ms; }) == 1);
+    CHECK(faults([](weir::policy& p) { p.aimd.window_s = 0; }) == 1);
+    CHECK(faults([](weir::policy& p) { p.aimd.min_multiplier = 0.9, p.aimd.max_multiplier = 0.8; }) == 1);
     CHECK(faults([](weir::policy& p) { p.rates = {{0, 0s}}, p.burst = -1, p.max_delay = -1s; }) == 4);
+}
+
+TEST_CASE("policy: by default it is enforced, holds wait for max_delay alone, and a lost store is stood in for") {
+    CHECK(weir::policy{}.enforce);
+    CHECK(weir::policy{}.max_hold == weir::forever);
+    CHECK(weir::policy{}.on_store_error == weir::store_failure::local);
+    CHECK_FALSE(weir::policy{}.aimd.enabled);
 }

@@ -100,3 +100,29 @@ TEST_CASE("rate: text is written in the largest unit that fits") {
     CHECK(weir::to_string(weir::rate{1, 1500ms}) == "1/1500ms");
     CHECK(weir::to_string(weir::rate{7, 168h}) == "7/1w");
 }
+
+TEST_CASE("rate: one rate implies another if whoever keeps it keeps the other") {
+    const auto implied = [](weir::rate loose, weir::rate tight) { return weir::is_implied_by(loose, tight); };
+    CHECK(implied({10, 1s}, {5, 1s}));
+    CHECK(implied({10, 1s}, {10, 1s}));
+    CHECK(implied({10, 1s}, {10, 1h}));
+    CHECK(implied({36000, 1h}, {10, 1s}));
+    CHECK(implied({3, 2500ms}, {1, 1s}));
+    CHECK_FALSE(implied({2, 2500ms}, {1, 1s}));  // three seconds may touch it
+    CHECK_FALSE(implied({35999, 1h}, {10, 1s}));
+    CHECK_FALSE(implied({10, 1s}, {5000, 1h}));
+    CHECK_FALSE(implied({5, 1s}, {10, 1s}));
+    CHECK_FALSE(implied({weir::rate::most, weir::rate::longest}, {weir::rate::most, weir::rate::shortest}));
+}
+
+TEST_CASE("rate: a configuration's form is read back as it was") {
+    const auto form = [](const char* text) { return weir::config_text(*weir::parse_rate(text)); };
+    CHECK(form("20/s") == "20/SECOND");
+    CHECK(form("1/3s") == "1/3SECOND");
+    CHECK(form("300/300s") == "300/5MINUTE");
+    CHECK(form("5/1500ms") == "5/1500MILLISECOND");
+    CHECK(form("1/7d") == "1/WEEK");
+    CHECK(form("1/366d") == "1/366DAY");
+    for (const char* text : {"20/s", "1/3s", "300/300s", "5/1500ms", "1/7d", "1000000000/90min"})
+        CHECK(*weir::parse_rate(form(text)) == *weir::parse_rate(text));
+}

@@ -46,3 +46,14 @@ TEST_CASE("inflight_ceiling: the starving are served in the order they came, one
     CHECK(c.next_starving() == nullptr);
     CHECK_FALSE(c.give_back());
 }
+
+TEST_CASE("inflight_ceiling: a place taken in spite of the ceiling counts until it is given back") {
+    weir::inflight_ceiling c{1};
+    REQUIRE(c.try_take());
+    c.take();
+    CHECK(c.taken() == 2);
+    CHECK_FALSE(c.give_back());
+    CHECK_FALSE(c.try_take());
+    CHECK_FALSE(c.give_back());
+    CHECK(c.try_take());
+}

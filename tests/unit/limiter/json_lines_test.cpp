@@ -145,16 +145,16 @@ TEST_CASE("json_lines: responses are left out unless asked for, and quiet keeps 
         std::size_t lines = 0;
         json_lines log{[&](std::string_view) { ++lines; }, with(least)};
         for (const auto t : {event_type::acquire, event_type::block, event_type::cancel, event_type::head_skip,
-                             event_type::response, event_type::gate, event_type::reload}) {
+                             event_type::response, event_type::gate, event_type::shadow, event_type::reload}) {
             weir::event e = blocked();
             e.type = t;
             log.on_event(e);
         }
         return lines;
     };
-    CHECK(kinds(json_lines::level::trouble) == 4);
-    CHECK(kinds(json_lines::level::decisions) == 6);
-    CHECK(kinds(json_lines::level::all) == 7);
+    CHECK(kinds(json_lines::level::trouble) == 5);
+    CHECK(kinds(json_lines::level::decisions) == 7);
+    CHECK(kinds(json_lines::level::all) == 8);
     CHECK(json_lines::options{}.least == json_lines::level::decisions);
 }
 
@@ -213,4 +213,19 @@ TEST_CASE("json_lines: a sink that throws is swallowed by notify, and the next l
     weir::notify(log, [] { return acquired(); });
     weir::notify(log, [] { return acquired(); });
     CHECK(calls == 2);
+}
+
+TEST_CASE("json_lines: what passed in shadow was acquired, with what would have stood in its way") {
+    weir::event e = acquired();
+    e.type = weir::event_type::shadow;
+    e.verdict.why = weir::cause::window;
+    e.verdict.limit = weir::rate{10, std::chrono::seconds{1}};
+    e.verdict.waited = {};
+    e.verdict.retry_at = e.at + std::chrono::seconds{1};
+    const std::string line = json_lines::line(e, noon);
+    CHECK(line.find(R"("event_type":"shadow")") != std::string::npos);
+    CHECK(line.find(R"("delay_ms":0,)") != std::string::npos);
+    CHECK(line.find(R"("acquired":true,"cause":"window","limit":"10/1s","retry_at":")") != std::string::npos);
+    e.verdict.why = weir::cause::never;
+    CHECK(json_lines::line(e, noon).find("retry_at") == std::string::npos);
 }

@@ -158,3 +158,92 @@ TEST_CASE("key_limiter: the last waiter's cancel takes the key out of the line f
     CHECK_FALSE(f.ceiling.give_back());  // nobody starves any more
     CHECK(f.ceiling.next_starving() == nullptr);
 }
+
+// Its thread had looked at the first time it was told, slept on to a later one, and overslept a nearer one.
+TEST_CASE("key_limiter: a head that looked too early is told when its time comes nearer again") {
+    fixture f;
+    const auto every = [&f](weir::duration period) {
+        f.policy.rates = {{1, period}};
+        return fixture::rules(f.policy);
+    };
+    weir::settled_list settled;
+    weir::entry first;
+    REQUIRE(f.key.decide(f.store, f.ceiling, 1, instant{0s}, first, settled).admits());
+    node w;
+    REQUIRE(f.submit(w, instant{1s}, instant{1h}));
+    REQUIRE(f.key.next_wake() == instant{10s});
+    f.key.govern(f.store, f.ceiling, every(100s), instant{2s}, settled);
+    f.pump(instant{10s});
+    REQUIRE(f.key.next_wake() == instant{100s});
+    const int before = w.hurried;
+    f.key.govern(f.store, f.ceiling, every(30s), instant{11s}, settled);
+    REQUIRE(f.key.next_wake() == instant{30s});
+    CHECK(w.hurried == before + 1);
+    f.pump(instant{30s});
+    settled.tell();
+    CHECK(w.verdict.granted());
+}
+
+TEST_CASE("key_limiter: nobody waits for a gate that is farther away than max_hold, nor goes on waiting once it is") {
+    fixture f;
+    f.policy.max_hold = 5s;
+    weir::settled_list settled;
+    f.key.govern(f.store, f.ceiling, fixture::rules(f.policy), instant{0s}, settled);
+    node a, near, far, uncounted, late;
+    CHECK_FALSE(f.submit(a, instant{0s}, instant{60s}));
+    CHECK(f.key.hold(f.store, f.ceiling, instant{6s}, instant{0s}, settled));
+    CHECK(f.submit(near, instant{1s}, instant{60s}));  // six is five from one, and the window comes later
+    CHECK(f.submit(uncounted, instant{1s}, instant{60s}, 0));
+    CHECK(f.key.hold(f.store, f.ceiling, instant{7s}, instant{2s}, settled));
+    settled.tell();
+    CHECK_FALSE(near.is_settled);
+    CHECK(f.key.hold(f.store, f.ceiling, instant{8s}, instant{2s}, settled));
+    settled.tell();
+    REQUIRE(near.is_settled);
+    CHECK(near.verdict.state == weir::outcome::denied);
+    CHECK(near.verdict.why == weir::cause::gate);
+    CHECK(near.verdict.retry_at == instant{10s});  // the window's time, which is later than the gate's
+    REQUIRE(uncounted.is_settled);
+    CHECK(uncounted.verdict.retry_at == instant{8s});
+    CHECK(f.key.waiting() == 0);
+    CHECK_FALSE(f.submit(late, instant{2s}, instant{60s}));
+    CHECK(late.verdict.state == weir::outcome::denied);
+    CHECK(late.verdict.why == weir::cause::gate);
+    CHECK(f.submit(far, instant{3s}, instant{60s}));
+    f.pump(instant{10s});
+    CHECK(far.verdict.granted());
+}
+
+TEST_CASE("key_limiter: rules that are not enforced let everybody go, and the log holds them all") {
+    fixture f;
+    f.ceiling.limit(2);
+    weir::settled_list settled;
+    node a, b, c, head;
+    CHECK_FALSE(f.submit(a, instant{0s}, instant{60s}));
+    CHECK(f.submit(b, instant{0s}, instant{60s}));
+    CHECK(f.submit(c, instant{0s}, instant{60s}));
+    f.policy.enforce = false;
+    f.key.govern(f.store, f.ceiling, fixture::rules(f.policy), instant{1s}, settled);
+    settled.tell();
+    for (const node* w : {&b, &c}) {
+        REQUIRE(w->is_settled);
+        CHECK(w->verdict.granted());
+        CHECK(w->verdict.why == weir::cause::window);
+        CHECK(w->verdict.limit == weir::rate{1, 10s});
+        CHECK(w->verdict.waited == 1s);
+    }
+    CHECK(b.verdict.retry_at == instant{10s});
+    CHECK(f.ceiling.taken() == 3);
+    CHECK(f.key.read(f.store, instant{1s}).windows.front().used == 3);
+    CHECK(f.key.hold(f.store, f.ceiling, instant{90s}, instant{1s}, settled));
+    CHECK_FALSE(f.submit(head, instant{1s}, instant{60s}, 0));  // not counted: it takes no place
+    CHECK(head.verdict.granted());
+    CHECK(head.verdict.why == weir::cause::gate);
+    CHECK(f.ceiling.taken() == 3);
+    node dear;
+    CHECK_FALSE(f.submit(dear, instant{2s}, instant{60s}, 100'000));
+    CHECK(dear.verdict.granted());
+    CHECK(dear.verdict.why == weir::cause::never);
+    f.key.settle(f.store, f.ceiling, dear.admitted, weir::settlement::refunded, instant{2s}, settled);
+    CHECK(f.key.read(f.store, instant{2s}).in_flight == 3);
+}

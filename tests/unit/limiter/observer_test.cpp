@@ -21,9 +21,9 @@ TEST_CASE("observer: every type of event has a word of its own") {
     using weir::event_type;
     std::set<std::string_view> words;
     for (const auto t : {event_type::acquire, event_type::block, event_type::cancel, event_type::head_skip,
-                         event_type::response, event_type::gate, event_type::reload})
+                         event_type::response, event_type::gate, event_type::shadow, event_type::reload})
         words.insert(to_string(t));
-    CHECK(words.size() == 7);
+    CHECK(words.size() == 8);
 }
 
 TEST_CASE("observer: defect 23: what an observer throws is its own affair") {

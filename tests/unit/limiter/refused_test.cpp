@@ -26,6 +26,9 @@ TEST_CASE("refused: a full ceiling, never and a cancel read differently") {
     };
     CHECK(text(weir::outcome::denied, weir::cause::inflight).find("retry when a request in flight has ended") !=
           std::string::npos);
+    CHECK(std::string{
+        weir::refused{{"h", "r"}, {weir::outcome::denied, weir::cause::gate, instant{3s}, {}, 0ms}, {}}.what()}
+              .ends_with("allow a longer max_delay and max_hold"));
     CHECK(text(weir::outcome::never, weir::cause::never).find("no waiting helps") != std::string::npos);
     CHECK(text(weir::outcome::cancelled, weir::cause::none).find("cancelled after 0 ms") != std::string::npos);
     CHECK(weir::refused{{"h", "r"}, {weir::outcome::cancelled, {}, {}, {}, {}}, instant{}}.code() ==

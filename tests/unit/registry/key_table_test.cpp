@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 
 namespace {
@@ -15,12 +16,16 @@ struct node {
     std::size_t position = 0;
     bool busy = false;
     bool locked = false;
+    int pins = 0;
     void lock() { locked = true; }
     void unlock() { locked = false; }
+    void pin() { ++pins; }
+    void unpin() { --pins; }
 };
 node& insert(weir::key_table<node>& t, const std::string& host) {
-    node& n = t.insert_locked(
-        host, "r", [&] { return std::make_unique<node>(node{host, "r"}); }, [](const node& o) { return !o.busy; });
+    node& n = *t.insert_locked(
+        host, "r", [&] { return std::make_unique<node>(node{host, "r"}); },
+        [](const node& o) { return !o.busy && o.pins == 0; });
     CHECK(n.locked);
     n.unlock();
     return n;
@@ -55,4 +60,58 @@ TEST_CASE("key_table: defect 15: idle keys are forgotten as new ones come, and b
         busy += n.busy;
     });
     CHECK(busy == 100);
+}
+
+TEST_CASE("key_table: all nodes are pinned, unlocked, until their pins go") {
+    weir::key_table<node> t;
+    CHECK(t.pin_all().empty());
+    std::set<std::string> hosts;
+    for (int i = 0; i < 5'000; ++i) {
+        hosts.insert("h" + std::to_string(i));
+        insert(t, "h" + std::to_string(i)).busy = true;
+    }
+    {
+        auto pinned = t.pin_all();
+        CHECK(pinned.size() == 5'000);
+        for (const auto& n : pinned) {
+            CHECK(n->pins == 1);
+            CHECK_FALSE(n->locked);
+            n->busy = false;
+            hosts.erase(n->host);
+        }
+        CHECK(hosts.empty());
+        for (int i = 0; i < 5'000; ++i)
+            insert(t, "new" + std::to_string(i)).busy = true;
+        CHECK(t.size() == 10'000);
+    }
+    for (int i = 0; i < 40'000; ++i)
+        insert(t, "newer" + std::to_string(i));
+    int left = 0;
+    t.for_each([&](const node& n) { left += n.host.starts_with('h'); });
+    CHECK(left < 100);  // they could be forgotten again
+}
+
+TEST_CASE("key_table: whoever makes a node may decide not to") {
+    weir::key_table<node> t;
+    CHECK(
+        t.insert_locked("a", "r", [] { return std::unique_ptr<node>{}; }, [](const node&) { return true; }) == nullptr);
+    CHECK(t.size() == 0);
+    CHECK(t.find_locked("a", "r") == nullptr);
+}
+
+TEST_CASE("key_table: the nodes that are picked out are forgotten, and no other") {
+    weir::key_table<node> t;
+    for (int i = 0; i < 500; ++i)
+        insert(t, "k" + std::to_string(i)).busy = true;
+    t.erase_if([](node& n) {
+        CHECK(n.locked);
+        return n.host.ends_with('7');
+    });
+    CHECK(t.size() == 450);
+    CHECK(t.find_locked("k7", "r") == nullptr);
+    node* left = t.find_locked("k8", "r");
+    REQUIRE(left != nullptr);
+    left->unlock();
+    t.erase_if([](node&) { return true; });
+    CHECK(t.size() == 0);
 }

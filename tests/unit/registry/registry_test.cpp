@@ -194,6 +194,76 @@ TEST_CASE("registry: a reload keeps history, re-plans the waiting, and is refuse
     CHECK(w.limits.configuration() == with_role);
 }
 
+TEST_CASE("registry: an idle key of a role that vanished is no reason to refuse; one under a handle is") {
+    manual_limits w{limited({{1, 1s}})};
+    const auto with_role =
+        weir::configuration::builder{}.role("search").defaults("search", limited({{1, 1s}})).build().value();
+    REQUIRE_FALSE(w.limits.reload(with_role));
+    {
+        auto held = w.limits.at("h", "search");
+        CHECK(w.limits.reload(configured(limited({{2, 1s}}))));
+    }
+    w.limits.acquire("h", "search").release();
+    CHECK(w.limits.reload(configured(limited({{2, 1s}}))));
+    w.clock.advance(2s);
+    CHECK_FALSE(w.limits.reload(configured(limited({{2, 1s}}))));
+}
+
+TEST_CASE("registry: a reload keeps a key's multiplier, and leaves keys alone whose policy stays") {
+    manual_limits w{limited({{10, 1h}})};
+    auto tuned = w.limits.at("tuned", "metadata");
+    auto same = w.limits.at("same", "landing");
+    tuned.tune(weir::multiplier::of(0.5));
+    same.tune(weir::multiplier::of(0.5));
+    manual_registry::ticket waiting, changed;
+    const auto landing = w.limits.inspect("same", "landing")->policy;
+    w.limits.submit(changed, "tuned", "metadata", {.cost = 5, .max_delay = 2h});
+    REQUIRE(changed.done());
+    manual_registry::ticket more;
+    w.limits.submit(more, "tuned", "metadata", {.cost = 5, .max_delay = 2h});
+    CHECK_FALSE(more.done());
+    CHECK_FALSE(w.limits.reload(configured(limited({{20, 1h}}))));
+    CHECK(more.done());
+    CHECK(tuned.inspect().state.windows.at(0).limit == 10);
+    CHECK(tuned.inspect().policy.rates.at(0).limit == 20);
+    CHECK(same.inspect().state.windows.at(0).limit == landing.rates.at(0).limit / 2 + landing.rates.at(0).limit % 2);
+}
+
+TEST_CASE("registry: a resolution with faults is refused with all of them, and an event says so either way") {
+    struct heard {
+        std::shared_ptr<std::vector<std::string>> texts = std::make_shared<std::vector<std::string>>();
+        void on_event(const weir::event& e) {
+            if (e.type == weir::event_type::reload)
+                texts->emplace_back(e.text);
+        }
+    } o;
+    weir::testing::manual_clock clock{weir::instant{10s}};
+    weir::registry<weir_test::manual_store, heard> limits{weir_test::manual_store{clock},
+                                                          configured(limited({{1, 1h}})), o};
+    const auto before = limits.configuration();
+    limits.acquire("h", "metadata").release();
+    const auto resolved = [](std::string_view rates, std::string_view inflight) {
+        weir::layer l;
+        l.add_text({"defaults", "metadata", "rates"}, rates, weir::place{"--a"});
+        l.add_text({"global_max_inflight"}, inflight, weir::place{"--b"});
+        return weir::resolve(std::vector{l});
+    };
+    const auto bad = resolved("no rate", "-1");
+    REQUIRE(bad.faults().size() == 2);
+    const auto refusal = limits.reload(bad);
+    REQUIRE(refusal);
+    CHECK(refusal->code == weir::errc::bad_configuration);
+    CHECK(refusal->message == bad.faults()[0].text() + "\n" + bad.faults()[1].text());
+    CHECK(limits.configuration() == before);
+    CHECK_FALSE(limits.try_acquire("h", "metadata"));
+
+    CHECK_FALSE(limits.reload(resolved("2/h", "7"), limits.store().now()));
+    CHECK(limits.configuration().global_max_inflight() == 7);
+    CHECK(limits.try_acquire("h", "metadata"));
+    CHECK_FALSE(limits.try_acquire("h", "metadata"));
+    CHECK(*o.texts == std::vector<std::string>{refusal->message, ""});
+}
+
 TEST_CASE("registry: a lower ceiling holds from the reload on, for those it wakes too") {
     manual_limits w{limited({{1, 1h}}), 10};
     auto holder = w.limits.acquire("h", "metadata");
@@ -280,4 +350,182 @@ TEST_CASE("registry: an idle key takes at most 400 bytes, a full 5000/HOUR key a
     const std::size_t log = weir_test::heap_bytes() - empty;
     CAPTURE(log);
     CHECK(log + each <= 48 * 1024);
+}
+
+namespace {
+weir::configuration grouped(std::vector<std::string> members, const char* group = "arxiv") {
+    return weir::configuration::builder{}
+        .defaults("metadata", limited({{2, 1h}}))
+        .host_group(group, std::move(members))
+        .build()
+        .value();
+}
+struct verdicts {
+    std::shared_ptr<std::vector<weir::event>> seen = std::make_shared<std::vector<weir::event>>();
+    void on_event(const weir::event& e) { seen->push_back(e); }
+};
+}  // namespace
+
+TEST_CASE("registry: the members of a group share one key, found by any of their names") {
+    weir::testing::manual_clock clock{weir::instant{10s}};
+    manual_registry limits{weir_test::manual_store{clock}, grouped({"arxiv.org", "*.arxiv.org"})};
+    CHECK(limits.try_acquire("export.arxiv.org", "metadata"));
+    CHECK(limits.try_acquire("ArXiv.org", "metadata"));
+    CHECK_FALSE(limits.try_acquire("other.arxiv.org:8080", "metadata"));
+    CHECK(limits.try_acquire("arxiv.com", "metadata"));
+    CHECK(limits.size() == 2);
+    CHECK(limits.inspect("export.arxiv.org", "metadata")->key.host == "arxiv");
+    CHECK(limits.inspect("arxiv", "metadata")->key.host == "arxiv");
+    CHECK(limits.at("arxiv.org", "metadata").host() == "arxiv");
+    limits.erase("x.arxiv.org", "metadata");
+    CHECK(limits.try_acquire("arxiv.org", "metadata"));
+}
+
+TEST_CASE("registry: a reload that would divide a key's history is refused whole and says which key") {
+    weir::testing::manual_clock clock{weir::instant{10s}};
+    manual_registry limits{weir_test::manual_store{clock}, grouped({"a.org", "b.org"})};
+    const auto message = [&](const weir::configuration& c) {
+        const auto fault = limits.reload(c);
+        return fault ? fault->message : std::string{};
+    };
+    limits.try_acquire("a.org", "metadata").permit().release();
+    CHECK(message(grouped({"a.org"})).find("arxiv/metadata is in use") != std::string::npos);
+    CHECK(message(grouped({"a.org", "b.org", "c.org"})).find("arxiv/metadata is in use") != std::string::npos);
+    CHECK(message(grouped({"a.org", "b.org"}, "other")).find("arxiv/metadata") != std::string::npos);
+    CHECK(message(configured(limited({{1, 1s}}))).find("arxiv/metadata") != std::string::npos);
+    CHECK(limits.configuration() == grouped({"a.org", "b.org"}));
+    CHECK(message(grouped({"b.org", "a.org"})).empty());  // the same members
+    limits.try_acquire("c.org", "metadata").permit().release();
+    limits.erase("a.org", "metadata");
+    CHECK(message(grouped({"a.org", "c.org"})).find("c.org would become part of group arxiv, but c.org/metadata") !=
+          std::string::npos);
+    CHECK(message(grouped({"a.org", "*.org"})).find("c.org/metadata") != std::string::npos);
+    clock.advance(1h);
+    CHECK(message(grouped({"a.org", "*.org"})).empty());
+    // Its own key from before is not found any more.
+    CHECK(limits.try_acquire("c.org", "metadata"));
+    CHECK(limits.inspect("c.org", "metadata")->key.host == "arxiv");
+    CHECK(limits.size() == 1);
+}
+
+TEST_CASE("registry: a handle keeps its key, and so its group, as it is") {
+    weir::testing::manual_clock clock{weir::instant{10s}};
+    manual_registry limits{weir_test::manual_store{clock}, grouped({"a.org"})};
+    {
+        const auto held = limits.at("b.org", "metadata");
+        CHECK(limits.reload(grouped({"a.org", "b.org"})));
+    }
+    CHECK_FALSE(limits.reload(grouped({"a.org", "b.org"})));
+    const auto group = limits.at("b.org", "metadata");
+    CHECK(group.host() == "arxiv");
+    CHECK_FALSE(limits.reload(weir::configuration::builder{}
+                                  .host_group("arxiv", {"a.org", "b.org"})
+                                  .host_group("others", {"c.org"})
+                                  .build()
+                                  .value()));
+}
+
+TEST_CASE("registry: in shadow nobody waits or is refused, and the observer hears what would have been") {
+    auto p = limited({{1, 1h}});
+    p.max_delay = 10s;
+    p.enforce = false;
+    p.max_concurrent = 2;
+    const verdicts log;
+    weir::testing::manual_clock clock{weir::instant{10s}};
+    weir::registry<weir_test::manual_store, verdicts> limits{weir_test::manual_store{clock}, configured(p, 3), log};
+    auto first = limits.acquire("h", "metadata");
+    auto second = limits.acquire("h", "metadata");  // would sleep for ever: the clock stands
+    auto third = limits.try_acquire("h", "metadata");
+    REQUIRE(third);
+    CHECK(third.why().granted());
+    CHECK(third.why().why == weir::cause::window);
+    CHECK(third.why().limit == weir::rate{1, 1h});
+    CHECK(third.why().retry_at == weir::instant{10s} + 1h);
+    decltype(limits)::ticket fourth;
+    limits.submit(fourth, "h", "metadata");
+    REQUIRE(fourth.done());
+    CHECK(fourth.why().granted());
+    auto fifth = limits.wait_acquire("h", "metadata", {.cost = 7});
+    CHECK(fifth.why().why == weir::cause::never);
+    auto handle = limits.at("h", "metadata");
+    const auto counted = handle.admit();
+    CHECK(counted.granted());
+    CHECK(counted.why == weir::cause::window);
+    CHECK(limits.in_flight() == 5);
+    CHECK(limits.inspect("h", "metadata")->state.windows.front().used == 12);
+    CHECK(handle.hold_until(weir::instant{1h}));
+    CHECK(handle.try_acquire({.method = "HEAD"}).why().why == weir::cause::gate);
+    std::size_t shadows = 0;
+    for (const weir::event& e : *log.seen) {
+        shadows += e.type == weir::event_type::shadow;
+        CHECK(e.type != weir::event_type::block);
+        if (e.type == weir::event_type::shadow) {
+            CHECK(e.verdict.why != weir::cause::none);
+            CHECK(e.verdict.waited == 0s);
+        }
+    }
+    CHECK(shadows == 6);
+    CHECK(log.seen->front().type == weir::event_type::acquire);
+}
+
+TEST_CASE("registry: the ceiling over all keys lets a key in shadow pass and holds the others") {
+    const auto c = weir::configuration::builder{}
+                       .defaults("metadata", limited({{9, 1h}}))
+                       .host("free", "metadata", weir::policy_leaves{.enforce = false})
+                       .global_max_inflight(1)
+                       .build()
+                       .value();
+    weir::testing::manual_clock clock{weir::instant{10s}};
+    manual_registry limits{weir_test::manual_store{clock}, c};
+    auto one = limits.try_acquire("free", "metadata");
+    auto two = limits.try_acquire("free", "metadata");
+    CHECK(two.why().granted());
+    CHECK(two.why().why == weir::cause::inflight);
+    CHECK_FALSE(limits.try_acquire("held", "metadata"));
+    std::move(one).take().release();
+    CHECK(limits.in_flight() == 1);
+    CHECK_FALSE(limits.try_acquire("held", "metadata"));
+    std::move(two).take().release();
+    CHECK(limits.try_acquire("held", "metadata"));
+}
+
+TEST_CASE("registry: shadow of the whole process puts every key into it, and a reload takes it back") {
+    const auto of = [](bool shadow) {
+        return weir::configuration::builder{}.defaults("metadata", limited({{1, 1h}})).shadow(shadow).build().value();
+    };
+    weir::testing::manual_clock clock{weir::instant{10s}};
+    manual_registry limits{weir_test::manual_store{clock}, of(true)};
+    auto handle = limits.at("h", "metadata");
+    for (int i = 0; i < 5; ++i)
+        CHECK(handle.admit().granted());
+    CHECK_FALSE(limits.reload(of(false)));
+    CHECK_FALSE(handle.admit().granted());  // what was sent in shadow is in the log
+    CHECK_FALSE(handle.admit().granted());  // and known without a look
+    CHECK_FALSE(limits.reload(of(true)));
+    CHECK(handle.admit().granted());
+}
+
+TEST_CASE("registry: a hold longer than max_hold refuses at once with its time, in every form") {
+    auto p = limited({{100, 1s}});
+    p.max_delay = 1h;
+    p.max_hold = 1min;
+    manual_limits w{p};
+    auto handle = w.limits.at("h", "metadata");
+    CHECK(handle.hold_until(w.clock.now() + 2min));
+    const auto blocked = w.limits.wait_acquire("h", "metadata");  // an hour of patience, and the clock stands
+    CHECK(blocked.why().why == weir::cause::gate);
+    CHECK(blocked.why().retry_at == w.clock.now() + 2min);
+    CHECK_THROWS_AS(w.limits.acquire("h", "metadata"), weir::refused);
+    CHECK(w.limits.try_acquire("h", "metadata").why().retry_at == w.clock.now() + 2min);
+    manual_registry::ticket refused, waits;
+    w.limits.submit(refused, "h", "metadata");
+    REQUIRE(refused.done());
+    CHECK(refused.why().state == weir::outcome::denied);
+    w.clock.advance(1min);
+    w.limits.submit(waits, "h", "metadata");
+    CHECK_FALSE(waits.done());
+    CHECK(handle.hold_until(w.clock.now() + 61s));
+    REQUIRE(waits.done());
+    CHECK(waits.why().state == weir::outcome::denied);
+    CHECK(waits.why().retry_at == w.clock.now() + 61s);
 }

@@ -15,6 +15,16 @@ TEST_CASE("rulebook: keys with equal policies share one plan") {
     CHECK(a->plan.windows.at(0).limit == 5);
 }
 
+TEST_CASE("rulebook: rules that say the same are shared across reloads") {
+    weir::rulebook old{weir_test::configured(weir_test::limited({{5, 1s}}))};
+    weir::rulebook same{weir_test::configured(weir_test::limited({{5, 1s}}))};
+    weir::rulebook other{weir_test::configured(weir_test::limited({{6, 1s}}))};
+    const auto before = old.rules_for("a", "metadata", {}).value();
+    CHECK(same.rules_for("a", "metadata", {}, before).value() == before);
+    CHECK(same.rules_for("b", "metadata", {}).value() == before);
+    CHECK(other.rules_for("a", "metadata", {}, before).value()->plan.windows.at(0).limit == 6);
+}
+
 TEST_CASE("rulebook: defect 6: an unknown role is an error that names the nearest") {
     weir::rulebook book{weir::configuration{}};
     const auto rules = book.rules_for("a", "metdata", {});

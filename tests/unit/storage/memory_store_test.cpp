@@ -13,6 +13,11 @@ using weir::instant;
 using weir::settlement;
 
 namespace {
+struct fake_place {
+    bool free;
+    [[nodiscard]] bool take() const { return free; }
+};
+
 struct fixture {
     weir::testing::manual_clock clock{instant{10s}};
     weir::memory_store<weir::testing::manual_clock> store{clock};
@@ -24,7 +29,7 @@ struct fixture {
     }();
 
     weir::forecast admit(weir::entry& e, std::int64_t cost = 1, bool place = true) {
-        return store.admit(slot, plan, cost, clock.now(), [place] { return place; }, e);
+        return store.admit(slot, plan, cost, clock.now(), fake_place{place}, e);
     }
     void settle(weir::entry& e, settlement how) { store.settle(slot, plan, e, how, clock.now()); }
     std::int64_t used() { return store.read(slot, plan, clock.now()).windows.at(0).used; }
@@ -108,4 +113,31 @@ TEST_CASE("memory_store: a key is idle once no decision would miss it") {
     CHECK(f.store.idle(f.slot, f.plan, f.clock.now() + 1s));
     f.store.tune(f.slot, weir::multiplier::of(0.5));
     CHECK_FALSE(f.store.idle(f.slot, f.plan, f.clock.now() + 1s));
+}
+
+TEST_CASE("memory_store: a plan that is not enforced enters what it denies, and says what stood in the way") {
+    fixture f;
+    f.plan.enforce = false;
+    weir::entry a, b, c, place;
+    CHECK(f.admit(a, 2).why == cause::none);
+    const auto over = f.admit(b, 2);
+    CHECK(over.admits());
+    CHECK(over.passed);
+    CHECK(over.why == cause::window);
+    CHECK(f.used() == 4);
+    const auto dear = f.store.count(f.slot, f.plan, 3, f.clock.now());
+    CHECK(dear.passed);
+    CHECK(dear.why == cause::never);
+    CHECK(f.used() == 7);
+    f.clock.advance(2s);
+    f.settle(a, settlement::refunded);
+    f.settle(b, settlement::refunded);
+    CHECK(f.used() == 0);
+    const auto full = f.admit(place, 1, false);
+    CHECK(full.passed);
+    CHECK(full.why == cause::inflight);
+    CHECK(f.slot.in_flight == 1);
+    CHECK(f.store.hold(f.slot, f.clock.now() + 1s));
+    CHECK(f.admit(c, 0).why == cause::gate);
+    CHECK(c.state == weir::entry_state::free);
 }

@@ -8,7 +8,7 @@ TEST_CASE("store: a new entry is of no request, and a free place is always free"
     CHECK(e.cost == 0);
     CHECK(e.state == weir::entry_state::free);
     CHECK_FALSE(e.in_flight);
-    CHECK(weir::detail::free_place{}());
+    CHECK(weir::detail::free_place::take());
     const weir::reading r;
     CHECK(r.windows.empty());
     CHECK(r.factor.is_one());

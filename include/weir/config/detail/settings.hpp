@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "weir/config/detail/host_groups.hpp"
 #include "weir/config/options.hpp"
 #include "weir/config/policy_leaves.hpp"
+#include "weir/core/aimd.hpp"
 #include "weir/core/detail/text.hpp"
 #include "weir/core/error.hpp"
 #include "weir/core/key.hpp"
@@ -38,7 +40,7 @@ inline constexpr std::array<std::string_view, 4> backend_kinds{"memory", "sqlite
 inline constexpr std::array<std::string_view, 3> builtin_roles{"metadata", "landing", "artifact"};
 
 /// What a role has when nobody wrote anything. A role of the user's own begins like `metadata`, never without a limit.
-[[nodiscard]] inline policy_leaves builtin_leaves(std::string_view role) {
+[[nodiscard]] inline policy_leaves make_builtin_leaves(std::string_view role) {
     using std::chrono::hours, std::chrono::milliseconds, std::chrono::seconds;
     policy p;
     p.rates = {{10, seconds{1}}, {5000, hours{1}}};
@@ -52,6 +54,12 @@ inline constexpr std::array<std::string_view, 3> builtin_roles{"metadata", "land
     }
     return policy_leaves::of(p);
 }
+[[nodiscard]] inline const policy_leaves& builtin_leaves(std::string_view role) {
+    static const std::array<policy_leaves, builtin_roles.size()> all{make_builtin_leaves(builtin_roles[0]),
+                                                                     make_builtin_leaves(builtin_roles[1]),
+                                                                     make_builtin_leaves(builtin_roles[2])};
+    return all[role == builtin_roles[1] ? 1 : role == builtin_roles[2] ? 2 : 0];
+}
 
 /// Why a text cannot name a role, or "". A role stands after a dot in flags and after two underscores in variables.
 [[nodiscard]] inline std::string role_name_fault(std::string_view name) {
@@ -62,14 +70,6 @@ inline constexpr std::array<std::string_view, 3> builtin_roles{"metadata", "land
         return {};
     return fmt::format("role {}: a role is 1 to 64 of a-z, 0-9, \"-\" and single \"_\", beginning with a letter",
                        detail::in_quotes(name));
-}
-
-/// `host` split before its port; the port keeps its colon, and is empty when there is none.
-[[nodiscard]] inline std::pair<std::string_view, std::string_view> split_port(std::string_view host) noexcept {
-    const auto colon = host.rfind(':');
-    if (colon == std::string_view::npos || host.find(']', colon) != std::string_view::npos)
-        return {host, {}};
-    return {host.substr(0, colon), host.substr(colon)};
 }
 
 /// A host, or `*.` and the name below which every host is meant, in its one spelling.
@@ -97,6 +97,8 @@ struct settings {
     backend_options backend{};
     aimd_options aimd{};
     bool disabled = false;
+    bool shadow = false;
+    host_groups groups{};
 
     friend bool operator==(const settings&, const settings&) = default;
 
@@ -132,46 +134,36 @@ struct settings {
         return all[role];
     }
 
+    /// The host of a canonical host's key: its group's name, or itself.
+    [[nodiscard]] std::string_view key_host(std::string_view host) const {
+        const auto* found = groups.find(host);
+        return found == nullptr ? host : std::string_view{found->second};
+    }
+
     [[nodiscard]] result<policy> policy_for(std::string_view host, std::string_view role) const {
         const auto index = role_index(role);
         if (!index)
             return unknown_role(role);
         if (disabled)
             return policy{.rates = {}, .unlimited = true};
-        return enabled_policy(host, *index);
+        policy out = enabled_policy(key_host(host), *index);
+        out.enforce = out.enforce && !shadow;
+        return out;
     }
 
-    /// The policy as it is when limiting is on.
+    /// The policy of a key's host as it is when limiting is on.
     [[nodiscard]] policy enabled_policy(std::string_view host, std::size_t role) const {
         policy_leaves out;
-        collect(host, role, out);
+        if (!hosts.empty())
+            each_name(host, wildcards, [&](std::string_view name) {
+                const auto found = hosts.find(name);
+                if (found != hosts.end() && role < found->second.size())
+                    out.inherit(found->second[role]);
+            });
         out.inherit(defaults[role]);
+        out.aimd.inherit(aimd_leaves::of(aimd));
         out.inherit(builtin_leaves(roles[role]));
         return out.whole();
-    }
-
-private:
-    void collect(std::string_view host, std::size_t role, policy_leaves& out) const {
-        if (hosts.empty())
-            return;
-        const auto take = [&](std::string_view name) {
-            const auto found = hosts.find(name);
-            if (found != hosts.end() && role < found->second.size())
-                out.inherit(found->second[role]);
-        };
-        const auto [name, port] = split_port(host);
-        take(host);
-        if (!port.empty())
-            take(name);
-        if (!wildcards)
-            return;
-        std::string wild;
-        for (auto dot = name.find('.'); dot != std::string_view::npos; dot = name.find('.', dot + 1)) {
-            wild.assign("*").append(name.substr(dot));
-            if (!port.empty())
-                take(wild + std::string{port});
-            take(wild);
-        }
     }
 };
 
@@ -185,6 +177,9 @@ private:
     if (std::ranges::find(backend_kinds, s.backend.kind) == backend_kinds.end())
         faults.push_back(fmt::format("backend.kind: {} is none of {}", detail::in_quotes(s.backend.kind),
                                      fmt::join(backend_kinds, ", ")));
+    for (const group_fault& f : faults_of(s.groups, s.hosts))
+        faults.push_back(fmt::format("{}.{}: {}{}", f.group.empty() ? "hosts" : "host_groups",
+                                     f.group.empty() ? f.member : f.group, f.before, f.after));
     const auto check = [&](std::string_view section, std::string_view host, std::size_t role) {
         for (const std::string& fault : weir::faults_of(s.enabled_policy(host, role)))
             faults.push_back(fmt::format("{}{}{}.{}.{}", section, host.empty() ? "" : ".", host, s.roles[role], fault));

@@ -13,6 +13,9 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <functional>
+#include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,26 +31,34 @@ template <class Table>
     return nullptr;
 }
 
-/// The names of a policy's leaves.
-[[nodiscard]] inline std::vector<std::string_view> policy_names() {
-    std::vector<std::string_view> out;
-    for (const auto& rule : policy_rules)
-        out.push_back(rule.name);
-    return out;
-}
-
-/// The names that may stand in a file at the top (`section` empty) or below one of its sections.
-[[nodiscard]] inline std::vector<std::string_view> process_names(std::string_view section) {
-    std::vector<std::string_view> out;
-    if (section.empty())
-        out = {"defaults", "hosts"};
-    for (const auto& rule : process_rules) {
+/// The names that may stand in a file where a table's leaves begin (`section` empty) or below one of its sections.
+template <class Table>
+[[nodiscard]] std::vector<std::string_view> file_names(const Table& table, std::string_view section,
+                                                       std::vector<std::string_view> out = {}) {
+    for (const auto& rule : table) {
         const auto dot = rule.name.find('.');
         const bool here = section.empty() || rule.name.substr(0, dot) == section;
         const auto name = section.empty() ? rule.name.substr(0, dot) : rule.name.substr(dot + 1);
         if (here && rule.in_files && std::ranges::find(out, name) == out.end())
             out.push_back(name);
     }
+    return out;
+}
+
+[[nodiscard]] inline std::vector<std::string_view> policy_names(std::string_view section = {}) {
+    return file_names(policy_rules, section);
+}
+[[nodiscard]] inline std::vector<std::string_view> process_names(std::string_view section) {
+    return section.empty() ? file_names(process_rules, section, {"defaults", "hosts", group_rule.name})
+                           : file_names(process_rules, section);
+}
+
+/// The names that may stand in a flag or a variable, which know no mappings.
+template <class Table>
+[[nodiscard]] std::vector<std::string_view> full_names(const Table& table) {
+    std::vector<std::string_view> out;
+    for (const auto& rule : table)
+        out.push_back(rule.name);
     return out;
 }
 
@@ -65,17 +76,17 @@ struct target {
 };
 
 /// Splits HOST or HOST.ROLE: what follows the last dot is a role only if it is a known one.
-[[nodiscard]] inline target split_target(std::string_view text, const settings& s) {
+[[nodiscard]] inline target split_target(std::string_view text, std::span<const std::string> roles) {
     const auto dot = text.rfind('.');
     if (dot == std::string_view::npos || dot == 0)
         return {text, "*", {}};
     const std::string last = lower(text.substr(dot + 1));
-    for (const std::string& role : s.roles)
+    for (const std::string& role : roles)
         if (role == last)
             return {text.substr(0, dot), role, {}};
     // A misspelt role must not pass as part of a host that nobody will ever ask for. Short labels are top-level
     // domains.
-    const std::string guess = last.size() < 5 ? "" : nearest(last, s.roles);
+    const std::string guess = last.size() < 5 ? "" : nearest(last, roles);
     if (guess.empty() || edit_distance(last, guess) > 2)
         return {text, "*", {}};
     return {text, "*",
@@ -88,14 +99,14 @@ struct target {
 ///
 /// A name with a character beyond those was not set by a shell and is taken as it is. Otherwise the hosts that the
 /// configuration already knows are tried, with "_" for every other character; else "_" is a dot.
-template <class Hosts>
-[[nodiscard]] result<std::string> host_from_shell(std::string_view name, const Hosts& known) {
+[[nodiscard]] inline result<std::string> host_from_shell(std::string_view name,
+                                                         const std::set<std::string, std::less<>>& known) {
     const auto plain = [](char c) { return is_alpha(c) || is_digit(c) || c == '_'; };
     if (!std::ranges::all_of(name, plain))
         return std::string{name};
     const std::string wanted = lower(name);
     std::vector<std::string_view> matches;
-    for (const auto& [host, leaves] : known) {
+    for (const std::string& host : known) {
         const auto same = [plain](char h, char w) { return h == w || (w == '_' && !plain(h)); };
         if (std::ranges::equal(host, wanted, same))
             matches.push_back(host);

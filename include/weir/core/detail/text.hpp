@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "weir/core/detail/utf8.hpp"
+
 #include <fmt/format.h>
 
 #include <cstddef>
@@ -56,6 +58,25 @@ inline std::string in_quotes(std::string_view text) {
         }
     }
     return out + (text.size() > most ? "...\"" : "\"");
+}
+
+/// `text` as it may stand on a line of a message: control characters and what is not UTF-8 escaped, so that a key out
+/// of a file neither ends the line nor speaks to the terminal.
+inline std::string printable(std::string_view text) {
+    std::string out;
+    while (!text.empty()) {
+        const auto byte = static_cast<unsigned char>(text.front());
+        std::size_t length = utf8_length(text);
+        const bool c1 = length == 2 && byte == 0xc2 && static_cast<unsigned char>(text[1]) < 0xa0;
+        if (length == 0 || byte < 0x20 || byte == 0x7f || c1) {
+            out += fmt::format("\\x{:02x}", byte);
+            length = 1;
+        } else {
+            out += text.substr(0, length);
+        }
+        text.remove_prefix(length);
+    }
+    return out;
 }
 
 }  // namespace weir::detail

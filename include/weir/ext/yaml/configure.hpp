@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "weir/ext/yaml/sources.hpp"
+
 #include "weir/config/command_line.hpp"
 #include "weir/config/environment.hpp"
+#include "weir/config/explain.hpp"
+#include "weir/config/explanation.hpp"
 #include "weir/config/layer.hpp"
 #include "weir/config/resolve.hpp"
 #include "weir/core/key.hpp"
-#include "weir/ext/yaml/yaml.hpp"
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 namespace weir::yaml {
 
@@ -24,9 +27,39 @@ struct setup {
     /// Makes A-labels of hosts with letters outside ASCII, such as `weir::idn2::to_ascii`; null = such a host is a
     /// fault.
     idna_function idna = nullptr;
+    /// Whether an explanation goes to a terminal, where it is coloured unless NO_COLOR is set.
+    bool terminal = false;
 };
 
-/// A program's configuration: command line over environment over files over built-in defaults, leaf by leaf.
+/// A program's configuration, or everything that is wrong with it, and what it was made from.
+struct [[nodiscard]] configured : resolution {
+    /// For `load`, to make it again when a file has changed.
+    sources from{};
+    /// What `--rate-explain` asked for: a program prints it in place of its work. Empty = nothing was asked.
+    std::string explanation{};
+};
+
+/// The same from flags and variables that have been read already.
+///
+/// **Errors.** All in the resolution, which then holds no configuration: a file that is missing or wrong is never
+/// skipped.
+inline configured configure(const command_line& flags, const environment& variables, const setup& how = {}) {
+    sources from{flags.presets, flags.config_paths, variables.values, flags.values, how.idna};
+    if (from.files.empty() && variables.config_path && !variables.config_path->empty())  // an empty one is a fault
+        from.files.push_back(*variables.config_path);
+    configured out{load(from), std::move(from), {}};
+    if (!out || !flags.explain)
+        return out;
+    if (const auto why = explain_target(out, *flags.explain, how.idna))
+        out.explanation = to_table(*why, how.terminal && may_colour(how.environ));
+    else
+        static_cast<resolution&>(out) =
+            resolution{std::nullopt, {fault{place{"--rate-explain"}, "", why.error().message}}};
+    return out;
+}
+
+/// A program's configuration: command line over environment over files over presets over built-in defaults, leaf
+/// by leaf.
 ///
 /// Takes the `--rate...` flags out of the arguments and leaves the rest in order. The files are those of
 /// `--rate-config`, the later over the earlier, or else the one the variable `<prefix>_CONFIG` names, or else none.
@@ -35,23 +68,14 @@ struct setup {
 /// int main(int argc, char** argv) {
 ///     const auto config = weir::yaml::configure(argc, argv, {.prefix = "DOCSTOKG_RLIMIT", .environ = environ});
 ///     if (!config) return std::fputs(config.fault_text().c_str(), stderr), 2;
+///     if (!config.explanation.empty()) return std::fputs(config.explanation.c_str(), stdout), 0;
 ///     weir::registry limits{weir::memory_store{}, *config};
 /// ```
 ///
-/// **Errors.** All in the resolution, which then holds no configuration: a file that is missing or wrong is never
-/// skipped.
-inline resolution configure(int& argc, char** argv, const setup& how = {}) {
-    command_line flags = take_flags(argc, argv);
-    environment variables = read_environment(how.prefix, how.environ);
-    if (flags.config_paths.empty() && variables.config_path)
-        flags.config_paths.push_back(*std::move(variables.config_path));
-    std::vector<layer> lowest_first;
-    for (const std::string& path : flags.config_paths)
-        if (!path.empty())
-            lowest_first.push_back(load_file(path));  // an empty one is a fault already
-    lowest_first.push_back(std::move(variables.values));
-    lowest_first.push_back(std::move(flags.values));
-    return resolve(lowest_first, {.idna = how.idna});
+/// **Errors.** As above.
+inline configured configure(int& argc, char** argv, const setup& how = {}) {
+    const command_line flags = take_flags(argc, argv);
+    return configure(flags, read_environment(how.prefix, how.environ), how);
 }
 
 }  // namespace weir::yaml

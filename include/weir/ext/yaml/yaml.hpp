@@ -3,7 +3,10 @@
 
 #include "weir/config/layer.hpp"
 #include "weir/ext/yaml/detail/leaf_handler.hpp"
+#include "weir/ext/yaml/detail/paced_input.hpp"
 #include "weir/ext/yaml/detail/screen.hpp"
+#include "weir/ext/yaml/detail/syntax.hpp"
+#include "weir/ext/yaml/limits.hpp"
 
 #include <fmt/format.h>
 #include <yaml-cpp/exceptions.h>
@@ -14,19 +17,12 @@
 #include <exception>
 #include <filesystem>
 #include <fstream>
-#include <sstream>
+#include <istream>
 #include <string>
 #include <string_view>
 #include <system_error>
 
 namespace weir::yaml {
-
-/// What keeps a hostile or broken file from costing time or memory.
-struct limits {
-    std::uintmax_t bytes = 8U << 20U;  ///< of the text
-    std::size_t depth = 8;             ///< of nesting; the deepest right one is 5
-    std::size_t leaves = 1'000'000;    ///< keys and values
-};
 
 /// One document's leaves, each with the line and column of its value.
 ///
@@ -38,27 +34,33 @@ struct limits {
     out.one_spelling = true;
     const place file{std::string{name}};
     if (text.size() > bounds.bytes) {
-        out.add_fault(file, "", fmt::format("it is larger than {} bytes", bounds.bytes));
+        out.add_fault(file, "", bounds.too_large());
         return out;
     }
     if (const auto odd = detail::screen(text); odd.message != nullptr) {
         out.add_fault(file.at(odd.line, odd.column), "", odd.message);
         return out;
     }
-    detail::leaf_handler handler{out, file, bounds.depth, bounds.leaves};
+    out.set_source(file);
+    out.expect(text.size());
+    detail::paced_input input{text};
+    detail::leaf_handler handler{out, file, input, bounds};
     try {
-        std::istringstream stream{std::string{text}};
+        std::istream stream{&input};
         YAML::Parser parser{stream};
-        while (parser.HandleNextDocument(handler) && out.faults.size() < detail::most_faults) {
+        while (parser.HandleNextDocument(handler)) {
         }
         handler.finish();
     } catch (const detail::stop&) {
         // the handler has said why
+    } catch (const detail::starved&) {
+        handler.starve();
     } catch (const YAML::Exception& e) {
+        handler.cut();
         out.add_fault(e.mark.is_null() ? file
                                        : file.at(static_cast<std::uint32_t>(e.mark.line) + 1,
                                                  static_cast<std::uint32_t>(e.mark.column) + 1),
-                      "", fmt::format("not YAML: {}", e.msg));
+                      "", detail::syntax_fault(e, text));
     }
     return out;
 }
@@ -79,6 +81,10 @@ struct limits {
         return fail(failure ? failure.message() : "there is no such file");
     if (std::filesystem::is_directory(status))
         return fail("it is a directory");
+    if (const auto size = std::filesystem::file_size(path, failure); !failure && size > bounds.bytes) {
+        out.add_fault(file, "", bounds.too_large());
+        return out;
+    }
     std::ifstream stream{path, std::ios::binary};
     if (!stream)
         return fail("permission denied or out of file handles");

@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "weir/registry/detail/announcer.hpp"
+#include "weir/registry/detail/reload.hpp"
+#include "weir/registry/detail/rules_in_force.hpp"
 #include "weir/registry/key_table.hpp"
 #include "weir/registry/permit.hpp"
 #include "weir/registry/rulebook.hpp"
 #include "weir/registry/wake_list.hpp"
 
 #include "weir/config/configuration.hpp"
+#include "weir/config/resolve.hpp"
 #include "weir/core/decision.hpp"
+#include "weir/core/error.hpp"
 #include "weir/core/key.hpp"
 #include "weir/limiter/ask.hpp"
 #include "weir/limiter/blocking_waiter.hpp"
@@ -16,6 +21,7 @@
 #include "weir/limiter/key_limiter.hpp"
 #include "weir/limiter/observer.hpp"
 #include "weir/limiter/refused.hpp"
+#include "weir/limiter/shared_key_limiter.hpp"
 #include "weir/storage/store.hpp"
 
 #include <fmt/format.h>
@@ -57,18 +63,22 @@ public:
     using ticket = weir::ticket<engine>;
 
     engine(Store store, weir::configuration c, Observer o, idna_function idna)
-        : store_(std::move(store)), observer_(std::move(o)), idna_(idna),
-          rules_(std::make_shared<rulebook>(std::move(c))), ceiling_(rules_->config().global_max_inflight()) {}
+        : store_(std::move(store)), tell_{std::move(o)}, idna_(idna), rules_(std::make_shared<rulebook>(std::move(c))),
+          ceiling_(rules_.current()->config().global_max_inflight()) {}
 
     static constexpr bool is_observed = !std::is_same_v<Observer, no_observer>;
 
-    struct node : key_limiter<Store>, woken {
-        node(std::string h, std::string r, std::shared_ptr<const governed> rules)
-            : key_limiter<Store>(std::move(rules), typename Store::slot{}), host(std::move(h)), role(std::move(r)) {}
+    /// One key: its verbs are single steps under its lock, or let the lock go for a round trip.
+    using limiter = std::conditional_t<Store::is_local, key_limiter<Store>, shared_key_limiter<Store>>;
+
+    struct node : limiter, woken {
+        node(std::string h, std::string r, std::shared_ptr<const governed> rules, typename Store::slot slot)
+            : limiter(std::move(rules), std::move(slot)), host(std::move(h)), role(std::move(r)) {}
         std::string host;
         std::string role;
         std::size_t hash = 0;
         std::size_t position = 0;
+        std::uint64_t reloaded = 0;  // the last reload that has seen it; belongs to the thread that reloads
     };
 
     /// Stands for "ask the store's clock" where an instant could be given.
@@ -85,22 +95,23 @@ public:
 
         ~locked_step() {
             owner.wakes_.update(n);
-            n.unlock();
+            owner.end_step(n);
         }
     };
 
     // ---- keys
 
-    [[nodiscard]] std::shared_ptr<rulebook> current_rules() {
-        const std::lock_guard guard{rules_mutex_};
-        return rules_;
-    }
+    [[nodiscard]] std::shared_ptr<rulebook> current_rules() { return rules_.current(); }
 
     [[nodiscard]] node* find_node(std::string_view host, std::string_view role) {
         if (node* n = nodes_.find_locked(host, role))
             return n;
         const auto canonical = canonical_host(host, idna_);
-        return canonical && *canonical != host ? nodes_.find_locked(*canonical, role) : nullptr;
+        if (!canonical)
+            return nullptr;
+        const auto book = current_rules();
+        const std::string_view owner = book->config().key_host(*canonical);
+        return owner == host ? nullptr : nodes_.find_locked(owner, role);
     }
 
     /// Keys are stored by canonical host: a text that is found as it stands is canonical, and most are.
@@ -110,36 +121,43 @@ public:
         return make_node(canonical_host(host, idna_).value(), role);
     }
 
-    [[nodiscard]] node& make_node(std::string host, std::string_view role) {
-        if (node* n = nodes_.find_locked(host, role))
-            return *n;
+    [[nodiscard]] node& make_node(const std::string& host, std::string_view role) {
         for (;;) {
             const auto book = current_rules();
-            auto rules = book->rules_for(host, role, {}).value();
+            const std::string_view owner = book->config().key_host(host);
+            if (node* n = nodes_.find_locked(owner, role)) {
+                // Else a reload may have given the host to another key.
+                if (book == current_rules())
+                    return *n;
+                n->unlock();
+                continue;
+            }
+            auto rules = book->rules_for(owner, role, {}).value();
             const instant now = store_.now();
-            bool is_new = false;
-            node& n = nodes_.insert_locked(
-                host, role,
+            making may = making::outdated;
+            node* n = nodes_.insert_locked(
+                owner, role,
                 [&] {
-                    is_new = true;
-                    return std::make_unique<node>(host, std::string{role}, std::move(rules));
+                    may = rules_.may_make(book, owner);
+                    return may == making::allowed
+                               ? std::make_unique<node>(std::string{owner}, std::string{role}, std::move(rules),
+                                                        store_.make_slot(owner, role))
+                               : nullptr;
                 },
                 [&](const node& other) { return other.idle(store_, now); });
-            // A reload between the two steps has not seen a new key: its rules are looked up again.
-            if (!is_new || book == current_rules())
-                return n;
-            if (auto fresh = current_rules()->rules_for(host, role, {})) {
-                settled_list nobody;
-                n.govern(store_, ceiling_, std::move(*fresh), now, nobody);
-                return n;
-            }
-            n.unlock();
+            if (may == making::allowed || (n != nullptr && book == current_rules()))
+                return *n;
+            if (n != nullptr)
+                n->unlock();
+            else if (may == making::held_off)
+                const std::lock_guard until_reloaded{reload_mutex_};
         }
     }
 
-    [[nodiscard]] key_report report(const node& n) const {
-        const governed& g = n.rules();
-        return {{n.host, n.role}, g.policy, store_.read(n.slot(), g.plan, store_.now()), n.waiting()};
+    /// **Preconditions.** `n` is locked, and pinned unless the store is local.
+    [[nodiscard]] key_report report(node& n) {
+        reading state = n.read(store_, store_.now());
+        return {{n.host, n.role}, n.rules().policy, std::move(state), n.waiting()};
     }
 
     // ---- decisions
@@ -172,15 +190,17 @@ public:
         const std::int64_t cost = counted_cost(plan, a);
         const instant now = time(when);
         settled_list settled;
+        if constexpr (!Store::is_local)
+            ++n.pins;  // deciding lets the lock go
         const forecast f = n.decide(store_, ceiling_, cost, now, out.permit_.entry_, settled);
         n.explain(f, out.why_);
         if (f.admits())
             out.permit_.stand_for(*this, n);
-        if (f.admits() || is_observed)
-            ++n.pins;
+        if (const bool stays = f.admits() || is_observed; stays == Store::is_local)
+            n.pins += Store::is_local ? 1U : ~0U;
         unlock(n);
         settled.tell();
-        tell(n, cost, out.why_, now, max_delay);
+        tell_.decided(n, cost, out.why_, now, max_delay);
         if (is_observed && !f.admits())
             unpin(n);
     }
@@ -192,13 +212,14 @@ public:
         [[maybe_unused]] const duration max_delay = n.rules().plan.max_delay;
         const instant now = time(when);
         settled_list settled;
-        n.explain(n.count(store_, ceiling_, cost, now, settled), out);
-        if (is_observed)
+        constexpr bool is_pinned = is_observed || !Store::is_local;
+        if (is_pinned)
             ++n.pins;
+        n.explain(n.count(store_, ceiling_, cost, now, settled), out);
         unlock(n);
         settled.tell();
-        tell(n, cost, out, now, max_delay);
-        if (is_observed)
+        tell_.decided(n, cost, out, now, max_delay);
+        if (is_pinned)
             unpin(n);
     }
 
@@ -227,20 +248,22 @@ public:
         ++n.pins;
         settled_list settled;
         const bool stopped = a.stop.stop_requested();
-        const forecast f = stopped ? forecast{now, cause::gate, 0} : n.decide(store_, ceiling_, cost, now, e, settled);
-        // Most requests are granted at once, and need no waiter.
-        if (!f.admits()) [[unlikely]] {
+        if (stopped) [[unlikely]] {
+            d.state = outcome::cancelled;
+            d.retry_at = now;
+            unlock(n);
+        } else if constexpr (!Store::is_local) {
+            sleep_in_queue(n, a, cost, now, max_delay, e, d, settled);
+        } else {
+            // Most requests are granted at once, and need no waiter.
+            const forecast f = n.decide(store_, ceiling_, cost, now, e, settled);
             n.explain(f, d);
-            if (stopped)
-                d.state = outcome::cancelled, d.why = cause::none;
-            if (d.state == outcome::denied && max_delay > duration::zero())
+            if (d.state == outcome::denied && max_delay > duration::zero()) [[unlikely]]
                 sleep_in_queue(n, a, cost, now, max_delay, e, d, settled);
             else
                 unlock(n);
-        } else {
-            unlock(n);
         }
-        tell(n, cost, d, now, max_delay);
+        tell_.decided(n, cost, d, now, max_delay);
         return d.granted();
     }
 
@@ -284,7 +307,7 @@ public:
         w.deadline = later(now, max_delay);
         bool queued = n.submit(store_, ceiling_, w, now, settled);
         wakes_.update(n);
-        n.unlock();
+        end_step(n);
         settled.tell();
         if (queued) {
             const std::stop_callback on_stop{a.stop, [&] {
@@ -300,12 +323,12 @@ public:
                     now = store_.now();
                     locked_step step{*this, n};
                     if (n.is_queued(w))
-                        n.pump(store_, ceiling_, now, step.settled);
+                        n.serve(store_, ceiling_, now, step.settled, &w);
                     queued = n.is_queued(w);
-                    until = n.is_head(w) || cost == 0 ? std::min(n.head_at(), w.deadline) : w.deadline;
+                    until = n.wake_of(w);
                 }
                 if (queued)
-                    done = w.sleep(until - now);
+                    done = w.sleep(until - store_.after(now));
                 else
                     w.sleep_until_settled(), done = true;
             }
@@ -330,13 +353,9 @@ public:
             n.settle(store_, ceiling_, e, settlement::answered, now, settled);
             unlock(n);
         }
-        notify(observer_, [&] {
-            event out{event_type::response, now, n.host, n.role};
-            out.status = said.status;
-            return out;
-        });
+        tell_.answered(n, said.status, now);
         if (moved)
-            tell_gate(n, now, until);
+            tell_.held(n, now, until);
     }
 
     template <class When>
@@ -357,7 +376,7 @@ public:
 
     void serve_starving(instant now) {
         while (starving* hungry = ceiling_.next_starving()) {
-            auto& n = static_cast<node&>(static_cast<key_limiter<Store>&>(*hungry));
+            auto& n = static_cast<node&>(static_cast<limiter&>(*hungry));
             n.lock();
             locked_step step{*this, n};
             n.unpin();
@@ -376,7 +395,22 @@ public:
     [[gnu::always_inline]] void unlock(node& n) noexcept {
         if (!n.quiet() || n.listed_at.load(std::memory_order_relaxed) != far_future) [[unlikely]]
             wakes_.update(n);
-        n.unlock();
+        end_step(n);
+    }
+    /// Unlocks `n`, and then does what a call to a shared store left to do.
+    [[gnu::always_inline]] void end_step(node& n) noexcept {
+        if constexpr (Store::is_local) {
+            n.unlock();
+        } else {
+            const bool has_freed = n.take_freed();
+            const std::string trouble = n.take_trouble();
+            const weir::key who = trouble.empty() ? weir::key{} : weir::key{n.host, n.role};
+            n.unlock();
+            if (has_freed)
+                serve_starving(store_.now());
+            if (!trouble.empty())
+                tell_.store_failed(who.host, who.role, trouble, store_.now());
+        }
     }
 
     /// Whether `a` is denied by what is known without locking a pinned `n`.
@@ -388,27 +422,6 @@ public:
                n.denial.read(time(when), out);
     }
 
-    // ---- events
-
-    void tell([[maybe_unused]] node& n, [[maybe_unused]] std::int64_t cost, [[maybe_unused]] const decision& d,
-              [[maybe_unused]] instant at, [[maybe_unused]] duration max_delay) noexcept {
-        notify(observer_, [&] {
-            event e{event_type::block, at + d.waited, n.host, n.role, d, max_delay};
-            if (d.granted())
-                e.type = cost == 0 ? event_type::head_skip : event_type::acquire;
-            else if (d.state == outcome::cancelled)
-                e.type = event_type::cancel;
-            return e;
-        });
-    }
-    void tell_gate([[maybe_unused]] node& n, [[maybe_unused]] instant now, [[maybe_unused]] instant until) noexcept {
-        notify(observer_, [&] {
-            event e{event_type::gate, now, n.host, n.role};
-            e.verdict.retry_at = until;
-            return e;
-        });
-    }
-
     // ---- changes to many keys
 
     instant poll(instant now) {
@@ -416,52 +429,43 @@ public:
             n->lock();
             n->unpin();
             locked_step step{*this, *n};
-            n->pump(store_, ceiling_, now, step.settled);
+            n->serve(store_, ceiling_, now, step.settled, nullptr);
         }
         return wakes_.earliest();
     }
 
-    [[nodiscard]] std::optional<error> reload(weir::configuration c, instant now) {
-        const std::lock_guard one_at_a_time{reload_mutex_};
-        const auto fresh = std::make_shared<rulebook>(std::move(c));
+    template <class When>
+    [[nodiscard]] std::optional<error> reload(weir::configuration c, When when) {
         std::optional<error> fault;
-        nodes_.for_each([&](node& n) {
-            if (n.idle(store_, now))
-                return;
-            if (auto rules = fresh->rules_for(n.host, n.role, {}); !rules && !fault)
-                fault = rules.error();
-        });
-        if (!fault) {
-            {
-                const std::lock_guard guard{rules_mutex_};
-                rules_ = fresh;
-            }
-            settled_list settled;
-            ceiling_.limit(fresh->config().global_max_inflight());
-            nodes_.for_each([&](node& n) {
-                // A role that vanished belongs to an idle key: it keeps its rules until it is forgotten.
-                if (auto rules = fresh->rules_for(n.host, n.role, store_.factor(n.slot())))
-                    n.govern(store_, ceiling_, std::move(*rules), now, settled);
-                wakes_.update(n);
-            });
-            settled.tell();
-            serve_starving(now);
+        {
+            const std::lock_guard one_at_a_time{reload_mutex_};
+            reload_step step{*this, std::make_shared<rulebook>(std::move(c)), ++reloads_, when};
+            fault = step();
         }
-        notify(observer_, [&] {
-            event e{event_type::reload, now, {}, {}};
-            if (fault)
-                e.text = fault->message;
-            return e;
-        });
+        tell_.reloaded(fault ? fault->message : std::string_view{}, time(when));
         return fault;
+    }
+    template <class When>
+    [[nodiscard]] std::optional<error> reload(const resolution& r, When when) {
+        if (r)
+            return reload(*r, when);
+        error refusal{errc::bad_configuration, r.fault_text()};
+        while (refusal.message.ends_with('\n'))
+            refusal.message.pop_back();
+        if (refusal.message.empty())
+            refusal.message = "no configuration";  // an event without text would say that it took effect
+        tell_.reloaded(refusal.message, time(when));
+        return refusal;
     }
 
     void erase(std::string_view host, std::string_view role) {
         if (node* n = find_node(host, role)) {
             const instant now = store_.now();
             locked_step step{*this, *n};
-            const multiplier factor = store_.factor(n->slot());
+            const multiplier factor = n->factor(store_);
+            ++n->pins;
             n->erase(store_, ceiling_, now, step.settled);
+            --n->pins;
             if (!factor.is_one())
                 n->govern(store_, ceiling_, rulebook::make(n->rules().policy, {}), now, step.settled);
         }
@@ -470,11 +474,11 @@ public:
     // ---- state
 
     Store store_;
-    [[no_unique_address]] Observer observer_;
+    [[no_unique_address]] announcer<Observer> tell_;
     idna_function idna_;
     std::mutex reload_mutex_;
-    std::mutex rules_mutex_;
-    std::shared_ptr<rulebook> rules_;
+    std::uint64_t reloads_ = 0;
+    rules_in_force rules_;
     inflight_ceiling ceiling_;
     wake_list wakes_;
     key_table<node> nodes_;

@@ -3,6 +3,7 @@
 
 #include "support/catch.hpp"
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
@@ -27,7 +28,7 @@ struct run {
     std::vector<const char*> environ_entries;
     std::vector<char*> argv{};
     int argc = 0;
-    weir::resolution operator()() {
+    weir::yaml::configured operator()() {
         words.insert(words.begin(), "prog");
         for (auto& w : words)
             argv.push_back(w.data());
@@ -91,3 +92,39 @@ TEST_CASE("defect 17: a file that is missing or wrong leaves no configuration, a
 }
 
 TEST_CASE("nothing given is the built-in configuration", "[yaml]") { CHECK(*run{{}, {}}() == weir::configuration{}); }
+
+TEST_CASE("presets lie below files, the later over the earlier", "[yaml]") {
+    const temporary file{"g.yaml", "hosts: {arxiv: {metadata: {max_delay_ms: 9}}}\n"};
+    const auto c = run{{"--rate-config", file.path, "--rate-preset", "arxiv", "--rate-preset=ncbi"}, {}}();
+    INFO(c.fault_text());
+    REQUIRE(c);
+    CHECK(c->policy_for("export.arxiv.org", "metadata")->rates == std::vector<weir::rate>{{1, 3s}});
+    CHECK(c->policy_for("export.arxiv.org", "metadata")->max_delay == 9ms);
+    CHECK(c->policy_for("eutils.ncbi.nlm.nih.gov", "metadata")->rates.front().limit == 3);
+    CHECK(std::ranges::count(c.origins(), weir::layer_kind::preset, &weir::origin::kind) > 2);
+    CHECK(c.from.presets.size() == 2);
+    CHECK(c.from.files == std::vector<std::string>{file.path});
+    CHECK(run{{"--rate-preset", "arxif"}, {}}().fault_text().find("did you mean \"arxiv\"?") != std::string::npos);
+    CHECK_FALSE(run{{"--rate-preset="}, {}}());
+}
+
+TEST_CASE("what a configuration was made from makes it again", "[yaml]") {
+    const temporary file{"h.yaml", "global_max_inflight: 7\n"};
+    const auto c = run{{"--rate-config", file.path, "--rate", "a.org=1/s"}, {"DOCSTOKG_RLIMIT_BACKEND=redis"}}();
+    std::ofstream{file.path} << "global_max_inflight: 8\n";
+    const auto again = weir::yaml::load(c.from);
+    CHECK(again->global_max_inflight() == 8);
+    CHECK(again->backend().kind == "redis");
+    CHECK(again->policy_for("a.org", "metadata")->rates.size() == 1);
+}
+
+TEST_CASE("an explanation is made when it is asked for, and only then", "[yaml]") {
+    CHECK(run{{"--rate", "a.org=1/s"}, {}}().explanation.empty());
+    const auto c = run{{"--rate", "a.org=1/s", "--rate-explain=a.org.metadata"}, {}}();
+    CHECK(c.explanation.starts_with("a.org metadata\nrates "));
+    CHECK(c.explanation.find(" 1/SECOND ") != std::string::npos);
+    const auto bad = run{{"--rate-explain=a.org.artefact"}, {}}();
+    CHECK_FALSE(bad);
+    CHECK(bad.explanation.empty());
+    CHECK(bad.fault_text().find("--rate-explain: unknown role") == 0);
+}

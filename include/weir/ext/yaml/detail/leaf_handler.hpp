@@ -3,18 +3,19 @@
 
 #include "weir/config/layer.hpp"
 #include "weir/core/detail/text.hpp"
+#include "weir/ext/yaml/detail/key_set.hpp"
+#include "weir/ext/yaml/detail/paced_input.hpp"
+#include "weir/ext/yaml/limits.hpp"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <yaml-cpp/anchor.h>
 #include <yaml-cpp/emitterstyle.h>
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/mark.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
-#include <map>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -25,20 +26,31 @@ namespace weir::yaml::detail {
 /// Ends the parsing early; the layer holds the reason.
 struct stop {};
 
-/// After so many faults of one file the rest is not worth reading.
-inline constexpr std::size_t most_faults = 1000;
-
 /// Turns the parser's events into leaves. Events, not a node tree: a tree drops the second of two equal keys, shares
 /// aliased nodes and forgets which scalar was quoted.
+///
+/// A fault does not end the reading, so that all are told at once; only what makes the rest meaningless or dear does.
 class leaf_handler final : public YAML::EventHandler {
 public:
-    leaf_handler(layer& out, const place& file, std::size_t most_depth, std::size_t most_leaves)
-        : out_(out), file_(file), most_depth_(most_depth), most_leaves_(most_leaves) {}
+    leaf_handler(layer& out, const place& file, paced_input& input, const limits& bounds)
+        : out_(out), file_(file), input_(input), bounds_(bounds) {}
 
     /// Says what can only be known at the end.
     void finish() {
         if (documents_ == 0)
-            fail(file_, "it is empty; write at least \"version: 1\"");
+            fail(file_, empty);
+    }
+    /// Forgets the value that a syntax error cut off: what is wrong with half of it would mislead.
+    void cut() {
+        if (!out_.leaves().empty() && out_.leaves().back().kind != value_kind::section)
+            out_.drop_key();
+    }
+    /// Says why the input gave no more.
+    void starve() {
+        out_.add_fault(at(last_), "",
+                       fmt::format("from here on {} KiB hold no key and no value; is a quote or a bracket not closed, "
+                                   "or a text or a line without end?",
+                                   paced_input::most_ahead >> 10U));
     }
 
     void OnDocumentStart(const YAML::Mark& mark) override {
@@ -50,174 +62,225 @@ public:
     void OnDocumentEnd() override {}
 
     void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
-        refuse(mark, "?", anchor);
+        begin(mark, "?", anchor);
         if (frames_.empty()) {
-            fail(at(mark), "it is empty; write at least \"version: 1\"");
-        } else if (wants_key()) {
-            take_key(mark, "null");
-        } else if (in_list()) {
-            fail(at(mark), "a list holds no nulls", path_text());
-        } else if (keep()) {
-            out_.leaves.push_back({path(), value_kind::null, {}, key_place_, host_spelling::exact});
-            value_done();
+            fail(at(mark), empty);
+            throw stop{};
         }
+        if (wants_key())
+            return take_key(mark, "null");
+        if (top().is_list)
+            count();
+        if (top().is_list && top().kept)
+            fail(at(mark), "a list holds no nulls", path());
+        end_value();
     }
 
     void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
-        fail(at(mark), "aliases and anchors are not taken; write the value out");
-        throw stop{};
+        begin(mark, "?", 0);
+        fail(at(mark), no_anchors);
+        if (frames_.empty())
+            throw stop{};
+        if (wants_key())
+            return refuse_key();
+        if (keep())
+            out_.drop_key();
+        end_value();
     }
 
     void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                   const std::string& text) override {
-        refuse(mark, tag, anchor);
+        begin(mark, tag, anchor);
         if (frames_.empty()) {
             fail(at(mark), "found a single value; a configuration is a mapping such as \"version: 1\"");
             throw stop{};
         }
         if (wants_key())
             return take_key(mark, text);
-        scalar value{text, tag == "!" ? scalar_form::quoted : scalar_form::plain, at(mark)};
-        if (in_list()) {
-            if (frames_.back().kept)
-                out_.leaves.back().items.push_back(std::move(value));
+        const scalar_form form = tag == "!" ? scalar_form::quoted : scalar_form::plain;
+        if (top().is_list) {
             count();
+            if (top().kept)
+                out_.add_item(text, form, place_of(mark));
         } else if (keep()) {
-            place where = value.at;
-            out_.leaves.push_back(
-                {path(), value_kind::one, {std::move(value)}, std::move(where), host_spelling::exact});
-            value_done();
+            out_.set_value(value_kind::one, place_of(mark));
+            out_.add_item(text, form, place_of(mark));
         }
+        end_value();
     }
 
     void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                          YAML::EmitterStyle::value) override {
-        refuse(mark, tag, anchor);
-        if (!open(mark, "a list"))
-            return;
-        const bool kept = keep();
-        if (kept)
-            out_.leaves.push_back({path(), value_kind::list, {}, at(mark), host_spelling::exact});
-        frames_.push_back({.is_list = true, .kept = kept});
-        count();
+        begin(mark, tag, anchor);
+        if (frames_.empty()) {
+            fail(at(mark), "found a list; a configuration is a mapping such as \"version: 1\"");
+            throw stop{};
+        }
+        if (may_open(mark, "a list"))
+            out_.set_value(value_kind::list, place_of(mark));
+        open(true);
     }
     void OnSequenceEnd() override { close(); }
 
     void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                     YAML::EmitterStyle::value) override {
-        refuse(mark, tag, anchor);
-        if (!open(mark, "a mapping"))
-            return;
-        const bool kept = frames_.empty() || keep();
-        if (kept && !frames_.empty())
-            out_.leaves.push_back({path(), value_kind::section, {}, key_place_, host_spelling::exact});
-        frames_.push_back({.is_list = false, .kept = kept});
-        count();
+        begin(mark, tag, anchor);
+        if (!frames_.empty() && may_open(mark, "a mapping"))
+            out_.set_value(value_kind::section, place_of(mark));
+        open(false);
     }
     void OnMapEnd() override { close(); }
 
 private:
+    static constexpr const char* empty = "it is empty; write at least \"version: 1\"";
+    static constexpr const char* no_anchors = "aliases and anchors are not taken; write the value out";
+
     struct frame {
         bool is_list = false;
-        bool kept = true;  ///< false below a key that was refused: read on, for its faults, but make no leaves
+        bool is_key = false;  ///< it stands where a key does, which is a fault
+        bool kept = true;     ///< false below what was refused: read on, for its faults, but make no leaves
         bool has_key = false;
         bool key_kept = true;
-        std::string key{};
-        std::map<std::string, place, std::less<>> seen{};
+        bool is_hosts = false;              ///< it may have more keys than others
+        std::uint32_t section = leaf::top;  ///< the leaf that a mapping is the value of
+        std::size_t items = 0;
     };
 
-    [[nodiscard]] place at(const YAML::Mark& mark) const {
+    [[nodiscard]] static weir::mark place_of(const YAML::Mark& mark) noexcept {
         if (mark.is_null())
-            return file_;
-        return file_.at(static_cast<std::uint32_t>(mark.line) + 1, static_cast<std::uint32_t>(mark.column) + 1);
+            return {};
+        return {static_cast<std::uint32_t>(mark.line) + 1, static_cast<std::uint32_t>(mark.column) + 1};
+    }
+    [[nodiscard]] place at(const YAML::Mark& mark) const {
+        return file_.at(place_of(mark).line, place_of(mark).column);
     }
     void fail(const place& where, std::string message, std::string path = {}) {
         out_.add_fault(where, std::move(path), std::move(message));
-        if (out_.faults.size() >= most_faults)
-            throw stop{};
-    }
-    void count() {
-        if (++count_ <= most_leaves_)
+        if (out_.faults.size() < most_faults)
             return;
-        fail(file_, fmt::format("it has more than {} keys and values", most_leaves_));
+        out_.add_fault(where, "", fmt::format("these are {} faults; what follows is not read", most_faults));
         throw stop{};
     }
-    void refuse(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor) {
-        if (anchor != 0) {
-            fail(at(mark), "aliases and anchors are not taken; write the value out");
-            throw stop{};
-        }
-        if (!tag.empty() && tag != "?" && tag != "!") {
-            fail(at(mark), fmt::format("tags are not taken, found {}", weir::detail::in_quotes(tag)));
-            throw stop{};
-        }
-    }
-
-    [[nodiscard]] bool wants_key() const { return !frames_.back().is_list && !frames_.back().has_key; }
-    [[nodiscard]] bool in_list() const { return frames_.back().is_list; }
-    [[nodiscard]] bool keep() {
-        const bool kept = frames_.back().is_list ? false : frames_.back().kept && frames_.back().key_kept;
-        if (!kept && !frames_.back().is_list)
-            frames_.back().has_key = false;
-        return kept;
-    }
-    void value_done() { frames_.back().has_key = false; }
-
-    /// Whether a list or mapping may begin here.
-    bool open(const YAML::Mark& mark, std::string_view what) {
-        if (frames_.empty() && what == "a mapping")
-            return true;
-        if (frames_.size() >= most_depth_)
-            fail(at(mark), fmt::format("it is nested more than {} deep", most_depth_));
-        else if (frames_.empty())
-            fail(at(mark), "found a list; a configuration is a mapping such as \"version: 1\"");
-        else if (wants_key())
-            fail(at(mark), fmt::format("found {} where a key stands", what), path_text());
-        else if (in_list())
-            fail(at(mark), fmt::format("found {} in a list; a list holds single values", what), path_text());
+    /// One more key or item.
+    void count() {
+        frame& f = top();
+        if (++count_ > bounds_.leaves)
+            fail(at(last_), fmt::format("the file has more than {} keys and lists' items", bounds_.leaves), path());
+        else if (++f.items > bounds_.items && !f.is_hosts)
+            fail(at(last_),
+                 f.is_list ? fmt::format("it has more than {} items", bounds_.items)
+                           : fmt::format("it has more than {} keys, as only hosts and host_groups may", bounds_.items),
+                 f.is_list || f.section == leaf::top ? path() : out_.path(out_.leaves()[f.section]));
         else
-            return true;
+            return;
         throw stop{};
+    }
+    void begin(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor) {
+        input_.progress();
+        last_ = mark;
+        if (anchor != 0)
+            fail(at(mark), no_anchors);
+        if (!tag.empty() && tag != "?" && tag != "!")
+            fail(at(mark), fmt::format("tags are not taken, found {}", weir::detail::in_quotes(tag)));
+    }
+
+    [[nodiscard]] frame& top() { return frames_.back(); }
+    [[nodiscard]] bool wants_key() { return !top().is_list && !top().has_key; }
+    /// Whether the value that comes makes a leaf.
+    [[nodiscard]] bool keep() { return !top().is_list && top().kept && top().key_kept; }
+    void end_value() { top().has_key = false; }
+    void refuse_key() {
+        top().has_key = true;
+        top().key_kept = false;
+    }
+
+    /// Whether a list or mapping may begin here; says why not.
+    [[nodiscard]] bool may_open(const YAML::Mark& mark, std::string_view what) {
+        if (wants_key())
+            fail(at(mark), fmt::format("found {} where a key stands", what), path());
+        else if (top().is_list && top().kept)
+            fail(at(mark), fmt::format("found {} in a list; a list holds single values", what), path());
+        else
+            return keep();
+        return false;
+    }
+    void open(bool is_list) {
+        if (frames_.size() >= bounds_.depth) {
+            fail(at(last_), fmt::format("it is nested more than {} deep", bounds_.depth), path());
+            throw stop{};
+        }
+        const bool root = frames_.empty();
+        const bool is_key = !root && wants_key();
+        if (!root && top().is_list)
+            count();
+        const bool kept = root || (!is_key && keep());
+        const auto newest = static_cast<std::uint32_t>(out_.leaves().size() - 1);
+        const bool is_hosts = frames_.size() == 1 && kept && is_long(out_.key(out_.leaves()[newest]));
+        frames_.push_back({.is_list = is_list,
+                           .is_key = is_key,
+                           .kept = kept,
+                           .is_hosts = is_hosts,
+                           .section = root || !kept ? leaf::top : newest});
+        if (keys_.size() < frames_.size())
+            keys_.emplace_back();
+        keys_[frames_.size() - 1].clear();
     }
     void close() {
+        const bool was_key = top().is_key;
+        // A list whose every item is refused is not an empty one.
+        if (top().is_list && top().kept && top().items > 0 && out_.leaves().back().item_count == 0)
+            out_.drop_key();
         frames_.pop_back();
         if (!frames_.empty())
-            value_done();
+            was_key ? refuse_key() : end_value();
     }
 
     void take_key(const YAML::Mark& mark, const std::string& text) {
-        frame& f = frames_.back();
-        key_place_ = at(mark);
-        f.key = text;
+        frame& f = top();
         f.has_key = true;
-        f.key_kept = true;
-        const auto [first, fresh] = f.seen.try_emplace(text, key_place_);
-        if (!fresh) {
+        f.key_kept = f.kept;
+        if (!f.kept)
+            return count();
+        if (text.size() > bounds_.key) {
+            fail(at(mark), fmt::format("found a key of {} bytes; none has more than {}", text.size(), bounds_.key));
+            throw stop{};
+        }
+        const auto index = static_cast<std::uint32_t>(out_.leaves().size());
+        const auto [first, crowded] = keys_[frames_.size() - 1].add(out_, text, index);
+        if (first != nullptr) {
             f.key_kept = false;
-            fail(key_place_, fmt::format("duplicate key: already at {}; keep one of them", first->second.text()),
-                 path_text());
+            fail(at(mark), fmt::format("duplicate key: already at {}; keep one of them", out_.key_at(*first).text()),
+                 out_.path(*first));
+        } else if (crowded) {
+            fail(at(mark), "its keys are made to collide in a hash table");
+            throw stop{};
+        } else {
+            out_.add_key(f.section, text, place_of(mark));
         }
         count();
     }
 
-    [[nodiscard]] std::vector<std::string> path() const {
-        std::vector<std::string> out;
-        out.reserve(frames_.size());
-        for (const frame& f : frames_)
-            if (!f.is_list)
-                out.push_back(f.key);
-        return out;
+    [[nodiscard]] static bool is_long(std::string_view key) { return key == "hosts" || key == "host_groups"; }
+
+    /// Of the key whose value is being read, or else of the mapping.
+    [[nodiscard]] std::string path() const {
+        const auto inner = std::find_if(frames_.rbegin(), frames_.rend(), [](const frame& f) { return f.kept; });
+        if (inner == frames_.rend() || out_.leaves().empty())
+            return {};
+        if (inner->is_list || (inner->has_key && inner->key_kept))
+            return out_.path(out_.leaves().back());
+        return inner->section == leaf::top ? "" : out_.path(out_.leaves()[inner->section]);
     }
-    [[nodiscard]] std::string path_text() const { return fmt::format("{}", fmt::join(path(), ".")); }
 
     layer& out_;
     place file_;
-    std::size_t most_depth_;
-    std::size_t most_leaves_;
+    paced_input& input_;
+    limits bounds_;
     std::size_t count_ = 0;
     std::size_t documents_ = 0;
-    place key_place_{};
+    YAML::Mark last_{};  // of the last event
     std::vector<frame> frames_;
+    std::vector<key_set> keys_;  // of the frame of the same depth; kept for the next one there
 };
 
 }  // namespace weir::yaml::detail

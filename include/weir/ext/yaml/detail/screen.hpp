@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "weir/core/detail/utf8.hpp"
+
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string_view>
 
 namespace weir::yaml::detail {
@@ -11,54 +15,28 @@ namespace weir::yaml::detail {
 struct oddity {
     const char* message = nullptr;
     std::uint32_t line = 0;
-    std::uint32_t column = 0;
+    std::uint32_t column = 0;  ///< in bytes, as the scanner counts
 };
 
-/// Length of the well-formed UTF-8 sequence that begins at `at`, or 0.
-[[nodiscard]] constexpr std::size_t utf8_length(std::string_view text, std::size_t at) noexcept {
-    const auto byte = [text](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U; };
-    const auto tail = [byte](std::size_t i) { return (byte(i) & 0xC0U) == 0x80U; };
-    const unsigned a = byte(at);
-    const unsigned b = byte(at + 1);
-    if (a < 0x80)
-        return 1;
-    if (a >= 0xC2 && a <= 0xDF)
-        return tail(at + 1) ? 2 : 0;
-    if (a >= 0xE0 && a <= 0xEF) {
-        if ((a == 0xE0 && b < 0xA0) || (a == 0xED && b > 0x9F))
-            return 0;  // overlong, surrogate
-        return tail(at + 1) && tail(at + 2) ? 3 : 0;
-    }
-    if (a >= 0xF0 && a <= 0xF4) {
-        if ((a == 0xF0 && b < 0x90) || (a == 0xF4 && b > 0x8F))
-            return 0;  // overlong, past the last code point
-        return tail(at + 1) && tail(at + 2) && tail(at + 3) ? 4 : 0;
-    }
-    return 0;
-}
-
-/// Looks at every byte once: NUL and bad UTF-8 make the scanner guess an encoding, and flow brackets opened by the
-/// thousand on one line make it keep a token for each until the line ends, with a cost that grows faster than the text.
-[[nodiscard]] constexpr oddity screen(std::string_view text) noexcept {
-    constexpr std::size_t most_brackets = 1024;
-    std::uint32_t line = 1;
-    std::uint32_t column = 1;
-    std::size_t brackets = 0;
-    for (std::size_t i = 0; i < text.size(); ++column) {
-        const char c = text[i];
-        if (c == '\0')
-            return {"it has a NUL byte; is it a text file?", line, column};
-        const std::size_t length = utf8_length(text, i);
-        if (length == 0)
-            return {"it is not UTF-8", line, column};
-        if ((c == '[' || c == '{') && ++brackets > most_brackets)
-            return {"more than 1024 brackets are open on one line", line, column};
-        if ((c == ']' || c == '}') && brackets > 0)
-            --brackets;
-        if (c == '\n') {
-            ++line;
-            column = 0;
-            brackets = 0;
+/// Looks at every byte once: NUL and bad UTF-8 make the scanner guess an encoding.
+[[nodiscard]] inline oddity screen(std::string_view text) noexcept {
+    constexpr std::uint64_t ones = 0x0101010101010101, tops = 0x8080808080808080;
+    for (std::size_t i = 0; i < text.size();) {
+        if (text.size() - i >= 8) {
+            std::uint64_t eight = 0;
+            std::memcpy(&eight, text.data() + i, 8);
+            if (((eight | (eight - ones)) & tops) == 0) {  // ASCII, and a zero byte would have borrowed
+                i += 8;
+                continue;
+            }
+        }
+        const std::size_t length = text[i] == '\0' ? 0 : weir::detail::utf8_length(text.substr(i, 4));
+        if (length == 0) {
+            const std::string_view before = text.substr(0, i);
+            const auto line_begin = before.rfind('\n') + 1;  // npos + 1 is 0
+            return {text[i] == '\0' ? "it has a NUL byte; is it a text file?" : "it is not UTF-8",
+                    static_cast<std::uint32_t>(std::ranges::count(before, '\n') + 1),
+                    static_cast<std::uint32_t>(i - line_begin + 1)};
         }
         i += length;
     }

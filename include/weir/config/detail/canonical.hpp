@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "weir/config/layer.hpp"
+#include "weir/config/schema.hpp"
+#include "weir/config/value.hpp"
+#include "weir/core/rate.hpp"
+#include "weir/core/time.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace weir::detail {
+
+/// A checked value in the one spelling in which it is explained; a configuration takes it back.
+[[nodiscard]] inline std::string canonical_text(const checked_value& value) {
+    return std::visit(
+        [](const auto& v) -> std::string {
+            using type = std::remove_cvref_t<decltype(v)>;
+            if constexpr (std::is_same_v<type, std::monostate>) {
+                return "none";
+            } else if constexpr (std::is_same_v<type, bool>) {
+                return v ? "true" : "false";
+            } else if constexpr (std::is_same_v<type, duration>) {
+                return fmt::format("{}", std::chrono::duration<double, std::milli>{v}.count());
+            } else if constexpr (std::is_same_v<type, std::vector<rate>>) {
+                std::string out;
+                for (const rate& r : v)
+                    out.append(out.empty() ? "" : ", ").append(config_text(r));
+                return out.empty() ? "none" : out;
+            } else if constexpr (std::is_same_v<type, std::vector<std::string>>) {
+                return fmt::format("{}", fmt::join(v, ", "));
+            } else {
+                return fmt::format("{}", v);
+            }
+        },
+        value);
+}
+
+/// The same for a text that a leaf once had; one that was refused stays as it is, and a secret is not looked at.
+[[nodiscard]] inline std::string canonical_text(const leaf_rule& rule, std::string_view written) {
+    if (rule.secret)
+        return std::string{written};
+    layer holder;
+    holder.add_text({rule.name}, written, place{});
+    std::vector<fault> faults;
+    const auto value = value_check{rule, holder, holder.leaves().front(), faults}();
+    return value ? canonical_text(*value) : std::string{written};
+}
+
+}  // namespace weir::detail

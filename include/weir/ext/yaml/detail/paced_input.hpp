@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <ios>
+#include <streambuf>
+#include <string>
+#include <string_view>
+
+namespace weir::yaml::detail {
+
+/// Ends the parsing early, out of the input.
+struct starved {};
+
+/// Gives a text to the parser piece by piece, and no more when it has read far ahead of its last event.
+///
+/// Whoever writes a scalar of megabytes, a quote or bracket that is never closed or a list on one endless line makes
+/// the scanner hold all of it, with a cost that grows faster than the text; no event comes, so nobody else can stop it.
+class paced_input final : public std::streambuf {
+public:
+    static constexpr std::size_t most_ahead = 64U << 10U;
+
+    explicit paced_input(std::string_view text) : rest_(text) {}
+
+    /// An event has come.
+    void progress() noexcept { ahead_ = 0; }
+
+protected:
+    int_type underflow() override {
+        if (rest_.empty())
+            return traits_type::eof();
+        if (ahead_ > most_ahead)
+            throw starved{};
+        constexpr std::size_t most = 2048;
+        piece_.assign(rest_.substr(0, most));
+        rest_.remove_prefix(std::min(most, rest_.size()));
+        ahead_ += piece_.size();
+        setg(piece_.data(), piece_.data(), piece_.data() + piece_.size());
+        return traits_type::to_int_type(piece_.front());
+    }
+
+private:
+    std::string_view rest_;
+    std::string piece_;  // a get area is not const
+    std::size_t ahead_ = 0;
+};
+
+}  // namespace weir::yaml::detail

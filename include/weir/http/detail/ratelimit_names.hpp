@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "weir/http/quota.hpp"
+
+#include "weir/core/detail/text.hpp"
+
+#include <array>
+#include <string_view>
+#include <utility>
+
+/// Every name on the wire, in one place: the draft has renamed its keys before, and means to again (`r` to `a`, `t` to
+/// `w`).
+namespace weir::http::detail::wire {
+
+/// draft-ietf-httpapi-ratelimit-headers-10 and -11. The policy field of -05 to -07 has this name too; there a policy is
+/// `100;w=60`.
+inline constexpr std::string_view policy_field = "RateLimit-Policy";
+inline constexpr std::string_view policy_limit = "q";
+inline constexpr std::string_view policy_window = "w";
+inline constexpr std::string_view policy_unit = "qu";
+inline constexpr std::string_view state_field = "RateLimit";
+inline constexpr std::string_view state_remaining = "r";
+inline constexpr std::string_view state_reset = "t";
+inline constexpr std::string_view partition = "pk";
+
+/// -07, where the state is a dictionary.
+inline constexpr std::string_view dictionary_limit = "limit";
+inline constexpr std::string_view dictionary_remaining = "remaining";
+inline constexpr std::string_view dictionary_reset = "reset";
+
+/// "request" is the unit's name in the draft's registry, where its prose has "requests"; "bytes" was -08's.
+inline constexpr std::array<std::pair<std::string_view, quota_unit>, 5> units{{
+    {"requests", quota_unit::requests},
+    {"request", quota_unit::requests},
+    {"content-bytes", quota_unit::content_bytes},
+    {"bytes", quota_unit::content_bytes},
+    {"concurrent-requests", quota_unit::concurrent_requests},
+}};
+
+/// A field for each number: -00 to -06, and what was there before any draft.
+struct single_fields {
+    std::string_view limit;
+    std::string_view remaining;
+    std::string_view reset;
+    std::string_view reset_after;  ///< always seconds from now
+    std::string_view interval;     ///< the limit's window: `1s`
+};
+inline constexpr std::array<single_fields, 3> singles{{
+    {"RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset", "", ""},
+    {"X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "X-RateLimit-Reset-After", ""},
+    {"X-Rate-Limit-Limit", "X-Rate-Limit-Remaining", "X-Rate-Limit-Reset", "", "X-Rate-Limit-Interval"},
+}};
+
+/// Crossref's.
+inline constexpr std::string_view concurrency_field = "X-Concurrency-Limit";
+
+/// How all of these begin, so that one walk over a response tells whether any of them is there.
+[[nodiscard]] constexpr bool may_be_one(std::string_view name) noexcept {
+    for (const std::string_view begin : {"RateLimit", "X-RateLimit-", "X-Rate-Limit-", "X-Concurrency-Limit"})
+        if (weir::detail::same_ignoring_case(name.substr(0, begin.size()), begin))
+            return true;
+    return false;
+}
+static_assert([] {
+    bool all = may_be_one(policy_field) && may_be_one(state_field) && may_be_one(concurrency_field);
+    for (const auto& names : singles)
+        for (const std::string_view name :
+             {names.limit, names.remaining, names.reset, names.reset_after, names.interval})
+            all = all && (name.empty() || may_be_one(name));
+    return all;
+}());
+
+}  // namespace weir::http::detail::wire

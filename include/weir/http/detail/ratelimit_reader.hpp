@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "weir/http/detail/ratelimit_items.hpp"
+#include "weir/http/detail/ratelimit_names.hpp"
+#include "weir/http/detail/reset_time.hpp"
+#include "weir/http/headers.hpp"
+#include "weir/http/quota.hpp"
+#include "weir/http/retry_after.hpp"
+#include "weir/http/structured_fields.hpp"
+
+#include "weir/core/detail/text.hpp"
+#include "weir/core/rate.hpp"
+#include "weir/core/time.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace weir::http::detail {
+
+/// Reads the quotas of one response. A field is read into values of its own first and joins the result only when all of
+/// it is good.
+class ratelimit_reader {
+public:
+    ratelimit_reader(const headers& fields, std::chrono::system_clock::time_point now, reset_unit unit)
+        : fields_(fields), now_(now), unit_(unit) {}
+
+    [[nodiscard]] quota_reading read() && {
+        read_policies();
+        if (!read_state()) {
+            for (const auto& names : wire::singles)
+                if (read_singles(names))
+                    break;
+        }
+        read_concurrency();
+        return std::move(out_);
+    }
+
+private:
+    void drop(std::string_view field, std::string_view why) {
+        out_.dropped.push_back(fmt::format("{} ignored: {}", field, why));
+    }
+    void read_policies() {
+        const auto text = fields_.joined(wire::policy_field);
+        if (!text)
+            return;
+        const auto all = sf::parse_list(*text);
+        if (!all)
+            return drop(wire::policy_field, all.error().message);
+        std::vector<quota> good;
+        std::vector<std::string> foreign, notes;
+        const fault why = for_items(*all, [&](const sf::item& one) -> fault {
+            if (one.value.index() != std::get<sf::item>(all->front()).value.index())
+                return "either all policies have a name or none has";
+            quota q{.from = wire::policy_field};
+            bool known = true;
+            const fault f = read_policy(one, q, known);
+            if (f.empty() && known) {
+                good.push_back(std::move(q));
+            } else if (f.empty()) {
+                notes.push_back(fmt::format("policy {} of {} ignored: its quota unit is none of requests, "
+                                            "content-bytes, concurrent-requests",
+                                            weir::detail::in_quotes(q.name), wire::policy_field));
+                foreign.push_back(std::move(q.name));
+            }
+            return f;
+        });
+        if (!why.empty())
+            return drop(wire::policy_field, why);
+        out_.quotas = std::move(good);
+        std::move(notes.begin(), notes.end(), std::back_inserter(out_.dropped));
+        foreign_ = std::move(foreign);
+    }
+
+    /// False when there is no good field of that name.
+    bool read_state() {
+        const auto text = fields_.joined(wire::state_field);
+        if (!text)
+            return false;
+        const auto all = sf::parse_list(*text);
+        if (!all) {
+            if (const auto old = sf::parse_dictionary(*text))
+                return read_dictionary(*old);
+            return drop(wire::state_field, all.error().message), false;
+        }
+        std::vector<quota> good;
+        const fault why = for_items(*all, [&good](const sf::item& one) {
+            return read_remaining(one, good.emplace_back(quota{.from = wire::state_field}));
+        });
+        if (!why.empty())
+            return drop(wire::state_field, why), false;
+        for (quota& q : good)
+            join(std::move(q));
+        return true;
+    }
+    /// Puts what remains to the policy of that name and partition.
+    void join(quota&& state) {
+        if (std::find(foreign_.begin(), foreign_.end(), state.name) != foreign_.end())
+            return;  // counted in a unit we do not know
+        for (quota& q : out_.quotas) {
+            if (q.remaining || q.name != state.name ||
+                (q.partition && state.partition && *q.partition != *state.partition))
+                continue;
+            q.remaining = state.remaining;
+            q.reset = state.reset;
+            if (state.partition)
+                q.partition = std::move(state.partition);
+            return;
+        }
+        out_.quotas.push_back(std::move(state));
+    }
+
+    // The older forms: one quota without a name, and its window is that of the policy with the same limit.
+
+    bool read_dictionary(const sf::dictionary& all) {
+        quota q{.from = wire::state_field};
+        // Close sends its reset as a decimal.
+        const auto number = [&all](std::string_view key, std::optional<std::int64_t>& thousandths) {
+            const sf::member* const m = all.find(key);
+            if (m == nullptr)
+                return true;
+            const auto* const one = std::get_if<sf::item>(m);
+            if (one == nullptr)
+                return false;
+            if (const auto* whole = std::get_if<std::int64_t>(&one->value))
+                thousandths = *whole * 1000;
+            else if (const auto* decimal = std::get_if<sf::decimal>(&one->value))
+                thousandths = decimal->thousandths;
+            return thousandths && *thousandths >= 0;
+        };
+        std::optional<std::int64_t> limit, remaining, reset;
+        if (!number(wire::dictionary_limit, limit) || !number(wire::dictionary_remaining, remaining) ||
+            !number(wire::dictionary_reset, reset) || !remaining)
+            return drop(wire::state_field, "it is neither \"default\";r=50;t=30 nor limit=100, remaining=50, reset=30"),
+                   false;
+        if (limit)
+            q.limit = *limit / 1000;
+        q.remaining = *remaining / 1000;
+        if (reset)
+            q.reset =
+                std::min<duration>(held(*reset / 1000, longest_retry_after) + std::chrono::milliseconds{*reset % 1000},
+                                   longest_retry_after);
+        join_nameless(std::move(q));
+        return true;
+    }
+    void join_nameless(quota&& state) {
+        for (quota& q : out_.quotas) {
+            if (!q.name.empty() || q.unit != quota_unit::requests || q.remaining || !state.limit ||
+                q.limit != state.limit)
+                continue;
+            q.remaining = state.remaining;
+            q.reset = state.reset;
+            if (!q.window)
+                q.window = state.window;
+            return;
+        }
+        out_.quotas.push_back(std::move(state));
+    }
+
+    /// The one value of that field: what all its lines say, or, where they differ, all of them joined.
+    [[nodiscard]] std::optional<std::string> value_of(std::string_view name) const {
+        const auto first = name.empty() ? std::nullopt : fields_.first(name);
+        if (!first)
+            return std::nullopt;
+        for (const header& h : fields_)
+            if (weir::detail::same_ignoring_case(h.name, name) && h.value != *first)
+                return fields_.joined(name);
+        return std::string{weir::detail::trim(*first)};
+    }
+    std::optional<std::int64_t> whole_of(std::string_view name) {
+        const auto text = value_of(name);
+        const auto number = text ? parse_loose_number(*text) : std::nullopt;
+        if (text && !number)
+            drop(name, fmt::format("{} is not a number from 0", weir::detail::in_quotes(*text)));
+        return number ? std::optional{number->floor()} : std::nullopt;
+    }
+    std::optional<duration> reset_of(std::string_view name, reset_unit unit) {
+        const auto text = value_of(name);
+        const auto span = text ? reset_after(*text, unit, fields_, now_) : std::nullopt;
+        if (text && !span)
+            drop(name, fmt::format("{} is neither a number of seconds nor a date", weir::detail::in_quotes(*text)));
+        return span;
+    }
+    /// `1s`. A number without a unit is not guessed at.
+    std::optional<duration> interval_of(std::string_view name) {
+        const auto text = value_of(name);
+        if (!text)
+            return std::nullopt;
+        const std::size_t digits = std::min(text->find_first_not_of("0123456789"), text->size());
+        const duration unit = weir::detail::unit_length(std::string_view{*text}.substr(digits));
+        std::int64_t count = 0;
+        if (weir::detail::whole_number(std::string_view{*text}.substr(0, digits), count) && count > 0 &&
+            unit != duration::zero())
+            return count < rate::longest / unit ? count * unit : rate::longest;
+        drop(name, fmt::format("{} is not a time with its unit, such as 1s", weir::detail::in_quotes(*text)));
+        return std::nullopt;
+    }
+    /// `100`, or by -00 to -04 `100, 100;w=10, 1000;w=3600`: the limit in force, then all policies.
+    std::optional<quota> limit_of(std::string_view name) {
+        const auto text = value_of(name);
+        if (!text)
+            return std::nullopt;
+        quota q{.from = name};
+        if (const auto number = parse_loose_number(*text)) {
+            q.limit = number->floor();
+            return q;
+        }
+        const auto all = sf::parse_list(*text);
+        std::vector<quota> good;
+        const fault why = !all ? fault{"malformed"} : for_items(*all, [&good, name](const sf::item& one) -> fault {
+            quota& policy = good.emplace_back(quota{.from = name});
+            bool known = true;
+            if (!std::holds_alternative<std::int64_t>(one.value))
+                return "malformed";
+            const fault f = read_policy(one, policy, known);
+            return f.empty() && (!known || (good.size() > 1 && !policy.window)) ? "malformed" : f;
+        });
+        if (!why.empty()) {
+            drop(name, fmt::format("{} is neither a number nor a list such as 100, 100;w=60",
+                                   weir::detail::in_quotes(*text)));
+            return std::nullopt;
+        }
+        q.limit = good.front().limit;
+        q.window = good.front().window;
+        out_.quotas.insert(out_.quotas.end(), std::next(good.begin()), good.end());
+        return q;
+    }
+    /// False when none of the fields is there and good.
+    bool read_singles(const wire::single_fields& names) {
+        auto q = limit_of(names.limit);
+        const auto remaining = whole_of(names.remaining);
+        auto reset = reset_of(names.reset_after, reset_unit::seconds);
+        if (!reset)
+            reset = reset_of(names.reset, unit_);
+        const auto interval = interval_of(names.interval);
+        if (!q && !remaining && !reset)
+            return false;
+        if (!q)
+            q = quota{.from = remaining ? names.remaining : names.reset};
+        q->remaining = remaining;
+        q->reset = reset;
+        if (interval)
+            q->window = interval;
+        join_nameless(std::move(*q));
+        return true;
+    }
+    void read_concurrency() {
+        if (const auto most = whole_of(wire::concurrency_field))
+            out_.quotas.push_back(
+                {.unit = quota_unit::concurrent_requests, .limit = most, .from = wire::concurrency_field});
+    }
+
+    const headers& fields_;
+    std::chrono::system_clock::time_point now_;
+    reset_unit unit_;
+    quota_reading out_;
+    std::vector<std::string> foreign_;  ///< policies counted in units we do not know
+};
+
+}  // namespace weir::http::detail

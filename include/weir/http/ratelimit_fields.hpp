@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "weir/http/detail/ratelimit_names.hpp"
+#include "weir/http/detail/ratelimit_reader.hpp"
+#include "weir/http/headers.hpp"
+#include "weir/http/quota.hpp"
+#include "weir/http/retry_after.hpp"
+
+#include "weir/core/detail/text.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+
+namespace weir::http {
+
+/// The quotas that a response's fields tell of:
+///
+/// - `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers-10 and -11), joined by policy name and
+///   partition;
+/// - `RateLimit: limit=100, remaining=50, reset=5` (-07), with the window of the policy that has this limit;
+/// - the first of `RateLimit-Limit/-Remaining/-Reset` (-00 to -06), `X-RateLimit-*` and `X-Rate-Limit-*` that is there,
+///   if `RateLimit` is not; `X-Rate-Limit-Interval` is its window;
+/// - `X-Concurrency-Limit`.
+///
+/// `unit` says how a `Reset` without a standard counts; `now` is for those that are points in time, if the response has
+/// no `Date`. What a quota says never guarantees a request, and `Retry-After` wins over its reset.
+///
+/// **Errors.** A malformed field is dropped whole, a policy in an unknown unit is dropped with its state, and so is all
+/// of it on a response with `Age` above 0: a cache's counters are stale. `dropped` says so.
+/// **Complexity.** One walk over the fields when there are none, and nothing is allocated; else a few.
+[[nodiscard]] inline quota_reading read_ratelimit_fields(const headers& fields,
+                                                         std::chrono::system_clock::time_point now,
+                                                         reset_unit unit = reset_unit::guessed) {
+    if (std::none_of(fields.begin(), fields.end(), [](const header& h) { return detail::wire::may_be_one(h.name); }))
+        return {};
+    quota_reading read = detail::ratelimit_reader{fields, now, unit}.read();
+    if (read.quotas.empty())
+        return read;
+    if (const auto age = fields.first("Age")) {
+        // An Age that is no number says nothing (RFC 9111 §5.1).
+        const auto seconds = detail::delta_seconds(weir::detail::trim(age->substr(0, age->find(','))));
+        if (seconds && seconds->count() > 0)
+            return {.quotas = {},
+                    .dropped = {fmt::format("rate limit fields ignored: a cache has held them for {} s (Age)",
+                                            seconds->count())}};
+    }
+    return read;
+}
+
+}  // namespace weir::http

@@ -1,0 +1,450 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "weir/limiter/inflight_ceiling.hpp"
+#include "weir/limiter/key_queue.hpp"
+#include "weir/limiter/waiter.hpp"
+
+#include "weir/algorithm/admission.hpp"
+#include "weir/algorithm/window_plan.hpp"
+#include "weir/core/decision.hpp"
+#include "weir/core/multiplier.hpp"
+#include "weir/core/time.hpp"
+#include "weir/storage/store.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <cassert>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <string>
+#include <utility>
+
+namespace weir {
+
+/// One key whose log is in a shared store: the same queue as `key_limiter`, but every step on the log may block for a
+/// round trip.
+///
+/// At most one call is under way for a key and a process; whoever makes it does not hold the lock meanwhile. Calls are
+/// made by who decides at once, by the thread behind the head of the queue, and by `poll()` for a ticket at the head; a
+/// release or an answer makes none, it only tells the head that its time has come.
+///
+/// **Thread safety.** As `key_limiter`; the members that call the store let the lock go during the call.
+/// **Errors.** A store that fails is a denial with `cause::store`; what it said is `take_trouble()`.
+template <class Store>
+class shared_key_limiter : public key_queue {
+public:
+    shared_key_limiter(std::shared_ptr<const governed> rules, typename Store::slot slot)
+        : key_queue(std::move(rules)), slot_(std::move(slot)) {}
+
+    /// How long after a call that failed, or met a ceiling of other processes, the head tries again.
+    static constexpr duration retry_failed = std::chrono::milliseconds{100};
+    static constexpr duration retry_ceiling = std::chrono::milliseconds{20};
+
+    // ---- the main verb
+
+    /// Decides at once, behind those who already wait. Lets the lock go.
+    [[nodiscard]] forecast decide(Store& store, inflight_ceiling& ceiling, std::int64_t cost, instant now, entry& out,
+                                  settled_list&) {
+        place p{*this, ceiling};
+        const forecast f = at_once(
+            store, cost, now, [&](const window_plan& plan) { return store.admit(slot_, plan, cost, now, p, out); });
+        p.force(f, cost);
+        return f;
+    }
+
+    /// The same for units that nobody answers for. Lets the lock go.
+    [[nodiscard]] forecast count(Store& store, inflight_ceiling&, std::int64_t cost, instant now, settled_list&) {
+        return at_once(store, cost, now, [&](const window_plan& plan) { return store.count(slot_, plan, cost, now); });
+    }
+
+    /// Decides at once, or puts `w` in the queue and says true: then it is told. False: `w.verdict` is the answer. Lets
+    /// the lock go.
+    [[nodiscard]] bool submit(Store& store, inflight_ceiling& ceiling, waiter& w, instant now, settled_list& settled) {
+        w.arrived = now;
+        forecast f{now, cause::none, 0};
+        if (w.deadline <= now || (quiet() && !is_calling())) {
+            f = decide(store, ceiling, w.cost, now, w.admitted, settled);
+            w.verdict = explain(f);
+            if (w.verdict.granted() || w.verdict.state == outcome::never || f.held || w.deadline <= store.after(now))
+                return false;
+        }
+        if (queue_ == nullptr)
+            queue_ = std::make_unique<line>();
+        w.expected_ = behind(f, queue_->waiting.size(), now);
+        if (w.expected_.at > w.deadline || held(w.expected_, now).held) {
+            w.verdict = explain(w.expected_);
+            return false;
+        }
+        stand_in_line(w);
+        // Who lacked a place in flight tries once more at once: as the head it then stands in line for one.
+        if (queue_->waiting.size() == 1)
+            queue_->head_at = w.expected_.why == cause::inflight ? now : next_try(w.expected_, now);
+        return true;
+    }
+
+    /// Takes `w` out of the queue as cancelled; says whether it still stood there. A call under way for it is undone
+    /// when it returns.
+    bool cancel(Store&, inflight_ceiling& ceiling, waiter& w, instant now, settled_list& settled) {
+        if (!w.queued_)
+            return false;
+        const bool was_head = queue_->waiting.front() == &w;
+        std::erase(queue_->waiting, &w);
+        if (serving_ == &w)
+            serving_ = nullptr;
+        leave(w, now, {outcome::cancelled, cause::none, now, {}, {}}, settled);
+        if (was_head)
+            next_head(ceiling, known(now), now);
+        return true;
+    }
+
+    /// Refuses those whose deadline has come. Makes no call: the head is told that it may try.
+    void pump(Store&, inflight_ceiling& ceiling, instant now, settled_list& settled) {
+        if (quiet())
+            return;
+        refuse_late(now, settled);
+        next_head(ceiling, forecast{now, cause::none, 0}, now);
+    }
+
+    /// The same on a thread that may block: behind `self`, or for whoever relies on `poll()` where `self` is null. Lets
+    /// the lock go.
+    void serve(Store& store, inflight_ceiling& ceiling, instant now, settled_list& settled, const waiter* self) {
+        while (!quiet()) {
+            refuse_late(now, settled);
+            waiter& w = *queue_->waiting.front();
+            const bool is_late = w.deadline <= now;
+            if (self != nullptr ? self != &w : !w.polled() && !is_late)
+                break;
+            if (queue_->head_at > now && !is_late)
+                break;
+            if (!take_turn()) {
+                now = store.after(now);
+                continue;
+            }
+            now = serve_head(store, ceiling, w, now, settled);
+            if (self != nullptr && self == &w && !is_queued(w))
+                break;
+        }
+        if (!quiet())
+            tell_head();
+    }
+
+    // ---- changes
+
+    /// Settles an entry. The caller gives the in-flight place back. Lets the lock go.
+    void settle(Store& store, inflight_ceiling& ceiling, entry& e, settlement how, instant now, settled_list&) {
+        const bool makes_room = how == settlement::refunded ||
+                                (how == settlement::released && rules_->plan.max_concurrent > 0 && e.in_flight);
+        const auto rules = rules_;  // a reload may replace them meanwhile
+        unlocked([&] { store.settle(slot_, rules->plan, e, how, now); });
+        if (makes_room)
+            improved(ceiling, now);
+    }
+    [[nodiscard]] static constexpr bool needs_time(const entry&, settlement) noexcept { return true; }
+
+    /// Moves the gate. Lets the lock go.
+    bool hold(Store& store, inflight_ceiling&, instant until, instant now, settled_list& settled) {
+        bool moved = false;
+        call(store, [&](const window_plan&) { moved = store.hold(slot_, until); });
+        if (moved) {
+            learn({until, cause::gate, 0}, 1, now);
+            if (!quiet()) {
+                queue_->head_at = std::max(queue_->head_at, until);
+                replan(settled, now);
+            }
+        }
+        return moved;
+    }
+
+    /// Puts new rules in force: the past counts under them at once.
+    void govern(Store&, inflight_ceiling& ceiling, std::shared_ptr<const governed> rules, instant now, settled_list&) {
+        rules_ = std::move(rules);
+        improved(ceiling, now);
+    }
+
+    /// Sets the tuner's factor. Lets the lock go.
+    void tune(Store& store, multiplier m) {
+        call(store, [&](const window_plan&) { store.tune(slot_, m); });
+    }
+
+    /// Forgets the key's history. Lets the lock go.
+    void erase(Store& store, inflight_ceiling& ceiling, instant now, settled_list&) {
+        call(store, [&](const window_plan&) { store.erase(slot_); });
+        improved(ceiling, now);
+    }
+
+    // ---- queries
+
+    /// The key's state in the store. Lets the lock go.
+    [[nodiscard]] reading read(Store& store, instant now) {
+        reading out;
+        call(store, [&](const window_plan& plan) { out = store.read(slot_, plan, now); });
+        return out;
+    }
+    [[nodiscard]] multiplier factor(const Store&) const { return factor_; }
+    /// Whether a permit, a handle or a caller refers to this key here, or what the slot holds is still needed.
+    [[nodiscard]] bool in_use(const Store& store, instant now) const {
+        return pins != 0 || waiting() > 0 || is_calling() || !store.idle(slot_, rules_->plan, now);
+    }
+    /// Whether it may be forgotten here.
+    [[nodiscard]] bool idle(const Store& store, instant now) const { return !is_pinned() && !in_use(store, now); }
+    /// What a failing store said last, once; empty when it did not fail.
+    [[nodiscard]] std::string take_trouble() noexcept { return std::exchange(trouble_, {}); }
+    /// Whether a place in flight that was taken for a request came free unused, once: somebody may starve for it.
+    [[nodiscard]] bool take_freed() noexcept { return freed_.exchange(false, std::memory_order_relaxed); }
+    /// When the queue has to be served by `poll()` at the latest: a thread behind the head needs nobody.
+    [[nodiscard]] instant next_wake() const noexcept {
+        if (quiet())
+            return far_future;
+        return queue_->waiting.front()->polled() ? key_queue::next_wake() : queue_->first_deadline;
+    }
+    /// When the thread behind `w` has to look again.
+    [[nodiscard]] instant wake_of(const waiter& w) const noexcept {
+        return is_head(w) ? std::min(queue_->head_at, w.deadline) : w.deadline;
+    }
+
+private:
+    /// A place in flight, taken before the round trip and given back when the store denies.
+    struct place {
+        shared_key_limiter& key;
+        inflight_ceiling& ceiling;
+        bool in_turn = false;
+        bool taken = false;
+        [[nodiscard]] bool take() { return taken = in_turn ? ceiling.take_in_turn(key) : ceiling.try_take(); }
+        void give_back() noexcept {
+            taken = false;
+            if (ceiling.give_back())
+                key.freed_.store(true, std::memory_order_relaxed);
+        }
+        /// What passed in spite of the ceiling is in flight all the same.
+        void force(const forecast& f, std::int64_t cost) noexcept {
+            if (f.passed && cost > 0 && !taken)
+                ceiling.take();
+        }
+    };
+
+    // ---- calls
+
+    [[nodiscard]] bool is_calling() const noexcept { return calling_.load(std::memory_order_relaxed); }
+
+    /// Takes the right to make the one call. False: somebody else's has just ended, and things may have changed.
+    [[nodiscard]] bool take_turn() {
+        if (!is_calling()) {
+            calling_.store(true, std::memory_order_relaxed);
+            return true;
+        }
+        pin();  // between the end of that call and our lock nothing else may keep the key
+        unlock();
+        calling_.wait(true, std::memory_order_acquire);
+        lock();
+        unpin();
+        return false;
+    }
+
+    template <class F>
+    void unlocked(F&& step) {
+        std::string trouble;
+        unlock();
+        try {
+            step();
+        } catch (const std::exception& e) {
+            trouble = e.what();
+        }
+        lock();
+        if (!trouble.empty())
+            trouble_ = std::move(trouble);
+    }
+
+    /// Makes a call in the turn that was taken, and ends the turn; says whether the store did it.
+    template <class F>
+    bool call_in_turn(Store& store, F&& step) {
+        assert(is_calling());
+        const auto rules = rules_;
+        bool done = false;
+        unlocked([&] {
+            step(rules->plan);
+            done = true;
+        });
+        calling_.store(false, std::memory_order_release);
+        calling_.notify_all();
+        // Another process may have tuned the key: its windows are then scaled from the next call on.
+        if (const multiplier m = store.factor(slot_); m != factor_) {
+            factor_ = m;
+            rules_ = std::make_shared<const governed>(governed{rules_->policy, plan_windows(rules_->policy, m)});
+        }
+        return done;
+    }
+    template <class F>
+    bool call(Store& store, F&& step) {
+        while (!take_turn()) {
+        }
+        return call_in_turn(store, std::forward<F>(step));
+    }
+
+    template <class F>
+    [[nodiscard]] forecast at_once(Store& store, std::int64_t cost, instant now, F&& step) {
+        do {
+            if (cost > 0 && !quiet())
+                return behind(known(now), queue_->waiting.size(), now);
+        } while (!take_turn());
+        forecast f{later(now, retry_failed), cause::store, 0};
+        if (call_in_turn(store, [&](const window_plan& plan) { f = step(plan); }))
+            learn(f, cost, now);
+        return held(f, now);
+    }
+
+    /// One try for the head of the queue, in the turn that was taken; returns the time afterwards.
+    [[nodiscard]] instant serve_head(Store& store, inflight_ceiling& ceiling, waiter& w, instant now,
+                                     settled_list& settled) {
+        serving_ = &w;
+        told_meanwhile_ = false;
+        const std::int64_t cost = w.cost;  // once cancelled, the waiter may be gone
+        entry got;
+        forecast f{later(now, retry_failed), cause::store, 0};
+        place p{*this, ceiling, true};
+        const bool done =
+            call_in_turn(store, [&](const window_plan& plan) { f = store.admit(slot_, plan, cost, now, p, got); });
+        p.force(f, cost);
+        now = store.after(now);
+        if (done)
+            learn(f, cost, now);
+        if (std::exchange(serving_, nullptr) != &w) {
+            if (f.admits())
+                undo(store, ceiling, got, now);
+        } else if (f.admits()) {
+            w.admitted = got;
+            queue_->waiting.pop_front();
+            leave(w, now, explain(f), settled);
+            next_head(ceiling, forecast{now, cause::none, 0}, now);
+        } else if (f.why == cause::never || held(f, now).held || w.deadline <= now ||
+                   (is_timed(f) && f.at > w.deadline)) {
+            queue_->waiting.pop_front();
+            leave(w, now, explain(f), settled);
+            // Who comes next may be cheaper.
+            next_head(ceiling, !quiet() && queue_->waiting.front()->cost < cost ? forecast{now, cause::none, 0} : f,
+                      now);
+        } else {
+            // What made room while the call was under way may have come too late for it.
+            queue_->head_at = told_meanwhile_ ? now : next_try(f, now);
+            if (is_timed(f))
+                replan(settled, now);
+        }
+        return now;
+    }
+
+    /// Takes back what was granted to somebody who is gone.
+    void undo(Store& store, inflight_ceiling& ceiling, entry& got, instant now) {
+        const auto rules = rules_;
+        const bool held_place = got.in_flight;
+        unlocked([&] { store.settle(slot_, rules->plan, got, settlement::refunded, now); });
+        if (held_place)
+            place{*this, ceiling}.give_back();
+        improved(ceiling, now);
+    }
+
+    // ---- what is known without a call
+
+    /// Marks a denial by a gate that is farther away than anybody is to wait for it.
+    [[nodiscard]] forecast held(forecast f, instant now) const noexcept {
+        f.held = f.why == cause::gate && !f.passed && f.at > later(now, rules_->plan.max_hold);
+        return f;
+    }
+    [[nodiscard]] static bool is_timed(const forecast& f) noexcept {
+        return f.why == cause::window || f.why == cause::gate;
+    }
+    void learn(const forecast& f, std::int64_t cost, instant now) noexcept {
+        denial.clear();
+        if (f.why == cause::none || f.passed || cost != 1) {
+            known_ = {};
+            return;
+        }
+        known_ = is_timed(f) ? f : forecast{};
+        publish(f, cost, now);
+    }
+    [[nodiscard]] forecast known(instant now) const noexcept {
+        return known_.at > now ? known_ : forecast{now, cause::none, 0};
+    }
+
+    /// The best case of one who comes after `ahead` others: never before the one in front.
+    [[nodiscard]] forecast behind(forecast f, std::size_t ahead, instant now) const noexcept {
+        if (ahead > 0) {
+            const forecast& before = queue_->waiting[ahead - 1]->expected_;
+            if (before.at >= f.at || f.admits())
+                f = {std::max({before.at, f.at, now}), before.why, before.window};
+        }
+        if (f.admits())
+            f.why = cause::window;  // somebody stands in front, or a call is under way
+        return f;
+    }
+
+    /// When the head tries again after `f`; who lacks a place in flight is told when one comes free.
+    [[nodiscard]] static instant next_try(const forecast& f, instant now) noexcept {
+        if (f.why == cause::inflight)
+            return far_future;
+        return f.why == cause::concurrency ? later(now, retry_ceiling) : std::max(f.at, now);
+    }
+
+    // ---- the queue
+
+    void improved(inflight_ceiling& ceiling, instant now) {
+        denial.clear();
+        known_ = {};
+        if (!quiet())
+            next_head(ceiling, forecast{now, cause::none, 0}, now);
+    }
+
+    /// Gives the head its time, and its place in the line of those who starve back: it takes it again when it tries.
+    void next_head(inflight_ceiling& ceiling, const forecast& f, instant now) {
+        ceiling.no_longer_starving(*this);
+        told_meanwhile_ = true;
+        if (quiet()) {
+            if (queue_ != nullptr)
+                queue_->head_at = far_future;
+            return;
+        }
+        queue_->head_at = next_try(f, now);
+        tell_head();
+    }
+
+    /// Refuses all but the head whose deadline has come: the head tries once more.
+    void refuse_late(instant now, settled_list& settled) {
+        if (!queue_->is_late(now))
+            return;
+        std::size_t kept = 0;
+        for (std::size_t i = 0; i < queue_->waiting.size(); ++i) {
+            waiter& w = *queue_->waiting[i];
+            if (i > 0 && w.deadline <= now)
+                leave(w, now, explain(behind(known(now), kept, now)), settled);
+            else
+                queue_->waiting[kept++] = &w;
+        }
+        queue_->waiting.resize(kept);
+    }
+
+    /// Refuses those who cannot be served by their deadline, for nobody goes before the head.
+    void replan(settled_list& settled, instant now) {
+        std::size_t kept = 0;
+        for (waiter* w : queue_->waiting) {
+            w->expected_ = behind(known(now), kept, now);
+            if ((w->expected_.at > w->deadline && kept > 0) || held(w->expected_, now).held)
+                leave(*w, now, explain(w->expected_), settled);
+            else
+                queue_->waiting[kept++] = w;
+        }
+        queue_->waiting.resize(kept);
+    }
+
+    typename Store::slot slot_;
+    multiplier factor_;
+    forecast known_{long_ago, cause::none, 0};  // the last denial of one unit, while only time can end it
+    waiter* serving_ = nullptr;                 // for whom a call is under way; null once it is cancelled
+    bool told_meanwhile_ = false;               // whether the head was given a new time during that call
+    std::atomic<bool> calling_{false};
+    std::atomic<bool> freed_{false};
+    std::string trouble_;
+};
+
+}  // namespace weir

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "weir/core/decision.hpp"
+#include "weir/core/time.hpp"
+#include "weir/limiter/observer.hpp"
+
+#include <cstdint>
+#include <string_view>
+
+namespace weir::detail {
+
+/// Tells one observer what happened; each call is one event. With the default observer nothing is left of them.
+template <observer Observer>
+struct announcer {
+    [[no_unique_address]] Observer to;
+
+    template <class Node>
+    void decided([[maybe_unused]] const Node& n, [[maybe_unused]] std::int64_t cost, [[maybe_unused]] const decision& d,
+                 [[maybe_unused]] instant at, [[maybe_unused]] duration max_delay) noexcept {
+        notify(to, [&] {
+            event e{event_type::block, at + d.waited, n.host, n.role, d, max_delay};
+            if (d.granted() && d.why != cause::none)
+                e.type = event_type::shadow;
+            else if (d.granted())
+                e.type = cost == 0 ? event_type::head_skip : event_type::acquire;
+            else if (d.state == outcome::cancelled)
+                e.type = event_type::cancel;
+            return e;
+        });
+    }
+    template <class Node>
+    void answered([[maybe_unused]] const Node& n, [[maybe_unused]] int status, [[maybe_unused]] instant now) noexcept {
+        notify(to, [&] {
+            event e{event_type::response, now, n.host, n.role};
+            e.status = status;
+            return e;
+        });
+    }
+    template <class Node>
+    void held([[maybe_unused]] const Node& n, [[maybe_unused]] instant now, [[maybe_unused]] instant until) noexcept {
+        notify(to, [&] {
+            event e{event_type::gate, now, n.host, n.role};
+            e.verdict.retry_at = until;
+            return e;
+        });
+    }
+    /// `faults` is empty when the new configuration took effect.
+    void reloaded([[maybe_unused]] std::string_view faults, [[maybe_unused]] instant now) noexcept {
+        notify(to, [&] {
+            event e{event_type::reload, now, {}, {}};
+            e.text = faults;
+            return e;
+        });
+    }
+    void store_failed([[maybe_unused]] std::string_view host, [[maybe_unused]] std::string_view role,
+                      [[maybe_unused]] std::string_view what, [[maybe_unused]] instant now) noexcept {
+        notify(to, [&] {
+            event e{event_type::store, now, host, role};
+            e.text = what;
+            return e;
+        });
+    }
+};
+
+}  // namespace weir::detail

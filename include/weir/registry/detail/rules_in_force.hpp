@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "weir/registry/detail/regrouping.hpp"
+#include "weir/registry/rulebook.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string_view>
+#include <utility>
+
+namespace weir::detail {
+
+/// Whether a key may be made under a rulebook.
+enum class making : std::uint8_t {
+    allowed,
+    outdated,  ///< another rulebook is in force
+    held_off,  ///< a reload is about to move the key
+};
+
+/// The rulebook of a registry, and what a reload that is under way keeps from being made.
+///
+/// **Thread safety.** All members.
+class rules_in_force {
+public:
+    explicit rules_in_force(std::shared_ptr<rulebook> rules) : rules_(std::move(rules)) {}
+
+    [[nodiscard]] std::shared_ptr<rulebook> current() {
+        const std::lock_guard guard{mutex_};
+        return rules_;
+    }
+
+    /// Puts others in force and ends `hold_off`. **Effects.** Returns the old ones, so that they end where nothing is
+    /// locked.
+    [[nodiscard]] std::shared_ptr<rulebook> replace(std::shared_ptr<rulebook> fresh) {
+        const std::lock_guard guard{mutex_};
+        regrouping_ = nullptr;
+        return std::exchange(rules_, std::move(fresh));
+    }
+
+    /// Keeps the keys that a reload is about to move from being made; null ends it.
+    void hold_off(std::shared_ptr<const regrouping> keys) {
+        const std::lock_guard guard{mutex_};
+        regrouping_ = std::move(keys);
+    }
+
+    /// Asked where the key would be made, with that place locked: a reload that comes later then finds the key there.
+    [[nodiscard]] making may_make(const std::shared_ptr<rulebook>& book, std::string_view key_host) {
+        const std::lock_guard guard{mutex_};
+        if (book != rules_)
+            return making::outdated;
+        return regrouping_ != nullptr && regrouping_->affects(key_host) ? making::held_off : making::allowed;
+    }
+
+private:
+    std::mutex mutex_;
+    std::shared_ptr<rulebook> rules_;
+    std::shared_ptr<const regrouping> regrouping_;
+};
+
+}  // namespace weir::detail

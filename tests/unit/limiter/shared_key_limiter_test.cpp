@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: MIT
+#include "weir/limiter/shared_key_limiter.hpp"
+
+#include "support/catch.hpp"
+
+#include "weir/testing/common_store.hpp"
+#include "weir/testing/manual_clock.hpp"
+
+#include <chrono>
+#include <memory>
+#include <mutex>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+using namespace std::chrono_literals;
+using weir::cause;
+using weir::instant;
+using weir::outcome;
+
+namespace {
+
+using clock_type = weir::testing::manual_clock;
+using store_type = weir::testing::common_store<clock_type>;
+using limiter = weir::shared_key_limiter<store_type>;
+
+struct node final : weir::waiter {
+    explicit node(instant until = instant{1h}) { deadline = until; }
+    void settled() noexcept override { is_settled = true; }
+    void hurry() noexcept override { ++hurried; }
+    bool is_settled = false;
+    int hurried = 0;
+};
+
+/// One process's view of a key; two of them share the store.
+struct process {
+    process(store_type common, clock_type c, const weir::policy& p, std::int64_t inflight = 0)
+        : store(std::move(common)), clock(std::move(c)), ceiling(inflight), key(rules(p), store.make_slot("h", "r")) {}
+
+    static std::shared_ptr<const weir::governed> rules(const weir::policy& p) {
+        return std::make_shared<const weir::governed>(weir::governed{p, weir::plan_windows(p)});
+    }
+    weir::forecast decide(weir::entry& e, std::int64_t cost = 1) {
+        weir::settled_list settled;
+        const std::lock_guard guard{key};
+        return key.decide(store, ceiling, cost, clock.now(), e, settled);
+    }
+    bool submit(node& w) {
+        weir::settled_list settled;
+        const std::lock_guard guard{key};
+        return key.submit(store, ceiling, w, clock.now(), settled);
+    }
+    bool cancel(node& w) {
+        weir::settled_list settled;
+        bool out = false;
+        {
+            const std::lock_guard guard{key};
+            out = key.cancel(store, ceiling, w, clock.now(), settled);
+        }
+        return out;
+    }
+    void serve() {
+        weir::settled_list settled;
+        const std::lock_guard guard{key};
+        key.serve(store, ceiling, clock.now(), settled, nullptr);
+    }
+    void settle(weir::entry& e, weir::settlement how) {
+        weir::settled_list settled;
+        const std::lock_guard guard{key};
+        key.settle(store, ceiling, e, how, clock.now(), settled);
+    }
+
+    store_type store;
+    clock_type clock;
+    weir::inflight_ceiling ceiling;
+    limiter key;
+};
+
+weir::policy limited(std::int64_t limit, weir::duration period) {
+    weir::policy p;
+    p.rates = {{limit, period}};
+    p.count_from = weir::counting::admission;
+    return p;
+}
+
+}  // namespace
+
+TEST_CASE("shared_key_limiter: two processes share one window, and a known denial makes no call") {
+    clock_type clock{instant{10s}};
+    store_type common{clock};
+    process a{common, clock, limited(2, 10s)}, b{common, clock, limited(2, 10s)};
+    weir::entry e;
+    CHECK(a.decide(e).admits());
+    CHECK(b.decide(e).admits());
+    clock.advance(1s);
+    const auto denied = a.decide(e);
+    CHECK(denied.why == cause::window);
+    CHECK(denied.at == instant{20s});
+    const auto calls = common.calls();
+    weir::decision known;
+    CHECK(a.key.denial.read(instant{12s}, known));
+    CHECK(known.retry_at == instant{20s});
+    CHECK(common.calls() == calls);
+}
+
+TEST_CASE("shared_key_limiter: who waits is granted in order, one try each time the head's time has come") {
+    clock_type clock{instant{10s}};
+    store_type common{clock};
+    process p{common, clock, limited(1, 10s)};
+    weir::entry e;
+    REQUIRE(p.decide(e).admits());
+    clock.advance(1s);
+    node a, b, late{instant{25s}};
+    REQUIRE(p.submit(a));
+    REQUIRE(p.submit(b));
+    CHECK(p.submit(late));
+    CHECK(p.key.next_wake() == instant{20s});
+    const auto calls = common.calls();
+    clock.set(instant{19s});
+    p.serve();
+    CHECK(common.calls() == calls);
+    clock.set(instant{20s});
+    p.serve();
+    CHECK(a.is_settled);
+    CHECK_FALSE(b.is_settled);
+    CHECK(common.calls() == calls + 2);  // one for a, and one that tells b its time
+    CHECK(late.is_settled);              // nobody behind b can go before 30 s
+    CHECK(late.verdict.state == outcome::denied);
+    clock.set(instant{30s});
+    p.serve();
+    CHECK(b.verdict.granted());
+    CHECK(p.key.quiet());
+    CHECK(p.key.next_wake() == weir::far_future);
+}
+
+TEST_CASE("shared_key_limiter: a cancel during the call takes back what the call was granted") {
+    clock_type clock{instant{10s}};
+    store_type common{clock};
+    weir::policy rules = limited(1, 10s);
+    process p{common, clock, rules, 5};
+    weir::entry e;
+    REQUIRE(p.decide(e).admits());
+    node w;
+    REQUIRE(p.submit(w));
+    clock.set(instant{20s});
+    common.before([&](std::string_view verb) {
+        if (verb == "admit" && w.verdict.state != outcome::cancelled)
+            CHECK(p.cancel(w));
+    });
+    p.serve();
+    common.before({});
+    CHECK(w.is_settled);
+    CHECK(w.verdict.state == outcome::cancelled);
+    CHECK(p.ceiling.taken() == 1);  // the first request's
+    CHECK(p.decide(e).admits());    // the window is as if it had not been
+}
+
+TEST_CASE("shared_key_limiter: a store that fails denies with its own cause, says why, and is tried again") {
+    clock_type clock{instant{10s}};
+    store_type common{clock};
+    process p{common, clock, limited(1, 10s), 3};
+    bool down = true;
+    common.before([&](std::string_view) {
+        if (down)
+            throw weir::store_error{"no route to the store"};
+    });
+    weir::entry e;
+    const auto f = p.decide(e);
+    CHECK(f.why == cause::store);
+    CHECK(p.key.take_trouble() == std::string{"no route to the store"});
+    CHECK(p.key.take_trouble().empty());
+    CHECK(p.ceiling.taken() == 0);
+    node w;
+    REQUIRE(p.submit(w));
+    CHECK(p.key.next_wake() == instant{10s} + limiter::retry_failed);
+    down = false;
+    clock.advance(limiter::retry_failed);
+    p.serve();
+    CHECK(w.verdict.granted());
+}
+
+TEST_CASE("shared_key_limiter: the head that lacks a place in flight stands in line and is told when one is free") {
+    clock_type clock{instant{10s}};
+    store_type common{clock};
+    process p{common, clock, limited(10, 10s), 1};
+    weir::entry first;
+    REQUIRE(p.decide(first).admits());
+    node w;
+    REQUIRE(p.submit(w));
+    p.serve();
+    CHECK_FALSE(w.is_settled);
+    CHECK(p.key.next_wake() == w.deadline);
+    const auto calls = common.calls();
+    p.serve();
+    CHECK(common.calls() == calls);
+    REQUIRE(p.ceiling.give_back());  // somebody starves
+    weir::starving* hungry = p.ceiling.next_starving();
+    REQUIRE(hungry != nullptr);
+    hungry->unpin();
+    {
+        weir::settled_list settled;
+        const std::lock_guard guard{p.key};
+        p.key.pump(p.store, p.ceiling, clock.now(), settled);
+    }
+    CHECK(p.ceiling.next_starving() == nullptr);
+    p.serve();
+    CHECK(w.verdict.granted());
+}
+
+TEST_CASE("shared_key_limiter: another process's factor scales the windows from the next call on") {
+    clock_type clock{instant{10s}};
+    store_type common{clock};
+    process a{common, clock, limited(10, 10s)}, b{common, clock, limited(10, 10s)};
+    {
+        const std::lock_guard guard{a.key};
+        a.key.tune(a.store, weir::multiplier::of(0.1));
+    }
+    CHECK(a.key.rules().plan.windows.at(0).limit == 1);
+    weir::entry e;
+    REQUIRE(b.decide(e).admits());
+    CHECK(b.key.rules().plan.windows.at(0).limit == 1);
+    CHECK(b.decide(e).why == cause::window);
+}
+
+TEST_CASE("shared_key_limiter: a cost above the limit is never granted, and a gate refuses who cannot outwait it") {
+    clock_type clock{instant{10s}};
+    store_type common{clock};
+    process p{common, clock, limited(2, 10s)};
+    weir::entry e;
+    CHECK(p.decide(e, 3).why == cause::never);
+    REQUIRE(p.decide(e, 2).admits());
+    node w{instant{30s}}, behind{instant{40s}};
+    REQUIRE(p.submit(w));
+    REQUIRE(p.submit(behind));
+    {
+        weir::settled_list settled;
+        const std::lock_guard guard{p.key};
+        CHECK(p.key.hold(p.store, p.ceiling, instant{60s}, clock.now(), settled));
+    }
+    CHECK(behind.is_settled);
+    CHECK(behind.verdict.why == cause::gate);
+    clock.set(instant{30s});
+    p.serve();
+    CHECK(w.is_settled);
+    CHECK(w.verdict.why == cause::gate);
+    CHECK(w.verdict.retry_at == instant{60s});
+}
+
+TEST_CASE("shared_key_limiter: rules that are not enforced let everybody go, through the ceiling too, and say so") {
+    clock_type clock{instant{10s}};
+    store_type common{clock};
+    weir::policy rules = limited(1, 10s);
+    rules.enforce = false;
+    process p{common, clock, rules, 1};
+    weir::entry a, b;
+    CHECK(p.decide(a).why == cause::none);
+    const auto f = p.decide(b);
+    CHECK(f.admits());
+    CHECK(f.why == cause::window);
+    CHECK(p.ceiling.taken() == 2);
+    weir::entry dear;
+    CHECK(p.decide(dear, 7).why == cause::never);
+    CHECK(p.ceiling.taken() == 3);
+}
+
+TEST_CASE("shared_key_limiter: nobody waits for a gate that is farther away than max_hold") {
+    clock_type clock{instant{10s}};
+    store_type common{clock};
+    weir::policy rules = limited(1, 10s);
+    rules.max_hold = 5s;
+    process p{common, clock, rules};
+    weir::entry e;
+    REQUIRE(p.decide(e).admits());
+    node queued, late;
+    REQUIRE(p.submit(queued));
+    {
+        weir::settled_list settled;
+        const std::lock_guard guard{p.key};
+        CHECK(p.key.hold(p.store, p.ceiling, instant{40s}, clock.now(), settled));
+    }
+    CHECK(queued.is_settled);
+    CHECK(queued.verdict.why == cause::gate);
+    CHECK_FALSE(p.submit(late));
+    CHECK(late.verdict.why == cause::gate);
+    CHECK(late.verdict.retry_at == instant{40s});
+}

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+#include "complete.hpp"
+
+#include "weir/config/completion.hpp"
+#include "weir/ext/yaml/preset.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <cstdio>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace weir::tools {
+namespace {
+
+completed_program all_commands() {
+    const completed_flag json{"--json", "", "JSON in place of lines"};
+    const completed_flag help{"--help", "", "what the command takes"};
+    std::vector<completed_flag> rate = completed_rate_flags(yaml::preset_names());
+    rate.push_back(help);
+    std::vector<completed_flag> rate_and_json = rate;
+    rate_and_json.push_back(json);
+    // `weir explain` names its host without a flag.
+    std::erase_if(rate_and_json, [](const completed_flag& f) { return f.name == "--rate-explain"; });
+    return {"weir",
+            {{"check", "say everything that is wrong with configuration files", {json, help}, true, {}},
+             {"explain", "show where each limit of a host comes from", rate_and_json, false, {}},
+             {"schema", "print the JSON Schema of a configuration file", {help}, false, {}},
+             {"completion",
+              "print the completion script of a shell",
+              {help},
+              false,
+              {completion_shells.begin(), completion_shells.end()}},
+             {"replay", "run a trace on a virtual clock", rate, true, {}},
+             {"audit",
+              "find the worst window of every key and rate in an arrival log",
+              {{"--rate", "ROLE=RATES", "a limit of a role"}, json, help},
+              true,
+              {}}}};
+}
+
+}  // namespace
+
+int complete(std::span<const char* const> args) {
+    const std::string usage = fmt::format("usage: weir completion {}\n", fmt::join(completion_shells, "|"));
+    const std::string_view shell = args.size() == 1 ? args[0] : "";
+    if (shell == "--help" || shell == "-h") {
+        fmt::print("{}", usage);
+        return 0;
+    }
+    if (shell.empty()) {
+        fmt::print(stderr, "{}", usage);
+        return 2;
+    }
+    const auto script = completion(shell, all_commands());
+    if (!script) {
+        fmt::print(stderr, "weir completion: {}\n", script.error().message);
+        return 2;
+    }
+    fmt::print("{}", *script);
+    return 0;
+}
+
+}  // namespace weir::tools
