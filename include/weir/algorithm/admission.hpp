@@ -44,11 +44,13 @@ struct nobody_ahead {
 /// its own forecast says. `Ahead` has `units()` and `nth_newest(k)`, the forecast of the k-th newest unit ahead, 0
 /// being the last in the queue.
 ///
+/// `State` is `key_state`, or what a shared store keeps of a key: its `log` may fetch what it is asked for.
+///
 /// **Complexity.** O(windows), and O(log cells) where a window reaches into the tail.
-template <class Ahead = nobody_ahead>
-[[nodiscard, gnu::always_inline]] inline forecast forecast_windows(const key_state& state, const window_plan& plan,
-                                                                   std::int64_t cost, instant now,
-                                                                   const Ahead& ahead = {}) noexcept {
+template <class State, class Ahead = nobody_ahead>
+[[nodiscard, gnu::always_inline]] inline forecast
+forecast_windows(const State& state, const window_plan& plan, std::int64_t cost, instant now,
+                 const Ahead& ahead = {}) noexcept(noexcept(state.log.nth_newest(0, now))) {
     forecast best{now, cause::none, 0};
     const std::int64_t waiting = ahead.units();
     const std::int64_t unstamped = waiting + state.open;
@@ -70,10 +72,10 @@ template <class Ahead = nobody_ahead>
 
 /// When could `cost` units be admitted at best: gate, windows and the key's own ceiling together. Costs 0 where it does
 /// not count.
-template <class Ahead = nobody_ahead>
-[[nodiscard, gnu::always_inline]] inline forecast assess(const key_state& state, const window_plan& plan,
-                                                         std::int64_t cost, instant now,
-                                                         const Ahead& ahead = {}) noexcept {
+template <class State, class Ahead = nobody_ahead>
+[[nodiscard, gnu::always_inline]] inline forecast
+assess(const State& state, const window_plan& plan, std::int64_t cost, instant now,
+       const Ahead& ahead = {}) noexcept(noexcept(state.log.nth_newest(0, now))) {
     forecast best{now, cause::none, 0};
     if (cost > 0) {
         best = forecast_windows(state, plan, cost, now, ahead);

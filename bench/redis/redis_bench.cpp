@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT
+#include "weir/ext/redis/redis_store.hpp"
+#include "weir/weir.hpp"
+
+#include "../../tests/integration/redis/support/server.hpp"
+
+#include <benchmark/benchmark.h>
+#include <hiredis/hiredis.h>
+#include <sched.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace {
+
+using namespace std::chrono_literals;
+
+/// The least a decision on the server could be: a script that does nothing, on a connection of its own, the command
+/// made beforehand.
+class nothing_script {
+public:
+    explicit nothing_script(weir_test::redis_server& server) : line_(redisConnect("127.0.0.1", server.port())) {
+        const std::string sha = server.say({"SCRIPT", "LOAD", "return 1"});
+        command_ = "*3\r\n$7\r\nEVALSHA\r\n$40\r\n" + sha + "\r\n$1\r\n0\r\n";
+    }
+    void run() {
+        void* reply = nullptr;
+        redisAppendFormattedCommand(line_.get(), command_.data(), command_.size());
+        if (redisGetReply(line_.get(), &reply) != REDIS_OK)
+            std::abort();
+        freeReplyObject(reply);
+    }
+
+private:
+    struct closer {
+        void operator()(redisContext* c) const noexcept { redisFree(c); }
+    };
+    std::unique_ptr<redisContext, closer> line_;
+    std::string command_;
+};
+
+weir::registry<weir::redis::redis_store> limits(const std::string& dsn, weir::counting from) {
+    // Like 10/SECOND and 5000/HOUR, but so fast that neither is ever full; both are looked into.
+    weir::policy p;
+    p.rates = {{100, 1ms}, {5'000, 25ms}};
+    p.count_from = from;
+    return weir::registry<weir::redis::redis_store>{
+        weir::redis::redis_store{weir::redis::parse_redis_dsn(dsn).value()},
+        weir::configuration::builder{}.defaults("metadata", p).build().value()};
+}
+
+void pin_all(weir_test::redis_server& server, bool one_core) {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    for (unsigned i = 0; i < (one_core ? 1U : 8U); ++i)
+        CPU_SET(i, &set);
+    ::sched_setaffinity(0, sizeof set, &set);
+    ::sched_setaffinity(server.pid(), sizeof set, &set);
+}
+
+double median(std::vector<double>& all) {
+    const auto middle = all.begin() + static_cast<std::ptrdiff_t>(all.size() / 2);
+    std::nth_element(all.begin(), middle, all.end());
+    return *middle;
+}
+
+/// One run, the contenders taking turns: whatever disturbs the machine disturbs all.
+void ratios(benchmark::State& state) {
+    if (weir_test::redis_server::program().empty()) {
+        state.SkipWithError("there is no redis-server or valkey-server here");
+        return;
+    }
+    weir_test::redis_server server;
+    pin_all(server, state.range(0) == 1);
+    nothing_script nothing{server};
+    auto admission = limits(server.tcp(), weir::counting::admission);
+    auto response = limits(server.tcp(), weir::counting::response);
+    auto counted = admission.at("a.example.org", "metadata");
+    auto answered = response.at("b.example.org", "metadata");
+
+    std::vector<double> times[3];
+    const auto turn = [](std::vector<double>& out, auto&& one) {
+        for (int i = 0; i < 50; ++i) {
+            const auto began = std::chrono::steady_clock::now();
+            one();
+            out.push_back(std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - began).count());
+        }
+    };
+    for (auto _ : state) {
+        turn(times[0], [&] { nothing.run(); });
+        turn(times[1], [&] { counted.acquire().release(); });
+        turn(times[2], [&] {
+            auto permit = answered.acquire();
+            permit.arrived();
+        });
+    }
+    const double floor = median(times[0]);
+    state.counters["evalsha_us"] = floor;
+    state.counters["admission_us"] = median(times[1]);
+    state.counters["response_us"] = median(times[2]);
+    state.counters["admission_ratio"] = median(times[1]) / floor;
+    state.counters["response_ratio"] = median(times[2]) / floor;
+    pin_all(server, false);
+}
+
+BENCHMARK(ratios)->ArgName("one_core")->Arg(1)->Arg(0)->Iterations(400)->Repetitions(3)->Unit(benchmark::kMillisecond);
+
+}  // namespace
+
+BENCHMARK_MAIN();

@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "weir/ext/redis/detail/wire.hpp"
+#include "weir/ext/redis/options.hpp"
+
+#include "weir/core/clock.hpp"
+#include "weir/core/time.hpp"
+#include "weir/storage/store_error.hpp"
+
+#include <hiredis/hiredis.h>
+#if __has_include(<hiredis/hiredis_ssl.h>) && __has_include(<openssl/ssl.h>)
+#include <hiredis/hiredis_ssl.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+#define WEIR_REDIS_TLS 1
+#else
+#define WEIR_REDIS_TLS 0
+#endif
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+namespace weir::redis::detail {
+
+struct reply_deleter {
+    void operator()(redisReply* reply) const noexcept { freeReplyObject(reply); }
+};
+using reply = std::unique_ptr<redisReply, reply_deleter>;
+
+/// The text of a reply that has one.
+[[nodiscard]] inline std::string_view text_of(const redisReply& r) noexcept {
+    return r.str == nullptr ? std::string_view{} : std::string_view{r.str, static_cast<std::size_t>(r.len)};
+}
+
+/// Where the server is, for messages: without user, password or database.
+[[nodiscard]] inline std::string place_of(const redis_options& o) {
+    return o.unix_socket.empty() ? fmt::format("{}:{}", o.host, o.port) : o.unix_socket;
+}
+
+#if WEIR_REDIS_TLS
+inline constexpr bool has_tls = true;
+
+/// Keeps SIGPIPE away from this thread while OpenSSL writes, which cannot be told to do without it.
+class no_sigpipe {
+public:
+    no_sigpipe() {
+        sigemptyset(&pipe_);
+        sigaddset(&pipe_, SIGPIPE);
+        sigset_t pending;
+        sigpending(&pending);
+        was_pending_ = sigismember(&pending, SIGPIPE) == 1;
+        ::pthread_sigmask(SIG_BLOCK, &pipe_, &before_);
+    }
+    no_sigpipe(const no_sigpipe&) = delete;
+    no_sigpipe& operator=(const no_sigpipe&) = delete;
+    ~no_sigpipe() {
+        const timespec now{};
+        if (!was_pending_)
+            while (::sigtimedwait(&pipe_, nullptr, &now) < 0 && errno == EINTR) {
+            }
+        ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+    }
+
+private:
+    sigset_t pipe_{};
+    sigset_t before_{};
+    bool was_pending_ = false;
+};
+#else
+inline constexpr bool has_tls = false;
+#endif
+
+/// One socket to the server and hiredis's reader behind it.
+///
+/// Writing and reading are done here where there is no TLS: hiredis writes without MSG_NOSIGNAL, so that a server that
+/// goes away would kill the process, and its time limit is one a piece, not one a reply.
+///
+/// **Thread safety.** None. **Errors.** Members throw `store_error`; the connection is closed then.
+class connection {
+public:
+    [[nodiscard]] bool is_open() const noexcept { return context_ != nullptr; }
+
+    void open(const redis_options& o) {
+        close();
+        place_ = place_of(o);
+        const timeval limit = timeval_of(o.connect_timeout);
+        context_.reset(o.unix_socket.empty() ? redisConnectWithTimeout(o.host.c_str(), o.port, limit)
+                                             : redisConnectUnixWithTimeout(o.unix_socket.c_str(), limit));
+        if (context_ == nullptr)
+            throw store_error{fmt::format("redis: out of memory for a connection to {}", place_)};
+        if (context_->err != 0)
+            fail("cannot connect", context_->errstr, "is the server running there?");
+        // A child that runs another program has no use for it.
+        ::fcntl(context_->fd, F_SETFD, FD_CLOEXEC);
+        if (o.tls)
+            start_tls(o);
+        set_timeout(o.command_timeout);
+    }
+    void close() noexcept {
+        context_.reset();
+#if WEIR_REDIS_TLS
+        tls_.reset();
+#endif
+        unsent_.clear();
+        held_back_ = false;
+    }
+
+    /// Whether the server has not closed it: says nothing about what comes next.
+    [[nodiscard]] bool seems_alive() const noexcept {
+        char byte = 0;
+        const auto got = ::recv(context_->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+        return got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR));
+    }
+
+    /// Adds to what is to be written.
+    [[nodiscard]] std::string& out() noexcept { return unsent_; }
+
+    /// Writes all that was added, and what the kernel holds back.
+    void write() {
+        if (encrypted())
+            return write_tls();
+        if (unsent_.empty()) {
+            push();
+            return;
+        }
+        std::size_t sent = 0;
+        while (sent < unsent_.size()) {
+            const auto n = ::send(context_->fd, unsent_.data() + sent, unsent_.size() - sent, MSG_NOSIGNAL);
+            if (n > 0)
+                sent += static_cast<std::size_t>(n);
+            else if (n < 0 && errno != EINTR)
+                fail_with_errno("cannot write");
+        }
+        unsent_.clear();
+        held_back_ = false;
+    }
+    /// Writes as much as the socket takes at once; the rest goes with the next write. Where it `may_rest`, the kernel
+    /// holds it back for what comes next, 200 ms at most: a segment of its own, and waking the server for it, costs
+    /// more than all the rest.
+    void write_without_waiting(bool may_rest) {
+        if (encrypted())
+            return write_tls();
+        const int flags = MSG_NOSIGNAL | MSG_DONTWAIT | (may_rest ? MSG_MORE : 0);
+        const auto n = ::send(context_->fd, unsent_.data(), unsent_.size(), flags);
+        if (n > 0) {
+            unsent_.erase(0, static_cast<std::size_t>(n));
+            held_back_ = may_rest;
+        } else if (n < 0 && errno != EINTR && errno != EAGAIN) {
+            fail_with_errno("cannot write");
+        }
+    }
+
+    /// The next reply.
+    [[nodiscard]] reply read(instant deadline) {
+        for (;;) {
+            if (reply r = next())
+                return r;
+            receive(0);
+            if (reply r = next())
+                return r;
+            if (steady_clock{}.now() >= deadline)
+                fail_late();
+        }
+    }
+    /// The next reply if it has come already.
+    [[nodiscard]] reply read_without_waiting() {
+        if (reply r = next())
+            return r;
+        if (encrypted())
+            return {};
+        receive(MSG_DONTWAIT);
+        return next();
+    }
+
+    /// Closes, and throws `store_error`.
+    [[noreturn]] void fail(std::string_view what, std::string_view why, std::string_view advice) {
+        std::string sentence = fmt::format("redis: {} at {}: {}; {}", what, place_, why, advice);
+        close();
+        throw store_error{std::move(sentence)};
+    }
+    void set_timeout(duration limit) {
+        if (redisSetTimeout(context_.get(), timeval_of(limit)) != REDIS_OK)
+            fail("cannot set a time limit on the connection", context_->errstr, "report this");
+    }
+
+private:
+    struct context_deleter {
+        void operator()(redisContext* c) const noexcept { redisFree(c); }
+    };
+
+    [[nodiscard]] static timeval timeval_of(duration span) noexcept {
+        const auto micro = std::chrono::duration_cast<std::chrono::microseconds>(span).count();
+        return {static_cast<time_t>(micro / 1'000'000), static_cast<suseconds_t>(micro % 1'000'000)};
+    }
+
+    [[nodiscard]] reply next() {
+        void* raw = nullptr;
+        if (redisGetReplyFromReader(context_.get(), &raw) != REDIS_OK)
+            fail("cannot read a reply", context_->errstr, "does a Redis server listen there?");
+        return reply{static_cast<redisReply*>(raw)};
+    }
+    void receive(int flags) {
+        if (encrypted()) {
+            if (redisBufferRead(context_.get()) != REDIS_OK) {
+                if (context_->err == REDIS_ERR_IO && (errno == EAGAIN || errno == EWOULDBLOCK))
+                    fail_late();
+                fail("the connection broke", context_->errstr, "whether the last step was carried out is not known");
+            }
+            return;
+        }
+        std::array<char, 4096> piece;
+        const auto n = ::recv(context_->fd, piece.data(), piece.size(), flags);
+        if (n > 0) {
+            redisReaderFeed(context_->reader, piece.data(), static_cast<std::size_t>(n));
+        } else if (n == 0) {
+            fail("the connection broke", "the server closed it", "whether the last step was carried out is not known");
+        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+            if (flags == 0)
+                fail_late();
+        } else if (errno != EINTR) {
+            fail_with_errno("the connection broke");
+        }
+    }
+    void push() noexcept {
+        const int on = 1;
+        // Setting it anew sends what is held back; a Unix socket holds nothing back and refuses.
+        if (std::exchange(held_back_, false))
+            static_cast<void>(::setsockopt(context_->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on));
+    }
+    [[noreturn]] void fail_late() {
+        fail("no reply in time", "the server is stopped, paused or overloaded, or the network is",
+             "whether the last step was carried out is not known; see command_timeout_ms");
+    }
+    [[noreturn]] void fail_with_errno(std::string_view what) {
+        const std::string why = std::generic_category().message(errno);
+        fail(what, why, "whether the last step was carried out is not known");
+    }
+
+#if WEIR_REDIS_TLS
+    struct tls_deleter {
+        void operator()(SSL_CTX* c) const noexcept { SSL_CTX_free(c); }
+        void operator()(SSL* s) const noexcept { SSL_free(s); }
+    };
+    [[nodiscard]] bool encrypted() const noexcept { return tls_ != nullptr; }
+
+    /// Made here and not by hiredis, which checks who signed the server's certificate and not whom it names.
+    void start_tls(const redis_options& o) {
+        std::unique_ptr<SSL_CTX, tls_deleter> made{SSL_CTX_new(TLS_client_method())};
+        const auto require = [&](bool done, std::string_view what) {
+            if (!done)
+                fail(fmt::format("cannot {}", what), tls_error(), "check ca_file, cert_file and key_file");
+        };
+        require(made != nullptr, "set TLS up");
+        SSL_CTX_set_min_proto_version(made.get(), TLS1_2_VERSION);
+        SSL_CTX_set_verify(made.get(), SSL_VERIFY_PEER, nullptr);
+        require(o.ca_file.empty() ? SSL_CTX_set_default_verify_paths(made.get()) == 1
+                                  : SSL_CTX_load_verify_locations(made.get(), o.ca_file.c_str(), nullptr) == 1,
+                "read ca_file");
+        if (!o.cert_file.empty())
+            require(SSL_CTX_use_certificate_chain_file(made.get(), o.cert_file.c_str()) == 1, "read cert_file");
+        if (!o.key_file.empty())
+            require(SSL_CTX_use_PrivateKey_file(made.get(), o.key_file.c_str(), SSL_FILETYPE_PEM) == 1,
+                    "read key_file");
+        std::unique_ptr<SSL, tls_deleter> ssl{SSL_new(made.get())};
+        require(ssl != nullptr, "set TLS up");
+        // An address is named in a certificate in another way than a host.
+        if (X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl.get()), o.host.c_str()) != 1) {
+            ERR_clear_error();
+            require(SSL_set1_host(ssl.get(), o.host.c_str()) == 1 &&
+                        SSL_ctrl(ssl.get(), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
+                                 const_cast<char*>(o.host.c_str())) == 1,
+                    "set TLS up");
+        }
+        set_timeout(o.connect_timeout);
+        const no_sigpipe guard;
+        if (redisInitiateSSL(context_.get(), ssl.get()) != REDIS_OK)
+            fail("cannot begin TLS", context_->errstr,
+                 "is it a TLS port, is its certificate signed by ca_file, and does it name this host?");
+        static_cast<void>(ssl.release());  // it is hiredis's now
+        tls_ = std::move(made);
+    }
+    [[nodiscard]] static std::string tls_error() {
+        const unsigned long code = ERR_get_error();
+        ERR_clear_error();
+        const char* why = code == 0 ? nullptr : ERR_reason_error_string(code);
+        return why == nullptr ? "OpenSSL does not say why" : why;
+    }
+    void write_tls() {
+        const no_sigpipe guard;
+        if (unsent_.empty())
+            return;
+        int done = 0;
+        if (redisAppendFormattedCommand(context_.get(), unsent_.data(), unsent_.size()) != REDIS_OK)
+            fail("cannot write", context_->errstr, "nothing was sent");
+        unsent_.clear();
+        while (done == 0)
+            if (redisBufferWrite(context_.get(), &done) != REDIS_OK)
+                fail("cannot write", context_->errstr, "whether the last step was carried out is not known");
+    }
+
+    std::unique_ptr<SSL_CTX, tls_deleter> tls_;
+#else
+    [[nodiscard]] static constexpr bool encrypted() noexcept { return false; }
+    void start_tls(const redis_options&) {
+        fail("cannot begin TLS", "the hiredis this was built with has none", "build with hiredis 1.0 or later");
+    }
+    void write_tls() noexcept {}
+#endif
+
+    std::unique_ptr<redisContext, context_deleter> context_;
+    std::string place_;
+    std::string unsent_;
+    bool held_back_ = false;
+};
+
+}  // namespace weir::redis::detail

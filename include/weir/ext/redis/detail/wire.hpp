@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "weir/core/time.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <bit>
+#include <charconv>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <iterator>
+#include <limits>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+// What goes over the wire, as values: commands, packed doubles, names of keys.
+
+namespace weir::redis::detail {
+
+inline constexpr double never = std::numeric_limits<double>::infinity();
+inline constexpr double server_time = std::numeric_limits<double>::quiet_NaN();
+
+/// The eight bytes of a number, least significant first.
+[[nodiscard]] inline std::array<char, 8> bytes_of(std::uint64_t value) noexcept {
+    std::array<char, 8> out;
+    for (char& c : out) {
+        c = static_cast<char>(value & 0xff);
+        value >>= 8;
+    }
+    return out;
+}
+[[nodiscard]] inline double double_at(std::string_view bytes, std::size_t index) noexcept {
+    std::uint64_t value = 0;
+    for (std::size_t i = 8; i-- > 0;)
+        value = value << 8 | static_cast<unsigned char>(bytes[index * 8 + i]);
+    return std::bit_cast<double>(value);
+}
+
+/// A little-endian number of four bytes.
+[[nodiscard]] inline std::uint32_t word_at(std::string_view bytes, std::size_t offset) noexcept {
+    std::uint32_t value = 0;
+    for (std::size_t i = 4; i-- > 0;)
+        value = value << 8 | static_cast<unsigned char>(bytes[offset + i]);
+    return value;
+}
+
+/// What an admission returns of a head's fields.
+struct head_fields {
+    explicit head_fields(std::string_view bytes) noexcept
+        : t(double_at(bytes, 0)), lives(double_at(bytes, 5)), born(double_at(bytes, 6)), factor(word_at(bytes, 56)),
+          seq(word_at(bytes, 72)) {}
+
+    double t;
+    double lives;
+    double born;
+    std::uint32_t factor;
+    std::uint32_t seq;
+};
+
+/// Appends the size of a part of a command.
+inline void append_size(std::string& out, std::size_t size) {
+    std::array<char, 24> digits;
+    const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), size).ptr;
+    (out += '$').append(digits.data(), end).append("\r\n");
+}
+/// Appends `text` as one part of a command.
+inline void append_part(std::string& out, std::string_view text) {
+    append_size(out, text.size());
+    out.append(text).append("\r\n");
+}
+
+/// A whole command of texts.
+[[nodiscard]] inline std::string command(std::span<const std::string_view> parts) {
+    std::string out = fmt::format("*{}\r\n", parts.size());
+    for (const std::string_view part : parts)
+        append_part(out, part);
+    return out;
+}
+
+/// `EVALSHA sha 2 head list arguments [id]`, appended; `keys` is what `key_parts` made.
+inline void append_call(std::string& out, std::string_view sha, std::string_view keys, std::span<const double> args,
+                        std::optional<std::uint64_t> id) {
+    out.append(id ? "*7\r\n$7\r\nEVALSHA\r\n" : "*6\r\n$7\r\nEVALSHA\r\n");
+    append_part(out, sha);
+    out.append(keys);
+    append_size(out, args.size() * 8);
+    for (const double value : args) {
+        const auto bytes = bytes_of(std::bit_cast<std::uint64_t>(value));
+        out.append(bytes.data(), bytes.size());
+    }
+    out.append("\r\n");
+    if (id) {
+        const auto bytes = bytes_of(*id);
+        out.append("$8\r\n").append(bytes.data(), bytes.size()).append("\r\n");
+    }
+}
+
+/// What became of an entry, as a note at the end of its key's head: `APPEND head note`, appended; `start` is what
+/// `note_start` made. Repeating it changes nothing.
+inline void append_note(std::string& out, std::string_view start, std::uint64_t id, double at, char how) {
+    out.append(start);
+    const auto name = bytes_of(id);
+    const auto time = bytes_of(std::bit_cast<std::uint64_t>(at));
+    out.append(name.data(), name.size()).append(time.data(), time.size());
+    out += how;
+    out.append("\r\n");
+}
+
+/// One name of a key as it may stand inside another: letters, digits, dots and dashes as they are, every other byte as
+/// %XX. So no two pairs of names join to the same text, and none can end the hash tag.
+inline void append_escaped(std::string& out, std::string_view name) {
+    for (const char c : name) {
+        const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+                           c == '-' || c == '_' || c == ':';
+        if (plain)
+            out += c;
+        else
+            fmt::format_to(std::back_inserter(out), "%{:02X}", static_cast<unsigned>(static_cast<unsigned char>(c)));
+    }
+}
+
+/// The names of a key's head and list: `prefix:1:{host|role}` and the same with `:s`; 1 is the version of what they
+/// hold. The text in the braces alone decides the Cluster slot, so both lie in one.
+struct key_names {
+    std::string head;
+    std::string list;
+};
+[[nodiscard]] inline key_names names_of(std::string_view prefix, std::string_view host, std::string_view role) {
+    key_names out;
+    out.head.append(prefix).append(":1:{");
+    append_escaped(out.head, host);
+    out.head += '|';
+    append_escaped(out.head, role);
+    out.head += '}';
+    out.list = out.head + ":s";
+    return out;
+}
+/// The part of a call that names the keys.
+[[nodiscard]] inline std::string key_parts(const key_names& names) {
+    std::string out = "$1\r\n2\r\n";
+    append_part(out, names.head);
+    append_part(out, names.list);
+    return out;
+}
+
+/// The part of a note before the note itself.
+[[nodiscard]] inline std::string note_start(const key_names& names) {
+    std::string out = "*3\r\n$6\r\nAPPEND\r\n";
+    append_part(out, names.head);
+    return out + "$17\r\n";
+}
+
+// ---- time: the store's own unit is the microsecond, or under injected time the nanosecond since an origin
+
+/// Nanoseconds as microseconds, rounded up: for periods, gates and times to live, which must not end early.
+[[nodiscard]] constexpr double microseconds_up(duration span) noexcept {
+    const std::int64_t whole = span.count() / 1000;
+    return static_cast<double>(whole + (span.count() % 1000 > 0 ? 1 : 0));
+}
+/// Microseconds as a span of the local timeline; what is longer than any is the longest.
+[[nodiscard]] constexpr duration span_of(double microseconds) noexcept {
+    constexpr double most = 4.6e15;
+    if (!(microseconds < most))
+        return far_future - instant{};
+    if (microseconds < -most)
+        return long_ago - instant{};
+    return duration{static_cast<std::int64_t>(microseconds) * 1000};
+}
+
+/// An entry that is nothing but its stamp has that for an id, marked, and raised so that it is not negative.
+inline constexpr std::uint64_t stamp_mark = std::uint64_t{1} << 63;
+inline constexpr std::int64_t stamp_raised = std::int64_t{1} << 60;
+[[nodiscard]] constexpr bool is_stamp(std::uint64_t id) noexcept { return (id & stamp_mark) != 0; }
+[[nodiscard]] constexpr std::uint64_t id_of_stamp(double at) noexcept {
+    return stamp_mark | static_cast<std::uint64_t>(static_cast<std::int64_t>(at) + stamp_raised);
+}
+[[nodiscard]] constexpr double stamp_of(std::uint64_t id) noexcept {
+    return static_cast<double>(static_cast<std::int64_t>(id & ~stamp_mark) - stamp_raised);
+}
+
+/// What an error reply begins with, if it is a plain word: what follows may repeat what was sent.
+[[nodiscard]] inline std::string_view error_word(std::string_view reply) noexcept {
+    std::size_t size = 0;
+    while (size < reply.size() && size < 20 && reply[size] >= 'A' && reply[size] <= 'Z')
+        ++size;
+    return size == 0 || (size < reply.size() && reply[size] != ' ') ? "ERR" : reply.substr(0, size);
+}
+
+}  // namespace weir::redis::detail

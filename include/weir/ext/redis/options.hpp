@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "weir/ext/redis/detail/uri.hpp"
+
+#include "weir/core/error.hpp"
+#include "weir/core/nearest.hpp"
+#include "weir/core/result.hpp"
+#include "weir/core/time.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace weir::redis {
+
+/// What to do where the server has forgotten what it was told.
+enum class lost_history : std::uint8_t {
+    warm_up,  ///< deny, with cause `window`, until the key's shortest window has passed
+    ignore,   ///< go on as if nothing had been admitted before
+};
+
+/// Where the server is and how it is talked to. `parse_redis_dsn` makes one from text.
+struct redis_options {
+    std::string host = "127.0.0.1";  ///< name or address
+    std::uint16_t port = 6379;
+    std::string unix_socket{};  ///< a path; when set, host and port are not used
+    std::string user{};         ///< an ACL user; empty = the server's default user
+    std::string password{};     ///< empty = no AUTH
+    int db = 0;                 ///< database number
+    bool tls = false;           ///< `rediss://`; needs hiredis 1.0 or later
+    std::string ca_file{};      ///< certificates that are trusted (PEM); empty = the system's
+    std::string cert_file{};    ///< this client's certificate and key (PEM), where the server asks for one
+    std::string key_file{};
+    std::string prefix = "weir";  ///< all keys begin with `prefix:`; without braces
+    std::size_t pool = 4;         ///< connections at most, opened on use; at least 1
+    /// The longest a verb waits for a connection others use; 0 = not at all.
+    duration pool_wait = std::chrono::milliseconds{50};
+    /// The longest that connecting, with all that is said first, may take.
+    duration connect_timeout = std::chrono::milliseconds{500};
+    /// The longest a verb waits for its reply.
+    duration command_timeout = std::chrono::milliseconds{500};
+    /// After a failed connect the next is not tried for this long, twice as long each time up to `reconnect_most`,
+    /// each with a random part of up to a half taken off; verbs fail at once meanwhile.
+    duration reconnect_first = std::chrono::milliseconds{10};
+    duration reconnect_most = std::chrono::milliseconds{500};
+    /// A permit still held after this is counted as answered then: its holder is taken for dead.
+    duration entry_ttl = std::chrono::minutes{10};
+    lost_history on_lost_history = lost_history::warm_up;
+    /// The instants that verbs are given are the time itself, and no clock is asked: for tests and replays. They are
+    /// exact to the nanosecond within 104 days of `origin`.
+    bool injected_time = false;
+    instant origin{};
+};
+
+/// What is wrong with the options, as a sentence; empty when they can be used.
+[[nodiscard]] inline std::string fault_of(const redis_options& o) {
+    if (o.host.empty() && o.unix_socket.empty())
+        return "there is no host; write redis://127.0.0.1:6379";
+    if (o.host.find('\0') != std::string::npos || o.unix_socket.find('\0') != std::string::npos)
+        return "the host or path has a zero byte";
+    if (o.pool < 1 || o.pool > 1024)
+        return fmt::format("pool is {}; it must be 1 to 1024", o.pool);
+    if (o.db < 0)
+        return fmt::format("db is {}; it must be 0 or more", o.db);
+    if (o.password.empty() && !o.user.empty())
+        return "a user is named without a password; write user:password@";
+    if (o.prefix.empty() || o.prefix.find_first_of("{}") != std::string::npos)
+        return "prefix is empty or has a brace, which would choose the Cluster slot; write prefix=weir";
+    for (const auto& [name, span] :
+         {std::pair{"connect_timeout_ms", o.connect_timeout}, std::pair{"command_timeout_ms", o.command_timeout},
+          std::pair{"reconnect_first_ms", o.reconnect_first}, std::pair{"entry_ttl_s", o.entry_ttl}})
+        if (span < std::chrono::milliseconds{1})
+            return fmt::format("{} is zero or negative; it must be 1 or more", name);
+    if (o.pool_wait < duration::zero())
+        return "pool_wait_ms is negative; 0 does not wait";
+    if (o.reconnect_most < o.reconnect_first)
+        return "reconnect_most_ms is less than reconnect_first_ms";
+    return {};
+}
+
+/// Reads `redis://[user:password@]host[:port][/db]`, `rediss://` (TLS) or `redis+unix://[user:password@]/path`, each
+/// with `?name=value&...`. User, password and values may be percent-encoded.
+///
+/// Parameters: `db`, `prefix`, `pool`, `pool_wait_ms`, `connect_timeout_ms`, `command_timeout_ms`,
+/// `reconnect_first_ms`, `reconnect_most_ms`, `entry_ttl_s`, `on_lost_history` (`warm_up`, `ignore`), `ca_file`,
+/// `cert_file`, `key_file`.
+///
+/// **Errors.** `errc::bad_configuration`; the sentence never repeats a password.
+[[nodiscard]] inline result<redis_options> parse_redis_dsn(std::string_view dsn) {
+    const auto bad = [](std::string_view what) {
+        return error{errc::bad_configuration, fmt::format("redis: {}", what)};
+    };
+    redis_options out;
+    const auto uri = detail::split_uri(dsn);
+    if (!uri)
+        return bad("it has no scheme; write redis://host:port/db, rediss://host:port/db or redis+unix:///path");
+    if (uri->scheme == "rediss")
+        out.tls = true;
+    else if (uri->scheme != "redis" && uri->scheme != "redis+unix")
+        return bad(fmt::format("{} is no scheme of this store; write redis, rediss or redis+unix",
+                               weir::detail::in_quotes(uri->scheme)));
+    if (uri->malformed)
+        return bad("a % is not followed by two hexadecimal digits; write %25 for a percent sign");
+    out.user = uri->user;
+    out.password = uri->password;
+
+    const auto whole = [](std::string_view text, std::int64_t most) { return detail::whole_number(text, most); };
+    if (uri->scheme == "redis+unix") {
+        if (!uri->host.empty() || uri->path.size() < 2)
+            return bad("a socket is named by its whole path: redis+unix:///run/redis/redis.sock");
+        out.unix_socket = uri->path;
+    } else {
+        out.host = uri->host;
+        if (!uri->port.empty()) {
+            const auto port = whole(uri->port, 65'535);
+            if (!port || *port == 0)
+                return bad(fmt::format("{} is no port; it must be 1 to 65535", weir::detail::in_quotes(uri->port)));
+            out.port = static_cast<std::uint16_t>(*port);
+        }
+        if (uri->path.size() > 1) {
+            const auto db = whole(std::string_view{uri->path}.substr(1), 1'000'000);
+            if (!db)
+                return bad(fmt::format("{} is no database number", weir::detail::in_quotes(uri->path.substr(1))));
+            out.db = static_cast<int>(*db);
+        }
+    }
+
+    struct number {
+        std::string_view name;
+        duration* target;
+        duration unit;
+    };
+    const std::array spans{number{"pool_wait_ms", &out.pool_wait, std::chrono::milliseconds{1}},
+                           number{"connect_timeout_ms", &out.connect_timeout, std::chrono::milliseconds{1}},
+                           number{"command_timeout_ms", &out.command_timeout, std::chrono::milliseconds{1}},
+                           number{"reconnect_first_ms", &out.reconnect_first, std::chrono::milliseconds{1}},
+                           number{"reconnect_most_ms", &out.reconnect_most, std::chrono::milliseconds{1}},
+                           number{"entry_ttl_s", &out.entry_ttl, std::chrono::seconds{1}}};
+    const std::array<std::string_view, 13> known{"db",
+                                                 "prefix",
+                                                 "pool",
+                                                 "pool_wait_ms",
+                                                 "connect_timeout_ms",
+                                                 "command_timeout_ms",
+                                                 "reconnect_first_ms",
+                                                 "reconnect_most_ms",
+                                                 "entry_ttl_s",
+                                                 "on_lost_history",
+                                                 "ca_file",
+                                                 "cert_file",
+                                                 "key_file"};
+    for (const auto& [name, value] : uri->parameters) {
+        const auto wrong = [&](std::string_view needed) {
+            return bad(fmt::format("{}={}: {}", name, weir::detail::in_quotes(value), needed));
+        };
+        if (name == "prefix") {
+            out.prefix = value;
+        } else if (name == "ca_file") {
+            out.ca_file = value;
+        } else if (name == "cert_file") {
+            out.cert_file = value;
+        } else if (name == "key_file") {
+            out.key_file = value;
+        } else if (name == "on_lost_history") {
+            if (value != "warm_up" && value != "ignore")
+                return wrong("write warm_up or ignore");
+            out.on_lost_history = value == "ignore" ? lost_history::ignore : lost_history::warm_up;
+        } else if (name == "db" || name == "pool") {
+            const auto n = whole(value, name == "db" ? 1'000'000 : 1024);
+            if (!n)
+                return wrong("it is no whole number in range");
+            if (name == "db")
+                out.db = static_cast<int>(*n);
+            else
+                out.pool = static_cast<std::size_t>(*n);
+        } else {
+            const number* span = nullptr;
+            for (const number& s : spans)
+                if (s.name == name)
+                    span = &s;
+            if (span == nullptr) {
+                const std::string near = nearest(name, known);
+                return bad(fmt::format("{} is no parameter{}", weir::detail::in_quotes(name),
+                                       near.empty() ? std::string{} : fmt::format("; did you mean {}?", near)));
+            }
+            const auto n = whole(value, 1'000'000'000);
+            if (!n)
+                return wrong("it is no whole number in range");
+            *span->target = *n * span->unit;
+        }
+    }
+    if (std::string fault = fault_of(out); !fault.empty())
+        return bad(fault);
+    return out;
+}
+
+}  // namespace weir::redis

@@ -1,0 +1,493 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "weir/ext/redis/detail/pool.hpp"
+#include "weir/ext/redis/detail/server_clock.hpp"
+#include "weir/ext/redis/options.hpp"
+
+#include "weir/core/clock.hpp"
+#include "weir/storage/store.hpp"
+#include "weir/storage/store_error.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <bit>
+#include <chrono>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <random>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace weir::redis {
+
+/// Keeps every key's state in a Redis or Valkey server (6.2 or later), so that all processes share one budget.
+///
+/// Each verb is one script on the server, by the server's clock, and one round trip; `settle` is written and not waited
+/// for. Times are whole microseconds there, rounded against the caller.
+///
+/// **Thread safety.** All members may be called from any thread; a slot is used by one verb at a time, besides
+/// `settle`.
+/// **Errors.** `store_error` where a verb was not carried out, or nobody knows: then the entry, if it was made, is
+/// taken back with the next message that gets through, and else expires. **Lifetime.** Of one process: in a child of
+/// `fork()` every verb throws.
+class redis_store {
+public:
+    /// What this process keeps of a key.
+    class slot {
+    public:
+        slot() = default;
+
+    private:
+        friend class redis_store;
+        struct state : detail::key_line {
+            std::atomic<std::int64_t> held = 0;  // entries of this process; settle runs beside the other verbs
+            // Written by one verb at a time.
+            multiplier factor{};
+            instant lost_at = long_ago;
+            double born = 0;                // the head's first moment, ...
+            std::uint32_t seq = 0;          // ... how many admissions it had seen, ...
+            std::atomic<double> lives = 0;  // ... and until when it should at least live, by the server's clock
+
+            /// Whether `head` should know of an admission here, and does not.
+            [[nodiscard]] bool remembers(const detail::head_fields& head) const noexcept {
+                return born != 0 && head.t < lives &&
+                       (head.born != born || static_cast<std::int32_t>(head.seq - seq) <= 0);
+            }
+        };
+        std::shared_ptr<state> state_;
+    };
+
+    static constexpr bool is_local = false;
+
+    /// Connects with the first verb, not here.
+    ///
+    /// **Errors.** `weir::exception` (`errc::bad_configuration`) for options that contradict themselves.
+    explicit redis_store(redis_options options) : shared_(std::make_unique<shared>(checked(std::move(options)))) {}
+
+    /// This process's steady clock; under injected time, the latest instant that was injected.
+    [[nodiscard]] instant now() const noexcept {
+        return options().injected_time ? std::max(shared_->last.load(), instant{}) : steady_clock{}.now();
+    }
+    [[nodiscard]] instant after(instant now) const noexcept { return options().injected_time ? now : this->now(); }
+
+    [[nodiscard]] slot make_slot(std::string_view host, std::string_view role) const {
+        slot out;
+        out.state_ = std::make_shared<slot::state>();
+        const detail::key_names names = detail::names_of(options().prefix, host, role);
+        out.state_->parts = detail::key_parts(names);
+        out.state_->note = detail::note_start(names);
+        out.state_->home = shared_->links.next_home();
+        return out;
+    }
+
+    // ---- the main verb
+
+    template <class Place>
+    [[nodiscard]] forecast admit(slot& s, const window_plan& plan, std::int64_t cost, instant now, Place&& place,
+                                 entry& out) {
+        const bool holds_place = cost > 0 && place.take();
+        const bool lacks_place = cost > 0 && !holds_place;
+        if (lacks_place && plan.enforce)
+            return {now, cause::inflight, 0};
+        // Units counted from their admission that no ceiling counts need no entry: their stamp is all there is.
+        const bool has_entry = cost > 0 && (plan.from_response || plan.max_concurrent > 0);
+        entry made{cost, now, plan.from_response ? entry_state::open : entry_state::stamped, true, 0};
+        forecast f{};
+        try {
+            if (has_entry)
+                made.id = new_id();
+            f = decide(s, plan, cost, now, !has_entry ? 0 : plan.from_response ? 1 : 2, made.id, &made);
+        } catch (...) {
+            if (holds_place)
+                place.give_back();
+            throw;
+        }
+        if (f.why == cause::none && lacks_place) {
+            f.why = cause::inflight;
+            f.passed = true;
+        }
+        if (!f.admits()) {
+            if (holds_place)
+                place.give_back();
+            return f;
+        }
+        if (cost == 0) {
+            out = {0, made.stamp, entry_state::free, false, 0};
+            return f;
+        }
+        s.state_->held.fetch_add(1, std::memory_order_relaxed);
+        out = made;
+        return f;
+    }
+
+    [[nodiscard]] forecast count(slot& s, const window_plan& plan, std::int64_t cost, instant now) {
+        return decide(s, plan, cost, now, 0, 0, nullptr);
+    }
+
+    // ---- changes
+
+    /// Written without waiting for the reply; `flush` waits for it. Over TCP the kernel may keep it for the next
+    /// message, 200 ms at most, unless the key has a ceiling. Where the server cannot be reached it is kept, and sent
+    /// with what comes next; it says when the answer came, so that late is not lost.
+    void settle(slot& s, const window_plan& plan, entry& e, settlement how, instant now) {
+        require_own_process("settle");
+        if (detail::is_stamp(e.id)) {
+            if (how == settlement::refunded)
+                shared_->links.post(
+                    {s.state_, std::bit_cast<std::uint64_t>(detail::stamp_of(e.id)), static_cast<double>(e.cost), 3});
+        } else if (e.id != 0 && (e.state == entry_state::open || how != settlement::answered)) {
+            // Who waits for a ceiling waits for this.
+            if (const double at = time_of_answer(now); !is_over(s, at))
+                post(s, e.id, how, at, plan.max_concurrent > 0,
+                     how == settlement::released && e.state == entry_state::stamped);
+        }
+        if (how == settlement::answered) {
+            if (e.state == entry_state::open) {
+                e.stamp = now;
+                e.state = entry_state::stamped;
+            }
+            return;
+        }
+        if (e.in_flight)
+            s.state_->held.fetch_sub(1, std::memory_order_relaxed);
+        e = {};
+    }
+
+    /// Sends every settlement that is still here and waits for the replies.
+    void flush() {
+        require_own_process("flush settlements");
+        shared_->links.flush();
+    }
+
+    [[nodiscard]] bool hold(slot& s, instant until) {
+        const instant now = this->now();
+        const double value = options().injected_time ? injected(until) : detail::microseconds_up(until - now);
+        return keep(s, 0, value, now, "hold") != 0;
+    }
+    void tune(slot& s, multiplier m) {
+        keep(s, 1, static_cast<double>(m.millionths()), now(), "tune");
+        s.state_->factor = m;
+    }
+    void erase(slot& s) {
+        keep(s, 2, 0, now(), "erase");
+        s.state_->factor = {};
+    }
+
+    // ---- queries
+
+    /// The factor last heard of.
+    [[nodiscard]] multiplier factor(const slot& s) const { return s.state_->factor; }
+
+    /// `bytes` is 0: the log is the server's.
+    [[nodiscard]] reading read(slot& s, const window_plan& plan, instant now) {
+        std::vector<double> args{3, time_argument(now), 0};
+        for (const window& w : plan.windows)
+            args.push_back(period_of(w.period));
+        const std::string got = call(*s.state_, detail::script::keep, args, nullptr, "read", now);
+        if (got.size() != (7 + plan.windows.size()) * 8)
+            bad_reply("read");
+        const auto at = [&](std::size_t i) { return detail::double_at(got, i); };
+        const instant here = this->now();
+        reading out;
+        out.open = static_cast<std::int64_t>(at(1));
+        out.in_flight = static_cast<std::int64_t>(at(2));
+        out.gate = local(at(3), at(0), here);
+        out.factor = factor_of(at(4));
+        out.newest = local(at(5), at(0), here);
+        for (std::size_t i = 0; i < plan.windows.size(); ++i) {
+            const window& w = plan.windows[i];
+            auto used = static_cast<std::int64_t>(at(7 + i));
+            // Beyond what is kept nothing is known but that there was more: the window is as good as full.
+            if (at(6) > at(0) - period_of(w.period))
+                used = std::max(used, w.limit);
+            out.windows.push_back({plan.shown[i], w.limit, w.period, used});
+        }
+        s.state_->factor = out.factor;
+        return out;
+    }
+
+    /// Whether this process has nothing open on the key: all else is the server's.
+    [[nodiscard]] bool idle(const slot& s, const window_plan&, instant) const {
+        return s.state_->held.load(std::memory_order_relaxed) <= 0;
+    }
+
+    /// When an entry was counted by the server's clock, since 1970; nothing where it counts from its response or is
+    /// under a ceiling.
+    [[nodiscard]] static std::optional<std::chrono::microseconds> counted_at(const entry& e) noexcept {
+        if (!detail::is_stamp(e.id))
+            return std::nullopt;
+        return std::chrono::microseconds{static_cast<std::int64_t>(detail::stamp_of(e.id))};
+    }
+
+    /// How often the server was seen to have lost what it was told.
+    [[nodiscard]] std::uint64_t losses() const noexcept {
+        return shared_->links.losses() + shared_->lost_keys.load(std::memory_order_relaxed);
+    }
+    [[nodiscard]] const redis_options& options() const noexcept { return shared_->links.options(); }
+
+private:
+    struct shared {
+        explicit shared(redis_options options) : links(std::move(options)) {}
+        detail::pool links;
+        detail::server_clock clock;
+        std::atomic<std::uint64_t> next_id{random_start()};
+        std::atomic<std::uint64_t> lost_keys = 0;
+        std::atomic<instant> last{long_ago};  // the latest injected time
+        pid_t owner = ::getpid();
+
+        static std::uint64_t random_start() {
+            std::random_device device;
+            return (static_cast<std::uint64_t>(device()) << 32) ^ device();
+        }
+    };
+
+    [[nodiscard]] static redis_options checked(redis_options o) {
+        if (std::string fault = fault_of(o); !fault.empty())
+            throw exception{error{errc::bad_configuration, "redis: " + fault}};
+        if (o.tls && !detail::has_tls)
+            throw exception{error{errc::bad_configuration,
+                                  "redis: rediss:// needs TLS, which the hiredis this was built with has not; build "
+                                  "with hiredis 1.0 or later, or write redis://"}};
+        return o;
+    }
+    void require_own_process(std::string_view what) const {
+        if (::getpid() != shared_->owner)
+            throw store_error{fmt::format("redis: cannot {} in a child of the process that made the store; make the "
+                                          "registry after fork()",
+                                          what)};
+    }
+    [[noreturn]] void bad_reply(std::string_view what) const {
+        throw store_error{fmt::format("redis: cannot {} at {}: the reply is not what the script returns; is another "
+                                      "version of weir using this prefix?",
+                                      what, detail::place_of(options()))};
+    }
+    /// Unique among all processes as far as 63 random bits make it; never 0.
+    [[nodiscard]] std::uint64_t new_id() noexcept {
+        for (;;)
+            if (const auto id = shared_->next_id.fetch_add(1, std::memory_order_relaxed) & ~detail::stamp_mark; id != 0)
+                return id;
+    }
+
+    // ---- time
+
+    [[nodiscard]] double injected(instant at) const noexcept {
+        return at <= long_ago ? -detail::never : static_cast<double>((at - options().origin).count());
+    }
+    /// The time a verb is given, as the script takes it.
+    [[nodiscard]] double time_argument(instant now) const noexcept {
+        if (!options().injected_time)
+            return detail::server_time;
+        for (instant seen = shared_->last.load(); seen < now && !shared_->last.compare_exchange_weak(seen, now);) {
+        }
+        return injected(now);
+    }
+    /// For what goes by this machine's clock whatever the keys' time is.
+    [[nodiscard]] instant steady_now(instant now) const noexcept {
+        return options().injected_time ? steady_clock{}.now() : now;
+    }
+    [[nodiscard]] double period_of(duration span) const noexcept {
+        return options().injected_time ? static_cast<double>(span.count()) : detail::microseconds_up(span);
+    }
+    /// The instant here that is `at` there, where it is `t` there and `here` here.
+    [[nodiscard]] instant local(double at, double t, instant here) const noexcept {
+        if (std::isinf(at))
+            return at < 0 ? long_ago : far_future;
+        if (options().injected_time)
+            return options().origin + duration{static_cast<std::int64_t>(at)};
+        const duration span = detail::span_of(at - t);
+        return span < duration::zero() ? here + span : later(here, span);
+    }
+    [[nodiscard]] static multiplier factor_of(double millionths) noexcept {
+        return multiplier::of(millionths / static_cast<double>(multiplier::one));
+    }
+    [[nodiscard]] static std::int64_t kept(const window_plan& plan) noexcept {
+        auto most = static_cast<std::int64_t>(plan.kept.exact);
+        for (const window& w : plan.windows)
+            most = std::max(most, w.limit);
+        return most;
+    }
+
+    // ---- steps
+
+    [[nodiscard]] std::string call(slot::state& key, detail::script which, std::span<const double> args,
+                                   const std::uint64_t* id, std::string_view what, instant now) const {
+        require_own_process(what);
+        const auto line = shared_->links.borrow(key, steady_now(now));
+        shared_->links.take_posted(*line);
+        bool sent = false;
+        return std::string{detail::text_of(*line->call(which, key, args, id, what, sent))};
+    }
+
+    /// `what` as in the script. Tells `made`, where there is one, the stamp that was given.
+    [[nodiscard]] forecast decide(slot& s, const window_plan& plan, std::int64_t cost, instant now, int what,
+                                  std::uint64_t id, entry* made) {
+        slot::state& key = *s.state_;
+        require_own_process("admit");
+        forecast warm = warming(key, plan, cost, now);
+        if (!warm.admits() && plan.enforce)
+            return warm;
+        std::array<double, 7 + 2 * 16> few;
+        std::vector<double> many;
+        const std::size_t size = 7 + 2 * plan.windows.size();
+        double* args = few.data();
+        if (size > few.size()) {
+            many.resize(size);
+            args = many.data();
+        }
+        args[0] = what + (plan.enforce ? 0 : 4);
+        args[1] = static_cast<double>(cost);
+        args[2] = time_argument(now);
+        args[3] = period_of(options().entry_ttl);
+        args[4] = static_cast<double>(plan.max_concurrent);
+        args[5] = period_of(plan.kept.longest);
+        args[6] = static_cast<double>(kept(plan));
+        for (std::size_t i = 0; i < plan.windows.size(); ++i) {
+            args[7 + 2 * i] = static_cast<double>(plan.windows[i].limit);
+            args[8 + 2 * i] = period_of(plan.windows[i].period);
+        }
+
+        const auto line = shared_->links.borrow(key, steady_now(now));
+        shared_->links.take_posted(*line);
+        bool sent = false;
+        detail::reply got;
+        const auto asked = detail::server_clock::here();
+        try {
+            got = line->call(detail::script::admit, key, {args, size}, id != 0 ? &id : nullptr, "admit", sent);
+        } catch (const store_error&) {
+            // It may have been entered, and nobody will use it.
+            if (sent && id != 0)
+                take_back(s, id, now);
+            throw;
+        }
+        const std::string_view text = detail::text_of(*got);
+        if (got->type != REDIS_REPLY_STRING)
+            bad_reply("admit");
+        const bool passed = text.size() == detail::passed_bytes;
+        if (!passed && text.size() != detail::head_bytes)
+            return denied(key, plan, cost, text, asked, now);
+
+        const detail::head_fields head{text};
+        key.factor = factor_of(head.factor);
+        shared_->clock.learn(head.t, asked);
+        if (!options().injected_time && key.remembers(head)) [[unlikely]]
+            lose(*line, key);
+        key.born = head.born;
+        key.seq = head.seq;
+        key.lives = head.lives;
+        // A loss may have been seen by this very call, or while it was on its way.
+        warm = warming(key, plan, cost, now);
+        if (!warm.admits() && plan.enforce) {
+            if (id != 0)
+                take_back(s, id, now);
+            return warm;
+        }
+        const instant here = options().injected_time ? local(head.t, head.t, now) : now;
+        forecast f{here, cause::none, 0};
+        if (passed)
+            f = obstacle(text.substr(detail::head_bytes), plan, head.t);
+        if (!warm.admits() && warm.at > f.at)
+            f = warm;
+        f.passed = !f.admits();
+        if (made != nullptr) {
+            made->stamp = here;
+            if (what == 0)
+                made->id = detail::id_of_stamp(head.t);
+        }
+        return f;
+    }
+
+    /// What a reply says that admits nothing.
+    [[nodiscard]] forecast denied(slot::state& key, const window_plan& plan, std::int64_t cost, std::string_view text,
+                                  std::int64_t asked, instant now) {
+        if (text.size() != detail::denied_bytes)
+            bad_reply("admit");
+        const double t = detail::double_at(text, 4);
+        key.factor = factor_of(detail::double_at(text, 5));
+        shared_->clock.learn(t, asked);
+        forecast f = obstacle(text, plan, t);
+        if (f.why == cause::none)
+            f.at = options().injected_time ? local(t, t, now) : now;
+        // Only what costs nothing passes without being entered.
+        f.passed = cost == 0 && !f.admits() && !plan.enforce;
+        return f;
+    }
+
+    /// Why, which window, when, and the gate, as the script says it.
+    [[nodiscard]] forecast obstacle(std::string_view text, const window_plan& plan, double t) const {
+        const auto at = [&](std::size_t i) { return detail::double_at(text, i); };
+        forecast f{far_future, static_cast<cause>(static_cast<std::uint8_t>(at(0))), static_cast<std::uint32_t>(at(1))};
+        if (f.why == cause::never)
+            return f;
+        f.at = local(at(2), t, this->now());
+        if (f.why != cause::none && plan.max_hold < forever && at(3) - t > period_of(plan.max_hold)) {
+            f.why = cause::gate;
+            f.held = true;
+        }
+        return f;
+    }
+
+    /// Denies until the key's shortest window has passed since a loss of history was seen.
+    [[nodiscard]] forecast warming(const slot::state& key, const window_plan& plan, std::int64_t cost,
+                                   instant now) const {
+        const instant lost = std::max(key.lost_at, shared_->links.lost_at());
+        if (lost == long_ago || cost == 0 || plan.windows.empty() || options().injected_time ||
+            options().on_lost_history == lost_history::ignore)
+            return {now, cause::none, 0};
+        const auto shortest = std::ranges::min_element(plan.windows, {}, &window::period);
+        const instant until = later(lost, shortest->period);
+        if (until <= now)
+            return {now, cause::none, 0};
+        return {until, cause::window, static_cast<std::uint32_t>(shortest - plan.windows.begin())};
+    }
+    void lose(detail::session& line, slot::state& key) {
+        shared_->lost_keys.fetch_add(1, std::memory_order_relaxed);
+        key.lost_at = this->now();
+        try {
+            shared_->links.suspect_loss(line);
+        } catch (const store_error&) {
+            // The next connection compares the epoch as well.
+        }
+    }
+
+    [[nodiscard]] double time_of_answer(instant now) const noexcept {
+        return options().injected_time ? time_argument(now) : shared_->clock.at_most();
+    }
+    /// Whether all this process entered has expired, and with it perhaps the head: a note would stand there alone.
+    [[nodiscard]] bool is_over(const slot& s, double at) const noexcept {
+        const double lives = s.state_->lives.load(std::memory_order_relaxed);
+        return !options().injected_time && lives > 0 && at > lives;
+    }
+    /// The end of an entry that is stamped already is news to a ceiling only.
+    void post(slot& s, std::uint64_t id, settlement how, double at, bool has_ceiling, bool is_stamped) {
+        const char code = how == settlement::answered ? 0 : how == settlement::released ? 1 : 2;
+        shared_->links.post({s.state_, id, at, code, has_ceiling, is_stamped && !has_ceiling});
+    }
+    /// An entry that was perhaps made, and nobody will use.
+    void take_back(slot& s, std::uint64_t id, instant now) {
+        post(s, id, settlement::refunded, time_of_answer(now), false, false);
+    }
+
+    double keep(slot& s, double what, double value, instant now, std::string_view name) {
+        // These have no instant of their own: under injected time a gate is absolute and the rest has no time.
+        const std::array<double, 3> args{what, options().injected_time ? -detail::never : detail::server_time, value};
+        const std::string got = call(*s.state_, detail::script::keep, args, nullptr, name, now);
+        if (got.size() != 8)
+            bad_reply(name);
+        return detail::double_at(got, 0);
+    }
+    std::unique_ptr<shared> shared_;
+};
+
+static_assert(store<redis_store>);
+
+}  // namespace weir::redis

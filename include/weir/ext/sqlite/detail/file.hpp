@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "weir/ext/sqlite/clock.hpp"
+#include "weir/ext/sqlite/detail/connection.hpp"
+#include "weir/ext/sqlite/detail/key_row.hpp"
+#include "weir/ext/sqlite/detail/schema.hpp"
+#include "weir/ext/sqlite/options.hpp"
+
+#include "weir/core/time.hpp"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace weir::sqlite::detail {
+
+/// The opened database file: rows of keys and their blocks, inside transactions.
+///
+/// **Thread safety.** None: the store's mutex.
+class file {
+public:
+    template <clock_set Clock>
+    file(const sqlite_options& options, const Clock& clock, patience& waiting) : db_(options.path, waiting) {
+        if (sqlite3_db_readonly(db_.get(), "main") == 1)
+            db_.fail("the file is read-only", advice(SQLITE_READONLY));
+        check_owner(db_);
+        use_wal(db_);
+        db_.execute(options.synchronous == durability::full     ? "PRAGMA synchronous = FULL"
+                    : options.synchronous == durability::normal ? "PRAGMA synchronous = NORMAL"
+                                                                : "PRAGMA synchronous = OFF");
+        migrate(db_);
+        epoch_ = ask(db_, "SELECT value FROM meta WHERE name = 'epoch'");
+        if (!options.injected_time)
+            ahead_ = duration{time_of(clock)};
+        static_cast<void>(identify(options.path, device_, inode_));
+        // Each process begins elsewhere, or short-lived ones would look at the same few keys for ever.
+        sqlite3_randomness(sizeof swept_, &swept_);
+        swept_ = static_cast<std::int64_t>(static_cast<std::uint64_t>(swept_) >> 1) %
+                 (ask(db_, "SELECT seq FROM sqlite_sequence WHERE name = 'keys'") + 1);
+        begin_.emplace(db_, "BEGIN IMMEDIATE");
+        commit_.emplace(db_, "COMMIT");
+        by_id_.emplace(db_, "SELECT forget_at, state FROM keys WHERE id = ?1");
+        by_name_.emplace(db_, "SELECT id, forget_at, state FROM keys WHERE name = ?1");
+        update_.emplace(db_, "UPDATE keys SET forget_at = ?2, state = ?3 WHERE id = ?1");
+        insert_.emplace(db_, "INSERT INTO keys (forget_at, state, name) VALUES (?1, ?2, ?3)");
+        remove_.emplace(db_, "DELETE FROM keys WHERE id = ?1");
+        get_block_.emplace(db_, "SELECT stamps FROM blocks WHERE key = ?1 AND no = ?2");
+        put_block_.emplace(db_, "INSERT INTO blocks VALUES (?1, ?2, ?3)");
+        drop_block_.emplace(db_, "DELETE FROM blocks WHERE key = ?1 AND no = ?2");
+        retire_.emplace(db_, "INSERT INTO retired VALUES (?1)");
+        some_keys_.emplace(db_, "SELECT id, forget_at FROM keys WHERE id > ?1 ORDER BY id LIMIT 16");
+        one_retired_.emplace(db_, "SELECT key FROM retired LIMIT 1");
+        drop_blocks_.emplace(db_, "DELETE FROM blocks WHERE key = ?1 AND no IN "
+                                  "(SELECT no FROM blocks WHERE key = ?1 LIMIT 64)");
+        unretire_.emplace(db_, "DELETE FROM retired WHERE key = ?1");
+    }
+
+    /// One atomic step: everything between construction and `commit` happens, or nothing.
+    class transaction {
+    public:
+        explicit transaction(file& f) : file_(f) { f.begin_->run(); }
+        transaction(const transaction&) = delete;
+        transaction& operator=(const transaction&) = delete;
+        ~transaction() {
+            if (!done_)
+                file_.db_.roll_back();
+        }
+        void commit() {
+            file_.commit_->run();
+            done_ = true;
+        }
+
+    private:
+        file& file_;
+        bool done_ = false;
+    };
+
+    [[nodiscard]] std::int64_t epoch() const noexcept { return epoch_; }
+    /// How far the file's time is ahead of the machine's time since boot.
+    [[nodiscard]] duration ahead() const noexcept { return ahead_; }
+    [[nodiscard]] connection& db() noexcept { return db_; }
+
+    /// Whether the name still leads to the file that was opened.
+    [[nodiscard]] bool is_in_place() const noexcept {
+        dev_t device{};
+        ino_t inode{};
+        return identify(db_.path(), device, inode) && device == device_ && inode == inode_;
+    }
+
+    // ---- keys
+
+    /// Reads a key's row into `row`, by its id if that is known and still right. Without one, `row` is a new key.
+    void load(key_row& row, std::int64_t id, std::string_view name) {
+        bool good = true;
+        const auto read = [&](std::int64_t found, std::int64_t forget_at, std::string_view state) {
+            good = row.decode(state);
+            row.id = found;
+            row.forget_at = forget_at;
+            row.changed = false;
+        };
+        const bool known =
+            id != 0 && by_id_->bind(1, id).first([&](const statement& s) { read(id, s.integer(0), s.bytes(1)); });
+        if (!known &&
+            !by_name_->bind(1, name).first([&](const statement& s) { read(s.integer(0), s.integer(1), s.bytes(2)); })) {
+            row.clear();
+            // Random, so that an entry of a row that was forgotten is never taken for one of this row.
+            sqlite3_randomness(sizeof row.last_id, &row.last_id);
+            row.last_id >>= 2;
+        }
+        if (!good)
+            damaged("a key");
+    }
+    /// Writes the row; a new one gets its id.
+    void save(key_row& row, std::string_view name) {
+        row.encode(bytes_);
+        if (row.id != 0) {
+            update_->bind(1, row.id).bind(2, row.forget_at).bind(3, bytes_).run();
+            return;
+        }
+        insert_->bind(1, row.forget_at).bind(2, bytes_).bind(3, name).run();
+        row.id = sqlite3_last_insert_rowid(db_.get());
+    }
+    /// Removes the row and forgets its blocks, which go in small steps.
+    void forget(std::int64_t id, bool has_blocks = true) {
+        remove_->bind(1, id).run();
+        if (has_blocks)
+            retire_->bind(1, id).run();
+    }
+
+    /// Forgets a few keys whose time is over at `now`, and a few blocks of those forgotten before. Every 64th step
+    /// looks, and the next one does as long as something is found.
+    void tidy(instant now) {
+        if (++steps_ % 64 != 0 && !untidy_)
+            return;
+        untidy_ = false;
+        std::array<std::int64_t, 16> over{};
+        std::size_t found = 0, seen = 0;
+        some_keys_->bind(1, swept_).each([&](const statement& row) {
+            ++seen;
+            swept_ = row.integer(0);
+            if (row.integer(1) <= now.time_since_epoch().count())
+                over[found++] = swept_;
+        });
+        if (seen < over.size())
+            swept_ = 0;
+        for (std::size_t i = 0; i < found; ++i)
+            forget(over[i]);
+        std::int64_t key = 0;
+        if (one_retired_->first([&](const statement& row) { key = row.integer(0); })) {
+            drop_blocks_->bind(1, key).run();
+            if (sqlite3_changes(db_.get()) < 64)
+                unretire_->bind(1, key).run();
+            untidy_ = true;
+        }
+        untidy_ = untidy_ || found > 0;
+    }
+
+    /// The blocks of one key, as `key_log` wants them.
+    struct key_blocks {
+        file& in;
+        const key_row& row;
+        std::string_view name;
+
+        void get(std::int64_t no, stamp_block& to) {
+            bool good = false;
+            in.get_block_->bind(1, row.id).bind(2, no).first([&](const statement& s) { good = to.decode(s.bytes(0)); });
+            if (!good)
+                in.damaged("a block");
+        }
+        void put(std::int64_t no, const stamp_block& block) {
+            const std::string bytes = block.encode();
+            in.put_block_->bind(1, id()).bind(2, no).bind(3, bytes).run();
+        }
+        void drop(std::int64_t no) { in.drop_block_->bind(1, row.id).bind(2, no).run(); }
+
+    private:
+        /// A new key that fills blocks at once needs its row first.
+        [[nodiscard]] std::int64_t id() {
+            if (row.id == 0)
+                in.save(const_cast<key_row&>(row), name);
+            return row.id;
+        }
+    };
+
+private:
+    [[nodiscard]] static bool identify(const std::string& path, dev_t& device, ino_t& inode) noexcept {
+        struct stat about{};
+        if (::stat(path.c_str(), &about) != 0)
+            return false;
+        device = about.st_dev;
+        inode = about.st_ino;
+        return true;
+    }
+    [[noreturn]] void damaged(std::string_view what) {
+        db_.fail(fmt::format("the row of {} is damaged", what), advice(SQLITE_CORRUPT));
+    }
+
+    /// How far the file's time is ahead of the time since boot. The wall clock is looked at once in a run of the
+    /// machine, by whoever comes first: what it does later, and how often it is set, has no effect.
+    template <clock_set Clock>
+    [[nodiscard]] std::int64_t time_of(const Clock& clock) {
+        const std::string boot = clock.boot();
+        statement find{db_, "SELECT ahead FROM clock WHERE boot = CAST(?1 AS TEXT)"};
+        std::int64_t ahead = 0;
+        const auto known = [&] {
+            return find.bind(1, boot).first([&](const statement& row) { ahead = row.integer(0); });
+        };
+        if (known())
+            return ahead;
+        db_.execute("BEGIN IMMEDIATE");
+        try {
+            if (!known()) {
+                ahead = (clock.wall() - clock.since_boot()).count();
+                db_.execute("DELETE FROM clock");
+                statement{db_, "INSERT INTO clock VALUES (CAST(?1 AS TEXT), ?2)"}.bind(1, boot).bind(2, ahead).run();
+            }
+            db_.execute("COMMIT");
+        } catch (...) {
+            db_.roll_back();
+            throw;
+        }
+        return ahead;
+    }
+
+    connection db_;
+    std::int64_t epoch_ = 0;
+    duration ahead_{};
+    dev_t device_{};
+    ino_t inode_{};
+    std::uint64_t steps_ = 56;  // who lives shortly tidies too
+    std::int64_t swept_ = 0;
+    bool untidy_ = false;
+    std::string bytes_;
+    std::optional<statement> begin_, commit_, by_id_, by_name_, update_, insert_, remove_, get_block_, put_block_,
+        drop_block_, retire_, some_keys_, one_retired_, drop_blocks_, unretire_;
+};
+
+}  // namespace weir::sqlite::detail

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "weir/core/detail/text.hpp"
+#include "weir/core/error.hpp"
+#include "weir/core/nearest.hpp"
+#include "weir/core/rate.hpp"
+#include "weir/core/result.hpp"
+#include "weir/core/time.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace weir::sqlite {
+
+/// When a commit waits for the disk. The end of a process loses nothing in any of them.
+enum class durability : std::uint8_t {
+    normal,  ///< once in a while: the end of the machine (power, kernel) can lose the last admissions before it
+    full,    ///< at every commit: nothing is lost, at the price of one wait for the disk a verb
+    off,     ///< never: the end of the machine can lose the file
+};
+
+/// What to do when the file turns out to be another one than before, so that its history is lost.
+enum class lost_history : std::uint8_t {
+    warm_up,  ///< deny every key, with cause `window`, until its shortest window has passed
+    ignore,   ///< go on as if nothing had been admitted
+};
+
+/// Where and how the SQLite store keeps its keys.
+struct sqlite_options {
+    /// The database file, made if it is missing; its folder must exist, be writable and local (no network folder).
+    std::string path{};
+    /// The longest one verb waits for others to be done with the file; 0 = not at all.
+    duration busy_timeout = std::chrono::seconds{5};
+    durability synchronous = durability::normal;
+    /// A permit still held after this is counted as answered then: its holder is taken to be dead.
+    duration entry_ttl = std::chrono::minutes{10};
+    lost_history on_lost_history = lost_history::warm_up;
+    /// The instants given to the verbs are the store's time, and no clock is read: for tests and replay.
+    bool injected_time = false;
+
+    friend bool operator==(const sqlite_options&, const sqlite_options&) = default;
+};
+
+/// What is wrong with the options, one sentence; empty when a store can be made from them.
+[[nodiscard]] inline std::string fault_of(const sqlite_options& o) {
+    if (o.path.empty() || o.path.find('\0') != std::string::npos)
+        return "path: it is empty or has a zero byte; name a file, such as \"/var/lib/app/limits.db\"";
+    // SQLite's own names for databases that only one connection sees.
+    if (o.path == ":memory:" || o.path.starts_with("file:"))
+        return "path: it must be a plain file name; for limits inside one process use the memory backend";
+    if (o.busy_timeout < duration::zero())
+        return "busy_timeout_ms: it is negative; 0 does not wait";
+    if (o.entry_ttl <= duration::zero())
+        return "entry_ttl_s: it is not positive; 600 suits most";
+    return {};
+}
+
+namespace detail {
+
+/// Undoes %41; nothing where a % is not followed by two hexadecimal digits.
+[[nodiscard]] inline std::optional<std::string> percent_decoded(std::string_view text) {
+    const auto digit = [](char c) {
+        return weir::detail::is_digit(c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+    };
+    std::string out;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (text[i] != '%') {
+            out += text[i];
+            continue;
+        }
+        if (i + 2 >= text.size())
+            return std::nullopt;
+        const int high = digit(weir::detail::to_lower(text[i + 1]));
+        const int low = digit(weir::detail::to_lower(text[i + 2]));
+        if (high < 0 || low < 0)
+            return std::nullopt;
+        out += static_cast<char>(high * 16 + low);
+        i += 2;
+    }
+    return out;
+}
+
+template <class Enum, std::size_t N>
+[[nodiscard]] std::string set_word(std::string_view name, std::string_view value,
+                                   const std::array<std::pair<std::string_view, Enum>, N>& words, Enum& to) {
+    std::array<std::string_view, N> names;
+    for (std::size_t i = 0; i < N; ++i) {
+        if (words[i].first == value)
+            return to = words[i].second, std::string{};
+        names[i] = words[i].first;
+    }
+    const std::string guess = nearest(value, names);
+    return fmt::format("{}: {} is none of {}{}", name, weir::detail::in_quotes(value), fmt::join(names, ", "),
+                       guess.empty() ? "" : fmt::format("; did you mean {}?", guess));
+}
+
+inline constexpr std::array<std::string_view, 4> parameters{"busy_timeout_ms", "synchronous", "entry_ttl_s",
+                                                            "on_lost_history"};
+
+/// Sets one parameter; says what is wrong with it, or nothing.
+[[nodiscard]] inline std::string set_parameter(sqlite_options& o, std::string_view name, std::string_view value) {
+    constexpr std::array<std::pair<std::string_view, durability>, 3> durabilities{
+        {{"normal", durability::normal}, {"full", durability::full}, {"off", durability::off}}};
+    constexpr std::array<std::pair<std::string_view, lost_history>, 2> histories{
+        {{"warm_up", lost_history::warm_up}, {"ignore", lost_history::ignore}}};
+    const auto whole = [&](std::int64_t least, std::int64_t most, std::int64_t& to) -> std::string {
+        if (weir::detail::whole_number(value, to) && to >= least && to <= most)
+            return {};
+        return fmt::format("{}: {} is no whole number from {} to {}", name, weir::detail::in_quotes(value), least,
+                           most);
+    };
+    std::int64_t number = 0;
+    std::string fault;
+    if (name == "busy_timeout_ms") {
+        fault = whole(0, 3'600'000, number);
+        o.busy_timeout = std::chrono::milliseconds{number};
+    } else if (name == "entry_ttl_s") {
+        fault = whole(1, 31'536'000, number);
+        o.entry_ttl = std::chrono::seconds{number};
+    } else if (name == "synchronous") {
+        fault = set_word(name, value, durabilities, o.synchronous);
+    } else if (name == "on_lost_history") {
+        fault = set_word(name, value, histories, o.on_lost_history);
+    } else {
+        const std::string guess = nearest(name, parameters);
+        fault = fmt::format("unknown parameter {}; the parameters are {}{}", weir::detail::in_quotes(name),
+                            fmt::join(parameters, ", "), guess.empty() ? "" : fmt::format("; did you mean {}?", guess));
+    }
+    return fault;
+}
+
+}  // namespace detail
+
+/// Reads `sqlite:///absolute/path` or `sqlite:relative/path`, with `?name=value&...` behind it: `busy_timeout_ms`,
+/// `synchronous` (`normal`, `full`, `off`), `entry_ttl_s`, `on_lost_history` (`warm_up`, `ignore`). `%3F` in the path
+/// is a question mark.
+///
+/// **Errors.** `errc::bad_configuration`, naming the place and the nearest right spelling.
+[[nodiscard]] inline result<sqlite_options> parse_sqlite_dsn(std::string_view dsn) {
+    const auto bad = [](std::string_view why) {
+        return error{errc::bad_configuration, fmt::format("backend.dsn: {}", why)};
+    };
+    constexpr std::string_view scheme = "sqlite:";
+    if (!weir::detail::same_ignoring_case(dsn.substr(0, scheme.size()), scheme))
+        return bad("it does not begin with \"sqlite:\"; write sqlite:///path/to/file");
+    std::string_view rest = dsn.substr(scheme.size());
+    if (rest.starts_with("//")) {
+        rest.remove_prefix(2);
+        if (!rest.starts_with('/'))
+            return bad("a host stands before the path, and a file has none; write sqlite:///absolute/path or "
+                       "sqlite:relative/path");
+    }
+    if (rest.find('#') != std::string_view::npos)
+        return bad("it has a \"#\"; in a path write %23");
+    const auto question = rest.find('?');
+    std::string_view query = question == std::string_view::npos ? std::string_view{} : rest.substr(question + 1);
+    sqlite_options out;
+    auto path = detail::percent_decoded(rest.substr(0, question));
+    if (!path)
+        return bad("a % in the path is not followed by two hexadecimal digits; a % itself is %25");
+    out.path = std::move(*path);
+    while (!query.empty()) {
+        const auto end = query.find('&');
+        const std::string_view one = query.substr(0, end);
+        query = end == std::string_view::npos ? std::string_view{} : query.substr(end + 1);
+        const auto equals = one.find('=');
+        if (equals == std::string_view::npos)
+            return bad(fmt::format("{} has no value; write name=value", weir::detail::in_quotes(one)));
+        if (auto fault = detail::set_parameter(out, one.substr(0, equals), one.substr(equals + 1)); !fault.empty())
+            return bad(fault);
+    }
+    if (auto fault = fault_of(out); !fault.empty())
+        return bad(fault);
+    return out;
+}
+
+}  // namespace weir::sqlite

@@ -1,0 +1,450 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "weir/ext/sqlite/clock.hpp"
+#include "weir/ext/sqlite/detail/file.hpp"
+#include "weir/ext/sqlite/detail/key_log.hpp"
+#include "weir/ext/sqlite/detail/slot_state.hpp"
+#include "weir/ext/sqlite/detail/turn.hpp"
+#include "weir/ext/sqlite/options.hpp"
+
+#include "weir/algorithm/admission.hpp"
+#include "weir/algorithm/window_plan.hpp"
+#include "weir/core/clock.hpp"
+#include "weir/core/decision.hpp"
+#include "weir/core/error.hpp"
+#include "weir/core/multiplier.hpp"
+#include "weir/core/time.hpp"
+#include "weir/storage/store.hpp"
+#include "weir/storage/store_error.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+
+namespace weir::sqlite {
+
+/// Keeps every key in one SQLite file that the processes of a machine share. `sqlite_store` is the one to use.
+///
+/// At most 1,048,576 units of a key are kept: what a window allows above that is not used.
+///
+/// The file is opened, made and brought up to date by the first verb that needs it, and again after a failure or when
+/// another file has taken its place. Its time is the wall clock of the first opening since the machine's start, and
+/// runs with the machine's monotonic clock from there: setting the clock neither admits too much nor stalls a key.
+/// Over a restart of the machine the wall clock tells how much time went by; one that went back counts as none.
+///
+/// **Thread safety.** Any verb from any thread; one after the other, for SQLite has one writer. **Errors.** Verbs throw
+/// `store_error`, and nothing has happened then. **Lifetime.** In a child after `fork()` every verb throws, and so do
+/// those of new stores if the parent had a file open: fork first, then use the store. **Complexity.** O(windows) a
+/// verb, with a log of any length; about the price of a one-row `UPDATE`.
+template <clock_set Clock = machine_clock>
+class basic_sqlite_store {
+public:
+    class slot;
+    static constexpr bool is_local = false;
+
+    /// **Errors.** `weir::exception` for options that contradict themselves. The file is not touched.
+    explicit basic_sqlite_store(sqlite_options options, Clock clock = {})
+        : all_(std::make_unique<shared>(std::move(options), std::move(clock))) {}
+
+    /// This process's steady clock; under injected time, the latest instant that was injected.
+    [[nodiscard]] instant now() const noexcept {
+        return all_->options.injected_time ? std::max(all_->last.load(), instant{}) : steady_clock{}.now();
+    }
+    [[nodiscard]] instant after(instant now) const noexcept { return all_->options.injected_time ? now : this->now(); }
+    [[nodiscard]] const sqlite_options& options() const noexcept { return all_->options; }
+    [[nodiscard]] slot make_slot(std::string_view host, std::string_view role) const { return slot{host, role}; }
+
+    /// Opens the file now, for who wants to know at once whether it can be used.
+    void open() {
+        const auto lock = enter("opening");
+        static_cast<void>(opened_file());
+    }
+
+    // ---- verbs
+
+    template <class Place>
+    [[nodiscard]] forecast admit(slot& s, const window_plan& plan, std::int64_t cost, instant now, Place&& place,
+                                 entry& out) {
+        borrowed_place<Place> taken{place, cost > 0};
+        const bool lacks_place = cost > 0 && !taken;
+        if (lacks_place && plan.enforce)
+            return {now, cause::inflight, 0};
+        entry made{cost, now, entry_state::free, false, 0};
+        const forecast f = step(s, "admitting", now, [&](view& key, const moment& m) {
+            forecast decided = decide(key, plan, cost, m);
+            if (decided.admits() && lacks_place)
+                decided.why = cause::inflight;
+            decided.passed = !decided.admits() && !plan.enforce;
+            if (decided.admits() && cost > 0) {
+                made.id = key.enter(plan, cost, m.t, later(m.t, all_->options.entry_ttl));
+                made.state = plan.from_response ? entry_state::open : entry_state::stamped;
+                made.in_flight = true;
+                made.stamp = m.here;
+            }
+            touch(key.row, plan, m);
+            return m.local(decided);
+        });
+        if (!f.admits())
+            return f;
+        taken.keep();
+        s.state().held.fetch_add(made.in_flight, std::memory_order_relaxed);
+        out = made;
+        return f;
+    }
+
+    [[nodiscard]] forecast count(slot& s, const window_plan& plan, std::int64_t cost, instant now) {
+        return step(s, "counting", now, [&](view& key, const moment& m) {
+            forecast decided = decide(key, plan, cost, m);
+            decided.passed = !decided.admits() && !plan.enforce;
+            if (decided.admits() && cost > 0)
+                key.log.push(m.t, cost, plan);
+            touch(key.row, plan, m);
+            return m.local(decided);
+        });
+    }
+
+    /// When it fails, an open entry goes on counting until it expires.
+    void settle(slot& s, const window_plan& plan, entry& e, settlement how, instant now) {
+        const bool ends = how != settlement::answered;
+        // The permit is over, whatever becomes of the entry.
+        if (ends && std::exchange(e.in_flight, false))
+            s.state().held.fetch_sub(1, std::memory_order_relaxed);
+        const bool matters =
+            e.id != 0 && e.state != entry_state::free &&
+            (how == settlement::refunded || e.state == entry_state::open || !view::is_stamp_only(e.id));
+        if (matters && (ends || e.state == entry_state::open)) {
+            const auto [id, stamp] = step(s, "settling", now, [&](view& key, const moment& m) {
+                key.expire(m.t, plan);
+                const std::uint64_t left = key.settle(plan, e.id, e.cost, how, m.t);
+                touch(key.row, plan, m);
+                return std::pair{left, m.here};
+            });
+            e.id = id;
+            e.stamp = stamp;
+        }
+        if (ends)
+            e = {};
+        else if (e.state == entry_state::open)
+            e.state = entry_state::stamped;
+    }
+
+    [[nodiscard]] bool hold(slot& s, instant until) {
+        return step(s, "holding", std::nullopt, [&](view& key, const moment& m) {
+            // The two clocks are not read at one moment: a gate a hair later than before is the same.
+            const duration hair = m.injected ? duration::zero() : std::chrono::microseconds{1};
+            const instant at = m.injected ? until : m.there(until);
+            if (at <= key.row.gate + hair)
+                return false;
+            key.row.gate = at;
+            keep_until(key.row, at);
+            return true;
+        });
+    }
+
+    void tune(slot& s, multiplier m) {
+        step(s, "tuning", std::nullopt, [&](view& key, const moment& at) {
+            key.row.millionths = m.millionths();
+            keep_until(key.row, later(at.t, factor_kept));
+        });
+    }
+    /// As of this process's last verb on the key.
+    [[nodiscard]] multiplier factor(const slot& s) const {
+        return multiplier::of(static_cast<double>(s.state().millionths.load(std::memory_order_relaxed)) /
+                              static_cast<double>(multiplier::one));
+    }
+
+    [[nodiscard]] reading read(const slot& s, const window_plan& plan, instant now) {
+        return step(s, "reading", now, [&](view& key, const moment& m) {
+            key.expire(m.t, plan);
+            touch(key.row, plan, m);
+            const key_row& row = key.row;
+            const std::int64_t blocks = row.end_block - row.first_block;
+            reading out{{}, row.open, key.in_flight, m.local(row.gate), {}, m.local(row.newest), 0};
+            out.factor = multiplier::of(static_cast<double>(row.millionths) / static_cast<double>(multiplier::one));
+            out.bytes = row.id == 0 ? 0 : row.bytes() + static_cast<std::size_t>(blocks) * 8 * detail::block_units;
+            for (std::size_t i = 0; i < plan.windows.size(); ++i) {
+                const window& w = plan.windows[i];
+                std::int64_t used = row.open + key.log.newer_than(m.t - w.period);
+                // Beyond what is kept nothing is known but that there is more: the window is as good as full.
+                if (row.dropped > m.t - w.period)
+                    used = std::max(used, w.limit);
+                out.windows.push_back({plan.shown[i], w.limit, w.period, used});
+            }
+            return out;
+        });
+    }
+
+    void erase(slot& s) {
+        step(s, "erasing", std::nullopt, [&](view& key, const moment&) {
+            key_row& row = key.row;
+            if (row.id == 0)
+                return;
+            // Blocks go with the row, a few at a time; entries get a new one.
+            if (row.end_block > row.first_block) {
+                all_->opened->forget(row.id);
+                row.id = 0;
+            }
+            row.newest = row.gate = row.dropped = long_ago;
+            row.millionths = multiplier::one;
+            row.recent.clear();
+            row.first_block = row.end_block = 0;
+            if (row.entries.empty())
+                row.forget_at = 0;
+            row.changed = true;
+        });
+    }
+
+    [[nodiscard]] bool idle(const slot& s, const window_plan&, instant) const {
+        return s.state().held.load(std::memory_order_relaxed) == 0;
+    }
+
+    /// Every verb is in the file when it returns.
+    void flush() noexcept {}
+
+    /// What this process keeps of a key.
+    ///
+    /// **Lifetime.** Movable; used with the store that made it.
+    class slot {
+    public:
+        [[nodiscard]] detail::slot_state& state() const noexcept { return *state_; }
+
+    private:
+        friend basic_sqlite_store;
+        slot(std::string_view host, std::string_view role) : state_(std::make_unique<detail::slot_state>(host, role)) {}
+        std::unique_ptr<detail::slot_state> state_;
+    };
+
+private:
+    using key_row = detail::key_row;
+    using view = detail::key_view<detail::file::key_blocks>;
+
+    /// How far stamps may lie ahead of the file's time before they are taken for another clock's.
+    static constexpr duration tolerance = std::chrono::seconds{1};
+    /// How long a key is kept after its last change at least, for a reload may lengthen its windows; and while a factor
+    /// is set.
+    static constexpr duration history_kept = std::chrono::minutes{1};
+    static constexpr duration factor_kept = std::chrono::hours{24};
+
+    /// Everything, apart from the store so that the store can be moved.
+    struct shared {
+        shared(sqlite_options o, Clock c) : options(std::move(o)), clock(std::move(c)) {
+            if (std::string fault = fault_of(options); !fault.empty())
+                throw exception({errc::bad_configuration, std::move(fault)});
+            // The process may change its folder before the file is opened, or opened again.
+            std::error_code ignored;
+            if (auto full = std::filesystem::absolute(options.path, ignored); !ignored)
+                options.path = full.string();
+        }
+        shared(const shared&) = delete;
+        shared& operator=(const shared&) = delete;
+        ~shared() {
+            // In a child after fork() the parent's files must not be closed: its locks and its journal would go.
+            if (process != ::getpid())
+                static_cast<void>(opened.release());
+        }
+
+        sqlite_options options;  // not changed any more
+        const Clock clock;
+        const pid_t process = ::getpid();
+        detail::turn mutex;
+        // Guarded by it.
+        detail::patience waiting;
+        std::unique_ptr<detail::file> opened;
+        std::uint64_t opening = 0;  // counts openings, so that a slot knows whether its row is of this one
+        std::optional<std::int64_t> epoch;
+        bool lost = false;                    // the file is another one, and nothing has been decided in it yet
+        instant lost_since = long_ago;        // when that was seen, on the file's time
+        std::atomic<instant> last{long_ago};  // the latest injected time; read without the mutex
+        std::chrono::steady_clock::time_point checked{};  // when the file was last seen in its place
+        key_row row;                                      // scratch
+    };
+
+    /// The time of one step: a key's own, and this process's.
+    struct moment {
+        instant base;  ///< the file's time
+        instant t;     ///< the key's time: the file's, not before its newest stamp
+        instant here;
+        bool injected;
+
+        [[nodiscard]] instant local(instant at) const noexcept {
+            return injected || at >= far_future || at <= long_ago ? at : here + (at - t);
+        }
+        [[nodiscard]] forecast local(forecast f) const noexcept { return f.at = local(f.at), f; }
+        [[nodiscard]] instant there(instant at) const noexcept {
+            return at <= here ? t - (here - at) : later(t, at - here);
+        }
+    };
+
+    /// A place in flight that goes back unless it is kept.
+    template <class Place>
+    class borrowed_place {
+    public:
+        borrowed_place(Place& place, bool wanted) : place_(place), taken_(wanted && place.take()) {}
+        borrowed_place(const borrowed_place&) = delete;
+        borrowed_place& operator=(const borrowed_place&) = delete;
+        ~borrowed_place() {
+            if (taken_)
+                place_.give_back();
+        }
+        [[nodiscard]] explicit operator bool() const noexcept { return taken_; }
+        void keep() noexcept { taken_ = false; }
+
+    private:
+        Place& place_;
+        bool taken_;
+    };
+
+    [[nodiscard]] std::unique_lock<detail::turn> enter(std::string_view doing) {
+        if (all_->process != ::getpid())
+            throw detail::failed(doing, all_->options.path, "this process is a fork of the one that made the store",
+                                 "fork before the store is first used, and make one in each process");
+        const auto until = std::chrono::steady_clock::now() + all_->options.busy_timeout;
+        std::unique_lock lock{all_->mutex, until};
+        if (!lock)
+            throw detail::failed(doing, all_->options.path, "other threads of this process are waiting for the file",
+                                 detail::advice(SQLITE_BUSY));
+        all_->waiting.begin(until);
+        return lock;
+    }
+
+    /// The file, opened if it is not, and again if another one has taken its place.
+    [[nodiscard]] detail::file& opened_file() {
+        shared& all = *all_;
+        const auto now = std::chrono::steady_clock::now();
+        if (all.opened && now - all.checked > std::chrono::milliseconds{100}) {
+            all.checked = now;
+            if (!all.opened->is_in_place())
+                all.opened.reset();
+        }
+        if (!all.opened) {
+            all.opened = std::make_unique<detail::file>(all.options, all.clock, all.waiting);
+            all.checked = now;
+            ++all.opening;
+            all.lost = all.lost || (all.epoch && *all.epoch != all.opened->epoch());
+            all.epoch = all.opened->epoch();
+        }
+        return *all.opened;
+    }
+
+    /// Runs `f` on a key inside one transaction, and keeps what it changed.
+    template <class F>
+    auto step(const slot& s, std::string_view doing, std::optional<instant> now, F&& f) {
+        const auto lock = enter(doing);
+        detail::file& in = opened_file();
+        in.db().doing(doing);
+        try {
+            detail::file::transaction transaction{in};
+            shared& all = *all_;
+            detail::slot_state& mine = s.state();
+            key_row& row = all.row;
+            in.load(row, mine.of_opening == all.opening ? mine.row : 0, mine.name);
+            const moment m = moment_of(row, in, now);
+            detail::file::key_blocks blocks{in, row, mine.name};
+            view key{row, blocks};
+            const auto finish = [&] {
+                if (row.changed) {
+                    row.seen = std::max(row.seen, m.t);
+                    // Where no time was injected yet, nobody can say for how long.
+                    const instant kept = m.base > long_ago ? later(m.base, history_kept) : far_future;
+                    row.forget_at = std::max(row.forget_at, kept.time_since_epoch().count());
+                    in.save(row, mine.name);
+                    in.tidy(m.base);
+                }
+                transaction.commit();
+                mine.row = row.id;
+                mine.of_opening = all.opening;
+                mine.millionths.store(row.millionths, std::memory_order_relaxed);
+            };
+            if constexpr (std::is_void_v<std::invoke_result_t<F&, view&, const moment&>>) {
+                f(key, m);
+                finish();
+            } else {
+                auto out = f(key, m);
+                finish();
+                return out;
+            }
+        } catch (const store_error&) {
+            if (in.db().broken())
+                all_->opened.reset();
+            throw;
+        }
+    }
+
+    [[nodiscard]] moment moment_of(key_row& row, const detail::file& in, std::optional<instant> now) {
+        shared& all = *all_;
+        moment m{};
+        m.injected = all.options.injected_time;
+        if (m.injected) {
+            const instant last = all.last.load();
+            m.base = now.value_or(last);
+            all.last.store(std::max(last, m.base));
+        } else {
+            m.base = all.clock.since_boot() + in.ahead();
+        }
+        m.here = m.injected ? m.base : this->now();
+        m.t = m.base + row.shift;
+        // Another clock's times: the key's go on from them, for waiting until they are past could take forever.
+        if (!m.injected && row.seen > m.t + tolerance) {
+            row.shift += row.seen - m.t;
+            m.t = row.seen;
+            row.changed = true;
+        }
+        m.t = std::max(m.t, row.newest);
+        if (all.lost) {
+            all.lost = false;
+            all.lost_since = m.base;
+        }
+        return m;
+    }
+
+    [[nodiscard]] forecast decide(view& key, const window_plan& plan, std::int64_t cost, const moment& m) const {
+        key.expire(m.t, plan);
+        forecast f = assess(key, plan, cost, m.t);
+        if (all_->options.on_lost_history == lost_history::ignore || cost == 0 || f.why == cause::never ||
+            plan.windows.empty())
+            return f;
+        const auto shortest = std::ranges::min_element(plan.windows, {}, &window::period);
+        const instant warm = all_->lost_since + key.row.shift + shortest->period;
+        if (warm > f.at)
+            f = {warm, cause::window, static_cast<std::uint32_t>(shortest - plan.windows.begin())};
+        return f;
+    }
+
+    /// If the row has changed, says how long it decides anything under `plan`.
+    static void touch(key_row& row, const window_plan& plan, const moment& m) {
+        if (!row.changed)
+            return;
+        row.forget_at = 0;
+        keep_until(row, later(row.newest, plan.kept.longest));
+        keep_until(row, row.gate);
+        if (!row.entries.empty())
+            keep_until(row, later(row.last_expiry, plan.kept.longest));
+        if (row.millionths != multiplier::one)
+            keep_until(row, later(m.t, factor_kept));
+    }
+    static void keep_until(key_row& row, instant at) {
+        row.forget_at = std::max(row.forget_at, (at - row.shift).time_since_epoch().count());
+        row.changed = true;
+    }
+
+    std::unique_ptr<shared> all_;
+};
+
+using sqlite_store = basic_sqlite_store<>;
+
+static_assert(store<sqlite_store>);
+
+}  // namespace weir::sqlite

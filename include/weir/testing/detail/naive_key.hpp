@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "weir/algorithm/admission.hpp"
+#include "weir/algorithm/window_plan.hpp"
+#include "weir/core/multiplier.hpp"
+#include "weir/core/time.hpp"
+#include "weir/storage/store.hpp"
+
+#include <algorithm>
+#include <cstdint>
+#include <iterator>
+#include <utility>
+#include <vector>
+
+namespace weir::testing::detail {
+
+/// What a key must do, in the plainest words: a list with the stamp of every unit ever counted, and a list of entries.
+/// Nothing is indexed, rounded or dropped, and no step is shared with the library.
+struct naive_key {
+    struct item {
+        std::uint64_t id;
+        std::int64_t cost;
+        bool open;
+        bool counted;  ///< its units are among the stamps
+        instant stamp;
+        instant expires;
+    };
+
+    std::vector<instant> stamps{};  ///< oldest first
+    std::vector<item> entries{};
+    instant gate = long_ago;
+    multiplier factor{};
+    instant newest = long_ago;
+    std::uint64_t last_id = 0;
+
+    /// The time of a verb that comes at `now`; what has expired by then is dealt with.
+    instant begin(instant now) {
+        const instant t = std::max(now, newest);
+        std::ranges::sort(entries, {}, [](const item& e) { return std::pair{e.expires, e.id}; });
+        while (!entries.empty() && entries.front().expires <= t) {
+            const item gone = entries.front();
+            entries.erase(entries.begin());
+            if (gone.open)
+                stamp(gone.expires, gone.cost);
+        }
+        return t;
+    }
+    [[nodiscard]] std::int64_t open_units() const {
+        std::int64_t sum = 0;
+        for (const item& e : entries)
+            sum += e.open ? e.cost : 0;
+        return sum;
+    }
+    [[nodiscard]] std::int64_t in_flight() const { return static_cast<std::int64_t>(entries.size()); }
+
+    /// Open units, and stamps in (t − period, t].
+    [[nodiscard]] std::int64_t used(duration period, instant t) const {
+        return open_units() + std::ranges::count_if(stamps, [&](instant s) { return s > t - period; });
+    }
+
+    /// The earliest time from `t` on at which the window has room, if all that is open were answered at `t`.
+    [[nodiscard]] instant has_room(const window& w, std::int64_t cost, instant t) const {
+        std::vector<instant> units;
+        std::ranges::copy_if(stamps, std::back_inserter(units), [&](instant s) { return s + w.period > t; });
+        units.insert(units.end(), static_cast<std::size_t>(open_units()), t);
+        const auto fits = [&](instant at) {
+            const auto inside = std::ranges::count_if(units, [&](instant s) { return s + w.period > at; });
+            return inside + cost <= w.limit;
+        };
+        if (fits(t))
+            return t;
+        for (const instant s : units)
+            if (s + w.period > t && fits(s + w.period))
+                return s + w.period;
+        return far_future;
+    }
+
+    [[nodiscard]] forecast decide(const window_plan& plan, std::int64_t cost, instant t) const {
+        forecast best{t, cause::none, 0};
+        if (cost > 0) {
+            for (std::uint32_t i = 0; i < plan.windows.size(); ++i)
+                if (cost > plan.windows[i].limit)
+                    return {far_future, cause::never, i};
+            for (std::uint32_t i = 0; i < plan.windows.size(); ++i)
+                if (const instant at = has_room(plan.windows[i], cost, t); at > best.at)
+                    best = {at, cause::window, i};
+            if (best.admits() && plan.max_concurrent > 0 && in_flight() >= plan.max_concurrent)
+                best.why = cause::concurrency;
+        }
+        if (gate > best.at)
+            best = {gate, cause::gate, 0};
+        if (!best.admits() && plan.max_hold < forever && gate - t > plan.max_hold) {
+            best.why = cause::gate;
+            best.held = true;
+        }
+        return best;
+    }
+
+    /// Enters an admitted request; its id is `last_id`.
+    void enter(std::int64_t cost, instant t, bool from_response, instant expires) {
+        entries.push_back({++last_id, cost, from_response, !from_response, t, expires});
+        if (!from_response)
+            stamp(t, cost);
+    }
+    void stamp(instant at, std::int64_t cost) {
+        newest = std::max(newest, at);
+        stamps.insert(stamps.end(), static_cast<std::size_t>(cost), newest);
+    }
+    void settle(std::uint64_t id, settlement how, instant t) {
+        const auto e = std::ranges::find(entries, id, &item::id);
+        if (e == entries.end())
+            return;
+        if (how == settlement::refunded) {
+            for (std::int64_t i = 0; e->counted && i < e->cost; ++i)
+                if (const auto at = std::ranges::find(stamps, e->stamp); at != stamps.end())
+                    stamps.erase(at);
+        } else if (e->open) {
+            stamp(t, e->cost);
+            e->open = false;
+            e->counted = true;
+            e->stamp = newest;
+        }
+        if (how != settlement::answered)
+            entries.erase(e);
+    }
+    bool hold(instant until) {
+        if (until <= gate)
+            return false;
+        gate = until;
+        return true;
+    }
+    void erase() {
+        stamps.clear();
+        newest = gate = long_ago;
+        factor = {};
+    }
+};
+
+}  // namespace weir::testing::detail

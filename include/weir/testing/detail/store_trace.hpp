@@ -1,0 +1,428 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "weir/testing/detail/naive_key.hpp"
+
+#include "weir/algorithm/admission.hpp"
+#include "weir/algorithm/window_plan.hpp"
+#include "weir/core/decision.hpp"
+#include "weir/core/multiplier.hpp"
+#include "weir/core/policy.hpp"
+#include "weir/core/time.hpp"
+#include "weir/storage/store.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <random>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace weir::testing::detail {
+
+/// One place in flight that is there or not, and counts how often it is taken.
+struct counted_place {
+    bool free = true;
+    int taken = 0;
+
+    bool take() noexcept {
+        taken += free;
+        return free;
+    }
+    void give_back() noexcept { --taken; }
+};
+
+/// One random life of one or two keys, on a store and on `naive_key` side by side.
+template <class Make>
+class store_trace {
+public:
+    using store_type = std::remove_cvref_t<std::invoke_result_t<Make&>>;
+    static_assert(weir::store<store_type>);
+    using slot = typename store_type::slot;
+
+    struct setup {
+        std::uint64_t seed;
+        int number;
+        int processes;
+        duration entry_ttl;
+        std::string_view prefix;
+    };
+
+    store_trace(Make& make, const setup& s)
+        : make_(make), setup_(s),
+          engine_(s.seed * std::uint64_t{0x9E3779B97F4A7C15} + static_cast<std::uint64_t>(s.number)) {}
+
+    /// What went wrong, with all operations so far; empty when nothing did. Leaves `now` behind everything it did.
+    [[nodiscard]] std::string run(instant& now) {
+        now_ = now;
+        std::string failure;
+        try {
+            dense_ = chance(8);
+            name_keys();
+            for (int p = 0; p < setup_.processes; ++p)
+                start(processes_.emplace_back());
+            for (std::int64_t steps = from(10, 80); steps > 0; --steps)
+                step();
+        } catch (const std::exception& e) {
+            failure = fmt::format("trace {} of seed {}: {}\n", setup_.number, setup_.seed, e.what());
+            for (const std::string& line : done_)
+                failure += "  " + line + "\n";
+        }
+        now = now_ + std::chrono::minutes{10};
+        return failure;
+    }
+
+private:
+    struct process {
+        std::unique_ptr<store_type> store;
+        std::vector<slot> slots;
+    };
+    struct key {
+        std::string host;
+        std::string role;
+        policy rules{};
+        window_plan plan{};
+        naive_key truth{};
+        instant thinned = long_ago;
+
+        /// A log may thin what is too old for the plan it is given; a plan that looks back farther than those before
+        /// then gets answers that are late, never early.
+        [[nodiscard]] bool exact(instant t) const { return t - plan.kept.longest >= thinned; }
+        void stamped(instant t) { thinned = std::max(thinned, t - plan.kept.longest); }
+    };
+    struct held {
+        std::size_t process;
+        std::size_t key;
+        entry mine;
+        std::uint64_t id;
+    };
+
+    // ---- chance
+
+    std::int64_t from(std::int64_t low, std::int64_t high) {
+        return low + static_cast<std::int64_t>(engine_() % (static_cast<std::uint64_t>(high - low) + 1));
+    }
+    bool chance(int percent) { return from(1, 100) <= percent; }
+    std::size_t below(std::size_t count) { return static_cast<std::size_t>(engine_() % count); }
+
+    static constexpr duration tick = std::chrono::microseconds{500};
+
+    policy any_policy() {
+        policy p;
+        for (std::int64_t i = from(1, 4); i > 0; --i)
+            p.rates.push_back({dense_ ? from(20, 64) : from(1, chance(30) ? 12 : 5),
+                               std::chrono::milliseconds{from(1, dense_ ? 200 : 40)}});
+        if (chance(4))
+            p.rates.clear(), p.unlimited = true;
+        if (chance(30))
+            p.max_concurrent = from(1, 4);
+        if (chance(30) && !p.unlimited)
+            p.burst = from(1, 3);
+        if (chance(50))
+            p.count_from = counting::admission;
+        if (chance(20))
+            p.max_hold = from(0, 40) * tick;
+        p.enforce = !chance(15);
+        if (chance(20))
+            p.margin = std::chrono::microseconds{from(1, 3000)};
+        return p;
+    }
+    /// Names are bytes: of two keys, the second is one that a careless join, a fold of case or an end at a zero byte
+    /// takes for the first.
+    void name_keys() {
+        std::string base = fmt::format("{}-{}-{}", setup_.prefix, setup_.seed, setup_.number);
+        if (chance(20))
+            base += std::string_view{"\0'\"\\;--{}%$1\r\n\xff", 15};
+        static constexpr std::array<std::string_view, 4> joints{"|", ":", "", std::string_view{"\0", 1}};
+        const std::string_view joint = joints[below(joints.size())];
+        if (chance(3))
+            base.append(4096 - base.size() - joint.size() - 1, 'x');
+        keys_.push_back({fmt::format("{}{}a", base, joint), "b"});
+        if (chance(50))
+            keys_.push_back({base, fmt::format("a{}b", joint)});
+        else if (chance(50))
+            keys_.push_back({fmt::format("{}{}{}", base, joint, chance(50) ? "c" : "A"), "b"});
+        for (key& k : keys_)
+            govern(k);
+    }
+
+    // ---- verbs
+
+    void govern(key& k) {
+        const bool counts = k.rules.max_concurrent > 0;
+        const bool is_new = k.plan.windows.empty() && k.plan.shown.empty() && !k.rules.unlimited;
+        k.rules = any_policy();
+        // A shared store need not know what is in flight while nothing is limited by it: a key has a ceiling all its
+        // life, or never.
+        if (!is_new && !store_type::is_local && counts != (k.rules.max_concurrent > 0))
+            k.rules.max_concurrent = counts ? 2 : 0;
+        replan(k);
+        std::string text;
+        for (const window& w : k.plan.windows)
+            text += fmt::format(" {}/{}ns", w.limit, w.period.count());
+        note("key {}: windows{}, from {}, concurrent {}, longest hold {}ns{}", &k - keys_.data(), text,
+             k.plan.from_response ? "response" : "admission", k.plan.max_concurrent, k.plan.max_hold.count(),
+             k.plan.enforce ? "" : ", not enforced");
+    }
+    void replan(key& k) { k.plan = plan_windows(k.rules, k.truth.factor); }
+
+    void start(process& p) {
+        p.slots.clear();
+        p.store.reset();
+        p.store.reset(new store_type(make_()));
+        for (const key& k : keys_)
+            p.slots.push_back(p.store->make_slot(k.host, k.role));
+    }
+
+    void step() {
+        now_ += chance(30)   ? duration::zero()
+                : chance(70) ? from(1, 10) * tick
+                             : duration{from(1, chance(80) ? 8'000'000 : 60'000'000)};
+        // A clock that stepped back. Not where entries expire: a settlement that needs no round trip is none, and with
+        // it what it would have found expired.
+        const bool back = chance(3) && setup_.processes == 1;
+        const instant asked = back ? now_ - from(1, 20) * tick : now_;
+        const std::size_t p = below(processes_.size());
+        const std::size_t k = below(keys_.size());
+        const std::int64_t dice = from(1, 100);
+        if (dice <= 42)
+            admit(p, k, asked);
+        else if (dice <= 52)
+            count(p, k, asked);
+        else if (dice <= 78)
+            settle(store_type::is_local ? asked : now_);
+        else if (dice <= 82)
+            hold(p, k);
+        else if (dice <= 86)
+            tune(p, k);
+        else if (dice <= 88)
+            erase(p, k);
+        else if (dice <= 90)
+            govern(keys_[k]);
+        else if (dice <= 92 && setup_.processes > 1)
+            restart(p);
+        else
+            read(p, k, asked);
+    }
+
+    void admit(std::size_t p, std::size_t k, instant asked) {
+        key& key_ = keys_[k];
+        const std::int64_t cost = any_cost();
+        if constexpr (store_type::is_local)
+            foresee(p, k, cost, asked);
+        counted_place place{!chance(8)};
+        entry mine;
+        const forecast said = store(p).admit(slot_of(p, k), key_.plan, cost, asked, place, mine);
+        const instant t = key_.truth.begin(asked);
+        forecast right = key_.truth.decide(key_.plan, cost, t);
+        const bool lacks_place = cost > 0 && !place.free;
+        if (right.admits() && lacks_place)
+            right.why = cause::inflight;
+        right.passed = !right.admits() && !key_.plan.enforce;
+        note("admit by {} key {} at {} cost {} place {}: {}", p, k, asked.time_since_epoch().count(), cost, place.free,
+             text(said));
+        // A store may ask for the place first: then its refusal is all that is said.
+        if (!lacks_place || !key_.plan.enforce || said.why != cause::inflight)
+            compare(key_, said, right, t);
+        else if (said.admits())
+            fail("there was no place in flight");
+        const bool entered = said.admits() && cost > 0;
+        // What passes in spite of a denial takes a place if the store asks for it first; the caller sees to the rest.
+        const bool takes = entered && place.free && (!said.passed || !store_type::is_local);
+        if (place.taken != takes)
+            fail(fmt::format("{} places are taken", place.taken));
+        if (!entered)
+            return;
+        if (mine.cost != cost || !mine.in_flight ||
+            mine.state != (key_.plan.from_response ? entry_state::open : entry_state::stamped))
+            fail("the entry is not what was admitted");
+        key_.stamped(t);
+        key_.truth.enter(cost, t, key_.plan.from_response,
+                         setup_.entry_ttl > duration::zero() ? t + setup_.entry_ttl : far_future);
+        held_.push_back({p, k, mine, key_.truth.last_id});
+    }
+
+    void count(std::size_t p, std::size_t k, instant asked) {
+        key& key_ = keys_[k];
+        const std::int64_t cost = any_cost();
+        const forecast said = store(p).count(slot_of(p, k), key_.plan, cost, asked);
+        const instant t = key_.truth.begin(asked);
+        note("count by {} key {} at {} cost {}: {}", p, k, asked.time_since_epoch().count(), cost, text(said));
+        forecast right = key_.truth.decide(key_.plan, cost, t);
+        right.passed = !right.admits() && !key_.plan.enforce;
+        compare(key_, said, right, t);
+        if (said.admits() && cost > 0) {
+            key_.stamped(t);
+            key_.truth.stamp(t, cost);
+        }
+    }
+
+    void foresee(std::size_t p, std::size_t k, std::int64_t cost, instant asked) {
+        const key& key_ = keys_[k];
+        const forecast said =
+            store(p).foresee(std::as_const(processes_[p].slots[k]), key_.plan, cost, asked, weir::nobody_ahead{});
+        naive_key then = key_.truth;
+        const instant t = then.begin(asked);
+        compare(key_, said, then.decide(key_.plan, cost, t), t);
+    }
+
+    void settle(instant asked) {
+        if (held_.empty())
+            return;
+        const std::size_t which = below(held_.size());
+        held& h = held_[which];
+        naive_key& truth = keys_[h.key].truth;
+        const instant t = truth.begin(asked);
+        auto how = chance(45) ? settlement::answered : chance(70) ? settlement::released : settlement::refunded;
+        // Whether a refund that comes after the entry's expiry still finds its stamp is the store's own affair.
+        if (how == settlement::refunded && setup_.entry_ttl > duration::zero() && !knows(truth, h.id))
+            how = settlement::released;
+        store(h.process).settle(slot_of(h.process, h.key), keys_[h.key].plan, h.mine, how, asked);
+        if (setup_.processes > 1)
+            flush(h.process);
+        note("settle {} of {} key {} at {}: {}", h.id, h.process, h.key, asked.time_since_epoch().count(),
+             how == settlement::answered   ? "answered"
+             : how == settlement::released ? "released"
+                                           : "refunded");
+        keys_[h.key].stamped(t);
+        // A refund takes from the newest units, and what is behind them may be thinned.
+        if (how == settlement::refunded && truth.stamps.size() > keys_[h.key].plan.kept.exact)
+            keys_[h.key].thinned = t;
+        truth.settle(h.id, how, t);
+        // Now and then an ended entry is settled again, which changes nothing.
+        if (how != settlement::answered && !chance(5))
+            held_.erase(held_.begin() + static_cast<std::ptrdiff_t>(which));
+    }
+
+    void hold(std::size_t p, std::size_t k) {
+        const instant until = now_ + from(-20, 60) * tick;
+        const bool moved = store(p).hold(slot_of(p, k), until);
+        note("hold by {} key {} until {}: {}", p, k, until.time_since_epoch().count(), moved);
+        if (moved != keys_[k].truth.hold(until))
+            fail("the gate moves forward, and only forward");
+    }
+
+    void tune(std::size_t p, std::size_t k) {
+        key& key_ = keys_[k];
+        key_.truth.factor = chance(30) ? multiplier{} : multiplier::of(static_cast<double>(from(50, 1000)) / 1000);
+        store(p).tune(slot_of(p, k), key_.truth.factor);
+        replan(key_);
+        note("tune by {} key {}: {} millionths", p, k, key_.truth.factor.millionths());
+    }
+
+    void erase(std::size_t p, std::size_t k) {
+        read(p, k, now_);  // erase takes no time: what has expired by now is dealt with first
+        store(p).erase(slot_of(p, k));
+        keys_[k].truth.erase();
+        keys_[k].thinned = long_ago;
+        replan(keys_[k]);
+        note("erase by {} key {}", p, k);
+    }
+
+    void read(std::size_t p, std::size_t k, instant asked) {
+        key& key_ = keys_[k];
+        const reading said = store(p).read(slot_of(p, k), key_.plan, asked);
+        naive_key& truth = key_.truth;
+        const instant t = truth.begin(asked);
+        note("read by {} key {} at {}: open {} in flight {} newest {}", p, k, asked.time_since_epoch().count(),
+             said.open, said.in_flight, said.newest.time_since_epoch().count());
+        if (said.windows.size() != key_.plan.windows.size())
+            fail("a window is missing");
+        for (std::size_t i = 0; i < said.windows.size(); ++i) {
+            const window& w = key_.plan.windows[i];
+            const window_fill& fill = said.windows[i];
+            const std::int64_t right = truth.used(w.period, t);
+            // What a plan that is not enforced let pass may be more than is kept.
+            const std::int64_t least = std::min(right, w.limit);
+            const bool exact = key_.exact(t) && right <= w.limit;
+            if (fill.limit != w.limit || fill.period != w.period || fill.used < least || (fill.used > right && exact))
+                fail(fmt::format("window {} holds {} of {}, where {} is right", i, fill.used, fill.limit, right));
+        }
+        if (said.open != truth.open_units())
+            fail(fmt::format("{} units are open", truth.open_units()));
+        // Where nothing is limited by it, a store need not know what is in flight.
+        if (said.in_flight != truth.in_flight() && (store_type::is_local || key_.plan.max_concurrent > 0))
+            fail(fmt::format("{} entries are in flight", truth.in_flight()));
+        if (said.gate != truth.gate || said.newest != truth.newest)
+            fail("gate or newest stamp are not what they were");
+        if (said.factor != truth.factor || store(p).factor(slot_of(p, k)) != truth.factor)
+            fail("the factor is not what it was set to");
+        idle(p, k, asked);
+    }
+
+    /// Forgetting a slot must lose nothing: neither an entry of this process, nor, in this process, anything at all.
+    void idle(std::size_t p, std::size_t k, instant asked) {
+        if (!store(p).idle(std::as_const(processes_[p].slots[k]), keys_[k].plan, asked))
+            return;
+        const bool holds = std::ranges::any_of(held_, [&](const held& h) {
+            return h.process == p && h.key == k && h.mine.in_flight && knows(keys_[k].truth, h.id);
+        });
+        if (holds || (store_type::is_local && keys_[k].truth.in_flight() > 0))
+            fail("a slot that has an entry is not idle");
+    }
+    static bool knows(const naive_key& truth, std::uint64_t id) {
+        return std::ranges::find(truth.entries, id, &naive_key::item::id) != truth.entries.end();
+    }
+
+    /// A process ends without settling anything: what it had open expires.
+    void restart(std::size_t p) {
+        std::erase_if(held_, [p](const held& h) { return h.process == p; });
+        start(processes_[p]);
+        note("process {} is another one", p);
+    }
+
+    void flush(std::size_t p) {
+        if constexpr (requires(store_type& s) { s.flush(); })
+            store(p).flush();
+    }
+
+    // ---- words
+
+    std::int64_t any_cost() {
+        if (dense_ && chance(80))
+            return from(1, 24);
+        return chance(70) ? 1 : chance(20) ? 0 : from(1, 6);
+    }
+    store_type& store(std::size_t p) { return *processes_[p].store; }
+    slot& slot_of(std::size_t p, std::size_t k) { return processes_[p].slots[k]; }
+
+    static std::string text(const forecast& f) {
+        return fmt::format("{}{}{} window {} at {}", to_string(f.why), f.held ? ", held" : "",
+                           f.passed ? ", passed" : "", f.window, f.at.time_since_epoch().count());
+    }
+    void compare(const key& k, const forecast& said, const forecast& right, instant t) {
+        const bool early = said.at < right.at || (said.why == cause::none && right.why != cause::none);
+        if (!early && !k.exact(t))
+            return;
+        if (said.at != right.at || said.why != right.why || said.window != right.window || said.held != right.held ||
+            said.passed != right.passed)
+            fail(fmt::format("it says {}, where {} is right", text(said), text(right)));
+    }
+    template <class... Args>
+    void note(fmt::format_string<Args...> what, Args&&... args) {
+        done_.push_back(fmt::format(what, std::forward<Args>(args)...));
+    }
+    [[noreturn]] static void fail(const std::string& why) { throw std::runtime_error{why}; }
+
+    Make& make_;
+    setup setup_;
+    std::mt19937_64 engine_;
+    instant now_{};
+    bool dense_ = false;  ///< many units at a time: logs grow long, and are thinned
+    std::vector<key> keys_;
+    std::vector<process> processes_;
+    std::vector<held> held_;
+    std::vector<std::string> done_;
+};
+
+}  // namespace weir::testing::detail

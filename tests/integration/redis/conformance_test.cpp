@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+#include "weir/ext/redis/redis_store.hpp"
+
+#include "integration/redis/support/server.hpp"
+#include "support/catch.hpp"
+#include "support/seed.hpp"
+
+#include "weir/testing/conformance.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+namespace {
+
+using namespace std::chrono_literals;
+
+weir::redis::redis_store injected(const std::string& dsn, weir::instant origin, weir::duration entry_ttl) {
+    auto options = weir::redis::parse_redis_dsn(dsn).value();
+    options.injected_time = true;
+    options.origin = origin;
+    options.entry_ttl = entry_ttl;
+    options.command_timeout = 10s;
+    return weir::redis::redis_store{options};
+}
+
+}  // namespace
+
+TEST_CASE("redis: one process does on random traces what a plain list of every stamp does") {
+    WEIR_NEEDS_REDIS();
+    weir_test::redis_server server;
+    weir::testing::conformance_options options;
+    options.seed = weir_test::seed_for("redis, one process");
+    options.traces = weir_test::cases_or(1'000);
+    const auto failures =
+        weir::testing::conform([&] { return injected(server.unix_dsn(), options.start, 24h); }, options);
+    for (const std::string& f : failures)
+        FAIL_CHECK(f);
+    CHECK(failures.empty());
+}
+
+TEST_CASE("redis: several processes, of which some die, do what a plain list of every stamp does") {
+    WEIR_NEEDS_REDIS();
+    weir_test::redis_server server;
+    for (const int processes : {2, 4}) {
+        weir::testing::conformance_options options;
+        options.seed = weir_test::seed_for("redis, " + std::to_string(processes) + " processes");
+        options.traces = weir_test::cases_or(500);
+        options.processes = processes;
+        options.entry_ttl = 30ms;
+        options.prefix = "conformance" + std::to_string(processes);
+        const auto failures = weir::testing::conform(
+            [&] { return injected(server.unix_dsn(), options.start, options.entry_ttl); }, options);
+        for (const std::string& f : failures)
+            FAIL_CHECK(f);
+        CHECK(failures.empty());
+    }
+}
+
+TEST_CASE("redis: under injected time the store's clock shows what was injected last") {
+    WEIR_NEEDS_REDIS();
+    weir_test::redis_server server;
+    auto store = injected(server.unix_dsn(), weir::instant{}, 24h);
+    auto slot = store.make_slot("h.org", "metadata");
+    weir::policy p;
+    p.rates = {{1, 1s}};
+    const auto plan = weir::plan_windows(p);
+    CHECK(store.count(slot, plan, 1, weir::instant{5s}).admits());
+    CHECK(store.now() == weir::instant{5s});
+    CHECK_FALSE(store.count(slot, plan, 1, weir::instant{4s}).admits());
+    CHECK(store.now() == weir::instant{5s});
+}

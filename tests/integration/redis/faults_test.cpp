@@ -1,0 +1,383 @@
+// SPDX-License-Identifier: MIT
+#include "weir/ext/redis/redis_store.hpp"
+
+#include "integration/redis/support/server.hpp"
+#include "integration/redis/support/workers.hpp"
+#include "support/catch.hpp"
+
+#include "weir/config/configuration.hpp"
+#include "weir/registry/registry.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <filesystem>
+#include <iostream>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace {
+
+using namespace std::chrono_literals;
+using weir::redis::redis_store;
+
+weir::policy rates(std::vector<weir::rate> all, weir::counting from = weir::counting::response) {
+    weir::policy p;
+    p.rates = std::move(all);
+    p.max_delay = 30s;
+    p.count_from = from;
+    return p;
+}
+
+redis_store a_store(const std::string& dsn) { return redis_store{weir::redis::parse_redis_dsn(dsn).value()}; }
+
+std::string trouble_of(redis_store& store, const weir::policy& p = rates({{10, 1s}}), std::string_view host = "h.org") {
+    auto slot = store.make_slot(host, "metadata");
+    weir::entry e;
+    try {
+        static_cast<void>(store.admit(slot, weir::plan_windows(p), 1, store.now(), weir::detail::free_place{}, e));
+    } catch (const weir::store_error& error) {
+        return error.what();
+    }
+    return {};
+}
+
+/// Two processes' worth of threads that send as fast as they may, while something happens to the server.
+struct load {
+    static constexpr std::int64_t ms = 1'000'000;
+    weir_test::arrivals seen{};
+    std::size_t refused = 0;
+    std::int64_t longest_gap = 0;  ///< between two requests, in nanoseconds
+    std::int64_t first_after = 0;  ///< from the end of the fault to the first request
+    std::uint64_t losses = 0;
+    std::int64_t open_at_end = -1;
+
+    template <class Fault>
+    load(const std::string& dsn, const weir::policy& p, Fault&& fault, weir::duration after = 1500ms) {
+        const auto config = weir::configuration::builder{}.defaults("metadata", p).build().value();
+        weir::registry one{a_store(dsn), config};
+        weir::registry other{a_store(dsn), config};
+        std::atomic<bool> over = false;
+        std::mutex mutex;
+        const auto work = [&](auto& limits) {
+            std::vector<std::int64_t> mine;
+            std::size_t no = 0;
+            while (!over) {
+                auto got = limits.wait_acquire("h.org", "metadata", {.max_delay = 3s});
+                if (!got) {
+                    ++no;
+                    continue;
+                }
+                auto permit = std::move(got).take();
+                mine.push_back(limits.store().now().time_since_epoch().count());
+                permit.arrived();
+            }
+            const std::lock_guard guard{mutex};
+            refused += no;
+            for (const std::int64_t at : mine)
+                seen.note(0, at);
+        };
+        std::int64_t ended = 0;
+        {
+            std::vector<std::jthread> all;
+            for (int i = 0; i < 2; ++i) {
+                all.emplace_back([&] { work(one); });
+                all.emplace_back([&] { work(other); });
+            }
+            std::this_thread::sleep_for(400ms);
+            fault();
+            ended = one.store().now().time_since_epoch().count();
+            std::this_thread::sleep_for(after);
+            over = true;
+        }
+        one.store().flush();
+        other.store().flush();
+        losses = one.store().losses() + other.store().losses();
+        open_at_end = one.inspect("h.org", "metadata")->state.open;
+        auto& times = seen.of_key[0];
+        std::ranges::sort(times);
+        for (std::size_t i = 1; i < times.size(); ++i)
+            longest_gap = std::max(longest_gap, times[i] - times[i - 1]);
+        const auto next = std::ranges::lower_bound(times, ended);
+        first_after = next == times.end() ? INT64_MAX : *next - ended;
+    }
+
+    void tell(std::string_view what) const {
+        std::cout << what << ": " << seen.count() << " requests, longest gap " << longest_gap / ms
+                  << " ms, first after it " << first_after / ms << " ms, " << losses << " losses seen, " << refused
+                  << " refused" << std::endl;
+    }
+};
+
+}  // namespace
+
+TEST_CASE("redis: nobody listens: an error at once that says where, and no storm of attempts") {
+    auto store = a_store("redis://someone:hunter2@127.0.0.1:1/3");
+    const auto began = std::chrono::steady_clock::now();
+    std::string first = trouble_of(store);
+    for (int i = 0; i < 2'000; ++i)
+        CHECK_FALSE(trouble_of(store).empty());
+    CHECK(std::chrono::steady_clock::now() - began < 2s);
+    CHECK(first.find("127.0.0.1:1") != std::string::npos);
+    CHECK(first.find("hunter2") == std::string::npos);
+    CHECK(trouble_of(store).find("next attempt is in") != std::string::npos);
+}
+
+TEST_CASE("redis: a registry without its server denies with the cause, and goes on when the server is there") {
+    WEIR_NEEDS_REDIS();
+    weir_test::redis_server server;
+    server.kill();
+    weir::registry limits{a_store(server.tcp()),
+                          weir::configuration::builder{}.defaults("metadata", rates({{10, 1s}})).build().value()};
+    const auto no = limits.try_acquire("h.org", "metadata");
+    REQUIRE_FALSE(no);
+    CHECK(no.why().why == weir::cause::store);
+    server.start();
+    const auto began = std::chrono::steady_clock::now();
+    limits.acquire("h.org", "metadata").arrived();
+    CHECK(std::chrono::steady_clock::now() - began < 1s);
+}
+
+TEST_CASE("redis: the server forgets its scripts under load, and nobody notices") {
+    WEIR_NEEDS_REDIS();
+    weir_test::redis_server server;
+    load l{server.tcp(), rates({{200, 100ms}}),
+           [&] {
+               for (int i = 0; i < 50; ++i) {
+                   CHECK(server.say({"SCRIPT", "FLUSH"}) == "OK");
+                   std::this_thread::sleep_for(10ms);
+               }
+           },
+           100ms};
+    l.tell("scripts flushed 50 times");
+    CHECK(l.refused == 0);
+    CHECK(l.losses == 0);
+    CHECK(l.open_at_end == 0);
+    CHECK(l.longest_gap < 400 * load::ms);
+    CHECK(l.seen.windows_over(200, 100 * load::ms) == 0);
+}
+
+TEST_CASE("redis: connections are reset under load: no window over, and nothing stays open") {
+    WEIR_NEEDS_REDIS();
+    weir_test::redis_server server;
+    std::int64_t killed = 0;
+    load l{server.tcp(), rates({{100, 100ms}}),
+           [&] {
+               for (int i = 0; i < 150; ++i) {
+                   killed += server.number({"CLIENT", "KILL", "TYPE", "normal"});
+                   std::this_thread::sleep_for(10ms);
+               }
+           },
+           700ms};
+    l.tell(std::to_string(killed) + " connections reset");
+    CHECK(killed > 15);
+    CHECK(l.open_at_end == 0);
+    CHECK(l.first_after < 1'000 * load::ms);
+    CHECK(l.seen.windows_over(100, 100 * load::ms) == 0);
+}
+
+TEST_CASE("redis: the server is paused or stopped for more than a reply may take: no window over, back at once") {
+    WEIR_NEEDS_REDIS();
+    weir_test::redis_server server;
+    load paused{server.tcp(), rates({{100, 100ms}, {700, 1s}}), [&] {
+                    CHECK(server.say({"CLIENT", "PAUSE", "1000"}) == "OK");
+                    std::this_thread::sleep_for(1s);
+                }};
+    paused.tell("CLIENT PAUSE 1 s");
+    CHECK(paused.first_after < 1'000 * load::ms);
+    CHECK(paused.open_at_end == 0);
+    CHECK(paused.seen.windows_over(100, 100 * load::ms) == 0);
+    CHECK(paused.seen.windows_over(700, 1'000 * load::ms) == 0);
+
+    load stopped{server.tcp(), rates({{100, 100ms}, {700, 1s}}), [&] {
+                     server.freeze();
+                     std::this_thread::sleep_for(1500ms);
+                     server.thaw();
+                 }};
+    stopped.tell("SIGSTOP 1.5 s");
+    CHECK(stopped.first_after < 1'000 * load::ms);
+    CHECK(stopped.open_at_end == 0);
+    CHECK(stopped.seen.windows_over(100, 100 * load::ms) == 0);
+    CHECK(stopped.seen.windows_over(700, 1'000 * load::ms) == 0);
+}
+
+TEST_CASE("redis: the server is killed under load and comes back with its data: no window over") {
+    WEIR_NEEDS_REDIS();
+    weir_test::redis_server server{{"--appendonly", "yes", "--appendfsync", "always"}};
+    load l{server.tcp(), rates({{50, 100ms}, {400, 2s}}), [&] {
+               server.kill();
+               std::this_thread::sleep_for(200ms);
+               server.start();
+           }};
+    l.tell("killed, restarted with data");
+    CHECK(l.losses == 0);
+    CHECK(l.open_at_end == 0);
+    CHECK(l.seen.windows_over(50, 100 * load::ms) == 0);
+    CHECK(l.seen.windows_over(400, 2'000 * load::ms) == 0);
+}
+
+TEST_CASE("redis: the server is killed under load and comes back empty: the shortest window is not over") {
+    WEIR_NEEDS_REDIS();
+    weir_test::redis_server server;
+    load l{server.tcp(), rates({{50, 200ms}, {100'000, 1h}}), [&] {
+               server.kill();
+               server.start();
+           }};
+    l.tell("killed, restarted without data");
+    CHECK(l.losses >= 2);
+    CHECK(l.open_at_end == 0);
+    CHECK(l.first_after < 1'000 * load::ms);
+    CHECK(l.seen.windows_over(50, 200 * load::ms) == 0);
+}
+
+TEST_CASE("redis: all data is deleted under load: it is seen, and the shortest window is not over") {
+    WEIR_NEEDS_REDIS();
+    weir_test::redis_server server;
+    load l{server.tcp(), rates({{50, 200ms}, {100'000, 1h}}), [&] { CHECK(server.say({"FLUSHALL"}) == "OK"); }};
+    l.tell("FLUSHALL");
+    CHECK(l.losses >= 1);
+    CHECK(l.open_at_end == 0);
+    for (const std::string& key : server.keys())
+        CHECK(server.number({"PTTL", key}) > 0);
+}
+
+TEST_CASE("redis: a lost admission is taken back, and costs nothing but time") {
+    WEIR_NEEDS_REDIS();
+    weir_test::redis_server server;
+    auto options = weir::redis::parse_redis_dsn(server.tcp()).value();
+    options.command_timeout = 50ms;
+    redis_store store{options};
+    auto slot = store.make_slot("h.org", "metadata");
+    const auto plan = weir::plan_windows(rates({{10, 1h}}));
+    weir::entry e;
+    const auto admit = [&] { return store.admit(slot, plan, 1, store.now(), weir::detail::free_place{}, e); };
+    CHECK(admit().admits());
+    server.freeze();
+    CHECK_THROWS_AS(admit(), weir::store_error);
+    server.thaw();
+    std::this_thread::sleep_for(50ms);
+    CHECK(admit().admits());
+    store.flush();
+    CHECK(store.read(slot, plan, store.now()).open == 2);
+}
+
+TEST_CASE("redis: all connections are in use: an error within the time that was set") {
+    WEIR_NEEDS_REDIS();
+    weir_test::redis_server server;
+    auto store = a_store(server.tcp() + "?pool=1&pool_wait_ms=50&command_timeout_ms=1000");
+    CHECK(trouble_of(store).empty());
+    server.freeze();
+    std::jthread first{[&] { static_cast<void>(trouble_of(store)); }};
+    std::this_thread::sleep_for(100ms);
+    const auto began = std::chrono::steady_clock::now();
+    CHECK(trouble_of(store, rates({{10, 1s}}), "other.org").find("raise pool") != std::string::npos);
+    CHECK(std::chrono::steady_clock::now() - began < 500ms);
+    server.thaw();
+}
+
+TEST_CASE("redis: an ACL user with the commands that are documented, and no other, can do everything") {
+    WEIR_NEEDS_REDIS();
+    weir_test::redis_server server;
+    const std::vector<std::string> rule{"ACL",       "SETUSER", "limiter", "on",       ">p@ss:w%rd",
+                                        "resetkeys", "~weir:*", "-@all",   "+evalsha", "+script|load",
+                                        "+append",   "+set",    "+get",    "+del",     "+time",
+                                        "+pexpire",  "+lindex", "+lpush",  "+lpop",    "+rpop"};
+    REQUIRE(server.say(rule) == "OK");
+    auto store = a_store("redis://limiter:p%40ss%3Aw%25rd@127.0.0.1:" + std::to_string(server.port()));
+    auto slot = store.make_slot("h.org", "metadata");
+    const auto plan = weir::plan_windows(rates({{200, 1h}}));
+    for (int i = 0; i < 150; ++i) {
+        weir::entry e;
+        REQUIRE(store.admit(slot, plan, 1, store.now(), weir::detail::free_place{}, e).admits());
+        store.settle(slot, plan, e, i % 10 == 0 ? weir::settlement::refunded : weir::settlement::released, store.now());
+    }
+    CHECK(store.hold(slot, store.now() + 10ms));
+    store.tune(slot, weir::multiplier::of(0.5));
+    store.flush();
+    CHECK(store.read(slot, plan, store.now()).windows.at(0).used == 135);
+    store.erase(slot);
+
+    auto wrong = a_store("redis://limiter:hunter2@127.0.0.1:" + std::to_string(server.port()));
+    const std::string said = trouble_of(wrong);
+    CHECK(said.find("sign in") != std::string::npos);
+    CHECK(said.find("hunter2") == std::string::npos);
+
+    REQUIRE(server.say({"ACL", "SETUSER", "limiter", "-evalsha"}) == "OK");
+    CHECK(trouble_of(store).find("lacks a command") != std::string::npos);
+    REQUIRE(server.say({"ACL", "SETUSER", "limiter", "+evalsha", "resetkeys", "~other:*"}) == "OK");
+    CHECK(trouble_of(store).find("the keys") != std::string::npos);
+    REQUIRE(server.say({"CONFIG", "SET", "requirepass", "hunter2"}) == "OK");
+    auto plain = a_store("redis://:hunter2@127.0.0.1:" + std::to_string(server.port()));
+    CHECK(trouble_of(plain).empty());
+}
+
+TEST_CASE("redis: a replica that may not be written to says so") {
+    WEIR_NEEDS_REDIS();
+    weir_test::redis_server primary;
+    weir_test::redis_server replica{{"--replicaof", "127.0.0.1", std::to_string(primary.port())}};
+    for (int i = 0; i < 200 && replica.say({"INFO", "replication"}).find("link_status:up") == std::string::npos; ++i)
+        std::this_thread::sleep_for(20ms);
+    auto store = a_store(replica.tcp());
+    CHECK(trouble_of(store).find("read-only replica; name the primary") != std::string::npos);
+}
+
+TEST_CASE("redis: TLS that hiredis lacks is an error when the store is made") {
+    if (weir::redis::detail::has_tls)
+        WEIR_SKIP("this hiredis has TLS");
+    CHECK_THROWS_AS(a_store("rediss://127.0.0.1:6379"), weir::exception);
+}
+
+TEST_CASE("redis: over TLS as without, to the server that the certificate names and no other") {
+    WEIR_NEEDS_REDIS();
+    if (!weir::redis::detail::has_tls)
+        WEIR_SKIP("this hiredis has no TLS");
+    if (std::system("openssl version >/dev/null 2>&1") != 0)
+        WEIR_SKIP("there is no openssl command");
+    std::string folder = (std::filesystem::temp_directory_path() / "weir-tls-XXXXXX").string();
+    REQUIRE(::mkdtemp(folder.data()) != nullptr);
+    const auto certificate = [&](const std::string& name, const std::string& names) {
+        return std::system(
+            ("openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=weir -addext subjectAltName=" + names +
+             " -keyout " + folder + "/" + name + ".key -out " + folder + "/" + name + ".crt >/dev/null 2>&1")
+                .c_str());
+    };
+    REQUIRE(certificate("right", "IP:127.0.0.1,DNS:localhost") == 0);
+    REQUIRE(certificate("other", "DNS:elsewhere.example.org") == 0);
+    for (const std::string name : {"right", "other"}) {
+        const std::string files = folder + "/" + name;
+        const auto port = weir_test::redis_server::free_port();
+        weir_test::redis_server server{{"--tls-port", std::to_string(port), "--tls-cert-file", files + ".crt",
+                                        "--tls-key-file", files + ".key", "--tls-auth-clients", "no"}};
+        for (const std::string host : {"127.0.0.1", "localhost"}) {
+            auto store = a_store("rediss://" + host + ":" + std::to_string(port) + "?ca_file=" + files + ".crt");
+            const std::string said = trouble_of(store);
+            INFO(host << ", certificate " << name << ": " << said);
+            CHECK(said.empty() == (name == "right"));
+            CHECK((name == "right" || said.find("does it name this host") != std::string::npos));
+            if (name == "other")
+                continue;
+            auto slot = store.make_slot("h.org", "metadata");
+            const auto plan = weir::plan_windows(rates({{100'000, 1h}}));
+            for (int i = 0; i < 500; ++i) {
+                weir::entry e;
+                REQUIRE(store.admit(slot, plan, 1, store.now(), weir::detail::free_place{}, e).admits());
+                store.settle(slot, plan, e, weir::settlement::released, store.now());
+            }
+            store.flush();
+            CHECK(store.read(slot, plan, store.now()).open == 1);
+            // The server goes away in the middle, which must kill nobody.
+            CHECK(server.number({"CLIENT", "KILL", "TYPE", "normal"}) >= 1);
+            static_cast<void>(trouble_of(store));
+            CHECK(trouble_of(store).empty());
+        }
+        auto stranger = a_store("rediss://127.0.0.1:" + std::to_string(port));
+        CHECK(trouble_of(stranger).find("cannot begin TLS") != std::string::npos);
+    }
+    std::filesystem::remove_all(folder);
+}

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: MIT
+#include "weir/ext/redis/redis_store.hpp"
+
+#include "integration/redis/support/server.hpp"
+#include "support/catch.hpp"
+#include "support/seed.hpp"
+
+#include "weir/algorithm/window_plan.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <iostream>
+#include <set>
+#include <sstream>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace {
+
+using namespace std::chrono_literals;
+using weir::redis::redis_store;
+
+weir::window_plan plan_of(std::vector<weir::rate> rates, weir::counting from, std::int64_t concurrent = 0) {
+    weir::policy p;
+    p.rates = std::move(rates);
+    p.count_from = from;
+    p.max_concurrent = concurrent;
+    return weir::plan_windows(p);
+}
+
+weir::redis::redis_options options_of(const weir_test::redis_server& server) {
+    auto out = weir::redis::parse_redis_dsn(server.unix_dsn()).value();
+    out.command_timeout = 10s;
+    return out;
+}
+
+/// How often each command was carried out.
+std::vector<std::pair<std::string, std::int64_t>> command_counts(weir_test::redis_server& server) {
+    std::istringstream all{server.say({"INFO", "commandstats"})};
+    std::vector<std::pair<std::string, std::int64_t>> out;
+    for (std::string line; std::getline(all, line);) {
+        const auto colon = line.find(":calls=");
+        if (line.starts_with("cmdstat_") && colon != std::string::npos)
+            out.emplace_back(line.substr(8, colon - 8), std::stoll(line.substr(colon + 7)));
+    }
+    return out;
+}
+
+}  // namespace
+
+TEST_CASE("redis: a key at full fill takes at most 64 KiB, and all of it has a time to live") {
+    WEIR_NEEDS_REDIS();
+    weir_test::redis_server server;
+    for (const auto from : {weir::counting::admission, weir::counting::response}) {
+        redis_store store{options_of(server)};
+        const std::string host = from == weir::counting::admission ? "a.org" : "b.org";
+        auto slot = store.make_slot(host, "metadata");
+        const auto plan = plan_of({{5'000, 1h}}, from);
+        for (int i = 0; i < 5'000; ++i) {
+            weir::entry e;
+            REQUIRE(store.admit(slot, plan, 1, store.now(), weir::detail::free_place{}, e).admits());
+            store.settle(slot, plan, e, weir::settlement::released, store.now());
+        }
+        weir::entry e;
+        CHECK_FALSE(store.admit(slot, plan, 1, store.now(), weir::detail::free_place{}, e).admits());
+        store.flush();
+        std::int64_t bytes = 0;
+        for (const std::string& key : server.keys()) {
+            if (key.find(host) == std::string::npos)
+                continue;
+            bytes += server.number({"MEMORY", "USAGE", key, "SAMPLES", "0"});
+            const auto left = server.number({"PTTL", key});
+            CHECK(left > 3'590'000);
+            CHECK(left < 6 * 3'600'000);
+        }
+        std::cout << "5000/HOUR at full fill, from " << (from == weir::counting::admission ? "admission" : "response")
+                  << ": " << bytes << " bytes" << std::endl;
+        CHECK(bytes > 5'000 * 8);
+        CHECK(bytes <= 64 * 1024);
+    }
+}
+
+TEST_CASE("redis: a hundred thousand idle keys leave nothing behind after their time") {
+    WEIR_NEEDS_REDIS();
+    weir_test::redis_server server{{"--hz", "100"}};
+    auto options = options_of(server);
+    options.entry_ttl = 200ms;
+    redis_store store{options};
+    const auto counted = plan_of({{40, 100ms}}, weir::counting::admission);
+    const auto entered = plan_of({{40, 100ms}}, weir::counting::response);
+    constexpr int keys = 100'000;
+    for (int i = 0; i < keys; ++i) {
+        auto slot = store.make_slot("h" + std::to_string(i) + ".org", "metadata");
+        if (i % 10 != 0) {
+            REQUIRE(store.count(slot, counted, i % 1'000 == 1 ? 30 : 1, store.now()).admits());
+            continue;
+        }
+        // Some are never settled, and some deep enough for a list.
+        weir::entry e;
+        REQUIRE(store.admit(slot, entered, 1, store.now(), weir::detail::free_place{}, e).admits());
+        if (i % 20 == 0)
+            store.settle(slot, entered, e, weir::settlement::released, store.now());
+    }
+    store.flush();
+    const auto before = server.number({"DBSIZE"});
+    std::int64_t left = before;
+    for (int i = 0; i < 300 && left > 1; ++i) {
+        std::this_thread::sleep_for(50ms);
+        left = server.number({"DBSIZE"});
+    }
+    std::cout << "idle keys: " << before << " before, " << left << " left" << std::endl;
+    CHECK(left == 1);
+    CHECK(server.keys() == std::vector<std::string>{"weir:epoch"});
+    CHECK(server.number({"PTTL", "weir:epoch"}) > 0);
+}
+
+TEST_CASE("redis: what is settled after its key is gone does not bring the key back") {
+    WEIR_NEEDS_REDIS();
+    weir_test::redis_server server{{"--hz", "100"}};
+    auto options = options_of(server);
+    options.entry_ttl = 10ms;
+    redis_store store{options};
+    auto slot = store.make_slot("h.org", "metadata");
+    const auto plan = plan_of({{5, 10ms}}, weir::counting::response);
+    weir::entry late;
+    REQUIRE(store.admit(slot, plan, 1, store.now(), weir::detail::free_place{}, late).admits());
+    weir::entry lost;
+    REQUIRE(store.admit(slot, plan, 1, store.now(), weir::detail::free_place{}, lost).admits());
+    REQUIRE(server.say({"FLUSHALL"}) == "OK");
+    store.settle(slot, plan, lost, weir::settlement::released, store.now());
+    store.flush();
+    CHECK(server.number({"DBSIZE"}) == 0);
+    std::this_thread::sleep_for(1500ms);
+    store.settle(slot, plan, late, weir::settlement::released, store.now());
+    store.flush();
+    CHECK(server.number({"DBSIZE"}) == 0);
+}
+
+TEST_CASE("redis: hosts and roles of any bytes are names, never commands, and no two share a key") {
+    WEIR_NEEDS_REDIS();
+    weir_test::redis_server server;
+    redis_store store{options_of(server)};
+    weir_test::dice dice{weir_test::seed_for("redis, hostile names")};
+    const auto plan = plan_of({{1, 1h}}, weir::counting::admission);
+    REQUIRE(server.say({"SET", "weir:canary", "alive"}) == "OK");
+
+    std::vector<std::pair<std::string, std::string>> names{
+        {"", ""},
+        {"|", ""},
+        {"", "|"},
+        {"a|b", "c"},
+        {"a", "b|c"},
+        {"a%7Cb", "c"},
+        {"}{", "x"},
+        {"x} *2\r\n$8\r\nFLUSHALL\r\n", "metadata"},
+        {"\r\n*1\r\n$8\r\nFLUSHALL\r\n", "metadata"},
+        {"'); redis.call('FLUSHALL') --", "]] redis.call('FLUSHALL') --[["},
+        {std::string("nul\0here", 8), "metadata"},
+        {"nul", "metadata"},
+        {std::string(4096, '*'), "metadata"},
+        {std::string(4096, '\xff'), "metadata"},
+    };
+    for (int i = 0; i < 300; ++i) {
+        std::string host(static_cast<std::size_t>(dice.from(0, dice.chance(5) ? 4096 : 12)), '\0');
+        for (char& c : host)
+            c = static_cast<char>(dice.from(0, 255));
+        names.emplace_back(host, i % 2 == 0 ? "metadata" : std::string(1, static_cast<char>(dice.from(0, 255))));
+    }
+    const std::set<std::pair<std::string, std::string>> all{names.begin(), names.end()};
+    for (const auto& [host, role] : all) {
+        auto slot = store.make_slot(host, role);
+        CHECK(store.count(slot, plan, 1, store.now()).admits());
+        CHECK_FALSE(store.count(slot, plan, 1, store.now()).admits());
+    }
+    CHECK(server.say({"GET", "weir:canary"}) == "alive");
+    const auto keys = server.keys();
+    CHECK(keys.size() == all.size() + 2);
+    for (const std::string& key : keys) {
+        if (key == "weir:canary" || key == "weir:epoch")
+            continue;
+        CHECK(key.starts_with("weir:1:{"));
+        CHECK(std::ranges::count(key, '{') == 1);
+        CHECK(std::ranges::count(key, '}') == 1);
+        CHECK(std::ranges::count(key, '|') == 1);
+        CHECK(std::ranges::all_of(key, [](char c) { return c > ' ' && c < '\x7f'; }));
+    }
+}
+
+TEST_CASE("redis: a decision is one command sent, a settlement another, and none that scans") {
+    WEIR_NEEDS_REDIS();
+    weir_test::redis_server server;
+    redis_store store{options_of(server)};
+    auto slot = store.make_slot("h.org", "metadata");
+    const auto plan = plan_of({{100, 1h}, {60, 1min}}, weir::counting::response, 3);
+    int decisions = 0;
+    int settled = 0;
+    const auto one = [&] {
+        weir::entry e;
+        ++decisions;
+        if (!store.admit(slot, plan, 1, store.now(), weir::detail::free_place{}, e).admits())
+            return;
+        ++settled;
+        store.settle(slot, plan, e, weir::settlement::released, store.now());
+    };
+    one();
+    REQUIRE(server.say({"CONFIG", "RESETSTAT"}) == "OK");
+    decisions = settled = 0;
+    for (int i = 0; i < 200; ++i)
+        one();
+    store.flush();
+    CHECK(settled == 59);
+    const std::set<std::string> from_scripts{"time", "get", "set", "del", "lindex", "lpush", "lpop", "rpop", "pexpire"};
+    for (const auto& [command, calls] : command_counts(server)) {
+        INFO(command);
+        if (command == "evalsha")
+            CHECK(calls == decisions);
+        else if (command == "append")
+            CHECK(calls == settled);
+        else if (!command.starts_with("config") && command != "info")
+            CHECK(from_scripts.contains(command));
+    }
+}
+
+TEST_CASE("redis: stores with different prefixes or databases do not meet") {
+    WEIR_NEEDS_REDIS();
+    weir_test::redis_server server;
+    const auto plan = plan_of({{1, 1h}}, weir::counting::admission);
+    for (const char* tail : {"/0", "/1", "/1?prefix=other"}) {
+        redis_store store{weir::redis::parse_redis_dsn(server.tcp() + tail).value()};
+        auto slot = store.make_slot("h.org", "metadata");
+        CHECK(store.count(slot, plan, 1, store.now()).admits());
+        CHECK_FALSE(store.count(slot, plan, 1, store.now()).admits());
+    }
+}

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: MIT
+#include "weir/ext/redis/redis_store.hpp"
+
+#include "integration/redis/support/server.hpp"
+#include "integration/redis/support/workers.hpp"
+#include "support/catch.hpp"
+#include "support/seed.hpp"
+
+#include "weir/config/configuration.hpp"
+#include "weir/registry/registry.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <iostream>
+#include <memory>
+#include <random>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace {
+
+using namespace std::chrono_literals;
+using weir::redis::redis_store;
+
+/// Notes the server's time of every admission that is counted from then.
+class noting_store : public redis_store {
+public:
+    using redis_store::redis_store;
+
+    template <class Place>
+    [[nodiscard]] weir::forecast admit(slot& s, const weir::window_plan& plan, std::int64_t cost, weir::instant now,
+                                       Place&& place, weir::entry& out) {
+        const auto f = redis_store::admit(s, plan, cost, now, place, out);
+        if (f.admits())
+            *last_ = counted_at(out).value_or(0us).count();
+        return f;
+    }
+    [[nodiscard]] std::int64_t last() const noexcept { return *last_; }
+
+private:
+    std::unique_ptr<std::int64_t> last_ = std::make_unique<std::int64_t>(0);
+};
+static_assert(weir::store<noting_store>);
+
+noting_store a_store(const weir_test::redis_server& server, bool over_tcp) {
+    auto options = weir::redis::parse_redis_dsn(over_tcp ? server.tcp() : server.unix_dsn()).value();
+    options.command_timeout = 10s;
+    return noting_store{options};
+}
+
+weir::configuration configured(std::vector<weir::rate> rates, weir::counting from) {
+    weir::policy p;
+    p.rates = std::move(rates);
+    p.max_delay = 1h;
+    p.count_from = from;
+    return weir::configuration::builder{}.defaults("metadata", p).build().value();
+}
+
+}  // namespace
+
+TEST_CASE("redis: four processes on one hot key, until the response: no window over, and the sum is right") {
+    WEIR_NEEDS_REDIS();
+    weir_test::redis_server server;
+    const std::uint64_t seed = weir_test::seed_for("redis, one hot key");
+    const auto config = configured({{800, 100ms}, {3'000, 500ms}, {1'000'000, 1h}}, weir::counting::response);
+    constexpr int each = 5'000;
+    const auto began = std::chrono::steady_clock::now();
+    const int failed = weir_test::in_processes(4, [&](int p) {
+        weir::registry limits{a_store(server, p % 2 == 0), config};
+        weir_test::arrivals seen;
+        std::mt19937_64 random{seed + static_cast<std::uint64_t>(p)};
+        for (int i = 0; i < each; ++i) {
+            auto permit = limits.acquire("h.org", "metadata");
+            // Any moment between admission and response may be the one at which the server hears of it.
+            seen.note(0, limits.store().now().time_since_epoch().count());
+            if (random() % 2 == 0)
+                permit.arrived();
+        }
+        limits.store().flush();
+        seen.write(server.folder() + "/seen" + std::to_string(p));
+    });
+    const auto took = std::chrono::steady_clock::now() - began;
+    CHECK(failed == 0);
+    weir_test::arrivals all;
+    for (int p = 0; p < 4; ++p)
+        all.add(server.folder() + "/seen" + std::to_string(p));
+    CHECK(all.count() == 4 * each);
+    CHECK(all.windows_over(800, std::chrono::nanoseconds{100ms}.count()) == 0);
+    CHECK(all.windows_over(3'000, std::chrono::nanoseconds{500ms}.count()) == 0);
+    std::cout << "one hot key: 20000 acquires in " << std::chrono::duration<double>(took).count() << " s" << std::endl;
+
+    weir::registry limits{a_store(server, true), config};
+    static_cast<void>(limits.at("h.org", "metadata"));
+    const auto report = limits.inspect("h.org", "metadata");
+    REQUIRE(report.has_value());
+    CHECK(report->state.open == 0);
+    CHECK(report->state.windows.at(2).used == 4 * each);
+}
+
+TEST_CASE("redis: four processes on a thousand keys, from the admission: no window over by the server's clock") {
+    WEIR_NEEDS_REDIS();
+    weir_test::redis_server server;
+    const std::uint64_t seed = weir_test::seed_for("redis, a thousand keys");
+    const auto config = configured({{20, 100ms}, {60, 500ms}}, weir::counting::admission);
+    constexpr int each = 5'000;
+    constexpr int keys = 1'000;
+    const auto began = std::chrono::steady_clock::now();
+    const int failed = weir_test::in_processes(4, [&](int p) {
+        weir::registry limits{a_store(server, p % 2 == 0), config};
+        weir_test::arrivals seen;
+        std::mt19937_64 random{seed + static_cast<std::uint64_t>(p)};
+        for (int i = 0; i < each; ++i) {
+            // Most on a few, so that windows fill.
+            const int key = static_cast<int>(random() % (random() % 2 == 0 ? keys : keys / 50));
+            auto permit = limits.acquire("h" + std::to_string(key) + ".org", "metadata");
+            if (random() % 20 == 0)
+                permit.refund();
+            else
+                seen.note(key, limits.store().last());
+        }
+        limits.store().flush();
+        seen.write(server.folder() + "/seen" + std::to_string(p));
+    });
+    const auto took = std::chrono::steady_clock::now() - began;
+    CHECK(failed == 0);
+    weir_test::arrivals all;
+    for (int p = 0; p < 4; ++p)
+        all.add(server.folder() + "/seen" + std::to_string(p));
+    CHECK(all.count() > 4 * each * 9 / 10);
+    CHECK(all.count() < 4 * each);
+    CHECK(all.of_key.size() > keys * 9 / 10);
+    CHECK(all.windows_over(20, 100'000) == 0);
+    CHECK(all.windows_over(60, 500'000) == 0);
+    std::cout << "a thousand keys: 20000 acquires in " << std::chrono::duration<double>(took).count() << " s"
+              << std::endl;
+}
+
+TEST_CASE("redis: what a killed process held counts until its time is over, and a window longer") {
+    WEIR_NEEDS_REDIS();
+    weir_test::redis_server server;
+    auto options = weir::redis::parse_redis_dsn(server.unix_dsn()).value();
+    options.entry_ttl = 400ms;
+    const auto config = configured({{5, 200ms}}, weir::counting::response);
+    int ready[2];
+    REQUIRE(::pipe(ready) == 0);
+    const pid_t pid = ::fork();
+    if (pid == 0) {
+        ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+        weir::registry limits{redis_store{options}, config};
+        std::vector<decltype(limits)::permit> held;
+        for (int i = 0; i < 5; ++i)
+            held.push_back(limits.acquire("h.org", "metadata"));
+        static_cast<void>(!::write(ready[1], "x", 1));
+        ::pause();
+    }
+    char byte = 0;
+    REQUIRE(::read(ready[0], &byte, 1) == 1);
+    const auto held = std::chrono::steady_clock::now();
+    ::kill(pid, SIGKILL);
+    ::waitpid(pid, nullptr, 0);
+    ::close(ready[0]);
+    ::close(ready[1]);
+
+    weir::registry limits{redis_store{options}, config};
+    CHECK_FALSE(limits.try_acquire("h.org", "metadata"));
+    auto permit = limits.acquire("h.org", "metadata");
+    const auto waited = std::chrono::steady_clock::now() - held;
+    CHECK(waited > 550ms);
+    CHECK(waited < 2s);
+    std::cout << "after a killed holder: " << std::chrono::duration<double>(waited).count() << " s" << std::endl;
+}
+
+TEST_CASE("redis: a child of fork cannot use its parent's store, and can make its own") {
+    WEIR_NEEDS_REDIS();
+    weir_test::redis_server server;
+    const auto config = configured({{100, 1h}}, weir::counting::response);
+    weir::registry limits{a_store(server, true), config};
+    auto permit = limits.acquire("h.org", "metadata");
+    const int failed = weir_test::in_processes(2, [&](int) {
+        weir::entry e;
+        auto& theirs = limits.store();
+        auto slot = theirs.make_slot("h.org", "metadata");
+        const auto plan = weir::plan_windows(config.policy_for("h.org", "metadata").value());
+        bool refused = false;
+        try {
+            static_cast<void>(theirs.admit(slot, plan, 1, theirs.now(), weir::detail::free_place{}, e));
+        } catch (const weir::store_error& error) {
+            refused = std::string{error.what()}.find("fork") != std::string::npos;
+        }
+        if (!refused)
+            throw std::runtime_error{"the parent's store could be used"};
+        weir::registry own{a_store(server, true), config};
+        own.acquire("h.org", "metadata").arrived();
+    });
+    CHECK(failed == 0);
+    permit.arrived();
+    limits.acquire("h.org", "metadata").arrived();
+    limits.store().flush();
+    CHECK(limits.inspect("h.org", "metadata")->state.windows.at(0).used == 4);
+}

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: MIT
+#include "weir/ext/sqlite/sqlite_store.hpp"
+
+#include "integration/sqlite/support/scratch.hpp"
+#include "support/catch.hpp"
+#include "support/seed.hpp"
+
+#include "weir/config/configuration.hpp"
+#include "weir/registry/registry.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <random>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace {
+
+using namespace std::chrono_literals;
+using weir::instant;
+using weir_test::child;
+using weir_test::scratch;
+using weir_test::shared_memory;
+
+/// The machine's clocks, and what they last showed: in a process of one thread, the store's time of its last verb.
+struct noting_clock : weir::sqlite::machine_clock {
+    [[nodiscard]] instant since_boot() const noexcept { return last = machine_clock::since_boot(); }
+    static inline instant last{};
+};
+using store = weir::sqlite::basic_sqlite_store<noting_clock>;
+using registry = weir::registry<store>;
+
+constexpr std::size_t processes = 4;
+constexpr std::size_t each = 5'000 / weir_test::slowness;
+
+/// One admission as the store's clock saw it.
+struct note {
+    instant admitted;
+    instant answered;
+    std::size_t key;
+};
+
+weir::configuration limited(std::vector<weir::rate> rates, weir::counting from) {
+    weir::policy p;
+    p.rates = std::move(rates);
+    p.max_delay = 1h;
+    p.count_from = from;
+    return weir::configuration::builder{}.defaults("metadata", p).build().value();
+}
+
+/// The most units any interval [t, t + period) holds.
+std::size_t most_within(std::vector<instant> at, weir::duration period) {
+    std::ranges::sort(at);
+    std::size_t most = 0;
+    for (std::size_t i = 0, j = 0; i < at.size(); ++i) {
+        while (at[i] - at[j] >= period)
+            ++j;
+        most = std::max(most, i - j + 1);
+    }
+    return most;
+}
+/// The most entries that count at one moment, each from its admission until `period` after its answer.
+std::int64_t most_counted(const std::vector<note>& notes, weir::duration period) {
+    std::vector<std::pair<instant, int>> changes;
+    for (const note& n : notes) {
+        changes.emplace_back(n.admitted, 1);
+        changes.emplace_back(n.answered + period, -1);
+    }
+    std::ranges::sort(changes);  // at one moment, those that end come first
+    std::int64_t now = 0, most = 0;
+    for (const auto& [at, change] : changes)
+        most = std::max(most, now += change);
+    return most;
+}
+
+/// Runs `work(process, its notes)` in each process; gives all notes.
+template <class Work>
+std::vector<note> run(std::size_t count, Work work) {
+    const shared_memory<note> notes{processes * count};
+    std::vector<child> all;
+    for (std::size_t p = 0; p < processes; ++p)
+        all.emplace_back([&, p] {
+            work(p, &notes[p * count]);
+            return 0;
+        });
+    for (child& c : all)
+        CHECK(c.wait() == 0);
+    return {&notes[0], &notes[0] + processes * count};
+}
+
+}  // namespace
+
+TEST_CASE("sqlite: four processes on one hot key are held to every window, and every admission is in the file") {
+    const scratch here;
+    const std::vector<weir::rate> rates{
+        {60 / weir_test::slowness, 10ms}, {1'000 / weir_test::slowness, 200ms}, {1'000'000, 1h}};
+    const auto config = limited(rates, weir::counting::admission);
+    const auto begin = std::chrono::steady_clock::now();
+    const auto notes = run(each, [&](std::size_t, note* mine) {
+        registry limits{store{here.options()}, config};
+        for (std::size_t i = 0; i < each; ++i) {
+            limits.acquire("hot.example.org", "metadata").arrived();
+            mine[i].admitted = noting_clock::last;
+        }
+    });
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+    fmt::print("sqlite: one hot key, {} processes: {} acquires in {:.2f} s\n", processes, notes.size(), took.count());
+    std::vector<instant> at;
+    for (const note& n : notes)
+        at.push_back(n.admitted);
+    CHECK(std::ranges::find(at, instant{}) == at.end());
+    for (const weir::rate& r : rates)
+        CHECK(most_within(at, r.period) <= static_cast<std::size_t>(r.limit));
+    // The limits were met, or nothing was tested.
+    CHECK((most_within(at, 10ms) == static_cast<std::size_t>(rates[0].limit) ||
+           most_within(at, 200ms) == static_cast<std::size_t>(rates[1].limit)));
+
+    registry after{store{here.options()}, config};
+    const auto handle = after.at("hot.example.org", "metadata");
+    const auto seen = after.inspect("hot.example.org", "metadata");
+    REQUIRE(seen.has_value());
+    CHECK(seen->state.windows[2].used == static_cast<std::int64_t>(notes.size()));
+}
+
+TEST_CASE("sqlite: four processes counted until the response never have more than N open or answered within T") {
+    const scratch here;
+    constexpr std::int64_t limit = 40 / weir_test::slowness;
+    const auto config = limited({{limit, 20ms}}, weir::counting::response);
+    constexpr std::size_t count = each / 5;
+    const auto notes = run(count, [&](std::size_t p, note* mine) {
+        registry limits{store{here.options()}, config};
+        std::mt19937 random{static_cast<std::mt19937::result_type>(p)};
+        for (std::size_t i = 0; i < count; ++i) {
+            auto permit = limits.acquire("hot.example.org", "metadata");
+            mine[i].admitted = noting_clock::last;
+            std::this_thread::sleep_for(std::chrono::microseconds{random() % 500});
+            permit.arrived();
+            mine[i].answered = noting_clock::last;
+        }
+    });
+    CHECK(most_counted(notes, 20ms) <= limit);
+    CHECK(most_counted(notes, 20ms) >= limit - 1);
+}
+
+TEST_CASE("sqlite: four processes on a thousand keys: no window over, no key stuck, the sum is right") {
+    const scratch here;
+    const std::uint64_t seed = weir_test::seed_for("a thousand keys");
+    constexpr std::size_t keys = 1'000 / weir_test::slowness;
+    const std::vector<weir::rate> rates{{1, 10ms}, {8, 1s}, {1'000'000, 1h}};
+    const auto config = limited(rates, weir::counting::admission);
+    const auto name = [](std::size_t k) { return fmt::format("host-{}.example.org", k); };
+    const shared_memory<std::int64_t> denials{processes};
+    const auto begin = std::chrono::steady_clock::now();
+    const auto notes = run(each, [&](std::size_t p, note* mine) {
+        registry limits{store{here.options()}, config};
+        std::mt19937_64 random{seed + p};
+        std::vector<std::string> names;
+        for (std::size_t k = 0; k < keys; ++k)
+            names.push_back(name(k));
+        for (std::size_t i = 0; i < each;) {
+            // A few keys are asked for far more often than the rest.
+            const std::size_t k = static_cast<std::size_t>(random() % (random() % 4 == 0 ? keys / 20 : keys));
+            auto got = limits.try_acquire(names[k], "metadata");
+            if (!got) {
+                ++denials[p];
+                continue;
+            }
+            mine[i++] = {noting_clock::last, {}, k};
+        }
+    });
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+    std::int64_t denied = 0;
+    for (std::size_t p = 0; p < processes; ++p)
+        denied += denials[p];
+    fmt::print("sqlite: {} keys, {} processes: {} acquires and {} denials in {:.2f} s\n", keys, processes, notes.size(),
+               denied, took.count());
+    std::vector<std::vector<instant>> by_key(keys);
+    for (const note& n : notes)
+        by_key[n.key].push_back(n.admitted);
+    CHECK(denied > 0);
+
+    registry after{store{here.options()}, config};
+    std::int64_t sum = 0;
+    for (std::size_t k = 0; k < keys; ++k) {
+        for (const weir::rate& r : rates)
+            if (most_within(by_key[k], r.period) > static_cast<std::size_t>(r.limit))
+                FAIL_CHECK("key " << k << " has more than " << r.limit);
+        const auto handle = after.at(name(k), "metadata");
+        const auto used = after.inspect(name(k), "metadata").value().state.windows[2].used;
+        if (used != static_cast<std::int64_t>(by_key[k].size()))
+            FAIL_CHECK("key " << k << ": " << used << " in the file, " << by_key[k].size() << " admitted");
+        sum += used;
+        after.acquire(name(k), "metadata").arrived();
+    }
+    CHECK(sum == static_cast<std::int64_t>(processes * each));
+}

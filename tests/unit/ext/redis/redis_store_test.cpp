@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: MIT
+#include "weir/ext/redis/redis_store.hpp"
+
+#include "support/catch.hpp"
+
+#include <array>
+#include <bit>
+#include <chrono>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <type_traits>
+
+namespace {
+
+using namespace std::chrono_literals;
+namespace detail = weir::redis::detail;
+using weir::redis::redis_options;
+using weir::redis::redis_store;
+
+static_assert(weir::store<redis_store>);
+static_assert(!redis_store::is_local);
+static_assert(std::is_nothrow_move_constructible_v<redis_store>);
+static_assert(!std::is_copy_constructible_v<redis_store>);
+
+}  // namespace
+
+TEST_CASE("redis store: options that contradict themselves are refused before anything is connected") {
+    redis_options o;
+    o.pool = 0;
+    CHECK_THROWS_AS(redis_store{o}, weir::exception);
+    o.pool = 1;
+    CHECK_NOTHROW(redis_store{o});
+    o.prefix = "a{b";
+    CHECK_THROWS_AS(redis_store{o}, weir::exception);
+}
+
+TEST_CASE("redis store: names join so that no two pairs meet, and the tag in braces is one") {
+    const auto one = detail::names_of("weir", "api.crossref.org:8080", "metadata");
+    CHECK(one.head == "weir:1:{api.crossref.org:8080|metadata}");
+    CHECK(one.list == one.head + ":s");
+    CHECK(detail::names_of("weir", "a|b", "c").head != detail::names_of("weir", "a", "b|c").head);
+    CHECK(detail::names_of("weir", "a|b", "c").head == "weir:1:{a%7Cb|c}");
+    CHECK(detail::names_of("weir", "a%7Cb", "c").head == "weir:1:{a%257Cb|c}");
+    CHECK(detail::names_of("weir", "}{\r\n", "").head == "weir:1:{%7D%7B%0D%0A|}");
+    CHECK(detail::names_of("weir", std::string_view{"\0\xff", 2}, "").head == "weir:1:{%00%FF|}");
+}
+
+TEST_CASE("redis store: commands are sized, so that bytes in them end nothing") {
+    const std::array<std::string_view, 2> parts{"GET", "a\r\nb"};
+    CHECK(detail::command(parts) == "*2\r\n$3\r\nGET\r\n$4\r\na\r\nb\r\n");
+    std::string out;
+    const std::array<double, 2> args{1.0, -0.5};
+    detail::append_call(out, std::string(40, 'f'), detail::key_parts({"h", "l"}), args, std::nullopt);
+    CHECK(out.starts_with("*6\r\n$7\r\nEVALSHA\r\n$40\r\n"));
+    CHECK(out.find("$1\r\n2\r\n$1\r\nh\r\n$1\r\nl\r\n$16\r\n") != std::string::npos);
+    const auto packed = out.substr(out.size() - 18, 16);
+    CHECK(detail::double_at(packed, 0) == 1.0);
+    CHECK(detail::double_at(packed, 1) == -0.5);
+    out.clear();
+    detail::append_call(out, std::string(40, 'f'), detail::key_parts({"h", "l"}), args, 0x0102030405060708U);
+    CHECK(out.starts_with("*7\r\n"));
+    CHECK(out.ends_with("$8\r\n\x08\x07\x06\x05\x04\x03\x02\x01\r\n"));
+    out.clear();
+    detail::append_note(out, detail::note_start({"h", "l"}), 1, 2.0, 2);
+    CHECK(out.size() == std::string_view{"*3\r\n$6\r\nAPPEND\r\n$1\r\nh\r\n$17\r\n"}.size() + 17 + 2);
+}
+
+TEST_CASE("redis store: times are rounded against the caller") {
+    CHECK(detail::microseconds_up(1us) == 1.0);
+    CHECK(detail::microseconds_up(1001ns) == 2.0);
+    CHECK(detail::microseconds_up(0ns) == 0.0);
+    CHECK(detail::microseconds_up(-1500ns) == -1.0);
+    CHECK(detail::span_of(2.0) == 2us);
+    CHECK(detail::span_of(std::numeric_limits<double>::infinity()) == weir::far_future - weir::instant{});
+    CHECK(detail::span_of(-std::numeric_limits<double>::infinity()) == weir::long_ago - weir::instant{});
+}
+
+TEST_CASE("redis store: the bound on the server's clock is never behind it, and late by a round trip at most") {
+    detail::server_clock clock;
+    const double t = 1'760'000'000'000'000.0;
+    const auto asked = detail::server_clock::here();
+    clock.learn(t, asked - 500);
+    const double seen = clock.at_most();
+    const auto passed = static_cast<double>(detail::server_clock::here() - asked);
+    CHECK(seen >= t + 500);
+    CHECK(seen <= t + 500 + passed * 1.001 + 3);
+}
+
+TEST_CASE("redis store: a stamp that is an id comes back as it was") {
+    for (const double at : {0.0, -12'345.0, 1'764'086'400'000'001.0, 9'007'199'254'740'992.0}) {
+        CHECK(detail::is_stamp(detail::id_of_stamp(at)));
+        CHECK(detail::stamp_of(detail::id_of_stamp(at)) == at);
+    }
+    CHECK_FALSE(detail::is_stamp(0));
+}
+
+TEST_CASE("redis store: an error reply is told by its word alone, for the rest may repeat a secret") {
+    CHECK(detail::error_word("NOPERM this user has no permissions") == "NOPERM");
+    CHECK(detail::error_word("WRONGPASS") == "WRONGPASS");
+    CHECK(detail::error_word("hunter2 is wrong") == "ERR");
+    CHECK(detail::error_word("") == "ERR");
+    CHECK(detail::error_word("ABCdef x") == "ERR");
+}
+
+TEST_CASE("redis store: a new key knows nothing and is idle") {
+    redis_store store{redis_options{}};
+    const auto slot = store.make_slot("h.org", "metadata");
+    CHECK(store.factor(slot).is_one());
+    CHECK(store.idle(slot, {}, store.now()));
+    CHECK(store.losses() == 0);
+    CHECK_FALSE(redis_store::counted_at({}).has_value());
+}
+
+TEST_CASE("redis store: its time is this machine's, or the latest that was injected") {
+    redis_store plain{redis_options{}};
+    const auto before = weir::steady_clock{}.now();
+    CHECK(plain.now() >= before);
+    CHECK(plain.after(weir::instant{5s}) >= before);
+    redis_options o;
+    o.injected_time = true;
+    redis_store injected{o};
+    CHECK(injected.now() == weir::instant{});
+    CHECK(injected.after(weir::instant{5s}) == weir::instant{5s});
+}

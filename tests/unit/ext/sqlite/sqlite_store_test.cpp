@@ -1,0 +1,429 @@
+// SPDX-License-Identifier: MIT
+#include "weir/ext/sqlite/sqlite_store.hpp"
+
+#include "integration/sqlite/support/scratch.hpp"
+#include "support/catch.hpp"
+#include "support/seed.hpp"
+
+#include "weir/config/configuration.hpp"
+#include "weir/registry/registry.hpp"
+#include "weir/storage/memory_store.hpp"
+#include "weir/testing/conformance.hpp"
+#include "weir/testing/manual_clock.hpp"
+
+#include <sqlite3.h>
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace {
+
+using namespace std::chrono_literals;
+using weir::instant;
+using weir_test::scratch;
+using store = weir::sqlite::sqlite_store;
+
+weir::window_plan plan_of(std::vector<weir::rate> rates, weir::counting from = weir::counting::admission) {
+    weir::policy p;
+    p.rates = std::move(rates);
+    p.count_from = from;
+    return weir::plan_windows(p);
+}
+
+/// Clocks that a test sets; copies share them.
+struct set_clock {
+    struct times {
+        instant wall{std::chrono::seconds{1'760'000'000}};
+        instant since_boot{1h};
+        std::string boot = "first";
+    };
+    [[nodiscard]] instant wall() const noexcept { return now->wall; }
+    [[nodiscard]] instant since_boot() const noexcept { return now->since_boot; }
+    [[nodiscard]] std::string boot() const { return now->boot; }
+    void pass(weir::duration span) const {
+        now->wall += span;
+        now->since_boot += span;
+    }
+    void restart(weir::duration down, weir::duration step, const char* name) const {
+        now->wall += down + step;
+        now->since_boot = instant{30s};
+        now->boot = name;
+    }
+    std::shared_ptr<times> now = std::make_shared<times>();
+};
+using set_store = weir::sqlite::basic_sqlite_store<set_clock>;
+
+template <class Store>
+weir::forecast count(Store& s, const weir::window_plan& plan, std::string_view host = "h") {
+    auto slot = s.make_slot(host, "r");
+    return s.count(slot, plan, 1, s.now());
+}
+template <class Store>
+std::int64_t used(Store& s, const weir::window_plan& plan, std::string_view host = "h") {
+    auto slot = s.make_slot(host, "r");
+    return s.read(slot, plan, s.now()).windows[0].used;
+}
+/// How long a denied one has to wait.
+template <class Store>
+weir::duration wait_of(Store& s, const weir::window_plan& plan) {
+    auto slot = s.make_slot("h", "r");
+    const auto f = s.count(slot, plan, 1, s.now());
+    return f.admits() ? weir::duration::zero() : f.at - s.now();
+}
+
+std::int64_t rows(const std::string& path, const char* table) {
+    sqlite3* db = nullptr;
+    sqlite3_stmt* s = nullptr;
+    std::int64_t out = -1;
+    if (sqlite3_open(path.c_str(), &db) == SQLITE_OK &&
+        sqlite3_prepare_v2(db, (std::string{"SELECT count(*) FROM "} + table).c_str(), -1, &s, nullptr) == SQLITE_OK &&
+        sqlite3_step(s) == SQLITE_ROW)
+        out = sqlite3_column_int64(s, 0);
+    sqlite3_finalize(s);
+    sqlite3_close(db);
+    return out;
+}
+
+std::string trouble(const std::function<void()>& step) {
+    try {
+        step();
+    } catch (const weir::store_error& e) {
+        return e.what();
+    }
+    return {};
+}
+bool has(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
+
+void conform(int processes, weir::duration entry_ttl, int traces) {
+    const scratch here;
+    auto options = here.options();
+    options.injected_time = true;
+    options.synchronous = weir::sqlite::durability::off;
+    options.entry_ttl = entry_ttl;
+    // While somebody has it open, the file's log is not folded in at the end of each trace.
+    store keeper{options};
+    keeper.open();
+    weir::testing::conformance_options c;
+    c.seed = weir_test::seed_for("sqlite store of " + std::to_string(processes));
+    c.traces = weir_test::cases_or(traces / weir_test::slowness);
+    c.processes = processes;
+    c.entry_ttl = entry_ttl;
+    const auto failures = weir::testing::conform([&] { return store{options}; }, c);
+    for (const std::string& f : failures)
+        FAIL_CHECK(f);
+    CHECK(failures.empty());
+}
+
+}  // namespace
+
+TEST_CASE("sqlite: the store conforms") { conform(1, 10min, 2'000); }
+TEST_CASE("sqlite: three stores on one file conform, and what a dropped one held expires") { conform(3, 40ms, 2'000); }
+
+TEST_CASE("sqlite: a registry on it decides as one on memory does") {
+    const std::uint64_t seed = weir_test::seed_for("registry on sqlite");
+    const scratch here;
+    auto options = here.options();
+    options.injected_time = true;
+    options.synchronous = weir::sqlite::durability::off;
+    using memory = weir::memory_store<weir::testing::manual_clock>;
+    std::int64_t granted = 0, denied = 0;
+    instant now{std::chrono::seconds{1'760'000'000}};
+    for (int i = 0; i < weir_test::cases_or(200 / weir_test::slowness); ++i) {
+        weir_test::dice dice{seed + static_cast<std::uint64_t>(i)};
+        weir::policy p;
+        for (std::int64_t r = dice.from(1, 3); r > 0; --r)
+            p.rates.push_back({dice.from(1, 6), std::chrono::milliseconds{dice.from(1, 40)}});
+        if (dice.chance(30))
+            p.max_concurrent = dice.from(1, 3);
+        if (dice.chance(30))
+            p.burst = 1;
+        if (dice.chance(50))
+            p.count_from = weir::counting::admission;
+        p.enforce = !dice.chance(20);
+        const auto config = weir::configuration::builder{}.defaults("metadata", p).build().value();
+        weir::testing::manual_clock clock{now};
+        weir::registry plain{memory{clock}, config};
+        weir::registry shared{store{options}, config};
+        struct pair {
+            decltype(plain)::permit first;
+            decltype(shared)::permit second;
+        };
+        std::vector<pair> held;
+        const std::string host = "host-" + std::to_string(i) + ".org";
+        for (int step = 0; step < 60; ++step) {
+            now += dice.chance(40) ? weir::duration::zero() : weir::duration{dice.from(1, 9'000'000)};
+            clock.set(now);
+            if (held.empty() || dice.chance(55)) {
+                weir::ask a;
+                a.cost = dice.chance(80) ? 1 : dice.from(2, 4);
+                a.method = dice.chance(90) ? "GET" : "HEAD";
+                auto one = plain.try_acquire(host, "metadata", a, now);
+                auto two = shared.try_acquire(host, "metadata", a, now);
+                const auto& right = one.why();
+                const auto& said = two.why();
+                const bool timed = right.state == weir::outcome::denied || right.why == weir::cause::window;
+                if (said.state != right.state || said.why != right.why || (timed && said.retry_at != right.retry_at))
+                    FAIL("WEIR_SEED=" << seed << " trace " << i << " step " << step << ": " << to_string(said.state)
+                                      << ", " << to_string(said.why) << " at "
+                                      << said.retry_at.time_since_epoch().count() << "; in memory "
+                                      << to_string(right.state) << ", " << to_string(right.why) << " at "
+                                      << right.retry_at.time_since_epoch().count());
+                ++(right.granted() ? granted : denied);
+                if (right.granted())
+                    held.push_back({std::move(one).take(), std::move(two).take()});
+                continue;
+            }
+            auto& h = dice.pick(held);
+            if (dice.chance(40)) {
+                h.first.arrived({}, now);
+                h.second.arrived({}, now);
+                continue;
+            }
+            if (dice.chance(30)) {
+                h.first.refund(now);
+                h.second.refund(now);
+            } else {
+                h.first.release(now);
+                h.second.release(now);
+            }
+            std::swap(h, held.back());
+            held.pop_back();
+        }
+        for (auto& h : held) {
+            h.first.release(now);
+            h.second.release(now);
+        }
+    }
+    CHECK(granted > 0);
+    CHECK(denied > 0);
+}
+
+TEST_CASE("sqlite: setting the clock an hour either way neither lets more pass nor makes anybody wait longer") {
+    for (const weir::duration step : {weir::duration{1h}, weir::duration{-1h}}) {
+        const scratch here;
+        const set_clock clock;
+        const auto plan = plan_of({{2, 10min}});
+        auto first = std::make_unique<set_store>(here.options(), clock);
+        REQUIRE(count(*first, plan).admits());
+        REQUIRE(count(*first, plan).admits());
+        clock.pass(4min);
+        clock.now->wall += step;
+        CHECK(wait_of(*first, plan) <= 6min);
+        CHECK(wait_of(*first, plan) > 5min);
+        first.reset();
+        set_store second{here.options(), clock};
+        CHECK(wait_of(second, plan) <= 6min);
+        CHECK(wait_of(second, plan) > 5min);
+        clock.pass(6min);
+        CHECK(count(second, plan).admits());
+        CHECK(count(second, plan).admits());
+        CHECK_FALSE(count(second, plan).admits());
+    }
+}
+
+TEST_CASE("sqlite: over a restart of the machine the wall clock tells the time, and one that went back stalls nobody") {
+    const scratch here;
+    const set_clock clock;
+    const auto plan = plan_of({{2, 10min}});
+    {
+        set_store s{here.options(), clock};
+        REQUIRE(count(s, plan).admits());
+        REQUIRE(count(s, plan).admits());
+        clock.pass(1min);
+    }
+    clock.restart(2min, 0s, "second");
+    {
+        set_store s{here.options(), clock};
+        CHECK(wait_of(s, plan) <= 7min);
+        CHECK(wait_of(s, plan) > 6min);
+    }
+    clock.restart(1min, -1h, "third");
+    set_store s{here.options(), clock};
+    CHECK(wait_of(s, plan) > 6min);
+    CHECK(wait_of(s, plan) <= 10min);
+    clock.pass(10min);
+    CHECK(count(s, plan).admits());
+    CHECK(count(s, plan).admits());
+    CHECK_FALSE(count(s, plan).admits());
+}
+
+TEST_CASE("sqlite: neither a gate nor an open entry lasts longer for a clock that went back over a restart") {
+    const scratch here;
+    const set_clock clock;
+    const auto plan = plan_of({{1, 1min}}, weir::counting::response);
+    auto options = here.options();
+    options.entry_ttl = 5min;
+    {
+        set_store s{options, clock};
+        auto gated = s.make_slot("gated", "r");
+        CHECK(s.hold(gated, s.now() + 3min));
+        auto slot = s.make_slot("h", "r");
+        weir::entry e;
+        REQUIRE(s.admit(slot, plan, 1, s.now(), weir::detail::free_place{}, e).admits());
+    }
+    clock.restart(0s, -1h, "second");
+    set_store s{options, clock};
+    auto gated = s.make_slot("gated", "r");
+    const auto f = s.count(gated, plan, 1, s.now());
+    CHECK(f.why == weir::cause::gate);
+    CHECK(f.at <= s.now() + 3min);
+    CHECK_FALSE(count(s, plan).admits());
+    clock.pass(3min);
+    CHECK(s.count(gated, plan, 1, s.now()).admits());
+    CHECK_FALSE(count(s, plan).admits());
+    clock.pass(3min);
+    CHECK(count(s, plan).admits());
+}
+
+TEST_CASE("sqlite: a key that nobody asks for goes from the file, but not before it decides nothing any more") {
+    const scratch here;
+    const set_clock clock;
+    auto options = here.options();
+    options.entry_ttl = 2min;
+    const auto hour = plan_of({{1, 1h}}, weir::counting::response);
+    const auto minute = plan_of({{100'000, 1min}});
+    set_store s{options, clock};
+    auto dead = s.make_slot("dead", "r");
+    weir::entry e;
+    REQUIRE(s.admit(dead, hour, 1, s.now(), weir::detail::free_place{}, e).admits());
+    auto many = s.make_slot("many", "r");
+    for (int i = 0; i < 300; ++i)
+        REQUIRE(s.count(many, minute, 1, s.now()).admits());
+    for (int i = 0; i < 50; ++i)
+        REQUIRE(count(s, minute, "idle-" + std::to_string(i)).admits());
+    CHECK(rows(here.file(), "keys") == 52);
+    CHECK(rows(here.file(), "blocks") > 0);
+    // A store that tidies, while the entry of the dead one expires and counts on for its hour.
+    const auto work = [&] {
+        for (int i = 0; i < 2'000; ++i)
+            static_cast<void>(count(s, minute, "busy"));
+    };
+    clock.pass(10min);
+    work();
+    CHECK(rows(here.file(), "keys") == 2);
+    clock.pass(50min);
+    work();
+    auto other = s.make_slot("dead", "r");
+    CHECK_FALSE(s.count(other, hour, 1, s.now()).admits());
+    clock.pass(3min);
+    work();
+    CHECK(s.count(other, hour, 1, s.now()).admits());
+    CHECK(rows(here.file(), "retired") == 0);
+}
+
+TEST_CASE("sqlite: what is not enforced is entered, and says what stood in the way") {
+    const scratch here;
+    store s{here.options()};
+    weir::policy p;
+    p.rates = {{1, 1h}};
+    p.enforce = false;
+    const auto plan = weir::plan_windows(p);
+    auto slot = s.make_slot("h", "r");
+    weir::entry first, second;
+    const auto f = s.admit(slot, plan, 1, s.now(), weir::detail::free_place{}, first);
+    CHECK(f.why == weir::cause::none);
+    CHECK_FALSE(f.passed);
+    const auto over = s.admit(slot, plan, 1, s.now(), weir::detail::free_place{}, second);
+    CHECK(over.passed);
+    CHECK(over.why == weir::cause::window);
+    CHECK(second.state == weir::entry_state::open);
+    CHECK(used(s, plan) == 2);
+}
+
+TEST_CASE("sqlite: hosts of any bytes up to 4 KiB are keys of their own") {
+    const scratch here;
+    const auto plan = plan_of({{1, 1h}});
+    store s{here.options()};
+    std::vector<std::pair<std::string, std::string>> names{{"'; DROP TABLE keys; --", "r"},
+                                                           {"a\"b`c]d", "r"},
+                                                           {"ab", "c"},
+                                                           {"a", "bc"},
+                                                           {"abc", ""},
+                                                           {"", "abc"},
+                                                           {"A", "bc"},
+                                                           {std::string("a\0b", 3), "c"},
+                                                           {std::string("a\0", 2), "bc"},
+                                                           {"%_*?", "r"}};
+    std::string bytes;
+    for (int i = 0; i < 4096; ++i)
+        bytes += static_cast<char>(i * 7);
+    names.emplace_back(bytes, "r");
+    bytes.back() = static_cast<char>(bytes.back() + 1);
+    names.emplace_back(bytes, "r");
+    for (const auto& [host, role] : names) {
+        auto slot = s.make_slot(host, role);
+        CHECK(s.count(slot, plan, 1, s.now()).admits());
+        CHECK_FALSE(s.count(slot, plan, 1, s.now()).admits());
+    }
+    CHECK(rows(here.file(), "keys") == static_cast<std::int64_t>(names.size()));
+}
+
+TEST_CASE("sqlite: the file is brought to the newest format step by step, and a newer one is refused") {
+    namespace detail = weir::sqlite::detail;
+    const scratch here;
+    detail::patience waiting;
+    waiting.begin(std::chrono::steady_clock::now() + 1s);
+    const std::array<const char*, 2> two{detail::migrations[0], "CREATE TABLE more (a INTEGER)"};
+    const std::array<const char*, 3> broken{two[0], two[1], "CREATE TABLE half (a); CREATE TABLE more (again)"};
+    {
+        detail::connection db{here.file(), waiting};
+        detail::use_wal(db);
+        detail::migrate(db, detail::migrations);
+        CHECK(detail::ask(db, "PRAGMA user_version") == 1);
+        detail::migrate(db, two);
+        CHECK(detail::ask(db, "PRAGMA user_version") == 2);
+        CHECK(detail::ask(db, "SELECT count(*) FROM more") == 0);
+        // A step that fails leaves nothing of itself.
+        CHECK_THROWS_AS(detail::migrate(db, broken), weir::store_error);
+        CHECK(detail::ask(db, "PRAGMA user_version") == 2);
+        CHECK(detail::ask(db, "SELECT count(*) FROM sqlite_master WHERE name = 'half'") == 0);
+    }
+    store s{here.options()};
+    const std::string said = trouble([&] { s.open(); });
+    CHECK(has(said, "version 2"));
+    CHECK(has(said, "up to 1"));
+}
+
+TEST_CASE("sqlite: threads share a store") {
+    const scratch here;
+    const auto plan = plan_of({{500, 1h}});
+    store s{here.options()};
+    std::atomic<int> admitted{0};
+    {
+        std::vector<std::jthread> all;
+        for (int t = 0; t < 4; ++t)
+            all.emplace_back([&] {
+                auto slot = s.make_slot("h", "r");
+                for (int i = 0; i < 200; ++i)
+                    admitted += s.count(slot, plan, 1, s.now()).admits();
+            });
+    }
+    CHECK(admitted == 500);
+    CHECK(used(s, plan) == 500);
+}
+
+TEST_CASE("sqlite: a relative path means the folder the store was made in") {
+    const scratch here;
+    const auto before = std::filesystem::current_path();
+    std::filesystem::current_path(here.path());
+    weir::sqlite::sqlite_options o;
+    o.path = "limits.db";
+    store s{o};
+    std::filesystem::current_path(before);
+    CHECK(count(s, plan_of({{1, 1h}})).admits());
+    CHECK(std::filesystem::exists(here.file()));
+}
+
+TEST_CASE("sqlite: options that contradict themselves make no store") {
+    CHECK_THROWS_AS(store{weir::sqlite::sqlite_options{}}, weir::exception);
+}

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: MIT
+#include "weir/testing/conformance.hpp"
+
+#include "support/catch.hpp"
+#include "support/seed.hpp"
+
+#include "weir/storage/memory_store.hpp"
+#include "weir/testing/manual_clock.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace {
+
+using namespace std::chrono_literals;
+using model = weir::memory_store<weir::testing::manual_clock>;
+
+template <class Store>
+std::vector<std::string> run(std::uint64_t seed, int traces = 2'000) {
+    weir::testing::conformance_options options;
+    options.seed = seed;
+    options.traces = traces;
+    options.most_failures = 1;
+    return weir::testing::conform([] { return Store{}; }, options);
+}
+
+// Each is wrong in one way, and only rarely visible.
+struct one_too_many : model {
+    template <class Place>
+    weir::forecast admit(slot& s, weir::window_plan plan, std::int64_t cost, weir::instant now, Place& place,
+                         weir::entry& out) {
+        if (plan.windows.size() == 4)
+            ++plan.windows.back().limit;
+        return model::admit(s, plan, cost, now, place, out);
+    }
+};
+struct early_by_a_nanosecond : model {
+    weir::forecast count(slot& s, const weir::window_plan& plan, std::int64_t cost, weir::instant now) {
+        weir::forecast f = model::count(s, plan, cost, now);
+        if (f.why == weir::cause::window)
+            f.at -= 1ns;
+        return f;
+    }
+};
+struct rounded_to_microseconds : model {
+    template <class Place>
+    weir::forecast admit(slot& s, const weir::window_plan& plan, std::int64_t cost, weir::instant now, Place& place,
+                         weir::entry& out) {
+        return model::admit(s, plan, cost, now - now.time_since_epoch() % 1us, place, out);
+    }
+};
+struct gate_goes_back : model {
+    bool hold(slot& s, weir::instant until) { return s.gate = until, true; }
+};
+struct refund_forgets_stamps : model {
+    void settle(slot& s, const weir::window_plan& plan, weir::entry& e, weir::settlement how, weir::instant now) {
+        if (how == weir::settlement::refunded && e.state == weir::entry_state::stamped)
+            e.state = weir::entry_state::free;
+        model::settle(s, plan, e, how, now);
+    }
+};
+struct place_is_kept : model {
+    template <class Place>
+    weir::forecast admit(slot& s, const weir::window_plan& plan, std::int64_t cost, weir::instant now, Place& place,
+                         weir::entry& out) {
+        if (cost > 0 && !place.take())
+            return {now, weir::cause::inflight, 0};
+        return model::admit(s, plan, cost, now, weir::detail::free_place{}, out);
+    }
+};
+struct erase_keeps_the_gate : model {
+    void erase(slot& s) {
+        const weir::instant gate = s.gate;
+        model::erase(s);
+        s.gate = gate;
+    }
+};
+
+/// A shared store: what its copies know is one, as if each were a process.
+class shared_model {
+public:
+    using key_map = std::map<std::string, weir::key_state>;
+    struct slot {
+        weir::key_state* truth;
+        weir::multiplier seen{};
+    };
+    static constexpr bool is_local = false;
+
+    explicit shared_model(std::shared_ptr<key_map> keys) : keys_(std::move(keys)) {}
+
+    [[nodiscard]] weir::instant now() const noexcept { return model_.now(); }
+    [[nodiscard]] weir::instant after(weir::instant now) const noexcept { return now; }
+    [[nodiscard]] slot make_slot(std::string_view host, std::string_view role) {
+        return slot_named(std::to_string(host.size()) + ":" + std::string{host} + std::string{role});
+    }
+    template <class Place>
+    [[nodiscard]] weir::forecast admit(slot& s, const weir::window_plan& plan, std::int64_t cost, weir::instant now,
+                                       Place& place, weir::entry& out) {
+        const bool has_place = cost == 0 || place.take();
+        if (!has_place && plan.enforce)
+            return {now, weir::cause::inflight, 0};
+        const weir::forecast f = model_.admit(look(s), plan, cost, now, given{has_place}, out);
+        if (has_place && cost > 0 && !f.admits())
+            place.give_back();
+        return f;
+    }
+    [[nodiscard]] weir::forecast count(slot& s, const weir::window_plan& plan, std::int64_t cost, weir::instant now) {
+        return model_.count(look(s), plan, cost, now);
+    }
+    void settle(slot& s, const weir::window_plan& plan, weir::entry& e, weir::settlement how, weir::instant now) {
+        model_.settle(look(s), plan, e, how, now);
+    }
+    [[nodiscard]] bool hold(slot& s, weir::instant until) { return model_.hold(look(s), until); }
+    void tune(slot& s, weir::multiplier m) {
+        model_.tune(*s.truth, m);
+        look(s);
+    }
+    [[nodiscard]] weir::multiplier factor(const slot& s) const { return s.seen; }
+    [[nodiscard]] weir::reading read(slot& s, const weir::window_plan& plan, weir::instant now) {
+        return model_.read(look(s), plan, now);
+    }
+    void erase(slot& s) {
+        model_.erase(*s.truth);
+        look(s);
+    }
+    [[nodiscard]] bool idle(const slot& s, const weir::window_plan&, weir::instant) const {
+        return s.truth->in_flight == 0;
+    }
+
+protected:
+    struct given {
+        bool has_place;
+        [[nodiscard]] bool take() const noexcept { return has_place; }
+    };
+    [[nodiscard]] slot slot_named(const std::string& name) { return {&(*keys_)[name]}; }
+    weir::key_state& look(slot& s) const {
+        s.seen = s.truth->factor;
+        return *s.truth;
+    }
+
+private:
+    std::shared_ptr<key_map> keys_;
+    model model_;
+};
+
+struct joins_names : shared_model {
+    using shared_model::shared_model;
+    [[nodiscard]] slot make_slot(std::string_view host, std::string_view role) {
+        return slot_named(std::string{host} + "|" + std::string{role});
+    }
+};
+struct names_end_at_zero : shared_model {
+    using shared_model::shared_model;
+    [[nodiscard]] slot make_slot(std::string_view host, std::string_view role) {
+        return shared_model::make_slot(std::string{host}.c_str(), role);
+    }
+};
+struct admits_by_its_own_count : shared_model {
+    explicit admits_by_its_own_count(const std::shared_ptr<key_map>&) : shared_model(std::make_shared<key_map>()) {}
+};
+struct sees_no_factor_of_others : shared_model {
+    using shared_model::shared_model;
+    void tune(slot& s, weir::multiplier m) {
+        shared_model::tune(s, m);
+        mine_ = m;
+    }
+    [[nodiscard]] weir::multiplier factor(const slot&) const { return mine_; }
+    weir::multiplier mine_{};
+};
+struct denial_keeps_the_place : shared_model {
+    using shared_model::shared_model;
+    template <class Place>
+    [[nodiscard]] weir::forecast admit(slot& s, const weir::window_plan& plan, std::int64_t cost, weir::instant now,
+                                       Place& place, weir::entry& out) {
+        struct kept {
+            Place& place;
+            [[nodiscard]] bool take() { return place.take(); }
+            static void give_back() {}
+        } mine{place};
+        return shared_model::admit(s, plan, cost, now, mine, out);
+    }
+};
+
+template <class Store>
+std::vector<std::string> run_shared(std::uint64_t seed, weir::duration entry_ttl = weir::duration::zero()) {
+    weir::testing::conformance_options options;
+    options.seed = seed;
+    options.most_failures = 1;
+    options.processes = 3;
+    options.entry_ttl = entry_ttl;
+    const auto keys = std::make_shared<shared_model::key_map>();
+    return weir::testing::conform([&] { return Store{keys}; }, options);
+}
+
+}  // namespace
+
+TEST_CASE("conformance: the memory store does what a plain list of every stamp does") {
+    const auto failures = run<model>(weir_test::seed_for("memory store"), weir_test::cases_or(3'000));
+    for (const std::string& f : failures)
+        FAIL_CHECK(f);
+    CHECK(failures.empty());
+}
+
+TEST_CASE("conformance: a store that is wrong in one respect is caught, with the operations that show it") {
+    const std::uint64_t seed = weir_test::seed_for("wrong stores");
+    CHECK(run<one_too_many>(seed).size() == 1);
+    CHECK(run<rounded_to_microseconds>(seed).size() == 1);
+    CHECK(run<gate_goes_back>(seed).size() == 1);
+    CHECK(run<refund_forgets_stamps>(seed).size() == 1);
+    CHECK(run<place_is_kept>(seed).size() == 1);
+    CHECK(run<erase_keeps_the_gate>(seed).size() == 1);
+    const auto early = run<early_by_a_nanosecond>(seed);
+    REQUIRE(early.size() == 1);
+    CHECK(early[0].find("of seed " + std::to_string(seed)) != std::string::npos);
+    CHECK(early[0].find("  count by 0 key ") != std::string::npos);
+}
+
+TEST_CASE("conformance: store objects take turns on shared keys, as processes do") {
+    const auto failures = run_shared<shared_model>(weir_test::seed_for("shared store"));
+    for (const std::string& f : failures)
+        FAIL_CHECK(f);
+    CHECK(failures.empty());
+}
+
+TEST_CASE("conformance: a shared store that is wrong in one respect is caught") {
+    const std::uint64_t seed = weir_test::seed_for("wrong shared stores");
+    CHECK(run_shared<joins_names>(seed).size() == 1);
+    CHECK(run_shared<names_end_at_zero>(seed).size() == 1);
+    CHECK(run_shared<admits_by_its_own_count>(seed).size() == 1);
+    CHECK(run_shared<sees_no_factor_of_others>(seed).size() == 1);
+    CHECK(run_shared<denial_keeps_the_place>(seed).size() == 1);
+    // The model's entries outlive every holder.
+    CHECK(run_shared<shared_model>(seed, 50ms).size() == 1);
+}
+
+TEST_CASE("conformance: a trace can be repeated by its number") {
+    weir::testing::conformance_options options;
+    options.seed = 7;
+    options.most_failures = 1;
+    const auto make = [] { return gate_goes_back{}; };
+    const auto all = weir::testing::conform(make, options);
+    REQUIRE(all.size() == 1);
+    options.first = std::stoi(all[0].substr(6));
+    options.traces = 1;
+    const auto alone = weir::testing::conform(make, options);
+    REQUIRE(alone.size() == 1);
+    CHECK(alone[0].substr(0, alone[0].find('\n')) == all[0].substr(0, all[0].find('\n')));
+}
