@@ -7,6 +7,7 @@
 #include "weir/core/rate.hpp"
 #include "weir/core/result.hpp"
 #include "weir/core/time.hpp"
+#include "weir/storage/detail/dsn.hpp"
 
 #include <fmt/format.h>
 
@@ -66,29 +67,6 @@ struct sqlite_options {
 }
 
 namespace detail {
-
-/// Undoes %41; nothing where a % is not followed by two hexadecimal digits.
-[[nodiscard]] inline std::optional<std::string> percent_decoded(std::string_view text) {
-    const auto digit = [](char c) {
-        return weir::detail::is_digit(c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-    };
-    std::string out;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        if (text[i] != '%') {
-            out += text[i];
-            continue;
-        }
-        if (i + 2 >= text.size())
-            return std::nullopt;
-        const int high = digit(weir::detail::to_lower(text[i + 1]));
-        const int low = digit(weir::detail::to_lower(text[i + 2]));
-        if (high < 0 || low < 0)
-            return std::nullopt;
-        out += static_cast<char>(high * 16 + low);
-        i += 2;
-    }
-    return out;
-}
 
 template <class Enum, std::size_t N>
 [[nodiscard]] std::string set_word(std::string_view name, std::string_view value,
@@ -165,7 +143,7 @@ inline constexpr std::array<std::string_view, 4> parameters{"busy_timeout_ms", "
     const auto question = rest.find('?');
     std::string_view query = question == std::string_view::npos ? std::string_view{} : rest.substr(question + 1);
     sqlite_options out;
-    auto path = detail::percent_decoded(rest.substr(0, question));
+    auto path = weir::detail::percent_decoded(rest.substr(0, question));
     if (!path)
         return bad("a % in the path is not followed by two hexadecimal digits; a % itself is %25");
     out.path = std::move(*path);

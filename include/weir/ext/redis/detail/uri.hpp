@@ -2,6 +2,7 @@
 #pragma once
 
 #include "weir/core/detail/text.hpp"
+#include "weir/storage/detail/dsn.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -37,31 +38,6 @@ struct uri {
     return value <= most ? std::optional{value} : std::nullopt;
 }
 
-[[nodiscard]] inline std::string percent_decoded(std::string_view text, bool& malformed) {
-    const auto digit = [](char c) -> int {
-        if (weir::detail::is_digit(c))
-            return c - '0';
-        const char lower = weir::detail::to_lower(c);
-        return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-    };
-    std::string out;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        if (text[i] != '%') {
-            out += text[i];
-            continue;
-        }
-        const int high = i + 2 < text.size() ? digit(text[i + 1]) : -1;
-        const int low = high < 0 ? -1 : digit(text[i + 2]);
-        if (low < 0) {
-            malformed = true;
-            return out;
-        }
-        out += static_cast<char>(high * 16 + low);
-        i += 2;
-    }
-    return out;
-}
-
 /// Splits `scheme://[user[:password]@]host[:port][/path][?name=value&...]`; nothing when there is no scheme.
 [[nodiscard]] inline std::optional<uri> split_uri(std::string_view text) {
     uri out;
@@ -70,7 +46,11 @@ struct uri {
         return std::nullopt;
     out.scheme = weir::detail::lower(text.substr(0, mark));
     std::string_view rest = text.substr(mark + 3);
-    const auto decode = [&](std::string_view piece) { return percent_decoded(piece, out.malformed); };
+    const auto decode = [&](std::string_view piece) {
+        auto plain = weir::detail::percent_decoded(piece);
+        out.malformed = out.malformed || !plain;
+        return std::move(plain).value_or("");
+    };
 
     if (const auto at = rest.find('?'); at != std::string_view::npos) {
         std::string_view query = rest.substr(at + 1);
