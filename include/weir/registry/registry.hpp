@@ -7,7 +7,7 @@
 #include "weir/registry/ticket.hpp"
 
 #include "weir/config/configuration.hpp"
-#include "weir/config/resolve.hpp"
+#include "weir/config/resolution.hpp"
 #include "weir/core/error.hpp"
 #include "weir/core/key.hpp"
 #include "weir/core/time.hpp"

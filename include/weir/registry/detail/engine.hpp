@@ -10,7 +10,7 @@
 #include "weir/registry/wake_list.hpp"
 
 #include "weir/config/configuration.hpp"
-#include "weir/config/resolve.hpp"
+#include "weir/config/resolution.hpp"
 #include "weir/core/decision.hpp"
 #include "weir/core/error.hpp"
 #include "weir/core/key.hpp"

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "weir/config/configuration.hpp"
+#include "weir/config/layer.hpp"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace weir {
+
+namespace detail {
+class provenance;
+}
+
+/// What a stack of layers comes to: a configuration, or everything that is wrong with it. Never both, never neither.
+class [[nodiscard]] resolution {
+public:
+    resolution(std::optional<configuration> value, std::vector<fault> faults, std::vector<fault> notes = {},
+               std::shared_ptr<const detail::provenance> written = nullptr)
+        : value_(std::move(value)), faults_(std::move(faults)), notes_(std::move(notes)), written_(std::move(written)) {
+    }
+
+    [[nodiscard]] explicit operator bool() const noexcept { return value_.has_value(); }
+    /// **Preconditions.** There is a configuration.
+    [[nodiscard]] const configuration& operator*() const noexcept { return *value_; }
+    [[nodiscard]] const configuration* operator->() const noexcept { return &*value_; }
+
+    /// Everything that is wrong, in the order of the layers.
+    [[nodiscard]] const std::vector<fault>& faults() const noexcept { return faults_; }
+    /// The faults as a person reads them, one line each.
+    [[nodiscard]] std::string fault_text() const {
+        std::string out;
+        for (const fault& f : faults_)
+            out.append(f.text()).append("\n");
+        return out;
+    }
+    /// What is worth saying though it is no fault, in the order of the layers: a rate that another of its list implies,
+    /// and that was dropped.
+    [[nodiscard]] const std::vector<fault>& notes() const noexcept { return notes_; }
+    /// Every leaf that was written, sorted by path; of those with one path the last is in force and shadows the others.
+    /// Needs `weir/config/resolve.hpp`.
+    ///
+    /// **Complexity.** O(leaves x log leaves), at every call.
+    [[nodiscard]] std::vector<origin> origins() const;
+
+private:
+    std::optional<configuration> value_;
+    std::vector<fault> faults_;
+    std::vector<fault> notes_;
+    std::shared_ptr<const detail::provenance> written_;
+};
+
+}  // namespace weir
