@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "weir/config/resolve.hpp"
 #include "weir/ext/yaml/yaml.hpp"
 #include "weir/weir.hpp"
 

@@ -5,6 +5,8 @@
 #include "support/counted_heap.hpp"
 #include "support/limits.hpp"
 
+#include "weir/config/resolve.hpp"
+
 #include <memory>
 #include <set>
 #include <stdexcept>
