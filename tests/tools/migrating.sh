@@ -63,7 +63,7 @@ for block in blocks/sh.*; do
     mkdir -p "$folder/config"
     cp "$source_dir/config/ratelimits.yaml" "$folder/config/"
     status=0
-    (cd "$folder" && bash ../run_block "../$block") || status=$?
+    (cd "$folder" && timeout 120 bash ../run_block "../$block") || status=$? # 124: a command waits for ever
     check "block ${block##*.}" "$status" 0
     if [ -f "$folder/counts" ]; then commands=$((commands + $(cut -d' ' -f1 "$folder/counts"))); fi
 done
