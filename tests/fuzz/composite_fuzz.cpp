@@ -20,7 +20,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         text += line;
     weir::layer own;
     weir::add_composite(own, "a.org", "metadata", weir::host_spelling::exact, text, weir::place{"text"});
-    weir_fuzz::require(!own.leaves.empty() || !own.faults.empty());
+    weir_fuzz::require(!own.leaves().empty() || !own.faults.empty());
     const auto r = weir::resolve(std::array{own});
     weir_fuzz::check(r);
 

@@ -29,7 +29,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     bool ours = false;
     for (const auto& line : lines)
         ours = ours || (line.starts_with("P_") && line.find('=') != std::string::npos);
-    weir_fuzz::require(!ours || variables.config_path || !variables.values.leaves.empty() ||
+    weir_fuzz::require(!ours || variables.config_path || !variables.values.leaves().empty() ||
                        !variables.values.faults.empty());
     return 0;
 }
