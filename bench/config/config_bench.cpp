@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: MIT
+#include "../../tests/support/plain_yaml.hpp"
+
 #include "weir/config/resolve.hpp"
 #include "weir/ext/yaml/yaml.hpp"
 
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
-#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <array>
 #include <cstddef>
-#include <ctime>
-#include <sstream>
 #include <string>
 #include <string_view>
 
@@ -31,23 +30,7 @@ std::string hosts(int count) {
     return out;
 }
 
-struct null_handler final : YAML::EventHandler {
-    void OnDocumentStart(const YAML::Mark&) override {}
-    void OnDocumentEnd() override {}
-    void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
-    void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
-    void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t, const std::string&) override {}
-    void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {}
-    void OnSequenceEnd() override {}
-    void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {}
-    void OnMapEnd() override {}
-};
-
-double cpu_ms() {
-    timespec now{};
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-    return static_cast<double>(now.tv_sec) * 1e3 + static_cast<double>(now.tv_nsec) / 1e6;
-}
+using weir_test::cpu_ms;
 
 /// Adds the time since `begin` to `sum`, and begins anew.
 void lap(double& sum, double& begin) {
@@ -61,13 +44,7 @@ void ratio(benchmark::State& state) {
     double events = 0, tree = 0, load = 0, resolve = 0;
     for (auto _ : state) {
         double begin = cpu_ms();
-        {
-            null_handler nothing;
-            std::istringstream stream{text};
-            YAML::Parser parser{stream};
-            while (parser.HandleNextDocument(nothing)) {
-            }
-        }
+        weir_test::parse_plainly(text);
         lap(events, begin);
         benchmark::DoNotOptimize(YAML::Load(text));
         lap(tree, begin);

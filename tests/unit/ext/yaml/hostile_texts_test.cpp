@@ -4,23 +4,21 @@
 #include "weir/config/resolve.hpp"
 
 #include "support/catch.hpp"
+#include "support/plain_yaml.hpp"
 #include "support/sanitized.hpp"
 
 #include <fmt/format.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <yaml-cpp/eventhandler.h>
 
 #include <algorithm>
 #include <array>
 #include <cstdio>
-#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <functional>
 #include <limits>
-#include <sstream>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -168,33 +166,12 @@ std::vector<attack> hosts(std::size_t bytes) {
     };
 }
 
-struct null_handler final : YAML::EventHandler {
-    void OnDocumentStart(const YAML::Mark&) override {}
-    void OnDocumentEnd() override {}
-    void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
-    void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
-    void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t, const std::string&) override {}
-    void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {}
-    void OnSequenceEnd() override {}
-    void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {}
-    void OnMapEnd() override {}
-};
-
-/// Time of this process alone, because the machine may be busy.
-double cpu_ms() {
-    timespec now{};
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-    return static_cast<double>(now.tv_sec) * 1e3 + static_cast<double>(now.tv_nsec) / 1e6;
-}
+using weir_test::cpu_ms;
 
 /// What yaml-cpp alone takes for a right file.
 double plain_parse_ms(const std::string& text) {
     const double begin = cpu_ms();
-    null_handler nothing;
-    std::istringstream stream{text};
-    YAML::Parser parser{stream};
-    while (parser.HandleNextDocument(nothing)) {
-    }
+    weir_test::parse_plainly(text);
     return cpu_ms() - begin;
 }
 
