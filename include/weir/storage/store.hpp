@@ -29,6 +29,12 @@ enum class settlement : std::uint8_t {
     refunded,  ///< it never left the machine: it is as if it had not been
 };
 
+/// What a store elsewhere does when it has lost what it was told.
+enum class lost_history : std::uint8_t {
+    warm_up,  ///< deny every key, with cause `window`, until its shortest window has passed
+    ignore,   ///< go on as if nothing had been admitted before
+};
+
 /// How full one window is.
 struct window_fill {
     rate shown;          ///< the rate as configured

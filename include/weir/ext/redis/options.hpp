@@ -7,6 +7,7 @@
 #include "weir/core/nearest.hpp"
 #include "weir/core/result.hpp"
 #include "weir/core/time.hpp"
+#include "weir/storage/store.hpp"
 
 #include <fmt/format.h>
 
@@ -19,12 +20,6 @@
 #include <string_view>
 
 namespace weir::redis {
-
-/// What to do where the server has forgotten what it was told.
-enum class lost_history : std::uint8_t {
-    warm_up,  ///< deny, with cause `window`, until the key's shortest window has passed
-    ignore,   ///< go on as if nothing had been admitted before
-};
 
 /// Where the server is and how it is talked to. `parse_redis_dsn` makes one from text.
 struct redis_options {

@@ -8,6 +8,7 @@
 #include "weir/core/result.hpp"
 #include "weir/core/time.hpp"
 #include "weir/storage/detail/dsn.hpp"
+#include "weir/storage/store.hpp"
 
 #include <fmt/format.h>
 
@@ -28,12 +29,6 @@ enum class durability : std::uint8_t {
     normal,  ///< once in a while: the end of the machine (power, kernel) can lose the last admissions before it
     full,    ///< at every commit: nothing is lost, at the price of one wait for the disk a verb
     off,     ///< never: the end of the machine can lose the file
-};
-
-/// What to do when the file turns out to be another one than before, so that its history is lost.
-enum class lost_history : std::uint8_t {
-    warm_up,  ///< deny every key, with cause `window`, until its shortest window has passed
-    ignore,   ///< go on as if nothing had been admitted
 };
 
 /// Where and how the SQLite store keeps its keys.

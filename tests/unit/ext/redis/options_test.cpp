@@ -11,7 +11,7 @@
 namespace {
 
 using namespace std::chrono_literals;
-using weir::redis::lost_history;
+using weir::lost_history;
 using weir::redis::parse_redis_dsn;
 using weir::redis::redis_options;
 

@@ -38,7 +38,7 @@ TEST_CASE("sqlite dsn: parameters are read, each in its unit") {
     CHECK(o.busy_timeout == 250ms);
     CHECK(o.synchronous == weir::sqlite::durability::full);
     CHECK(o.entry_ttl == 30s);
-    CHECK(o.on_lost_history == weir::sqlite::lost_history::ignore);
+    CHECK(o.on_lost_history == weir::lost_history::ignore);
     CHECK(parse_sqlite_dsn("sqlite:///x?busy_timeout_ms=0").value().busy_timeout == 0ms);
 }
 
