@@ -161,7 +161,8 @@ protected:
     /// Tells the head of the queue its time, unless it wakes by then.
     void tell_head() noexcept {
         waiter& head = *queue_->waiting.front();
-        const instant at = next_wake();
+        // Not the first deadline of all: who stands behind wakes for his own.
+        const instant at = std::min(queue_->head_at, head.deadline);
         const bool is_news = &head != queue_->told || at < queue_->told_at;
         queue_->told = &head;
         queue_->told_at = at;  // a later time needs no word: it wakes too early once, and looks

@@ -103,9 +103,9 @@ public:
 
     /// Refuses those whose deadline has come. Makes no call: the head is told that it may try.
     void pump(Store&, inflight_ceiling& ceiling, instant now, settled_list& settled) {
-        if (quiet())
-            return;
-        refuse_late(now, settled);
+        if (!quiet())
+            refuse_late(now, settled);
+        // Also if nobody waits: a call for one who is gone may have put the key in line for a place.
         next_head(ceiling, forecast{now, cause::none, 0}, now);
     }
 

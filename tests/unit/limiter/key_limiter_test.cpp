@@ -159,6 +159,29 @@ TEST_CASE("key_limiter: the last waiter's cancel takes the key out of the line f
     CHECK(f.ceiling.next_starving() == nullptr);
 }
 
+// The first deadline of the queue was taken for the time by which the head wakes.
+TEST_CASE("key_limiter: the head is told when its time comes, though another's deadline is nearer") {
+    fixture f;
+    f.policy.max_concurrent = 1;
+    weir::settled_list settled;
+    f.key.govern(f.store, f.ceiling, fixture::rules(f.policy), instant{0s}, settled);
+    node a, w, impatient;
+    CHECK_FALSE(f.submit(a, instant{0s}, instant{60s}));
+    CHECK(f.submit(w, instant{0s}, instant{600s}));
+    CHECK(f.submit(impatient, instant{0s}, instant{60s}));
+    f.pump(instant{20s});
+    CHECK(f.key.head_at() == weir::far_future);  // only a release can move it
+    const int before = w.hurried;
+    CHECK(f.key.hold(f.store, f.ceiling, instant{65s}, instant{50s}, settled));
+    f.key.settle(f.store, f.ceiling, a.admitted, weir::settlement::released, instant{55s}, settled);
+    CHECK(f.key.head_at() == instant{65s});
+    CHECK(w.hurried > before);
+    f.pump(instant{65s});
+    CHECK(w.verdict.granted());
+    settled.tell();
+    CHECK(impatient.verdict.state == weir::outcome::denied);
+}
+
 // Its thread had looked at the first time it was told, slept on to a later one, and overslept a nearer one.
 TEST_CASE("key_limiter: a head that looked too early is told when its time comes nearer again") {
     fixture f;

@@ -59,6 +59,11 @@ struct process {
         }
         return out;
     }
+    void pump() {
+        weir::settled_list settled;
+        const std::lock_guard guard{key};
+        key.pump(store, ceiling, clock.now(), settled);
+    }
     void serve() {
         weir::settled_list settled;
         const std::lock_guard guard{key};
@@ -197,12 +202,48 @@ TEST_CASE("shared_key_limiter: the head that lacks a place in flight stands in l
     weir::starving* hungry = p.ceiling.next_starving();
     REQUIRE(hungry != nullptr);
     hungry->unpin();
-    {
-        weir::settled_list settled;
-        const std::lock_guard guard{p.key};
-        p.key.pump(p.store, p.ceiling, clock.now(), settled);
-    }
+    p.pump();
     CHECK(p.ceiling.next_starving() == nullptr);
+    p.serve();
+    CHECK(w.verdict.granted());
+}
+
+// The one who gave a place back served that key for ever.
+TEST_CASE("shared_key_limiter: a call that outlived its waiter leaves no place in the line of those who starve") {
+    clock_type clock{instant{10s}};
+    store_type common{clock};
+    process p{common, clock, limited(10, 10s), 1};
+    weir::entry first;
+    REQUIRE(p.decide(first).admits());
+    node w;
+    REQUIRE(p.submit(w));
+    CHECK(p.cancel(w));
+    CHECK_FALSE(p.ceiling.take_in_turn(p.key));  // as the call does that began before the cancel
+    REQUIRE(p.ceiling.give_back());
+    weir::starving* hungry = p.ceiling.next_starving();
+    REQUIRE(hungry != nullptr);
+    hungry->unpin();
+    p.pump();
+    CHECK(p.ceiling.next_starving() == nullptr);
+}
+
+// The first deadline of the queue was taken for the time by which the head wakes.
+TEST_CASE("shared_key_limiter: the head is told when its time comes, though another's deadline was nearer") {
+    clock_type clock{instant{10s}};
+    store_type common{clock};
+    process p{common, clock, limited(10, 10s), 1};
+    weir::entry first;
+    REQUIRE(p.decide(first).admits());
+    node w, impatient{instant{12s}};
+    REQUIRE(p.submit(w));
+    REQUIRE(p.submit(impatient));
+    p.serve();  // the head has looked, and sleeps until a place comes free
+    const int before = w.hurried;
+    clock.set(instant{13s});
+    REQUIRE(p.ceiling.give_back());
+    p.pump();
+    CHECK(impatient.is_settled);
+    CHECK(w.hurried == before + 1);
     p.serve();
     CHECK(w.verdict.granted());
 }
