@@ -71,6 +71,7 @@ struct policy_leaves {
     std::optional<bool> enforce{};
     std::optional<duration> max_hold{};  ///< `forever` = none, stated
     std::optional<store_failure> on_store_error{};
+    std::optional<std::int64_t> local_share{};
     aimd_leaves aimd{};
     bool rates_below = false;  ///< whether the `unlimited` here stands above the rates, which were inherited
     bool burst_below = false;  ///< and whether above the burst
@@ -90,6 +91,7 @@ struct policy_leaves {
         out.enforce = p.enforce;
         out.max_hold = p.max_hold;
         out.on_store_error = p.on_store_error;
+        out.local_share = p.local_share;
         out.aimd = aimd_leaves::of(p.aimd);
         return out;
     }
@@ -112,6 +114,7 @@ struct policy_leaves {
         take(enforce, lower.enforce);
         take(max_hold, lower.max_hold);
         take(on_store_error, lower.on_store_error);
+        take(local_share, lower.local_share);
         aimd.inherit(lower.aimd);
     }
 
@@ -134,6 +137,7 @@ struct policy_leaves {
         out.enforce = enforce.value_or(out.enforce);
         out.max_hold = max_hold.value_or(out.max_hold);
         out.on_store_error = on_store_error.value_or(out.on_store_error);
+        out.local_share = local_share.value_or(out.local_share);
         out.aimd = aimd.over(out.aimd);
         return out;
     }

@@ -126,7 +126,7 @@ template <class Rule, std::size_t A, std::size_t B>
     return out;
 }
 
-inline constexpr std::array<stored_rule<policy_leaves>, 11> role_rules{{
+inline constexpr std::array<stored_rule<policy_leaves>, 12> role_rules{{
     {{.name = "rates",
       .type = value_type::rates,
       .fallback = "of the role",
@@ -207,6 +207,13 @@ inline constexpr std::array<stored_rule<policy_leaves>, 11> role_rules{{
                             : word == "closed" ? store_failure::closed
                                                : store_failure::open;
      }},
+    {{.name = "local_share_percent",
+      .type = value_type::whole,
+      .least = 1,
+      .most = 100,
+      .fallback = "25",
+      .meaning = "of every rate, for this process, while the store cannot be reached: 100 divided by the processes"},
+     [](policy_leaves& p, checked_value&& v) { p.local_share = std::get<std::int64_t>(v); }},
 }};
 
 inline constexpr std::array<stored_rule<settings>, 9> run_rules{{

@@ -55,11 +55,38 @@ struct policy {
     duration max_hold = forever;
     /// Who decides while the store cannot be reached.
     store_failure on_store_error = store_failure::local;
+    /// This process's part of every rate under `store_failure::local`, in percent: 100 divided by the processes.
+    std::int64_t local_share = 25;
     /// How the rates follow the server's answers.
     aimd_options aimd{};
 
     friend bool operator==(const policy&, const policy&) = default;
 };
+
+/// What governs a key in this process alone, while its store cannot be reached: `local_share` of every rate and of the
+/// ceiling, but at least one at a time, or nothing at all where the policy says `open`.
+[[nodiscard]] inline policy alone(policy p) {
+    if (p.on_store_error == store_failure::open) {
+        p.rates.clear();
+        p.unlimited = true;
+        p.burst = p.max_concurrent = 0;
+        return p;
+    }
+    for (rate& r : p.rates) {
+        const std::int64_t hundredths = r.limit * p.local_share;
+        if (hundredths >= 100) {
+            r.limit = hundredths / 100;
+        } else {  // less than one unit in a period: one in as many periods as make one
+            r.limit = 1;
+            r.period =
+                duration{r.period.count() / hundredths * 100 + r.period.count() % hundredths * 100 / hundredths + 1};
+        }
+    }
+    if (p.max_concurrent > 0)
+        p.max_concurrent = std::max<std::int64_t>(1, p.max_concurrent / 100 * p.local_share +
+                                                         p.max_concurrent % 100 * p.local_share / 100);
+    return p;
+}
 
 /// What is wrong with a policy, one sentence a fault; empty when it can govern a key.
 [[nodiscard]] inline std::vector<std::string> faults_of(const policy& p) {
@@ -87,6 +114,8 @@ struct policy {
         faults.emplace_back("burst: it is negative; 0 or leaving it out means no spacing");
     if (p.burst > 0 && p.unlimited)
         faults.emplace_back("burst: there is no rate to space");
+    if (p.local_share < 1 || p.local_share > 100)
+        faults.push_back(fmt::format("local_share_percent: {} is outside 1 to 100", p.local_share));
     if (p.max_hold < duration::zero())
         faults.emplace_back("max_hold_ms: it is negative; 0 waits for no gate");
     for (const std::string& fault : faults_of(p.aimd))

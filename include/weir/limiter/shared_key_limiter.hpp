@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "weir/limiter/detail/lone_key.hpp"
 #include "weir/limiter/inflight_ceiling.hpp"
 #include "weir/limiter/key_queue.hpp"
 #include "weir/limiter/waiter.hpp"
@@ -9,6 +10,7 @@
 #include "weir/algorithm/window_plan.hpp"
 #include "weir/core/decision.hpp"
 #include "weir/core/multiplier.hpp"
+#include "weir/core/policy.hpp"
 #include "weir/core/time.hpp"
 #include "weir/storage/store.hpp"
 
@@ -33,14 +35,15 @@ namespace weir {
 /// release or an answer makes none, it only tells the head that its time has come.
 ///
 /// **Thread safety.** As `key_limiter`; the members that call the store let the lock go during the call.
-/// **Errors.** A store that fails is a denial with `cause::store`; what it said is `take_trouble()`.
+/// **Errors.** While the store fails the policy's `on_store_error` decides: a denial with `cause::store`, or what a log
+/// in this process allows, or nothing. What the store said is `take_trouble()`, once for each of these decisions.
 template <class Store>
 class shared_key_limiter : public key_queue {
 public:
     shared_key_limiter(std::shared_ptr<const governed> rules, typename Store::slot slot)
         : key_queue(std::move(rules)), slot_(std::move(slot)) {}
 
-    /// How long after a call that failed, or met a ceiling of other processes, the head tries again.
+    /// How long after a call that failed, or met a ceiling of other processes, the store is tried again.
     static constexpr duration retry_failed = std::chrono::milliseconds{100};
     static constexpr duration retry_ceiling = std::chrono::milliseconds{20};
 
@@ -51,14 +54,18 @@ public:
                                   settled_list&) {
         place p{*this, ceiling};
         const forecast f = at_once(
-            store, cost, now, [&](const window_plan& plan) { return store.admit(slot_, plan, cost, now, p, out); });
+            store, cost, now, [&](const window_plan& plan) { return store.admit(slot_, plan, cost, now, p, out); },
+            [&](detail::lone_key& k, instant at) { return k.admit(cost, at, p, out); });
         p.force(f, cost);
+        out.is_alone = f.admits() && is_alone();
         return f;
     }
 
     /// The same for units that nobody answers for. Lets the lock go.
     [[nodiscard]] forecast count(Store& store, inflight_ceiling&, std::int64_t cost, instant now, settled_list&) {
-        return at_once(store, cost, now, [&](const window_plan& plan) { return store.count(slot_, plan, cost, now); });
+        return at_once(
+            store, cost, now, [&](const window_plan& plan) { return store.count(slot_, plan, cost, now); },
+            [&](detail::lone_key& k, instant at) { return k.count(cost, at); });
     }
 
     /// Decides at once, or puts `w` in the queue and says true: then it is told. False: `w.verdict` is the answer. Lets
@@ -138,8 +145,7 @@ public:
     void settle(Store& store, inflight_ceiling& ceiling, entry& e, settlement how, instant now, settled_list&) {
         const bool makes_room = how == settlement::refunded ||
                                 (how == settlement::released && rules_->plan.max_concurrent > 0 && e.in_flight);
-        const auto rules = rules_;  // a reload may replace them meanwhile
-        unlocked([&] { store.settle(slot_, rules->plan, e, how, now); });
+        settle_where_it_is(store, e, how, now);
         if (makes_room)
             improved(ceiling, now);
     }
@@ -148,7 +154,9 @@ public:
     /// Moves the gate. Lets the lock go.
     bool hold(Store& store, inflight_ceiling&, instant until, instant now, settled_list& settled) {
         bool moved = false;
-        call(store, [&](const window_plan&) { moved = store.hold(slot_, until); });
+        // A store that cannot be told does not let this process go on.
+        if (!call(store, [&](const window_plan&) { moved = store.hold(slot_, until); }))
+            moved = alone().hold(until);
         if (moved) {
             learn({until, cause::gate, 0}, 1, now);
             if (!quiet()) {
@@ -187,11 +195,12 @@ public:
     [[nodiscard]] multiplier factor(const Store&) const { return factor_; }
     /// Whether a permit, a handle or a caller refers to this key here, or what the slot holds is still needed.
     [[nodiscard]] bool in_use(const Store& store, instant now) const {
-        return pins != 0 || waiting() > 0 || is_calling() || !store.idle(slot_, rules_->plan, now);
+        return pins != 0 || waiting() > 0 || is_calling() || !store.idle(slot_, rules_->plan, now) ||
+               (alone_ != nullptr && !alone_->idle(now));
     }
     /// Whether it may be forgotten here.
     [[nodiscard]] bool idle(const Store& store, instant now) const { return !is_pinned() && !in_use(store, now); }
-    /// What a failing store said last, once; empty when it did not fail.
+    /// What a failing store said, once.
     [[nodiscard]] std::string take_trouble() noexcept { return std::exchange(trouble_, {}); }
     /// Whether a place in flight that was taken for a request came free unused, once: somebody may starve for it.
     [[nodiscard]] bool take_freed() noexcept { return freed_.exchange(false, std::memory_order_relaxed); }
@@ -244,6 +253,11 @@ private:
         return false;
     }
 
+    void end_turn() noexcept {
+        calling_.store(false, std::memory_order_release);
+        calling_.notify_all();
+    }
+
     template <class F>
     void unlocked(F&& step) {
         std::string trouble;
@@ -268,8 +282,7 @@ private:
             step(rules->plan);
             done = true;
         });
-        calling_.store(false, std::memory_order_release);
-        calling_.notify_all();
+        end_turn();
         // Another process may have tuned the key: its windows are then scaled from the next call on.
         if (const multiplier m = store.factor(slot_); m != factor_) {
             factor_ = m;
@@ -284,16 +297,57 @@ private:
         return call_in_turn(store, std::forward<F>(step));
     }
 
-    template <class F>
-    [[nodiscard]] forecast at_once(Store& store, std::int64_t cost, instant now, F&& step) {
+    template <class Ours, class Alone>
+    [[nodiscard]] forecast at_once(Store& store, std::int64_t cost, instant now, Ours&& step, Alone&& step_alone) {
         do {
             if (cost > 0 && !quiet())
                 return behind(known(now), queue_->waiting.size(), now);
         } while (!take_turn());
+        return held(in_turn(store, cost, now, step, step_alone), now);
+    }
+
+    // ---- without the store
+
+    [[nodiscard]] bool is_alone() const noexcept { return alone_ != nullptr && alone_->decides(); }
+    [[nodiscard]] detail::lone_key& alone() {
+        if (alone_ == nullptr)
+            alone_ = std::make_unique<detail::lone_key>();
+        alone_->govern(rules_, factor_);
+        return *alone_;
+    }
+
+    /// Decides in the turn that was taken: by the store, or without it as the policy says.
+    template <class Ours, class Alone>
+    [[nodiscard]] forecast in_turn(Store& store, std::int64_t cost, instant now, Ours&& step, Alone&& step_alone) {
         forecast f{later(now, retry_failed), cause::store, 0};
-        if (call_in_turn(store, [&](const window_plan& plan) { f = step(plan); }))
+        const store_failure otherwise = rules_->policy.on_store_error;
+        if (is_alone() && alone_->until() > now) {
+            end_turn(), trouble_ = alone_->trouble();
+        } else if (call_in_turn(store, [&](const window_plan& plan) { f = step(plan); })) {
+            if (alone_ != nullptr)
+                alone_->end();
             learn(f, cost, now);
-        return held(f, now);
+            return f;
+        } else if (otherwise != store_failure::closed) {
+            now = store.after(now);
+            alone().begin(later(now, retry_failed), trouble_);
+        }
+        // What the store said before it failed still holds.
+        if (known_.at > now && (known_.why == cause::gate || otherwise != store_failure::open))
+            return known_;
+        if (otherwise == store_failure::closed)
+            return f;
+        f = step_alone(alone(), now);
+        // Once the store is back it may allow what is too much for this process.
+        if (!f.admits() && f.why != cause::inflight && f.why != cause::gate)
+            f = {alone_->until(), cause::store, 0};
+        return f;
+    }
+
+    void settle_where_it_is(Store& store, entry& e, settlement how, instant now) {
+        if (e.is_alone)
+            return alone().settle(e, how, now);
+        unlocked([&, rules = rules_] { store.settle(slot_, rules->plan, e, how, now); });
     }
 
     /// One try for the head of the queue, in the turn that was taken; returns the time afterwards.
@@ -303,14 +357,14 @@ private:
         told_meanwhile_ = false;
         const std::int64_t cost = w.cost;  // once cancelled, the waiter may be gone
         entry got;
-        forecast f{later(now, retry_failed), cause::store, 0};
         place p{*this, ceiling, true};
-        const bool done =
-            call_in_turn(store, [&](const window_plan& plan) { f = store.admit(slot_, plan, cost, now, p, got); });
+        const instant began = now;
+        const forecast f = in_turn(
+            store, cost, now, [&](const window_plan& plan) { return store.admit(slot_, plan, cost, began, p, got); },
+            [&](detail::lone_key& k, instant at) { return k.admit(cost, at, p, got); });
         p.force(f, cost);
+        got.is_alone = f.admits() && is_alone();
         now = store.after(now);
-        if (done)
-            learn(f, cost, now);
         if (std::exchange(serving_, nullptr) != &w) {
             if (f.admits())
                 undo(store, ceiling, got, now);
@@ -337,11 +391,9 @@ private:
 
     /// Takes back what was granted to somebody who is gone.
     void undo(Store& store, inflight_ceiling& ceiling, entry& got, instant now) {
-        const auto rules = rules_;
-        const bool held_place = got.in_flight;
-        unlocked([&] { store.settle(slot_, rules->plan, got, settlement::refunded, now); });
-        if (held_place)
+        if (got.in_flight)
             place{*this, ceiling}.give_back();
+        settle_where_it_is(store, got, settlement::refunded, now);
         improved(ceiling, now);
     }
 
@@ -400,13 +452,10 @@ private:
     void next_head(inflight_ceiling& ceiling, const forecast& f, instant now) {
         ceiling.no_longer_starving(*this);
         told_meanwhile_ = true;
-        if (quiet()) {
-            if (queue_ != nullptr)
-                queue_->head_at = far_future;
-            return;
-        }
-        queue_->head_at = next_try(f, now);
-        tell_head();
+        if (queue_ != nullptr)
+            queue_->head_at = quiet() ? far_future : next_try(f, now);
+        if (!quiet())
+            tell_head();
     }
 
     /// Refuses all but the head whose deadline has come: the head tries once more.
@@ -438,6 +487,7 @@ private:
     }
 
     typename Store::slot slot_;
+    std::unique_ptr<detail::lone_key> alone_;  // there once the store has failed
     multiplier factor_;
     forecast known_{long_ago, cause::none, 0};  // the last denial of one unit, while only time can end it
     waiter* serving_ = nullptr;                 // for whom a call is under way; null once it is cancelled

@@ -19,6 +19,7 @@ struct entry {
     instant stamp = long_ago;  ///< of its admission while open, then of its answer
     entry_state state = entry_state::free;
     bool in_flight = false;  ///< whether it holds an in-flight place
+    bool is_alone = false;   ///< whether it is in this process's own log, for the store could not be reached
     std::uint64_t id = 0;    ///< how a shared store finds it again; 0 = none
 };
 

@@ -41,14 +41,43 @@ TEST_CASE("policy: every value out of range is a fault of its own") {
     CHECK(faults([](weir::policy& p) { p.max_concurrent = -1; }) == 1);
     CHECK(faults([](weir::policy& p) { p.burst = -1; }) == 1);
     CHECK(faults([](weir::policy& p) { p.max_hold = -1ms; }) == 1);
+    CHECK(faults([](weir::policy& p) { p.local_share = 0; }) == 1);
+    CHECK(faults([](weir::policy& p) { p.local_share = 101; }) == 1);
     CHECK(faults([](weir::policy& p) { p.aimd.window_s = 0; }) == 1);
     CHECK(faults([](weir::policy& p) { p.aimd.min_multiplier = 0.9, p.aimd.max_multiplier = 0.8; }) == 1);
     CHECK(faults([](weir::policy& p) { p.rates = {{0, 0s}}, p.burst = -1, p.max_delay = -1s; }) == 4);
+}
+
+TEST_CASE("policy: alone, a process has its share of every rate, and never more") {
+    weir::policy p;
+    p.rates = {{10, 1s}, {3, 1s}, {1, 3s}, {5000, 1h}};
+    p.max_concurrent = 6;
+    const auto alone = weir::alone(p);
+    CHECK(alone.rates[0] == weir::rate{2, 1s});
+    CHECK(alone.rates[1].limit == 1);  // three quarters of one unit in a second
+    CHECK(alone.rates[1].period >= 4s / 3.0);
+    CHECK(alone.rates[1].period < 4s / 3.0 + 10us);
+    CHECK(alone.rates[2].limit == 1);
+    CHECK(alone.rates[2].period >= 12s);
+    CHECK(alone.rates[2].period < 12s + 10us);
+    CHECK(alone.rates[3] == weir::rate{1250, 1h});
+    CHECK(alone.max_concurrent == 1);
+    p.local_share = 100;
+    CHECK(weir::alone(p) == p);
+    p.rates = {{weir::rate::most, weir::rate::longest}, {1, weir::rate::longest}};
+    p.local_share = 1;
+    CHECK(weir::alone(p).rates[0].limit == weir::rate::most / 100);
+    CHECK(weir::alone(p).rates[1].period >= 100 * weir::rate::longest);
+    p.on_store_error = weir::store_failure::open;
+    CHECK(weir::alone(p).rates.empty());
+    CHECK(weir::alone(p).unlimited);
+    CHECK(weir::alone(p).max_concurrent == 0);
 }
 
 TEST_CASE("policy: by default it is enforced, holds wait for max_delay alone, and a lost store is stood in for") {
     CHECK(weir::policy{}.enforce);
     CHECK(weir::policy{}.max_hold == weir::forever);
     CHECK(weir::policy{}.on_store_error == weir::store_failure::local);
+    CHECK(weir::policy{}.local_share == 25);
     CHECK_FALSE(weir::policy{}.aimd.enabled);
 }

@@ -163,7 +163,9 @@ TEST_CASE("shared_key_limiter: a cancel during the call takes back what the call
 TEST_CASE("shared_key_limiter: a store that fails denies with its own cause, says why, and is tried again") {
     clock_type clock{instant{10s}};
     store_type common{clock};
-    process p{common, clock, limited(1, 10s), 3};
+    weir::policy rules = limited(1, 10s);
+    rules.on_store_error = weir::store_failure::closed;
+    process p{common, clock, rules, 3};
     bool down = true;
     common.before([&](std::string_view) {
         if (down)
@@ -246,6 +248,86 @@ TEST_CASE("shared_key_limiter: the head is told when its time comes, though anot
     CHECK(w.hurried == before + 1);
     p.serve();
     CHECK(w.verdict.granted());
+}
+
+TEST_CASE("shared_key_limiter: while the store fails, a log of this process decides on its share and the gate") {
+    clock_type clock{instant{10s}};
+    store_type common{clock};
+    weir::policy rules = limited(8, 10s);
+    rules.count_from = weir::counting::response;
+    REQUIRE(rules.on_store_error == weir::store_failure::local);
+    process p{common, clock, rules, 4};
+    bool down = true;
+    common.before([&](std::string_view) {
+        if (down)
+            throw weir::store_error{"no route to the store"};
+    });
+    weir::entry a, b, c;
+    CHECK(p.decide(a).admits());
+    CHECK(a.is_alone);
+    CHECK(p.key.take_trouble() == "no route to the store");
+    CHECK(p.decide(b).admits());  // 25 % of 8
+    CHECK(p.key.take_trouble() == "no route to the store");
+    CHECK(common.calls() == 1);  // it was not asked again so soon
+    const auto f = p.decide(c);
+    CHECK(f.why == cause::store);
+    CHECK(f.at == instant{10s + limiter::retry_failed});
+    CHECK(p.ceiling.taken() == 2);
+    clock.advance(1s);
+    p.settle(a, weir::settlement::released);
+    p.settle(b, weir::settlement::refunded);
+    CHECK(p.decide(b).admits());
+    CHECK(p.decide(c).why == cause::store);
+
+    SECTION("its windows pass like any other") {
+        p.settle(b, weir::settlement::answered);
+        clock.advance(10s);
+        CHECK(p.decide(c).admits());
+    }
+    SECTION("a gate that cannot be told to the store holds this process") {
+        p.settle(b, weir::settlement::refunded);
+        {
+            weir::settled_list settled;
+            const std::lock_guard guard{p.key};
+            CHECK(p.key.hold(p.store, p.ceiling, instant{40s}, clock.now(), settled));
+        }
+        clock.set(instant{39s});
+        CHECK(p.decide(c).why == cause::gate);
+        clock.set(instant{40s});
+        CHECK(p.decide(c).admits());
+    }
+    SECTION("the store is asked again, and decides from then on") {
+        down = false;
+        CHECK_FALSE(p.key.take_trouble().empty());
+        clock.advance(limiter::retry_failed);
+        for (int i = 0; i < 8; ++i) {
+            CHECK(p.decide(c).admits());
+            CHECK_FALSE(c.is_alone);
+            p.settle(c, weir::settlement::answered);
+            static_cast<void>(p.ceiling.give_back());
+        }
+        CHECK(p.decide(c).why == cause::window);
+        p.settle(b, weir::settlement::released);  // what was entered alone is settled alone
+        CHECK(p.key.take_trouble().empty());
+    }
+}
+
+TEST_CASE("shared_key_limiter: an open policy lets everybody go while the store fails, but not through a gate") {
+    clock_type clock{instant{10s}};
+    store_type common{clock};
+    weir::policy rules = limited(1, 10s);
+    rules.on_store_error = weir::store_failure::open;
+    process p{common, clock, rules};
+    weir::entry e;
+    REQUIRE(p.decide(e).admits());
+    REQUIRE(p.decide(e).why == cause::window);
+    common.before([](std::string_view) { throw weir::store_error{"no route to the store"}; });
+    for (int i = 0; i < 5; ++i)
+        CHECK(p.decide(e).admits());
+    weir::settled_list settled;
+    const std::lock_guard guard{p.key};
+    CHECK(p.key.hold(p.store, p.ceiling, instant{40s}, clock.now(), settled));
+    CHECK(p.key.decide(p.store, p.ceiling, 1, clock.now(), e, settled).why == cause::gate);
 }
 
 TEST_CASE("shared_key_limiter: another process's factor scales the windows from the next call on") {
