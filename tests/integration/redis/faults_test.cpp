@@ -31,6 +31,7 @@ weir::policy rates(std::vector<weir::rate> all, weir::counting from = weir::coun
     weir::policy p;
     p.rates = std::move(all);
     p.max_delay = 30s;
+    p.on_store_error = weir::store_failure::closed;
     p.count_from = from;
     return p;
 }
@@ -141,6 +142,41 @@ TEST_CASE("redis: a registry without its server denies with the cause, and goes 
     server.start();
     const auto began = std::chrono::steady_clock::now();
     limits.acquire("h.org", "metadata").arrived();
+    CHECK(std::chrono::steady_clock::now() - began < 1s);
+}
+
+TEST_CASE("redis: without its server a process goes on at its share, is heard of, and comes back within a second") {
+    WEIR_NEEDS_REDIS();
+    struct heard {
+        std::shared_ptr<std::atomic<int>> failures = std::make_shared<std::atomic<int>>(0);
+        void on_event(const weir::event& e) const { *failures += e.type == weir::event_type::store; }
+    };
+    weir_test::redis_server server;
+    weir::policy p = rates({{40, 10s}});
+    p.on_store_error = weir::store_failure::local;
+    p.local_share = 10;
+    heard observer;
+    weir::registry limits{a_store(server.tcp() + "?on_lost_history=ignore"),
+                          weir::configuration::builder{}.defaults("metadata", p).build().value(), observer};
+    limits.acquire("h.org", "metadata").arrived();
+    server.kill();
+    const auto asked = [&] { return limits.try_acquire("h.org", "metadata"); };
+    int alone = 0, denied = 0;
+    for (int i = 0; i < 20; ++i) {
+        if (auto got = asked()) {
+            ++alone;
+            std::move(got).take().arrived();
+        } else {
+            CHECK(got.why().why == weir::cause::store);
+            ++denied;
+        }
+    }
+    CHECK(alone == 4);
+    CHECK(denied == 16);
+    CHECK(*observer.failures >= 20);
+    server.start();
+    const auto began = std::chrono::steady_clock::now();
+    limits.acquire("h.org", "metadata").arrived();  // more than the share
     CHECK(std::chrono::steady_clock::now() - began < 1s);
 }
 

@@ -50,6 +50,7 @@ weir::configuration limited(std::vector<weir::rate> rates, weir::counting from) 
     weir::policy p;
     p.rates = std::move(rates);
     p.max_delay = 1h;
+    p.on_store_error = weir::store_failure::closed;
     p.count_from = from;
     return weir::configuration::builder{}.defaults("metadata", p).build().value();
 }
