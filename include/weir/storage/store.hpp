@@ -36,6 +36,12 @@ enum class lost_history : std::uint8_t {
     ignore,   ///< go on as if nothing had been admitted before
 };
 
+/// Who tells a shared store the time.
+enum class store_time : std::uint8_t {
+    own,       ///< a clock of the store
+    injected,  ///< the instants that verbs are given are the time, and no clock is read: for replays and tests
+};
+
 /// How full one window is.
 struct window_fill {
     rate shown;          ///< the rate as configured

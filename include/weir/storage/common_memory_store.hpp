@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "weir/storage/memory_store.hpp"
+#include "weir/storage/store.hpp"
+
+#include "weir/algorithm/admission.hpp"
+#include "weir/algorithm/window_plan.hpp"
+#include "weir/core/clock.hpp"
+#include "weir/core/multiplier.hpp"
+#include "weir/core/time.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace weir {
+
+namespace detail {
+/// Does nothing ahead of a verb.
+struct no_prelude {
+    void operator()(std::string_view) const noexcept {}
+};
+}  // namespace detail
+
+/// Keeps every key's state in this process and shares it: registries that hold copies of one store share one budget.
+///
+/// A `memory_store` relies on the lock of the one registry it belongs to and is faster; this one has a lock of its own.
+/// A key lives as long as a slot of it does. `Prelude` is called with each verb's name ahead of it, outside the lock.
+///
+/// **Thread safety.** As the store concept asks. **Complexity.** O(windows) a verb; the verbs of all keys take turns.
+template <clock_source Clock = steady_clock, class Prelude = detail::no_prelude>
+class common_memory_store {
+public:
+    static constexpr bool is_local = false;
+
+    class slot {
+    public:
+        explicit slot(std::shared_ptr<key_state> truth) : truth_(std::move(truth)) {}
+
+    private:
+        friend common_memory_store;
+        std::shared_ptr<key_state> truth_;
+        multiplier factor_{};
+    };
+
+    explicit common_memory_store(Clock clock = {}, store_time time = store_time::own)
+        : all_(std::make_shared<everything>(std::move(clock), time)) {}
+
+    /// The clock's time; under injected time, the latest instant that was injected.
+    [[nodiscard]] instant now() const noexcept {
+        return is_injected() ? std::max(all_->last.load(), instant{}) : all_->store.now();
+    }
+    [[nodiscard]] instant after(instant now) const noexcept { return is_injected() ? now : this->now(); }
+    [[nodiscard]] slot make_slot(std::string_view host, std::string_view role) {
+        // Made and, if it is not needed, dropped outside the lock, which its end takes.
+        names key{host, role};
+        std::shared_ptr<key_state> fresh{new key_state, leave{all_, key}};
+        const std::lock_guard guard{all_->mutex};
+        auto& known = all_->keys[std::move(key)];
+        if (auto truth = known.lock())
+            return slot{std::move(truth)};
+        known = fresh;
+        return slot{std::move(fresh)};
+    }
+
+    // ---- verbs
+
+    template <class Place>
+    [[nodiscard]] forecast admit(slot& s, const window_plan& plan, std::int64_t cost, instant now, Place&& place,
+                                 entry& out) {
+        const bool has_place = cost == 0 || place.take();
+        if (!has_place && plan.enforce)
+            return {now, cause::inflight, 0};
+        const bool holds_place = cost > 0 && has_place;
+        try {
+            const forecast f = step("admit", s, [&](key_state& k) {
+                return all_->store.admit(k, plan, cost, moment(now), given{has_place}, out);
+            });
+            if (holds_place && !f.admits())
+                place.give_back();
+            return f;
+        } catch (...) {
+            if (holds_place)
+                place.give_back();
+            throw;
+        }
+    }
+    [[nodiscard]] forecast count(slot& s, const window_plan& plan, std::int64_t cost, instant now) {
+        return step("count", s, [&](key_state& k) { return all_->store.count(k, plan, cost, moment(now)); });
+    }
+    void settle(slot& s, const window_plan& plan, entry& e, settlement how, instant now) {
+        // Beside a call on the same slot: only what does not change in it is looked at.
+        all_->prelude("settle");
+        const std::lock_guard guard{all_->mutex};
+        all_->store.settle(*s.truth_, plan, e, how, moment(now));
+    }
+    [[nodiscard]] bool hold(slot& s, instant until) {
+        return step("hold", s, [&](key_state& k) { return all_->store.hold(k, until); });
+    }
+    void tune(slot& s, multiplier m) {
+        step("tune", s, [&](key_state& k) { return all_->store.tune(k, m), 0; });
+    }
+    /// As of the slot's last verb.
+    [[nodiscard]] multiplier factor(const slot& s) const { return s.factor_; }
+    [[nodiscard]] reading read(slot& s, const window_plan& plan, instant now) {
+        return step("read", s, [&](key_state& k) { return all_->store.read(k, plan, moment(now)); });
+    }
+    void erase(slot& s) {
+        step("erase", s, [&](key_state& k) { return all_->store.erase(k), 0; });
+    }
+    [[nodiscard]] bool idle(const slot& s, const window_plan& plan, instant now) const {
+        const std::lock_guard guard{all_->mutex};
+        return all_->store.idle(*s.truth_, plan, now);
+    }
+
+protected:
+    [[nodiscard]] Prelude& prelude() noexcept { return all_->prelude; }
+    [[nodiscard]] const Prelude& prelude() const noexcept { return all_->prelude; }
+
+private:
+    using names = std::pair<std::string, std::string>;
+
+    struct everything {
+        everything(Clock clock, store_time t) : store(std::move(clock)), time(t) {}
+        memory_store<Clock> store;
+        const store_time time;
+        std::atomic<instant> last{long_ago};  // the latest injected time
+        Prelude prelude{};
+        std::mutex mutex;
+        std::map<names, std::weak_ptr<key_state>> keys;
+    };
+
+    /// Forgets a key with its last slot.
+    struct leave {
+        std::shared_ptr<everything> all;
+        names key;
+
+        void operator()(key_state* state) const noexcept {
+            delete state;
+            const std::lock_guard guard{all->mutex};
+            // Between its end and this somebody may have begun it anew.
+            if (const auto at = all->keys.find(key); at != all->keys.end() && at->second.expired())
+                all->keys.erase(at);
+        }
+    };
+
+    /// The answer that the place gave, for the store underneath.
+    struct given {
+        bool has_place;
+        [[nodiscard]] bool take() const noexcept { return has_place; }
+    };
+
+    [[nodiscard]] bool is_injected() const noexcept { return all_->time == store_time::injected; }
+    /// The time of a verb that was called at `now`, under the lock.
+    [[nodiscard]] instant moment(instant now) const noexcept {
+        if (!is_injected())
+            return this->now();
+        all_->last.store(std::max(all_->last.load(), now));
+        return now;
+    }
+    template <class F>
+    auto step(std::string_view verb, slot& s, F&& what) {
+        all_->prelude(verb);
+        const std::lock_guard guard{all_->mutex};
+        auto out = what(*s.truth_);
+        s.factor_ = s.truth_->factor;
+        return out;
+    }
+
+    std::shared_ptr<everything> all_;
+};
+
+static_assert(store<common_memory_store<>>);
+
+}  // namespace weir
