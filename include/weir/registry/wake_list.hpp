@@ -4,18 +4,20 @@
 #include "weir/core/time.hpp"
 
 #include <atomic>
+#include <cstdint>
 #include <mutex>
 #include <set>
-#include <utility>
 
 namespace weir {
 
 /// When a key with tickets has to be pumped. A base of the registry's nodes.
 struct woken {
     std::atomic<instant> listed_at{far_future};
+    std::uint64_t turn = 0;  // among those due at one instant; 0 = never listed
 };
 
-/// The keys that only `poll()` wakes, by the time they are due.
+/// The keys that only `poll()` wakes, by the time they are due; of those due at one instant, the one that had to wait
+/// first in its life, so that a replay does not depend on where keys lie in memory.
 ///
 /// **Thread safety.** All members. **Complexity.** O(log keys that wait); one comparison for a key without tickets.
 class wake_list {
@@ -33,9 +35,9 @@ public:
     template <class Node>
     [[nodiscard]] Node* next_due(instant now) {
         const std::lock_guard guard{mutex_};
-        if (due_.empty() || due_.begin()->first > now)
+        if (due_.empty() || due_.begin()->at > now)
             return nullptr;
-        Node& n = static_cast<Node&>(*due_.begin()->second);
+        Node& n = static_cast<Node&>(*due_.begin()->who);
         due_.erase(due_.begin());
         n.pin();
         n.listed_at.store(far_future, std::memory_order_release);
@@ -44,22 +46,35 @@ public:
 
     [[nodiscard]] instant earliest() {
         const std::lock_guard guard{mutex_};
-        return due_.empty() ? far_future : due_.begin()->first;
+        return due_.empty() ? far_future : due_.begin()->at;
     }
 
 private:
     [[gnu::noinline]] void relist(woken& n, instant at) {
         const std::lock_guard guard{mutex_};
         const instant before = n.listed_at.load(std::memory_order_relaxed);
+        if (n.turn == 0)
+            n.turn = ++turns_;
         if (before != far_future)
-            due_.erase({before, &n});
+            due_.erase({before, n.turn, &n});
         if (at != far_future)
-            due_.emplace(at, &n);
+            due_.insert({at, n.turn, &n});
         n.listed_at.store(at, std::memory_order_release);
     }
 
+    struct line {
+        instant at;
+        std::uint64_t turn;
+        woken* who;
+
+        friend bool operator<(const line& a, const line& b) noexcept {
+            return a.at != b.at ? a.at < b.at : a.turn < b.turn;
+        }
+    };
+
     std::mutex mutex_;
-    std::set<std::pair<instant, woken*>> due_;
+    std::uint64_t turns_ = 0;
+    std::set<line> due_;
 };
 
 }  // namespace weir

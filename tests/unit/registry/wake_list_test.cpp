@@ -38,3 +38,21 @@ TEST_CASE("wake_list: keys come out by their time, pinned, and move when it does
     CHECK(list.next_due<node>(instant{10s}) == nullptr);
     CHECK(list.earliest() == weir::far_future);
 }
+
+TEST_CASE("wake_list: of keys due at one instant, the one that had to wait first in its life comes first") {
+    weir::wake_list list;
+    node keys[3];
+    const int order[]{2, 0, 1};
+    for (const int i : order) {
+        keys[i].at = instant{9s};
+        list.update(keys[i]);
+    }
+    keys[2].at = instant{8s};
+    list.update(keys[2]);
+    for (node& n : keys) {
+        n.at = instant{5s};
+        list.update(n);
+    }
+    for (const int i : order)
+        CHECK(list.next_due<node>(instant{5s}) == &keys[i]);
+}
