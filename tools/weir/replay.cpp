@@ -2,10 +2,13 @@
 #include "replay.hpp"
 
 #include "rate_flags.hpp"
+#include "replay_store.hpp"
+#include "stores.hpp"
 #include "trace.hpp"
 
 #include "weir/core/detail/json_text.hpp"
 #include "weir/http/retry_after.hpp"
+#include "weir/registry/open_store.hpp"
 #include "weir/testing/manual_clock.hpp"
 #include "weir/weir.hpp"
 
@@ -29,7 +32,7 @@
 namespace weir::tools {
 namespace {
 
-using limits_t = registry<memory_store<testing::manual_clock>>;
+using limits_t = registry<replay_store>;
 
 /// Lines of output, written in large pieces.
 class output {
@@ -65,12 +68,43 @@ void put_ms(std::string& out, duration span) {
 class replayer {
 public:
     replayer(configuration c, const rate_flags& flags, output& out)
-        : flags_(flags), out_(out), limits_(memory_store{clock_}, std::move(c), {}, {flags.idna}) {}
+        : flags_(flags), out_(out), store_(clock_, opened(c.backend()), exact_until(c.backend())),
+          limits_(store_, std::move(c), {}, {flags.idna}) {}
 
     /// Moves the clock to the line's time, serving everybody whose time comes before or then, and carries the line out.
     ///
     /// **Errors.** A sentence, for a line that makes no sense here.
     [[nodiscard]] std::optional<std::string> apply(trace_line& line) {
+        auto fault = carry_out(line);
+        return trouble().empty() ? fault : trouble();
+    }
+
+    /// Lets the clock run until no one waits.
+    void finish() { advance(far_future - duration{1}); }
+
+    /// Why the store failed; empty while it has not.
+    [[nodiscard]] const std::string& trouble() const noexcept { return store_.trouble(); }
+
+private:
+    struct flight {
+        explicit flight(replayer& r) : ticket([this, &r](limits_t::ticket& t) { r.settled(*this, t); }) {}
+        std::string id;
+        limits_t::permit permit;
+        limits_t::ticket ticket;
+    };
+
+    /// Memory is what a replay has anyway.
+    static std::optional<any_store> opened(const backend_options& wanted) {
+        if (wanted.kind == "memory")
+            return std::nullopt;
+        return open_store(wanted, built_in(), store_time::injected).value();
+    }
+    /// Redis counts in doubles: whole nanoseconds of 104 days.
+    static instant exact_until(const backend_options& wanted) {
+        return wanted.kind == "redis" ? instant{std::chrono::hours{24 * 104}} : far_future;
+    }
+
+    [[nodiscard]] std::optional<std::string> carry_out(trace_line& line) {
         if (line.t < clock_.now())
             return fmt::format("t goes back; the line before was at {} ms", ms(clock_.now()));
         advance(line.t);
@@ -102,17 +136,6 @@ public:
         // effect.
         return std::nullopt;
     }
-
-    /// Lets the clock run until no one waits.
-    void finish() { advance(far_future - duration{1}); }
-
-private:
-    struct flight {
-        explicit flight(replayer& r) : ticket([this, &r](limits_t::ticket& t) { r.settled(*this, t); }) {}
-        std::string id;
-        limits_t::permit permit;
-        limits_t::ticket ticket;
-    };
 
     static std::string ms(instant at) {
         std::string out;
@@ -178,6 +201,8 @@ private:
     }
 
     void settled(flight& f, limits_t::ticket& t) {
+        if (!trouble().empty())
+            return;
         const decision& d = t.why();
         auto& out = begin(t.arrived + d.waited);
         out.append(R"(,"id":)");
@@ -207,6 +232,7 @@ private:
     const rate_flags& flags_;
     output& out_;
     testing::manual_clock clock_;
+    replay_store store_;  // a copy of the one in the registry
     limits_t limits_;
     std::unordered_map<std::string, std::unique_ptr<flight>> flights_;
 };
@@ -235,6 +261,11 @@ int run(std::istream& in, std::string_view name, const rate_flags& flags, config
         return 1;
     }
     replay.finish();
+    if (!replay.trouble().empty()) {
+        out.flush();
+        fmt::print(stderr, "weir replay: {}\n", replay.trouble());
+        return 1;
+    }
     return 0;
 }
 
@@ -247,15 +278,16 @@ int replay(std::span<const char* const> args) {
         fmt::print("usage: weir replay [rate flags] FILE|-\n\n{}", rate_flags::help());
         return 0;
     }
-    const auto config = flags.resolved();
-    if (!config.explanation.empty()) {
-        fmt::print("{}", config.explanation);
+    const auto read = flags.resolved();
+    if (!read.explanation.empty()) {
+        fmt::print("{}", read.explanation);
         return 0;
     }
     if (rest.size() != 1 || (rest[0].size() > 1 && rest[0][0] == '-')) {
         fmt::print(stderr, "usage: weir replay [rate flags] FILE|-\n\n{}", rate_flags::help());
         return 2;
     }
+    const resolution config = with_store(read, built_in());
     if (!config) {
         fmt::print(stderr, "{}", config.fault_text());
         return 1;
