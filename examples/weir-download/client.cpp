@@ -64,9 +64,10 @@ bool worth_retrying(transport_errc why) {
 struct client::stack {
     using wire = recorded<weir::curl::transport>;
 
-    stack(weir::configuration config, traffic& record, std::optional<weir::json_lines> log)
-        : disabled(config.disabled()),
-          registry(weir::memory_store<>{}, std::move(config), event_sink{record, std::move(log)}, {.idna = wire::idna}),
+    stack(weir::configuration config, weir::any_store with, traffic& record, std::optional<weir::json_lines> log,
+          reporter& tell)
+        : disabled(config.disabled()), store(with),
+          registry(std::move(with), std::move(config), event_sink{record, std::move(log), tell}, {.idna = wire::idna}),
           to_server(weir::curl::transport{{.user_agent = "weir-download/" WEIR_VERSION, .idna = wire::idna}}, record),
           unlimited(to_server, {.idna = wire::idna}),
           limited(weir::http::limited<wire&, limits>(to_server, registry), {.idna = wire::idna}) {}
@@ -80,15 +81,16 @@ struct client::stack {
     }
 
     std::atomic<bool> disabled;
+    weir::any_store store;  // the registry's
     limits registry;
     wire to_server;
     weir::http::redirecting<wire&> unlimited;
     weir::http::redirecting<weir::http::limited<wire&, limits>> limited;
 };
 
-client::client(weir::configuration config, traffic& record, std::optional<weir::json_lines> log, reporter& tell,
-               int max_attempts)
-    : stack_(std::make_unique<stack>(std::move(config), record, std::move(log))), tell_(tell),
+client::client(weir::configuration config, weir::any_store store, traffic& record, std::optional<weir::json_lines> log,
+               reporter& tell, int max_attempts)
+    : stack_(std::make_unique<stack>(std::move(config), std::move(store), record, std::move(log), tell)), tell_(tell),
       max_attempts_(max_attempts) {}
 client::~client() = default;
 
@@ -106,6 +108,8 @@ std::optional<weir::error> client::reload(const weir::resolution& fresh) {
 }
 
 weir::configuration client::configuration() const { return stack_->registry.configuration(); }
+
+void client::flush() { stack_->store.flush(); }
 
 std::size_t client::waiting(const std::string& host, const std::string& role) {
     const auto key = stack_->registry.inspect(host, role);

@@ -19,7 +19,7 @@
 #include "weir/limiter/json_lines.hpp"
 #include "weir/limiter/observer.hpp"
 #include "weir/registry/registry.hpp"
-#include "weir/storage/memory_store.hpp"
+#include "weir/storage/any_store.hpp"
 
 #include <atomic>
 #include <chrono>
@@ -36,14 +36,21 @@
 
 namespace download {
 
-/// Hands the limiter's events to the summary and, if there is one, to the log.
+/// Hands the limiter's events to the summary and, if there is one, to the log; and says that a store fails, once a
+/// while.
 class event_sink {
 public:
-    event_sink(traffic& record, std::optional<weir::json_lines> log) : record_(&record), log_(std::move(log)) {}
+    event_sink(traffic& record, std::optional<weir::json_lines> log, reporter& tell)
+        : record_(&record), log_(std::move(log)), tell_(&tell) {}
 
     void on_event(const weir::event& e) {
         if (e.type == weir::event_type::acquire || e.type == weir::event_type::shadow)
             record_->admitted({std::string{e.host}, std::string{e.role}}, e.verdict.waited);
+        if (e.type == weir::event_type::store) {
+            weir::instant until = silent_until_->load();
+            if (e.at >= until && silent_until_->compare_exchange_strong(until, e.at + std::chrono::seconds{10}))
+                tell_->say(log_level::warning, e.text);
+        }
         if (log_)
             log_->on_event(e);
     }
@@ -51,9 +58,12 @@ public:
 private:
     traffic* record_;
     std::optional<weir::json_lines> log_;
+    reporter* tell_;
+    std::unique_ptr<std::atomic<weir::instant>> silent_until_ =
+        std::make_unique<std::atomic<weir::instant>>(weir::long_ago);
 };
 
-using limits = weir::registry<weir::memory_store<>, event_sink>;
+using limits = weir::registry<weir::any_store, event_sink>;
 
 /// A transport that writes into `traffic` what passes through it. It stands below the limiter, where a request has been
 /// admitted and is about to leave.
@@ -124,8 +134,9 @@ struct outcome {
 /// **Thread safety:** all members.
 class client {
 public:
-    client(weir::configuration config, traffic& record, std::optional<weir::json_lines> log, reporter& tell,
-           int max_attempts);
+    /// `store` is what the configuration's backend names.
+    client(weir::configuration config, weir::any_store store, traffic& record, std::optional<weir::json_lines> log,
+           reporter& tell, int max_attempts);
     ~client();
 
     /// A request for a URL in a role, as every attempt begins with it.
@@ -144,6 +155,11 @@ public:
     [[nodiscard]] std::optional<weir::error> reload(const weir::resolution& fresh);
     /// The configuration in force.
     [[nodiscard]] weir::configuration configuration() const;
+
+    /// Waits until the store knows the end of every request.
+    ///
+    /// **Errors:** throws `weir::store_error`.
+    void flush();
 
     /// How many requests stand in a key's queue at the moment.
     [[nodiscard]] std::size_t waiting(const std::string& host, const std::string& role);

@@ -6,6 +6,7 @@
 #include "options.hpp"
 #include "posix_file.hpp"
 #include "report.hpp"
+#include "stores.hpp"
 #include "traffic.hpp"
 
 #include "weir/config/command_line.hpp"
@@ -14,6 +15,8 @@
 #include "weir/config/value.hpp"
 #include "weir/ext/yaml/configure.hpp"
 #include "weir/ext/yaml/sources.hpp"
+#include "weir/registry/open_store.hpp"
+#include "weir/storage/store_error.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -63,13 +66,15 @@ void say_start(const weir::resolution& made, const weir::yaml::sources& from, re
         tell.say(log_level::warning, "aimd.enabled: this version does not tune rates; they stay as configured");
 }
 
-/// `found` with what this program cannot do added to its faults.
-weir::resolution supported(const weir::resolution& found) {
-    if (!found || found->backend().kind == "memory")
-        return found;
-    weir::fault fault{weir::place{"configuration"}, "backend.kind",
-                      fmt::format("this version has no {} store; use memory", found->backend().kind)};
-    for (const weir::origin& o : found.origins())
+/// `fresh` if its store is the one in use, for that is chosen at start; else the fault at its place.
+weir::resolution same_store(weir::resolution fresh, const weir::backend_options& in_use) {
+    if (!fresh || fresh->backend() == in_use)
+        return fresh;
+    const bool other_kind = fresh->backend().kind != in_use.kind;
+    weir::fault fault{weir::place{"configuration"}, other_kind ? "backend.kind" : "backend.dsn",
+                      other_kind ? fmt::format("the store in use is {}; another takes a restart", in_use.kind)
+                                 : "the store in use is at another place; this one takes a restart"};
+    for (const weir::origin& o : fresh.origins())
         if (o.path == fault.path)
             fault.at = o.at;
     return {std::nullopt, {std::move(fault)}};
@@ -77,7 +82,7 @@ weir::resolution supported(const weir::resolution& found) {
 
 /// Reads the files again, and puts what they say in force if it can be.
 void reload(const weir::yaml::sources& from, const std::vector<listed_url>& urls, client& through, reporter& tell) {
-    weir::resolution fresh = supported(weir::yaml::load(from));
+    weir::resolution fresh = same_store(weir::yaml::load(from), through.configuration().backend());
     std::vector<weir::fault> faults;
     for (const listed_url& one : urls)
         if (fresh && std::ranges::find(fresh->roles(), one.role) == fresh->roles().end())
@@ -153,10 +158,17 @@ int download_all(const options& wanted, const weir::yaml::configured& made) {
     }
 
     traffic record;
-    client through{config, record, std::move(events), tell, wanted.max_attempts};
+    client through{config, weir::open_store(config.backend(), built_in()).value(),
+                   record, std::move(events),
+                   tell,   wanted.max_attempts};
     downloader work{wanted, through, known, tell};
     work.begin(urls);
     const bool interrupted = run(work, wanted.workers, signals, tell, [&] { reload(made.from, urls, through, tell); });
+    try {
+        through.flush();
+    } catch (const weir::store_error& e) {
+        tell.say(log_level::warning, e.what());
+    }
     const tally total = tell.total();
     fmt::print("{}{}", table(record, through.configuration()),
                summary(total, tell.elapsed(), interrupted, wanted.dry_run));
@@ -177,7 +189,7 @@ int main(int argc, char** argv) {
         return std::fputs(config.explanation.c_str(), stdout), 0;
     try {
         // Both speak before anything is done: a slip in one must not hide another.
-        std::string faults = supported(config).fault_text();
+        std::string faults = weir::with_store(config, built_in()).fault_text();
         options wanted;
         try {
             wanted = parse_options(std::span<const char* const>{argv + 1, static_cast<std::size_t>(argc - 1)});

@@ -23,7 +23,19 @@ wrong 'say what to fetch: --topic TEXT or --urls FILE' --workers 2
 wrong '--year-start 2025 is after --year-end 2024' --topic x --year-start 2025 --year-end 2024
 wrong '--max: it needs a value' --topic x --max
 wrong 'there is no such file' --urls "$origin_dir/none"
-wrong 'no sqlite store' --topic x --rate-backend sqlite
+wrong '--rate-backend: backend.' --topic x --rate-backend sqlite # it needs a text, or was not built in
+wrong '--rate-dsn: backend.dsn: it is a connection text of the redis store, and backend.kind is memory' \
+    --topic x --rate-dsn redis://127.0.0.1
+printf 'backend:\n  kind: redis\n  dsn: "sqlite:///limits.db"\n' >"$origin_dir/store.yaml"
+if "$download_program" --topic x --rate-backend redis 2>&1 | grep -q 'built without'; then
+    wrong "$origin_dir/store.yaml:2:9: backend.kind: this program was built without the redis store; add weir::redis" \
+        --topic x --rate-config "$origin_dir/store.yaml"
+else
+    wrong "$origin_dir/store.yaml:3:8: backend.dsn: it is a connection text of the sqlite store, and backend.kind is redis" \
+        --topic x --rate-config "$origin_dir/store.yaml"
+    DOCSTOKG_RLIMIT_DSN='redis://u:secret@h:0' wrong '$DOCSTOKG_RLIMIT_DSN: backend.dsn: "0" is no port' \
+        --topic x --rate-config "$origin_dir/store.yaml"
+fi
 wrong 'did you mean' --topic x --rate 'h=10/SECND'
 DOCSTOKG_RLIMIT_BACKEN=memory wrong 'DOCSTOKG_RLIMIT_BACKEN' --topic x
 

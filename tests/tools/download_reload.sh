@@ -39,9 +39,9 @@ printf 'version: 1\ndefaults:\n  metadata: {rates: [90/min]}\n  landing: {rats: 
 hang_up 1 "SIGHUP: not reloaded, the old limits stay:"
 check "the first fault" "$(grep -c "^error: $config:4:.*rats" "$origin_dir/err")" 1
 check "the second fault" "$(grep -c "^error: $config:5:.*global_max_inflight" "$origin_dir/err")" 1
-printf 'backend: {kind: redis}\n' >"$config"
+printf 'backend: {kind: redis, dsn: "redis://127.0.0.1"}\n' >"$config"
 hang_up 2 "SIGHUP: not reloaded, the old limits stay:"
-check "a store it has not" "$(grep -c "^error: $config:1:.*backend.kind: this version has no redis store" "$origin_dir/err")" 1
+check "another store" "$(grep -c "^error: $config:1:.*backend.kind: the store in use is memory; another takes a restart" "$origin_dir/err")" 1
 rm "$config"
 hang_up 3 "SIGHUP: not reloaded, the old limits stay:"
 check "a file that is gone" "$(grep -c "^error: $config: cannot read the configuration file" "$origin_dir/err")" 1
