@@ -11,16 +11,17 @@ export LC_ALL=C
 unset http_proxy HTTP_PROXY all_proxy ALL_PROXY WEIR_CONFIG ${!DOCSTOKG_RLIMIT@}
 
 source_dir=$(CDPATH='' cd -- "$(dirname -- "$(readlink -f -- "$0")")/.." && pwd)
-documents=120 workers=8 backend=memory limit=10 period_ms=1000 attempts=3 compare=no
+documents=120 workers=8 processes=1 backend=memory limit=10 period_ms=1000 attempts=3 compare=no
 
 usage() {
     cat <<END
-usage: examples/run.sh [--compare] [--documents N] [--workers N] [--backend KIND]
+usage: examples/run.sh [--compare] [--documents N] [--workers N] [--backend KIND] [--processes N]
 
   --compare       afterwards the same downloads with limiting off, and with requests counted from their admission alone
   --documents N   documents to download, each with metadata, landing page and PDF (default $documents)
-  --workers N     requests under way at a time (default $workers)
-  --backend KIND  the store of the rate limiter (default $backend)
+  --workers N     requests under way at a time, in each process (default $workers)
+  --backend KIND  the store of the rate limiter: memory, sqlite, redis or postgres (default $backend)
+  --processes N   downloaders that share the work and one budget; more than one needs a store that is not memory (default $processes)
 
 The programs are taken from WEIR_BIN_DIR, or from build/release/bin. Exit code: 0 everything was fetched, right, within the
 limits and without an answer 429; 1 it was not; 2 the command is wrong or a program is missing.
@@ -35,12 +36,13 @@ while [ "$#" -gt 0 ]; do
     case $1 in
     --*=*) set -- "${1%%=*}" "${1#*=}" "${@:2}"; continue ;;
     --compare) compare=yes ;;
-    --documents | --workers | --backend)
+    --documents | --workers | --backend | --processes)
         [ "$#" -ge 2 ] || wrong "$1 needs a value"
         case $1 in
         --documents) documents=$2 ;;
         --workers) workers=$2 ;;
         --backend) backend=$2 ;;
+        --processes) processes=$2 ;;
         esac
         shift
         ;;
@@ -49,9 +51,18 @@ while [ "$#" -gt 0 ]; do
     esac
     shift
 done
-for number in "$documents" "$workers"; do
+for number in "$documents" "$workers" "$processes"; do
     case $number in '' | *[!0-9]* | 0*) wrong "\"$number\" is not a whole number above 0" ;; esac
 done
+
+case $backend in
+memory)
+    [ "$processes" -eq 1 ] || wrong "memory is one process's own; for $processes processes take --backend sqlite, redis or postgres"
+    ;;
+sqlite | redis) ;;
+postgres) wrong "weir-download has no postgres store yet; take --backend sqlite or redis" ;;
+*) wrong "\"$backend\" is no store; it is memory, sqlite, redis or postgres" ;;
+esac
 
 find_program() { # find_program NAME: below WEIR_BIN_DIR, which may have folders of its own
     local folder found
@@ -65,15 +76,16 @@ find_program() { # find_program NAME: below WEIR_BIN_DIR, which may have folders
 origin=$(find_program weir-origin) download=$(find_program weir-download) weir=$(find_program weir)
 
 dir=$(mktemp -d)
-origin_pid='' download_pid=''
+origin_pid='' store_pid='' download_pids=()
 end_process() { # end_process PID
     [ -n "$1" ] || return 0
     kill -TERM "$1" 2>/dev/null || true
     wait "$1" 2>/dev/null || true
 }
 clean_up() {
-    end_process "$download_pid"
+    for pid in "${download_pids[@]}"; do end_process "$pid"; done
     end_process "$origin_pid"
+    end_process "$store_pid"
     rm -rf -- "$dir"
 }
 trap clean_up EXIT
@@ -116,23 +128,64 @@ stop_origin() {
     origin_pid=''
 }
 
-# run_download NAME [FLAGS]: the files go to $dir/NAME. Waited for in the background, so that a signal reaches the trap at once.
+# start_store: the store that the processes share, empty; sets store_flags.
+start_store() {
+    local program tries
+    store_flags=(--rate-backend "$backend")
+    case $backend in
+    sqlite)
+        rm -f -- "$dir"/limits.db*
+        store_flags+=(--rate-dsn "sqlite://$dir/limits.db")
+        ;;
+    redis)
+        program=$(command -v "${WEIR_REDIS_SERVER:-redis-server}" || command -v valkey-server) ||
+            wrong "there is no redis-server or valkey-server; Debian and Ubuntu: apt-get install redis-server"
+        "$program" --port 0 --unixsocket "$dir/redis.sock" --save '' --dir "$dir" --logfile "$dir/redis.log" --daemonize no &
+        store_pid=$!
+        for ((tries = 0; tries < 200; ++tries)); do
+            [ ! -S "$dir/redis.sock" ] || break
+            kill -0 "$store_pid" 2>/dev/null || { cat "$dir/redis.log" >&2; wrong "$program did not start"; }
+            sleep 0.05
+        done
+        store_flags+=(--rate-dsn "redis+unix://$dir/redis.sock")
+        ;;
+    esac
+}
+stop_store() {
+    end_process "$store_pid"
+    store_pid=''
+}
+
+# run_download NAME [FLAGS]: process K writes its files to $dir/NAME/K. Waited for in the background, so that a signal reaches
+# the trap at once; the status is the greatest of all.
 run_download() {
-    local name=$1 level=warning status=0
+    local name=$1 level=warning status=0 one part
     shift
-    if [ -t 2 ]; then level=info; fi
-    "$download" --topic "river flow" --year-start 2024 --year-end 2024 --max "$documents" --base-url "$base" \
-        --workers "$workers" --rate-backend "$backend" --out "$dir/$name" --log-level "$level" "$@" &
-    download_pid=$!
-    wait "$download_pid" || status=$?
-    download_pid=''
+    if [ -t 2 ] && [ "$processes" -eq 1 ]; then level=info; fi
+    mkdir -- "$dir/$name"
+    for ((part = 1; part <= processes; ++part)); do
+        "$download" --topic "river flow" --year-start 2024 --year-end 2024 --max "$documents" --part "$part/$processes" \
+            --base-url "$base" --workers "$workers" "${store_flags[@]}" --out "$dir/$name/$part" --log-level "$level" "$@" \
+            >"$dir/said.$part" &
+        download_pids+=("$!")
+    done
+    for ((part = 1; part <= processes; ++part)); do
+        one=0
+        wait "${download_pids[part - 1]}" || one=$?
+        [ "$one" -le "$status" ] || status=$one
+    done
+    download_pids=()
+    for ((part = 1; part <= processes; ++part)); do
+        [ "$processes" -eq 1 ] || echo "-- process $part of $processes"
+        cat -- "$dir/said.$part"
+    done
     return "$status"
 }
 
 # Each landing page and PDF the server says it has is in the manifest, and its file has the hash that the server says.
 check_files() { # check_files NAME
     local missing=0 wrong=0
-    awk -v manifest="$dir/$1/manifest.jsonl" '
+    awk -v folder="$dir/$1" -v parts="$processes" '
         function field(line, name,   at) {
             at = index(line, "\"" name "\":\"")
             if (at == 0) return ""
@@ -140,11 +193,12 @@ check_files() { # check_files NAME
             return substr(line, 1, index(line, "\"") - 1)
         }
         BEGIN {
-            while ((getline line < manifest) > 0) {
-                url = field(line, "final_url")
-                if (url == "") url = field(line, "url")
-                path[url] = field(line, "path")
-            }
+            for (part = 1; part <= parts; part++)
+                while ((getline line < (folder "/" part "/manifest.jsonl")) > 0) {
+                    url = field(line, "final_url")
+                    if (url == "") url = field(line, "url")
+                    path[url] = part "/" field(line, "path")
+                }
         }
         { url = field($0, "url"); print (url in path) ? field($0, "sha256") "  " path[url] : "missing  " url }
     ' "$dir/expected" >"$dir/sums"
@@ -190,13 +244,15 @@ verdict() { # verdict WHAT STATUS
 scenario() {
     local title=$1 model=$2 judged=$3 status
     shift 3
-    printf '\n== %s: server model %s, latency 100 ms (sigma 0.5), %s per host and role; %s documents, %s workers\n' \
-        "$title" "$model" "$limit/$((period_ms / 1000))s" "$documents" "$workers"
+    printf '\n== %s: server model %s, latency 100 ms (sigma 0.5), %s per host and role; %s documents, %s x %s workers, store %s\n' \
+        "$title" "$model" "$limit/$((period_ms / 1000))s" "$documents" "$processes" "$workers" "$backend"
     start_origin "$model"
+    start_store
     status=0
     run_download files "$@" || status=$?
     if [ "$status" -eq 130 ]; then exit 130; fi
     stop_origin
+    stop_store
     if [ "$judged" = judged ]; then verdict "weir-download ended with $status" "$status"; fi
 
     status=0
@@ -228,7 +284,7 @@ fi
 
 echo
 if [ "$failures" -eq 0 ]; then
-    echo "run: 0 answers 429, no window over its limit, all files right"
+    echo "run: 0 answers 429, no window over its limit, all files right ($processes processes, store $backend)"
 else
     echo "run: $failures checks failed"
 fi

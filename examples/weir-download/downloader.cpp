@@ -88,7 +88,10 @@ downloader::downloader(const options& wanted, client& through, manifest& known, 
 void downloader::begin(const std::vector<listed_url>& urls) {
     if (!wanted_.topic.empty())
         push_page("*");
+    std::size_t number = 0;
     for (const listed_url& one : urls) {
+        if (!is_ours(number++))
+            continue;
         const auto [name, extension] = names_of(one.url);
         push_file({one.url, one.role, path_for(one.url, one.role, name, extension)}, pdf_step);
     }
@@ -180,8 +183,10 @@ void downloader::take_page(const std::string& cursor, const std::stop_token& sto
     if (got.nameless > 0)
         tell_.say(log_level::warning, fmt::format("{}: {} works have no DOI; they are left out", name, got.nameless));
     seen_ = seen + got.documents.size() + got.nameless;
+    std::size_t number = seen;
     for (const document& d : got.documents)
-        take_document(d);
+        if (is_ours(number++))
+            take_document(d);
     const bool at_end =
         got.documents.empty() || got.next_cursor.empty() || seen_ >= got.total || (most > 0 && seen_ >= most);
     if (!at_end)

@@ -49,6 +49,8 @@ public:
 private:
     using step = std::function<void(const std::stop_token&)>;
 
+    /// Whether the work or URL of this number, from 0, is in this process's part.
+    [[nodiscard]] bool is_ours(std::size_t number) const { return number % wanted_.parts == wanted_.part - 1; }
     void push(int urgency, const std::string& url, const std::string& role, step s);
     void push_page(std::string cursor);
     void push_file(wish w, int urgency, std::function<void(bool there)> then = {});

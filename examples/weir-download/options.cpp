@@ -38,6 +38,9 @@ constexpr std::array what_flags{
     own_flag{"--year-start", "YEAR", "published in this year or later"},
     own_flag{"--year-end", "YEAR", "published in this year or earlier"},
     own_flag{"--max", "N", "at most N works"},
+    own_flag{"--part", "K/N",
+             "of these the Kth of every N, for N processes that share the work: --part 1/4 to --part 4/4, each with\n"
+             "its own --out, and one store (--rate-backend)"},
     own_flag{"--base-url", "URL", "the API (default https://api.crossref.org)"},
     own_flag{"--urls", "FILE",
              "also these: one URL per line, then, after white space, its role (default artifact); # comments", true},
@@ -162,6 +165,12 @@ void take_value(options& out, std::string_view flag, std::string_view value) {
         out.year_end = static_cast<int>(whole(flag, value, 1000, 9999));
     } else if (flag == "--max") {
         out.most = whole(flag, value, 1, 100'000'000);
+    } else if (flag == "--part") {
+        const auto slash = std::min(value.find('/'), value.size());
+        const std::string_view parts = value.substr(std::min(slash + 1, value.size()));
+        out.parts = static_cast<std::size_t>(whole("--part K/N: N", parts, 1, 10'000));
+        out.part = static_cast<std::size_t>(
+            whole("--part K/N: K", value.substr(0, slash), 1, static_cast<std::int64_t>(out.parts)));
     } else if (flag == "--workers") {
         out.workers = static_cast<std::size_t>(whole(flag, value, 1, 256));
     } else if (flag == "--max-attempts") {

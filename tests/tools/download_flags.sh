@@ -18,6 +18,8 @@ wrong() { # wrong EXPECTED [FLAGS]
 wrong 'unknown flag "--worker"; did you mean --workers?' --topic x --worker 3
 wrong 'did you mean --rate-config?' --topic x --rate-confg a.yaml
 wrong '--workers: found "0"' --topic x --workers 0
+wrong '--part K/N: K: found "3"; it is a whole number from 1 to 2' --topic x --part 3/2
+wrong '--part K/N: N: found ""' --topic x --part 1
 wrong '--log-level: found "debg"; did you mean "debug"?' --topic x --log-level debg
 wrong 'say what to fetch: --topic TEXT or --urls FILE' --workers 2
 wrong '--year-start 2025 is after --year-end 2024' --topic x --year-start 2025 --year-end 2024
@@ -40,7 +42,7 @@ wrong 'did you mean' --topic x --rate 'h=10/SECND'
 DOCSTOKG_RLIMIT_BACKEN=memory wrong 'DOCSTOKG_RLIMIT_BACKEN' --topic x
 
 "$download_program" --help >"$origin_dir/help"
-for flag in --topic --year-start --year-end --max --workers --dry-run --log-level --out --base-url --urls --log --max-attempts \
+for flag in --part --topic --year-start --year-end --max --workers --dry-run --log-level --out --base-url --urls --log --max-attempts \
     --rate-config --rate --rate-max-inflight --rate-backend --rate-aimd-enabled --rate-disable; do
     check "--help names $flag" "$(grep -cE -- "^  $flag( |\[|$)" "$origin_dir/help" | sed 's/^[1-9].*/yes/')" yes
 done
@@ -61,6 +63,13 @@ check "list: files" "$(jq -rs 'map(.role) | sort | join(" ")' "$origin_dir/list/
 check "list: right" "$(jq -rn --slurpfile own "$origin_dir/list/manifest.jsonl" '
     (reduce inputs as $l ({}; .[$l.url] = $l.sha256)) as $want | [$own[] | select($want[.url] != .sha256)] | length' \
     <"$origin_dir/manifest")" 0
+
+# Parts: every URL is in exactly one.
+download part1 --urls "$origin_dir/urls" --part 1/2
+first=$(jq -r .path "$origin_dir/part1/manifest.jsonl" | sort)
+download part2 --urls "$origin_dir/urls" --part 2/2
+check "parts: together they are the whole" "$(jq -r .path "$origin_dir/part2/manifest.jsonl" | cat - <(echo "$first") | sort -u)" \
+    "$(jq -r .path "$origin_dir/list/manifest.jsonl" | sort)"
 
 printf 'ftp://h/x\nhttp://%s/pdf/d000001.pdf artefact\n' "$origin_a" >"$origin_dir/urls"
 download list --urls "$origin_dir/urls"
