@@ -184,7 +184,7 @@ public:
                     k.stamp(t, cost);
                 k.prune(plan, t);
                 const auto state = plan.from_response ? weir::entry_state::open : weir::entry_state::stamped;
-                out = {cost, t, state, true, k.entries.back().id};
+                out = {.cost = cost, .stamp = t, .state = state, .in_flight = true, .id = k.entries.back().id};
             });
             if (holds_place && !f.admits())
                 place.give_back();
