@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "weir/limiter/detail/flight_place.hpp"
 #include "weir/limiter/detail/lone_key.hpp"
 #include "weir/limiter/inflight_ceiling.hpp"
 #include "weir/limiter/key_queue.hpp"
@@ -52,20 +53,16 @@ public:
     /// Decides at once, behind those who already wait. Lets the lock go.
     [[nodiscard]] forecast decide(Store& store, inflight_ceiling& ceiling, std::int64_t cost, instant now, entry& out,
                                   settled_list&) {
-        place p{*this, ceiling};
-        const forecast f = at_once(
-            store, cost, now, [&](const window_plan& plan) { return store.admit(slot_, plan, cost, now, p, out); },
-            [&](detail::lone_key& k, instant at) { return k.admit(cost, at, p, out); });
-        p.force(f, cost);
-        out.is_alone = f.admits() && is_alone();
-        return f;
+        return at_once(cost, now, [&] { return admit_in_turn(store, cost, now, {*this, ceiling, freed_}, out); });
     }
 
     /// The same for units that nobody answers for. Lets the lock go.
     [[nodiscard]] forecast count(Store& store, inflight_ceiling&, std::int64_t cost, instant now, settled_list&) {
-        return at_once(
-            store, cost, now, [&](const window_plan& plan) { return store.count(slot_, plan, cost, now); },
-            [&](detail::lone_key& k, instant at) { return k.count(cost, at); });
+        return at_once(cost, now, [&] {
+            return in_turn(
+                store, cost, now, [&](const window_plan& plan) { return store.count(slot_, plan, cost, now); },
+                [&](detail::lone_key& k, instant at) { return k.count(cost, at); });
+        });
     }
 
     /// Decides at once, or puts `w` in the queue and says true: then it is told. False: `w.verdict` is the answer. Lets
@@ -216,25 +213,6 @@ public:
     }
 
 private:
-    /// A place in flight, taken before the round trip and given back when the store denies.
-    struct place {
-        shared_key_limiter& key;
-        inflight_ceiling& ceiling;
-        bool in_turn = false;
-        bool taken = false;
-        [[nodiscard]] bool take() { return taken = in_turn ? ceiling.take_in_turn(key) : ceiling.try_take(); }
-        void give_back() noexcept {
-            taken = false;
-            if (ceiling.give_back())
-                key.freed_.store(true, std::memory_order_relaxed);
-        }
-        /// What passed in spite of the ceiling is in flight all the same.
-        void force(const forecast& f, std::int64_t cost) noexcept {
-            if (f.passed && cost > 0 && !taken)
-                ceiling.take();
-        }
-    };
-
     // ---- calls
 
     [[nodiscard]] bool is_calling() const noexcept { return calling_.load(std::memory_order_relaxed); }
@@ -297,13 +275,13 @@ private:
         return call_in_turn(store, std::forward<F>(step));
     }
 
-    template <class Ours, class Alone>
-    [[nodiscard]] forecast at_once(Store& store, std::int64_t cost, instant now, Ours&& step, Alone&& step_alone) {
+    template <class F>
+    [[nodiscard]] forecast at_once(std::int64_t cost, instant now, F&& decide_in_turn) {
         do {
             if (cost > 0 && !quiet())
                 return behind(known(now), queue_->waiting.size(), now);
         } while (!take_turn());
-        return held(in_turn(store, cost, now, step, step_alone), now);
+        return held(decide_in_turn(), now);
     }
 
     // ---- without the store
@@ -322,7 +300,8 @@ private:
         forecast f{later(now, retry_failed), cause::store, 0};
         const store_failure otherwise = rules_->policy.on_store_error;
         if (is_alone() && alone_->until() > now) {
-            end_turn(), trouble_ = alone_->trouble();
+            end_turn();
+            trouble_ = alone_->trouble();
         } else if (call_in_turn(store, [&](const window_plan& plan) { f = step(plan); })) {
             if (alone_ != nullptr)
                 alone_->end();
@@ -344,6 +323,17 @@ private:
         return f;
     }
 
+    /// The same for units that are to be answered for.
+    [[nodiscard]] forecast admit_in_turn(Store& store, std::int64_t cost, instant now, detail::flight_place p,
+                                         entry& out) {
+        const forecast f = in_turn(
+            store, cost, now, [&](const window_plan& plan) { return store.admit(slot_, plan, cost, now, p, out); },
+            [&](detail::lone_key& k, instant at) { return k.admit(cost, at, p, out); });
+        p.force(f, cost);
+        out.is_alone = f.admits() && is_alone();
+        return f;
+    }
+
     void settle_where_it_is(Store& store, entry& e, settlement how, instant now) {
         if (e.is_alone)
             return alone().settle(e, how, now);
@@ -357,13 +347,7 @@ private:
         told_meanwhile_ = false;
         const std::int64_t cost = w.cost;  // once cancelled, the waiter may be gone
         entry got;
-        place p{*this, ceiling, true};
-        const instant began = now;
-        const forecast f = in_turn(
-            store, cost, now, [&](const window_plan& plan) { return store.admit(slot_, plan, cost, began, p, got); },
-            [&](detail::lone_key& k, instant at) { return k.admit(cost, at, p, got); });
-        p.force(f, cost);
-        got.is_alone = f.admits() && is_alone();
+        const forecast f = admit_in_turn(store, cost, now, {*this, ceiling, freed_, true}, got);
         now = store.after(now);
         if (std::exchange(serving_, nullptr) != &w) {
             if (f.admits())
@@ -392,7 +376,7 @@ private:
     /// Takes back what was granted to somebody who is gone.
     void undo(Store& store, inflight_ceiling& ceiling, entry& got, instant now) {
         if (got.in_flight)
-            place{*this, ceiling}.give_back();
+            detail::flight_place{*this, ceiling, freed_}.give_back();
         settle_where_it_is(store, got, settlement::refunded, now);
         improved(ceiling, now);
     }
