@@ -88,6 +88,26 @@ weir::policy limited(std::int64_t limit, weir::duration period) {
     return p;
 }
 
+/// One place in flight, which is taken.
+struct full_house {
+    full_house() { REQUIRE(p.decide(first).admits()); }
+
+    /// Gives the place back and pumps the key that starves for it.
+    void free_place() {
+        REQUIRE(p.ceiling.give_back());
+        weir::starving* hungry = p.ceiling.next_starving();
+        REQUIRE(hungry != nullptr);
+        hungry->unpin();
+        p.pump();
+        CHECK(p.ceiling.next_starving() == nullptr);
+    }
+
+    clock_type clock{instant{10s}};
+    store_type common{clock};
+    process p{common, clock, limited(10, 10s), 1};
+    weir::entry first;
+};
+
 }  // namespace
 
 TEST_CASE("shared_key_limiter: two processes share one window, and a known denial makes no call") {
@@ -187,63 +207,43 @@ TEST_CASE("shared_key_limiter: a store that fails denies with its own cause, say
 }
 
 TEST_CASE("shared_key_limiter: the head that lacks a place in flight stands in line and is told when one is free") {
-    clock_type clock{instant{10s}};
-    store_type common{clock};
-    process p{common, clock, limited(10, 10s), 1};
-    weir::entry first;
-    REQUIRE(p.decide(first).admits());
+    full_house house;
+    process& p = house.p;
     node w;
     REQUIRE(p.submit(w));
     p.serve();
     CHECK_FALSE(w.is_settled);
     CHECK(p.key.next_wake() == w.deadline);
-    const auto calls = common.calls();
+    const auto calls = house.common.calls();
     p.serve();
-    CHECK(common.calls() == calls);
-    REQUIRE(p.ceiling.give_back());  // somebody starves
-    weir::starving* hungry = p.ceiling.next_starving();
-    REQUIRE(hungry != nullptr);
-    hungry->unpin();
-    p.pump();
-    CHECK(p.ceiling.next_starving() == nullptr);
+    CHECK(house.common.calls() == calls);
+    house.free_place();
     p.serve();
     CHECK(w.verdict.granted());
 }
 
 // The one who gave a place back served that key for ever.
 TEST_CASE("shared_key_limiter: a call that outlived its waiter leaves no place in the line of those who starve") {
-    clock_type clock{instant{10s}};
-    store_type common{clock};
-    process p{common, clock, limited(10, 10s), 1};
-    weir::entry first;
-    REQUIRE(p.decide(first).admits());
+    full_house house;
+    process& p = house.p;
     node w;
     REQUIRE(p.submit(w));
     CHECK(p.cancel(w));
     CHECK_FALSE(p.ceiling.take_in_turn(p.key));  // as the call does that began before the cancel
-    REQUIRE(p.ceiling.give_back());
-    weir::starving* hungry = p.ceiling.next_starving();
-    REQUIRE(hungry != nullptr);
-    hungry->unpin();
-    p.pump();
-    CHECK(p.ceiling.next_starving() == nullptr);
+    house.free_place();
 }
 
 // The first deadline of the queue was taken for the time by which the head wakes.
 TEST_CASE("shared_key_limiter: the head is told when its time comes, though another's deadline was nearer") {
-    clock_type clock{instant{10s}};
-    store_type common{clock};
-    process p{common, clock, limited(10, 10s), 1};
-    weir::entry first;
-    REQUIRE(p.decide(first).admits());
+    full_house house;
+    process& p = house.p;
     node w, impatient{instant{12s}};
     REQUIRE(p.submit(w));
     REQUIRE(p.submit(impatient));
     p.serve();  // the head has looked, and sleeps until a place comes free
     const int before = w.hurried;
-    clock.set(instant{13s});
-    REQUIRE(p.ceiling.give_back());
-    p.pump();
+    house.clock.set(instant{13s});
+    house.free_place();
     CHECK(impatient.is_settled);
     CHECK(w.hurried == before + 1);
     p.serve();
