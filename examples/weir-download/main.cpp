@@ -71,12 +71,10 @@ weir::resolution same_store(weir::resolution fresh, const weir::backend_options&
     if (!fresh || fresh->backend() == in_use)
         return fresh;
     const bool other_kind = fresh->backend().kind != in_use.kind;
-    weir::fault fault{weir::place{"configuration"}, other_kind ? "backend.kind" : "backend.dsn",
+    const std::string leaf = other_kind ? "backend.kind" : "backend.dsn";
+    weir::fault fault{fresh.place_of(leaf), leaf,
                       other_kind ? fmt::format("the store in use is {}; another takes a restart", in_use.kind)
                                  : "the store in use is at another place; this one takes a restart"};
-    for (const weir::origin& o : fresh.origins())
-        if (o.path == fault.path)
-            fault.at = o.at;
     return {std::nullopt, {std::move(fault)}};
 }
 

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -46,6 +47,10 @@ public:
     ///
     /// **Complexity.** O(leaves x log leaves), at every call.
     [[nodiscard]] std::vector<origin> origins() const;
+
+    /// Where the leaf at `path` was written, `backend.kind` for one; `otherwise` if it was nowhere. Needs
+    /// `weir/config/resolve.hpp`. **Complexity.** As `origins()`.
+    [[nodiscard]] place place_of(std::string_view path, place otherwise = place{"configuration"}) const;
 
 private:
     std::optional<configuration> value_;

@@ -25,6 +25,12 @@ struct resolve_options {
 inline std::vector<origin> resolution::origins() const {
     return written_ ? written_->in_words() : std::vector<origin>{};
 }
+inline place resolution::place_of(std::string_view path, place otherwise) const {
+    for (origin& o : origins())
+        if (o.path == path)
+            otherwise = std::move(o.at);  // the last is in force
+    return otherwise;
+}
 
 /// Merges layers, the weakest first, leaf by leaf over the built-in defaults, and checks every leaf of every layer,
 /// shadowed or not.

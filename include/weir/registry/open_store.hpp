@@ -117,13 +117,9 @@ open_store(const backend_options& wanted, std::initializer_list<backend> built_i
     const auto* wrong = std::get_if<detail::backend_fault>(&found);
     if (wrong == nullptr)
         return made;
-    fault at{place{"configuration"}, std::string{wrong->leaf}, wrong->message};
     // A text that is missing is a matter of the kind that needs it.
-    for (const std::string_view leaf : {std::string_view{"backend.kind"}, wrong->leaf})
-        for (const origin& o : made.origins())
-            if (o.path == leaf)
-                at.at = o.at;
-    return {std::nullopt, {std::move(at)}};
+    place at = made.place_of(wrong->leaf, made.place_of("backend.kind"));
+    return {std::nullopt, {fault{std::move(at), std::string{wrong->leaf}, wrong->message}}};
 }
 
 }  // namespace weir

@@ -5,11 +5,14 @@
 #include "weir/storage/store.hpp"
 
 #include "weir/core/detail/text.hpp"
+#include "weir/core/error.hpp"
 #include "weir/core/result.hpp"
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <string_view>
+#include <utility>
 
 namespace weir {
 
@@ -23,6 +26,24 @@ struct backend {
     /// **Errors.** `errc::bad_configuration`: what is wrong with the text, without a secret that is in it.
     result<any_store> (*open)(std::string_view dsn, store_time time);
 };
+
+/// What a component's `backend::open` does with the options its text made, for a store that is made of them.
+///
+/// Under injected time no permit expires within a year.
+template <class Store, class Options>
+[[nodiscard]] result<any_store> open_with(result<Options> options, store_time time) {
+    if (!options)
+        return options.error();
+    if (time == store_time::injected) {
+        options->injected_time = true;
+        options->entry_ttl = std::chrono::hours{24 * 365};
+    }
+    try {
+        return any_store{Store{*std::move(options)}};
+    } catch (const exception& e) {  // what the options ask for is not in this build, such as TLS
+        return error{errc::bad_configuration, e.what()};
+    }
+}
 
 /// A kind that a configuration may name, whether or not a program was built with it.
 struct known_backend {

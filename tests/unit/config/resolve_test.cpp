@@ -427,3 +427,12 @@ TEST_CASE("a burst put over an unlimited of a weaker layer is a fault that names
         weir::resolve(layers).fault_text().find("there is no rate to space, because hosts.api.x.org.metadata.unlimited "
                                                 "is true") != std::string::npos);
 }
+
+TEST_CASE("where a leaf was written is where it is in force, or what the caller says", "[config]") {
+    const auto low = file{}.plain({"backend", "kind"}, "sqlite").l;
+    const auto high = file{}.plain(host("rates"), "5/s").plain({"backend", "kind"}, "redis").l;
+    const auto made = weir::resolve(std::array{low, high});
+    CHECK(made.place_of("backend.kind").text() == "f.yaml:2:5");
+    CHECK(made.place_of("backend.dsn").text() == "configuration");
+    CHECK(made.place_of("backend.dsn", place{"elsewhere"}).text() == "elsewhere");
+}

@@ -9,22 +9,16 @@
 #include "weir/storage/backend.hpp"
 #include "weir/storage/store.hpp"
 
-#include <chrono>
 #include <string_view>
-#include <utility>
 
 namespace weir::sqlite {
 
-/// `backend.kind: sqlite` for `open_store`. Under injected time no permit expires within a year.
-inline constexpr weir::backend backend{"sqlite", [](std::string_view dsn, store_time time) -> result<any_store> {
-                                           auto options = parse_sqlite_dsn(dsn);
-                                           if (!options)
-                                               return options.error();
-                                           if (time == store_time::injected) {
-                                               options->injected_time = true;
-                                               options->entry_ttl = std::chrono::hours{24 * 365};
-                                           }
-                                           return any_store{sqlite_store{*std::move(options)}};
-                                       }};
+/// Makes the store of a connection text, as `weir::backend` asks.
+[[nodiscard]] inline result<any_store> open_backend(std::string_view dsn, store_time time) {
+    return open_with<sqlite_store>(parse_sqlite_dsn(dsn), time);
+}
+
+/// `backend.kind: sqlite` for `open_store`.
+inline constexpr weir::backend backend{"sqlite", open_backend};
 
 }  // namespace weir::sqlite
