@@ -11,6 +11,7 @@ export LC_ALL=C
 unset http_proxy HTTP_PROXY all_proxy ALL_PROXY WEIR_CONFIG ${!DOCSTOKG_RLIMIT@}
 
 source_dir=$(CDPATH='' cd -- "$(dirname -- "$(readlink -f -- "$0")")/.." && pwd)
+. "$source_dir/examples/_server.sh"
 documents=120 workers=8 processes=1 backend=memory limit=10 period_ms=1000 attempts=3 compare=no
 
 usage() {
@@ -59,8 +60,7 @@ case $backend in
 memory)
     [ "$processes" -eq 1 ] || wrong "memory is one process's own; for $processes processes take --backend sqlite, redis or postgres"
     ;;
-sqlite | redis) ;;
-postgres) wrong "weir-download has no postgres store yet; take --backend sqlite or redis" ;;
+sqlite | redis | postgres) ;;
 *) wrong "\"$backend\" is no store; it is memory, sqlite, redis or postgres" ;;
 esac
 
@@ -76,7 +76,7 @@ find_program() { # find_program NAME: below WEIR_BIN_DIR, which may have folders
 origin=$(find_program weir-origin) download=$(find_program weir-download) weir=$(find_program weir)
 
 dir=$(mktemp -d)
-origin_pid='' store_pid='' download_pids=()
+origin_pid='' download_pids=()
 end_process() { # end_process PID
     [ -n "$1" ] || return 0
     kill -TERM "$1" 2>/dev/null || true
@@ -85,7 +85,7 @@ end_process() { # end_process PID
 clean_up() {
     for pid in "${download_pids[@]}"; do end_process "$pid"; done
     end_process "$origin_pid"
-    end_process "$store_pid"
+    server_stop
     rm -rf -- "$dir"
 }
 trap clean_up EXIT
@@ -130,30 +130,22 @@ stop_origin() {
 
 # start_store: the store that the processes share, empty; sets store_flags.
 start_store() {
-    local program tries
+    local folder
+    folder=$(mktemp -d -- "$dir/store.XXXXXX")
     store_flags=(--rate-backend "$backend")
     case $backend in
     sqlite)
-        rm -f -- "$dir"/limits.db*
-        store_flags+=(--rate-dsn "sqlite://$dir/limits.db")
+        store_flags+=(--rate-dsn "sqlite://$folder/limits.db")
         ;;
     redis)
-        program=$(command -v "${WEIR_REDIS_SERVER:-redis-server}" || command -v valkey-server) ||
-            wrong "there is no redis-server or valkey-server; Debian and Ubuntu: apt-get install redis-server"
-        "$program" --port 0 --unixsocket "$dir/redis.sock" --save '' --dir "$dir" --logfile "$dir/redis.log" --daemonize no &
-        store_pid=$!
-        for ((tries = 0; tries < 200; ++tries)); do
-            [ ! -S "$dir/redis.sock" ] || break
-            kill -0 "$store_pid" 2>/dev/null || { cat "$dir/redis.log" >&2; wrong "$program did not start"; }
-            sleep 0.05
-        done
-        store_flags+=(--rate-dsn "redis+unix://$dir/redis.sock")
+        redis_start "$folder" || wrong "no Redis could be started; Debian and Ubuntu: apt-get install redis-server"
+        store_flags+=(--rate-dsn "$redis_dsn")
+        ;;
+    postgres)
+        postgres_start "$folder" || wrong "no Postgres could be started; Debian and Ubuntu: apt-get install postgresql"
+        store_flags+=(--rate-dsn "$postgres_dsn")
         ;;
     esac
-}
-stop_store() {
-    end_process "$store_pid"
-    store_pid=''
 }
 
 # run_download NAME [FLAGS]: process K writes its files to $dir/NAME/K. Waited for in the background, so that a signal reaches
@@ -252,7 +244,7 @@ scenario() {
     run_download files "$@" || status=$?
     if [ "$status" -eq 130 ]; then exit 130; fi
     stop_origin
-    stop_store
+    server_stop
     if [ "$judged" = judged ]; then verdict "weir-download ended with $status" "$status"; fi
 
     status=0

@@ -8,6 +8,9 @@
 #ifdef WEIR_HAS_REDIS
 #include "weir/ext/redis/backend.hpp"
 #endif
+#ifdef WEIR_HAS_POSTGRES
+#include "weir/ext/postgres/backend.hpp"
+#endif
 
 #include <vector>
 
@@ -21,6 +24,9 @@ namespace download {
 #endif
 #ifdef WEIR_HAS_REDIS
         weir::redis::backend,
+#endif
+#ifdef WEIR_HAS_POSTGRES
+        weir::postgres::backend,
 #endif
     };
 }

@@ -53,7 +53,7 @@ if ! "$cmake" --install "$build_dir" --prefix "$work/prefix" --component weir_he
 fi
 
 has=()
-for component in yaml curl idn2 cli11 sqlite redis; do
+for component in yaml curl idn2 cli11 sqlite redis postgres; do
     [ -e "$work/prefix/share/cmake/weir/weir-$component.cmake" ] && has+=("$component")
 done
 list=$(IFS=';'; printf '%s' "${has[*]-}")
@@ -78,6 +78,7 @@ accepts "fetched" fetched "-DWEIR_SOURCE=$source_dir"
 
 # An installation from a machine that has nothing but {fmt}.
 nothing="-DWEIR_YAML=OFF -DWEIR_CURL=OFF -DWEIR_IDN2=OFF -DWEIR_CLI11=OFF -DWEIR_SQLITE=OFF -DWEIR_REDIS=OFF"
+nothing+=" -DWEIR_POSTGRES=OFF"
 for package in yaml-cpp CURL CLI11 SQLite3 PkgConfig nlohmann_json httplib OpenSSL Catch2 benchmark; do
     nothing+=" -DCMAKE_DISABLE_FIND_PACKAGE_$package=ON"
 done

@@ -9,7 +9,7 @@
 # A block ```sh is one shell in a folder of its own, where config/ratelimits.yaml lies and weir-download asks weir-origin. A
 # command's exit code is 0, or that of its "# exit N"; each "#> LINE" below it must be a line it prints, spaces squeezed.
 
-. "$(dirname "${BASH_SOURCE[0]}")/_server.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/../../examples/_server.sh"
 
 document_setup() {
     local program

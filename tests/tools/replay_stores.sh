@@ -4,7 +4,7 @@
 # wrong with a store that cannot be used.
 set -euo pipefail
 . "$(dirname "$0")/_check.sh"
-. "$(dirname "$0")/_server.sh"
+. "$(dirname "$0")/../../examples/_server.sh"
 find_program weir
 weir=$program
 for variable in ${!WEIR_RLIMIT@}; do unset "$variable"; done
@@ -67,9 +67,9 @@ stores=()
 is_built_in() { ! "$weir" replay --rate-backend "$1" - </dev/null 2>&1 | grep -q 'built without'; }
 if is_built_in sqlite; then stores+=("sqlite=sqlite://$dir/limits.db?synchronous=off"); fi
 if is_built_in redis && redis_start "$dir"; then stores+=("redis=$redis_dsn"); fi
-if is_built_in postgres && [ -n "${WEIR_POSTGRES_DSN:-}" ]; then stores+=("postgres=$WEIR_POSTGRES_DSN"); fi
+if is_built_in postgres && postgres_start "$dir"; then stores+=("postgres=$postgres_dsn"); fi
 if [ "${#stores[@]}" -eq 0 ]; then
-    echo "skipped: no store but memory is built in and can run here (apt-get install libsqlite3-dev libhiredis-dev redis-server)"
+    echo "skipped: no store but memory is built in and can run here (apt-get install libsqlite3-dev libhiredis-dev libpq-dev redis-server postgresql)"
     exit 77
 fi
 
@@ -91,7 +91,7 @@ done
 check "granted and denied are both there" "$(grep -c granted "$dir/memory" | sed 's/..*/many/'), $(grep -c denied "$dir/memory" | sed 's/..*/many/')" "many, many"
 
 # No log stays, and what is left of its key goes by itself.
-if [ -n "$server_pid" ] && redis_say ping >/dev/null 2>&1; then
+if [ -n "${redis_dsn:-}" ] && redis_say ping >/dev/null 2>&1; then
     check "keys that stay in Redis for ever, or hold a log" "$(redis_say eval "local bad = {}
         for _, key in ipairs(redis.call('KEYS', '*')) do
             if redis.call('PTTL', key) < 0 or redis.call('TYPE', key).ok ~= 'string' then bad[#bad + 1] = key end

@@ -8,6 +8,9 @@
 #if WEIR_HAS_REDIS
 #include "weir/ext/redis/backend.hpp"
 #endif
+#if WEIR_HAS_POSTGRES
+#include "weir/ext/postgres/backend.hpp"
+#endif
 
 #include <vector>
 
@@ -21,6 +24,9 @@ namespace weir::tools {
 #endif
 #if WEIR_HAS_REDIS
         redis::backend,
+#endif
+#if WEIR_HAS_POSTGRES
+        postgres::backend,
 #endif
     };
 }

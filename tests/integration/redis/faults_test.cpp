@@ -2,21 +2,17 @@
 #include "weir/ext/redis/redis_store.hpp"
 
 #include "integration/redis/support/server.hpp"
-#include "integration/redis/support/workers.hpp"
 #include "support/catch.hpp"
+#include "support/load.hpp"
 
 #include "weir/config/configuration.hpp"
 #include "weir/registry/registry.hpp"
 
-#include <algorithm>
-#include <atomic>
 #include <chrono>
-#include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
-#include <mutex>
 #include <string>
 #include <thread>
 #include <utility>
@@ -26,6 +22,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using weir::redis::redis_store;
+using weir_test::load;
 
 weir::policy rates(std::vector<weir::rate> all, weir::counting from = weir::counting::response) {
     weir::policy p;
@@ -49,72 +46,11 @@ std::string trouble_of(redis_store& store, const weir::policy& p = rates({{10, 1
     return {};
 }
 
-/// Two processes' worth of threads that send as fast as they may, while something happens to the server.
-struct load {
-    static constexpr std::int64_t ms = 1'000'000;
-    weir_test::arrivals seen{};
-    std::size_t refused = 0;
-    std::int64_t longest_gap = 0;  ///< between two requests, in nanoseconds
-    std::int64_t first_after = 0;  ///< from the end of the fault to the first request
-    std::uint64_t losses = 0;
-    std::int64_t open_at_end = -1;
-
-    template <class Fault>
-    load(const std::string& dsn, const weir::policy& p, Fault&& fault, weir::duration after = 1500ms) {
-        const auto config = weir::configuration::builder{}.defaults("metadata", p).build().value();
-        weir::registry one{a_store(dsn), config};
-        weir::registry other{a_store(dsn), config};
-        std::atomic<bool> over = false;
-        std::mutex mutex;
-        const auto work = [&](auto& limits) {
-            std::vector<std::int64_t> mine;
-            std::size_t no = 0;
-            while (!over) {
-                auto got = limits.wait_acquire("h.org", "metadata", {.max_delay = 3s});
-                if (!got) {
-                    ++no;
-                    continue;
-                }
-                auto permit = std::move(got).take();
-                mine.push_back(limits.store().now().time_since_epoch().count());
-                permit.arrived();
-            }
-            const std::lock_guard guard{mutex};
-            refused += no;
-            for (const std::int64_t at : mine)
-                seen.note(0, at);
-        };
-        std::int64_t ended = 0;
-        {
-            std::vector<std::jthread> all;
-            for (int i = 0; i < 2; ++i) {
-                all.emplace_back([&] { work(one); });
-                all.emplace_back([&] { work(other); });
-            }
-            std::this_thread::sleep_for(400ms);
-            fault();
-            ended = one.store().now().time_since_epoch().count();
-            std::this_thread::sleep_for(after);
-            over = true;
-        }
-        one.store().flush();
-        other.store().flush();
-        losses = one.store().losses() + other.store().losses();
-        open_at_end = one.inspect("h.org", "metadata")->state.open;
-        auto& times = seen.of_key[0];
-        std::ranges::sort(times);
-        for (std::size_t i = 1; i < times.size(); ++i)
-            longest_gap = std::max(longest_gap, times[i] - times[i - 1]);
-        const auto next = std::ranges::lower_bound(times, ended);
-        first_after = next == times.end() ? INT64_MAX : *next - ended;
-    }
-
-    void tell(std::string_view what) const {
-        std::cout << what << ": " << seen.count() << " requests, longest gap " << longest_gap / ms
-                  << " ms, first after it " << first_after / ms << " ms, " << losses << " losses seen, " << refused
-                  << " refused" << std::endl;
-    }
-};
+/// The same server under load, by two stores.
+template <class Fault>
+load loaded(const std::string& dsn, const weir::policy& p, Fault&& fault, weir::duration after = 1500ms) {
+    return {[&] { return a_store(dsn); }, p, fault, after};
+}
 
 }  // namespace
 
@@ -183,14 +119,15 @@ TEST_CASE("redis: without its server a process goes on at its share, is heard of
 TEST_CASE("redis: the server forgets its scripts under load, and nobody notices") {
     WEIR_NEEDS_REDIS();
     weir_test::redis_server server;
-    load l{server.tcp(), rates({{200, 100ms}}),
-           [&] {
-               for (int i = 0; i < 50; ++i) {
-                   CHECK(server.say({"SCRIPT", "FLUSH"}) == "OK");
-                   std::this_thread::sleep_for(10ms);
-               }
-           },
-           100ms};
+    auto l = loaded(
+        server.tcp(), rates({{200, 100ms}}),
+        [&] {
+            for (int i = 0; i < 50; ++i) {
+                CHECK(server.say({"SCRIPT", "FLUSH"}) == "OK");
+                std::this_thread::sleep_for(10ms);
+            }
+        },
+        100ms);
     l.tell("scripts flushed 50 times");
     CHECK(l.refused == 0);
     CHECK(l.losses == 0);
@@ -203,14 +140,15 @@ TEST_CASE("redis: connections are reset under load: no window over, and nothing 
     WEIR_NEEDS_REDIS();
     weir_test::redis_server server;
     std::int64_t killed = 0;
-    load l{server.tcp(), rates({{100, 100ms}}),
-           [&] {
-               for (int i = 0; i < 150; ++i) {
-                   killed += server.number({"CLIENT", "KILL", "TYPE", "normal"});
-                   std::this_thread::sleep_for(10ms);
-               }
-           },
-           700ms};
+    auto l = loaded(
+        server.tcp(), rates({{100, 100ms}}),
+        [&] {
+            for (int i = 0; i < 150; ++i) {
+                killed += server.number({"CLIENT", "KILL", "TYPE", "normal"});
+                std::this_thread::sleep_for(10ms);
+            }
+        },
+        700ms);
     l.tell(std::to_string(killed) + " connections reset");
     CHECK(killed > 15);
     CHECK(l.open_at_end == 0);
@@ -221,21 +159,21 @@ TEST_CASE("redis: connections are reset under load: no window over, and nothing 
 TEST_CASE("redis: the server is paused or stopped for more than a reply may take: no window over, back at once") {
     WEIR_NEEDS_REDIS();
     weir_test::redis_server server;
-    load paused{server.tcp(), rates({{100, 100ms}, {700, 1s}}), [&] {
-                    CHECK(server.say({"CLIENT", "PAUSE", "1000"}) == "OK");
-                    std::this_thread::sleep_for(1s);
-                }};
+    auto paused = loaded(server.tcp(), rates({{100, 100ms}, {700, 1s}}), [&] {
+        CHECK(server.say({"CLIENT", "PAUSE", "1000"}) == "OK");
+        std::this_thread::sleep_for(1s);
+    });
     paused.tell("CLIENT PAUSE 1 s");
     CHECK(paused.first_after < 1'000 * load::ms);
     CHECK(paused.open_at_end == 0);
     CHECK(paused.seen.windows_over(100, 100 * load::ms) == 0);
     CHECK(paused.seen.windows_over(700, 1'000 * load::ms) == 0);
 
-    load stopped{server.tcp(), rates({{100, 100ms}, {700, 1s}}), [&] {
-                     server.freeze();
-                     std::this_thread::sleep_for(1500ms);
-                     server.thaw();
-                 }};
+    auto stopped = loaded(server.tcp(), rates({{100, 100ms}, {700, 1s}}), [&] {
+        server.freeze();
+        std::this_thread::sleep_for(1500ms);
+        server.thaw();
+    });
     stopped.tell("SIGSTOP 1.5 s");
     CHECK(stopped.first_after < 1'000 * load::ms);
     CHECK(stopped.open_at_end == 0);
@@ -246,11 +184,11 @@ TEST_CASE("redis: the server is paused or stopped for more than a reply may take
 TEST_CASE("redis: the server is killed under load and comes back with its data: no window over") {
     WEIR_NEEDS_REDIS();
     weir_test::redis_server server{{"--appendonly", "yes", "--appendfsync", "always"}};
-    load l{server.tcp(), rates({{50, 100ms}, {400, 2s}}), [&] {
-               server.kill();
-               std::this_thread::sleep_for(200ms);
-               server.start();
-           }};
+    auto l = loaded(server.tcp(), rates({{50, 100ms}, {400, 2s}}), [&] {
+        server.kill();
+        std::this_thread::sleep_for(200ms);
+        server.start();
+    });
     l.tell("killed, restarted with data");
     CHECK(l.losses == 0);
     CHECK(l.open_at_end == 0);
@@ -261,10 +199,10 @@ TEST_CASE("redis: the server is killed under load and comes back with its data: 
 TEST_CASE("redis: the server is killed under load and comes back empty: the shortest window is not over") {
     WEIR_NEEDS_REDIS();
     weir_test::redis_server server;
-    load l{server.tcp(), rates({{50, 200ms}, {100'000, 1h}}), [&] {
-               server.kill();
-               server.start();
-           }};
+    auto l = loaded(server.tcp(), rates({{50, 200ms}, {100'000, 1h}}), [&] {
+        server.kill();
+        server.start();
+    });
     l.tell("killed, restarted without data");
     CHECK(l.losses >= 2);
     CHECK(l.open_at_end == 0);
@@ -275,7 +213,8 @@ TEST_CASE("redis: the server is killed under load and comes back empty: the shor
 TEST_CASE("redis: all data is deleted under load: it is seen, and the shortest window is not over") {
     WEIR_NEEDS_REDIS();
     weir_test::redis_server server;
-    load l{server.tcp(), rates({{50, 200ms}, {100'000, 1h}}), [&] { CHECK(server.say({"FLUSHALL"}) == "OK"); }};
+    auto l =
+        loaded(server.tcp(), rates({{50, 200ms}, {100'000, 1h}}), [&] { CHECK(server.say({"FLUSHALL"}) == "OK"); });
     l.tell("FLUSHALL");
     CHECK(l.losses >= 1);
     CHECK(l.open_at_end == 0);

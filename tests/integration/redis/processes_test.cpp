@@ -2,9 +2,9 @@
 #include "weir/ext/redis/redis_store.hpp"
 
 #include "integration/redis/support/server.hpp"
-#include "integration/redis/support/workers.hpp"
 #include "support/catch.hpp"
 #include "support/seed.hpp"
+#include "support/workers.hpp"
 
 #include "weir/config/configuration.hpp"
 #include "weir/registry/registry.hpp"
@@ -16,7 +16,6 @@
 #include <random>
 #include <stdexcept>
 #include <string>
-#include <utility>
 #include <vector>
 
 namespace {
@@ -50,27 +49,18 @@ noting_store a_store(const weir_test::redis_server& server, bool over_tcp) {
     return noting_store{options};
 }
 
-weir::configuration configured(std::vector<weir::rate> rates, weir::counting from) {
-    weir::policy p;
-    p.rates = std::move(rates);
-    p.max_delay = 1h;
-    p.on_store_error = weir::store_failure::closed;
-    p.count_from = from;
-    return weir::configuration::builder{}.defaults("metadata", p).build().value();
-}
-
 }  // namespace
 
 TEST_CASE("redis: four processes on one hot key, until the response: no window over, and the sum is right") {
     WEIR_NEEDS_REDIS();
     weir_test::redis_server server;
     const std::uint64_t seed = weir_test::seed_for("redis, one hot key");
-    const auto config = configured({{800, 100ms}, {3'000, 500ms}, {1'000'000, 1h}}, weir::counting::response);
+    const auto config = weir_test::limited({{800, 100ms}, {3'000, 500ms}, {1'000'000, 1h}}, weir::counting::response);
     constexpr int each = 5'000;
     const auto began = std::chrono::steady_clock::now();
-    const int failed = weir_test::in_processes(4, [&](int p) {
+    int failed = 0;
+    auto all = weir_test::seen_in_processes(4, server.folder(), failed, [&](int p, weir_test::arrivals& seen) {
         weir::registry limits{a_store(server, p % 2 == 0), config};
-        weir_test::arrivals seen;
         std::mt19937_64 random{seed + static_cast<std::uint64_t>(p)};
         for (int i = 0; i < each; ++i) {
             auto permit = limits.acquire("h.org", "metadata");
@@ -80,13 +70,9 @@ TEST_CASE("redis: four processes on one hot key, until the response: no window o
                 permit.arrived();
         }
         limits.store().flush();
-        seen.write(server.folder() + "/seen" + std::to_string(p));
     });
     const auto took = std::chrono::steady_clock::now() - began;
     CHECK(failed == 0);
-    weir_test::arrivals all;
-    for (int p = 0; p < 4; ++p)
-        all.add(server.folder() + "/seen" + std::to_string(p));
     CHECK(all.count() == 4 * each);
     CHECK(all.windows_over(800, std::chrono::nanoseconds{100ms}.count()) == 0);
     CHECK(all.windows_over(3'000, std::chrono::nanoseconds{500ms}.count()) == 0);
@@ -104,13 +90,13 @@ TEST_CASE("redis: four processes on a thousand keys, from the admission: no wind
     WEIR_NEEDS_REDIS();
     weir_test::redis_server server;
     const std::uint64_t seed = weir_test::seed_for("redis, a thousand keys");
-    const auto config = configured({{20, 100ms}, {60, 500ms}}, weir::counting::admission);
+    const auto config = weir_test::limited({{20, 100ms}, {60, 500ms}}, weir::counting::admission);
     constexpr int each = 5'000;
     constexpr int keys = 1'000;
     const auto began = std::chrono::steady_clock::now();
-    const int failed = weir_test::in_processes(4, [&](int p) {
+    int failed = 0;
+    auto all = weir_test::seen_in_processes(4, server.folder(), failed, [&](int p, weir_test::arrivals& seen) {
         weir::registry limits{a_store(server, p % 2 == 0), config};
-        weir_test::arrivals seen;
         std::mt19937_64 random{seed + static_cast<std::uint64_t>(p)};
         for (int i = 0; i < each; ++i) {
             // Most on a few, so that windows fill.
@@ -122,13 +108,9 @@ TEST_CASE("redis: four processes on a thousand keys, from the admission: no wind
                 seen.note(key, limits.store().last());
         }
         limits.store().flush();
-        seen.write(server.folder() + "/seen" + std::to_string(p));
     });
     const auto took = std::chrono::steady_clock::now() - began;
     CHECK(failed == 0);
-    weir_test::arrivals all;
-    for (int p = 0; p < 4; ++p)
-        all.add(server.folder() + "/seen" + std::to_string(p));
     CHECK(all.count() > 4 * each * 9 / 10);
     CHECK(all.count() < 4 * each);
     CHECK(all.of_key.size() > keys * 9 / 10);
@@ -143,7 +125,7 @@ TEST_CASE("redis: what a killed process held counts until its time is over, and 
     weir_test::redis_server server;
     auto options = weir::redis::parse_redis_dsn(server.unix_dsn()).value();
     options.entry_ttl = 400ms;
-    const auto config = configured({{5, 200ms}}, weir::counting::response);
+    const auto config = weir_test::limited({{5, 200ms}}, weir::counting::response);
     int ready[2];
     REQUIRE(::pipe(ready) == 0);
     const pid_t pid = ::fork();
@@ -176,7 +158,7 @@ TEST_CASE("redis: what a killed process held counts until its time is over, and 
 TEST_CASE("redis: a child of fork cannot use its parent's store, and can make its own") {
     WEIR_NEEDS_REDIS();
     weir_test::redis_server server;
-    const auto config = configured({{100, 1h}}, weir::counting::response);
+    const auto config = weir_test::limited({{100, 1h}}, weir::counting::response);
     weir::registry limits{a_store(server, true), config};
     auto permit = limits.acquire("h.org", "metadata");
     const int failed = weir_test::in_processes(2, [&](int) {

@@ -4,6 +4,7 @@
 #include "integration/sqlite/support/scratch.hpp"
 #include "support/catch.hpp"
 #include "support/seed.hpp"
+#include "support/workers.hpp"
 
 #include "weir/config/configuration.hpp"
 #include "weir/registry/registry.hpp"
@@ -45,15 +46,6 @@ struct note {
     instant answered;
     std::size_t key;
 };
-
-weir::configuration limited(std::vector<weir::rate> rates, weir::counting from) {
-    weir::policy p;
-    p.rates = std::move(rates);
-    p.max_delay = 1h;
-    p.on_store_error = weir::store_failure::closed;
-    p.count_from = from;
-    return weir::configuration::builder{}.defaults("metadata", p).build().value();
-}
 
 /// The most units any interval [t, t + period) holds.
 std::size_t most_within(std::vector<instant> at, weir::duration period) {
@@ -101,7 +93,7 @@ TEST_CASE("sqlite: four processes on one hot key are held to every window, and e
     const scratch here;
     const std::vector<weir::rate> rates{
         {60 / weir_test::slowness, 10ms}, {1'000 / weir_test::slowness, 200ms}, {1'000'000, 1h}};
-    const auto config = limited(rates, weir::counting::admission);
+    const auto config = weir_test::limited(rates, weir::counting::admission);
     const auto begin = std::chrono::steady_clock::now();
     const auto notes = run(each, [&](std::size_t, note* mine) {
         registry limits{store{here.options()}, config};
@@ -132,7 +124,7 @@ TEST_CASE("sqlite: four processes on one hot key are held to every window, and e
 TEST_CASE("sqlite: four processes counted until the response never have more than N open or answered within T") {
     const scratch here;
     constexpr std::int64_t limit = 40 / weir_test::slowness;
-    const auto config = limited({{limit, 20ms}}, weir::counting::response);
+    const auto config = weir_test::limited({{limit, 20ms}}, weir::counting::response);
     constexpr std::size_t count = each / 5;
     const auto notes = run(count, [&](std::size_t p, note* mine) {
         registry limits{store{here.options()}, config};
@@ -154,7 +146,7 @@ TEST_CASE("sqlite: four processes on a thousand keys: no window over, no key stu
     const std::uint64_t seed = weir_test::seed_for("a thousand keys");
     constexpr std::size_t keys = 1'000 / weir_test::slowness;
     const std::vector<weir::rate> rates{{1, 10ms}, {8, 1s}, {1'000'000, 1h}};
-    const auto config = limited(rates, weir::counting::admission);
+    const auto config = weir_test::limited(rates, weir::counting::admission);
     const auto name = [](std::size_t k) { return fmt::format("host-{}.example.org", k); };
     const shared_memory<std::int64_t> denials{processes};
     const auto begin = std::chrono::steady_clock::now();

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "weir/core/time.hpp"
+#include "weir/config/configuration.hpp"
+#include "weir/core/policy.hpp"
+#include "weir/core/rate.hpp"
+
+#include <fmt/format.h>
 
 #include <signal.h>
 #include <sys/prctl.h>
@@ -9,9 +13,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <exception>
 #include <fstream>
 #include <iostream>
@@ -21,6 +25,16 @@
 #include <vector>
 
 namespace weir_test {
+
+/// One role, `metadata`, whose callers wait as long as it takes.
+inline weir::configuration limited(std::vector<weir::rate> rates, weir::counting from) {
+    weir::policy p;
+    p.rates = std::move(rates);
+    p.max_delay = std::chrono::hours{1};
+    p.on_store_error = weir::store_failure::closed;
+    p.count_from = from;
+    return weir::configuration::builder{}.defaults("metadata", p).build().value();
+}
 
 /// Runs `work(number)` in so many processes; says how many did not return. Each must make its own store.
 template <class F>
@@ -85,5 +99,21 @@ struct arrivals {
         return over;
     }
 };
+
+/// Runs `work(number, seen)` in so many processes, and gives what all of them saw, which they leave in `folder`; says
+/// in `failed` how many did not return.
+template <class F>
+arrivals seen_in_processes(int count, const std::string& folder, int& failed, F&& work) {
+    const auto file = [&](int p) { return fmt::format("{}/seen{}", folder, p); };
+    failed = in_processes(count, [&](int p) {
+        arrivals seen;
+        work(p, seen);
+        seen.write(file(p));
+    });
+    arrivals all;
+    for (int p = 0; p < count; ++p)
+        all.add(file(p));
+    return all;
+}
 
 }  // namespace weir_test

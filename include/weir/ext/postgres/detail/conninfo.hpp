@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "weir/core/nearest.hpp"
+#include "weir/storage/detail/dsn.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <libpq-fe.h>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace weir::postgres::detail {
+
+/// The names of our own parameters.
+inline constexpr std::array<std::string_view, 12> our_parameters{"weir_schema",
+                                                                 "weir_pool",
+                                                                 "weir_pool_wait_ms",
+                                                                 "weir_connect_timeout_ms",
+                                                                 "weir_command_timeout_ms",
+                                                                 "weir_reconnect_first_ms",
+                                                                 "weir_reconnect_most_ms",
+                                                                 "weir_entry_ttl_s",
+                                                                 "weir_on_lost_history",
+                                                                 "weir_synchronous_commit",
+                                                                 "weir_unlogged",
+                                                                 "weir_migrate"};
+
+struct conninfo_free {
+    void operator()(PQconninfoOption* all) const noexcept { PQconninfoFree(all); }
+};
+using conninfo = std::unique_ptr<PQconninfoOption, conninfo_free>;
+
+/// Whether `name` is a parameter at all; else what it was most likely meant to be.
+[[nodiscard]] inline std::string fault_of_name(std::string_view name) {
+    std::vector<std::string> names{"ssl"};  // in a URI, for JDBC's sake
+    const conninfo all{PQconndefaults()};
+    for (const PQconninfoOption* o = all.get(); o != nullptr && o->keyword != nullptr; ++o)
+        names.emplace_back(o->keyword);
+    names.insert(names.end(), our_parameters.begin(), our_parameters.end());
+    if (std::ranges::find(names, name) != names.end())
+        return {};
+    // A name that is far from all of them may be a piece of a password: it is not repeated.
+    const std::string near = nearest(name, names);
+    if (near.empty())
+        return fmt::format("it has an unknown parameter; ours are {}, all others are libpq's (in a value, & and blanks "
+                           "must be encoded or quoted)",
+                           fmt::join(our_parameters, ", "));
+    return fmt::format("{} is no parameter; did you mean {}?", name, near);
+}
+
+/// What is wrong with a connection text; libpq's own words may repeat it and are not used.
+[[nodiscard]] inline std::string fault_of_conninfo(const std::string& text) {
+    if (text.find('\0') != std::string::npos)
+        return "the connection text has a zero byte; take it out";
+    char* why = nullptr;
+    const conninfo parsed{PQconninfoParse(text.c_str(), &why)};
+    PQfreemem(why);
+    return parsed != nullptr ? std::string{}
+                             : "libpq cannot read it; write postgresql://user:password@host:5432/database, with every "
+                               "character of a part that is no letter, digit, - . _ or ~ as %XX, or host=... user=... "
+                               "dbname=...";
+}
+
+/// Where a connection text leads, as a message may say it: host, port and database.
+[[nodiscard]] inline std::string place_of(const std::string& text) {
+    std::string host;
+    std::string port;
+    std::string database;
+    const conninfo parsed{PQconninfoParse(text.c_str(), nullptr)};
+    for (const PQconninfoOption* o = parsed.get(); o != nullptr && o->keyword != nullptr; ++o) {
+        const std::string_view name{o->keyword};
+        if (o->val == nullptr)
+            continue;
+        if (name == "host" || (name == "hostaddr" && host.empty()))
+            host = o->val;
+        else if (name == "port")
+            port = o->val;
+        else if (name == "dbname")
+            database = o->val;
+    }
+    return fmt::format("{}{}{}{}{}", host.empty() ? "the default server" : host, port.empty() ? "" : ":", port,
+                       database.empty() ? "" : ", database ", database);
+}
+
+/// Gives our parameters of a URI's query to `set`, and the URI without them to `rest`. Says what is wrong, or nothing.
+template <class Set>
+[[nodiscard]] std::string split_uri(std::string_view text, std::string& rest, Set&& set) {
+    // A ? in the user's part begins no query.
+    const std::size_t begin = text.find("://") + 3;
+    const std::size_t part = text.find_first_of("@/", begin);
+    const std::size_t query = text.find('?', part != std::string_view::npos && text[part] == '@' ? part : begin);
+    rest = text.substr(0, query);
+    char joint = '?';
+    for (std::size_t at = query; at != std::string_view::npos;) {
+        const std::size_t end = text.find('&', at + 1);
+        const std::string_view pair = text.substr(at + 1, end == std::string_view::npos ? end : end - at - 1);
+        at = end;
+        if (pair.empty())
+            continue;
+        const std::size_t equals = pair.find('=');
+        const auto name = weir::detail::percent_decoded(pair.substr(0, equals));
+        const auto value =
+            weir::detail::percent_decoded(equals == std::string_view::npos ? "" : pair.substr(equals + 1));
+        if (!name || !value)
+            return "a % is not followed by two hexadecimal digits; write %25 for a percent sign";
+        if (std::string fault = fault_of_name(*name); !fault.empty())
+            return fault;
+        if (equals == std::string_view::npos)
+            return fmt::format("{} has no value; write {}=...", *name, *name);
+        if (name->starts_with("weir_")) {
+            if (std::string fault = set(*name, *value); !fault.empty())
+                return fault;
+        } else {
+            rest += joint;
+            rest += pair;
+            joint = '&';
+        }
+    }
+    return {};
+}
+
+/// The same for libpq's `name = 'value'` list.
+template <class Set>
+[[nodiscard]] std::string split_keywords(std::string_view text, std::string& rest, Set&& set) {
+    std::size_t at = 0;
+    const auto is_space = [](char c) {
+        return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' || c == '\v';
+    };
+    const auto blanks = [&] {
+        while (at < text.size() && is_space(text[at]))
+            ++at;
+    };
+    rest.clear();
+    for (blanks(); at < text.size(); blanks()) {
+        const std::size_t begin = at;
+        while (at < text.size() && text[at] != '=' && !is_space(text[at]))
+            ++at;
+        const std::string name{text.substr(begin, at - begin)};
+        if (std::string fault = fault_of_name(name); !fault.empty())
+            return fault;
+        blanks();
+        if (at == text.size() || text[at] != '=')
+            return fmt::format("{} has no value; write {}=...", name, name);
+        ++at;
+        blanks();
+        const bool quoted = at < text.size() && text[at] == '\'';
+        at += quoted ? 1 : 0;
+        std::string value;
+        bool closed = !quoted;
+        for (; at < text.size(); ++at) {
+            if (text[at] == '\\' && at + 1 < text.size()) {
+                value += text[++at];
+            } else if (quoted ? text[at] == '\'' : is_space(text[at])) {
+                closed = true;
+                at += quoted ? 1 : 0;
+                break;
+            } else {
+                value += text[at];
+            }
+        }
+        if (!closed)
+            return fmt::format("the quoted value of {} has no end", name);
+        if (name.starts_with("weir_")) {
+            if (std::string fault = set(name, value); !fault.empty())
+                return fault;
+        } else {
+            rest += rest.empty() ? "" : " ";
+            rest.append(text.substr(begin, at - begin));
+        }
+    }
+    return {};
+}
+
+}  // namespace weir::postgres::detail

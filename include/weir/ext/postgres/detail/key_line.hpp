@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "weir/core/multiplier.hpp"
+#include "weir/core/time.hpp"
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace weir::postgres::detail {
+
+/// What this process keeps of a key.
+///
+/// **Thread safety.** Every member.
+struct key_line {
+    key_line(std::string_view h, std::string_view r, std::size_t home_) : host(h), role(r), home(home_) {}
+
+    const std::string host;
+    const std::string role;
+    const std::size_t home;                    ///< the connection its settlements go by
+    std::atomic<std::int64_t> id{0};           ///< its number on the server; 0 = not known
+    std::atomic<std::uint64_t> generation{0};  ///< of the connections that `id` was learnt from
+    std::atomic<std::int64_t> unsettled{0};    ///< settlements whose reply has not been seen
+    std::atomic<std::int64_t> held{0};         ///< entries of this process that have not ended
+    std::atomic<std::int64_t> factor{multiplier::one};
+
+    /// Leaves the end of a stamped entry, which is news to nobody but a ceiling, to the next settlement on the key.
+    /// False: so many are left that it must go by itself.
+    [[nodiscard]] bool leave_ended(std::int64_t entry) {
+        const std::lock_guard guard{mutex_};
+        if (ended_.size() >= most_ended)
+            return false;
+        ended_.push_back(entry);
+        return true;
+    }
+    [[nodiscard]] std::vector<std::int64_t> take_ended() {
+        const std::lock_guard guard{mutex_};
+        return std::exchange(ended_, {});
+    }
+
+private:
+    static constexpr std::size_t most_ended = 8;
+    std::mutex mutex_;
+    std::vector<std::int64_t> ended_;
+};
+
+/// A settlement on its way. Those that name an entry may be sent twice: the second changes nothing.
+struct settlement_call {
+    std::shared_ptr<key_line> key;
+    std::int64_t id = 0;     ///< the key's number
+    std::int64_t entry = 0;  ///< or the stamp, where `how` is 3
+    std::int64_t how = 0;    ///< 0 answered, 1 released, 2 refunded; 3 takes back units that have no entry
+    std::int64_t cost = 0;
+    instant at{};  ///< when it was made, on this process's clock
+    std::int64_t kept = 0;
+    std::int64_t longest = 0;
+    std::vector<std::int64_t> ended{};  ///< stamped entries of the key that are over as well
+};
+
+}  // namespace weir::postgres::detail

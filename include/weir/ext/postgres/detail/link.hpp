@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "weir/storage/store_error.hpp"
+
+#include <fmt/format.h>
+#include <libpq-fe.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace weir::postgres::detail {
+
+struct query_result_free {
+    void operator()(PGresult* r) const noexcept { PQclear(r); }
+};
+using query_result = std::unique_ptr<PGresult, query_result_free>;
+
+/// The five characters that say what went wrong; empty where nothing did.
+[[nodiscard]] inline std::string_view state_of(const PGresult* r) noexcept {
+    const char* const text = PQresultErrorField(r, PG_DIAG_SQLSTATE);
+    return text == nullptr ? std::string_view{} : std::string_view{text};
+}
+[[nodiscard]] inline bool is_missing(std::string_view state) noexcept {
+    return state == "3F000" || state == "42P01" || state == "42883";
+}
+[[nodiscard]] inline bool is_read_only(std::string_view state) noexcept { return state == "25006"; }
+/// Whether the same may well succeed the next time.
+[[nodiscard]] inline bool is_passing(std::string_view state) noexcept {
+    return state == "57014" || state == "55P03" || state == "40P01" || state == "40001";
+}
+
+/// What the user can do about what the server said.
+[[nodiscard]] inline std::string_view advice(std::string_view state) noexcept {
+    if (is_read_only(state))
+        return "it is read-only: name the primary, or a user who may write";
+    if (is_missing(state))
+        return "the schema is not there or not whole: allow weir_migrate, or name another weir_schema";
+    if (state == "57014")
+        return "look for a session that holds a lock, or for an overloaded server, or raise weir_command_timeout_ms";
+    if (state == "42501")
+        return "grant the user what it lacks, or CREATE on the database while the schema is made";
+    return "see the server's log";
+}
+/// The same where there is no state: when signing in.
+[[nodiscard]] inline std::string_view advice_on_connecting(std::string_view why) noexcept {
+    const auto says = [&](std::string_view what) { return why.find(what) != std::string_view::npos; };
+    if (says("authentication") || says("no password") || says("pg_hba.conf"))
+        return "check the user, the password and the server's pg_hba.conf";
+    if (says("too many") || says("connection slots"))
+        return "lower weir_pool, or raise the server's max_connections";
+    if (says("does not exist"))
+        return "make it, or name another";
+    return "is the server running there?";
+}
+
+[[nodiscard]] inline store_error failed(std::string_view what, std::string_view place, std::string_view why,
+                                        std::string_view what_to_do) {
+    return store_error{fmt::format("postgres: cannot {} at {}: {}; {}", what, place, why, what_to_do)};
+}
+
+/// One connection to the server, whose every wait has a deadline.
+///
+/// **Thread safety.** None. **Errors.** `store_error`; the link is closed then, unless it is the server that refused.
+class link {
+public:
+    using deadline = std::chrono::steady_clock::time_point;
+
+    explicit link(std::string place) : place_(std::move(place)), pid_(::getpid()) {}
+    link(const link&) = delete;
+    link& operator=(const link&) = delete;
+    // A child's copy is left alone: to close it would say goodbye on the parent's socket.
+    ~link() {
+        if (pid_ == ::getpid())
+            close();
+    }
+
+    [[nodiscard]] PGconn* handle() const noexcept { return link_; }
+    [[nodiscard]] bool is_open() const noexcept { return link_ != nullptr; }
+    [[nodiscard]] const std::string& place() const noexcept { return place_; }
+    void close() noexcept {
+        PQfinish(link_);
+        link_ = nullptr;
+    }
+
+    void connect(const std::string& connection, deadline until) {
+        close();
+        const std::array<const char*, 3> names{"dbname", "fallback_application_name", nullptr};
+        const std::array<const char*, 3> values{connection.c_str(), "weir", nullptr};
+        link_ = PQconnectStartParams(names.data(), values.data(), 1);
+        if (link_ == nullptr)
+            throw failed("connect", place_, "out of memory", "free some");
+        for (auto state = PGRES_POLLING_WRITING; state != PGRES_POLLING_OK; state = PQconnectPoll(link_)) {
+            if (state == PGRES_POLLING_FAILED || PQstatus(link_) == CONNECTION_BAD)
+                broken("connect");
+            wait(state == PGRES_POLLING_READING ? POLLIN : POLLOUT, until, "connect");
+        }
+        PQsetNoticeProcessor(link_, [](void*, const char*) {}, nullptr);
+        PQsetnonblocking(link_, 1);
+    }
+
+    /// Whether the server has ended it, as far as can be told without asking: unasked, it only says goodbye.
+    [[nodiscard]] bool seems_alive(bool replies_due) const noexcept {
+        char byte = 0;
+        const auto got = ::recv(PQsocket(link_), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+        return got < 0 ? errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR : got > 0 && replies_due;
+    }
+
+    /// The next result, null at the end of a statement's.
+    [[nodiscard]] query_result next(deadline until, std::string_view what) {
+        if (PQisBusy(link_) != 0) {
+            flush(until, what);
+            do {
+                wait(POLLIN, until, what);
+                consume(what);
+            } while (PQisBusy(link_) != 0);
+        }
+        return query_result{PQgetResult(link_)};
+    }
+    void consume(std::string_view what) {
+        if (PQconsumeInput(link_) == 0)
+            broken(what);
+    }
+    /// Sends all that waits to be sent, and reads meanwhile, so that neither side waits for the other.
+    void flush(deadline until, std::string_view what) {
+        for (;;) {
+            const int left = PQflush(link_);
+            if (left == 0)
+                return;
+            if (left < 0)
+                broken(what);
+            wait(POLLIN | POLLOUT, until, what);
+            consume(what);
+        }
+    }
+
+    /// Runs statements that have no parameters; gives the last result, or the first that failed.
+    [[nodiscard]] query_result run(const std::string& text, deadline until, std::string_view what) {
+        if (PQsendQuery(link_, text.c_str()) == 0)
+            broken(what);
+        return last_result(until, what);
+    }
+    /// The same, in binary, for one statement.
+    [[nodiscard]] query_result ask(const std::string& text, deadline until, std::string_view what) {
+        if (PQsendQueryParams(link_, text.c_str(), 0, nullptr, nullptr, nullptr, nullptr, 1) == 0)
+            broken(what);
+        return last_result(until, what);
+    }
+    void must(const std::string& text, deadline until, std::string_view what) {
+        if (const query_result r = run(text, until, what); r == nullptr || !state_of(r.get()).empty())
+            refused(r.get(), what);
+    }
+
+    [[noreturn]] void broken(std::string_view what) { broken(what, PQerrorMessage(link_)); }
+    [[noreturn]] void broken(std::string_view what, std::string_view why) {
+        // libpq's words may name the host again; the first line behind that says enough.
+        if (const auto at = why.rfind("failed: "); at != std::string_view::npos)
+            why.remove_prefix(at + 8);
+        const std::string text{why.substr(0, why.find('\n'))};
+        close();
+        throw failed(what, place_, text.empty() ? "the connection ended" : text, advice_on_connecting(text));
+    }
+    [[noreturn]] void refused(const PGresult* r, std::string_view what) const {
+        const char* const said = PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
+        const std::string_view state = state_of(r);
+        throw failed(what, place_, fmt::format("{} ({})", said == nullptr ? "no answer" : said, state), advice(state));
+    }
+
+private:
+    [[nodiscard]] query_result last_result(deadline until, std::string_view what) {
+        query_result last;
+        flush(until, what);
+        while (query_result r = next(until, what))
+            if (last == nullptr || state_of(last.get()).empty())
+                last = std::move(r);
+        if (PQstatus(link_) == CONNECTION_BAD)
+            broken(what);
+        return last;
+    }
+
+    void wait(short events, deadline until, std::string_view what) {
+        pollfd p{PQsocket(link_), events, 0};
+        for (;;) {
+            const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
+            const int ready = left.count() <= 0 ? 0 : ::poll(&p, 1, static_cast<int>(left.count()));
+            if (ready > 0)
+                return;
+            if (ready == 0)
+                broken(what, "no answer in time");
+            if (errno != EINTR)
+                broken(what, "waiting for it failed");
+        }
+    }
+
+    std::string place_;
+    pid_t pid_;
+    PGconn* link_ = nullptr;
+};
+
+}  // namespace weir::postgres::detail

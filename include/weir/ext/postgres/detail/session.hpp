@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "weir/ext/postgres/detail/key_line.hpp"
+#include "weir/ext/postgres/detail/link.hpp"
+#include "weir/ext/postgres/detail/schema.hpp"
+#include "weir/ext/postgres/detail/wire.hpp"
+#include "weir/ext/postgres/options.hpp"
+
+#include "weir/core/time.hpp"
+
+#include <fmt/format.h>
+#include <libpq-fe.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace weir::postgres::detail {
+
+enum class verb : std::uint8_t { admit, stamp, open, settle, hold, tune, read, erase, sweep, hello };
+
+/// What each verb sends: its name, and the types of its parameters (b = bigint, t = bytea, a = bigint[]).
+struct statement {
+    const char* name;
+    std::string_view types;
+};
+inline constexpr std::array<statement, 10> statements{{{"admit", "bttbbbbbba"},
+                                                       {"stamp", "bttbba"},
+                                                       {"open", "bttbbbbba"},
+                                                       {"settle", "bbbbbbbba"},
+                                                       {"hold", "bttbb"},
+                                                       {"tune", "bttb"},
+                                                       {"read", "bttbabb"},
+                                                       {"erase", "btt"},
+                                                       {"sweep", "bb"},
+                                                       {"hello", "b"}}};
+
+/// What the server says of itself.
+struct greeting {
+    std::int64_t version = 0;
+    std::int64_t epoch = 0;      ///< of the schema: another one knows nothing
+    std::int64_t lost_ago = -1;  ///< ns since the server lost history; -1 = never
+    bool unlogged = false;
+    bool read_only = false;
+};
+[[nodiscard]] inline std::optional<greeting> greeting_of(const std::vector<std::int64_t>& said) {
+    if (said.size() != 5)
+        return std::nullopt;
+    return greeting{said[0], said[1], said[2], said[3] != 0, said[4] != 0};
+}
+
+/// A link that knows the verbs. A verb is sent and its reply awaited; settlements are sent, and their replies read when
+/// there is something else to read.
+///
+/// **Thread safety.** None: whoever took it from the pool. **Errors.** `store_error`; where the outcome is unknown, it
+/// is closed then.
+class session {
+public:
+    session(const postgres_options& options, const std::string& place) : options_(options), link_(place) {}
+
+    /// Connects, makes or checks the schema, prepares the verbs.
+    greeting open() {
+        using namespace std::chrono_literals;
+        close();
+        try {
+            const auto until = after(options_.connect_timeout);
+            link_.connect(options_.connection, until);
+            const greeting said = greet(until);
+            prepare(after(std::max<duration>(options_.connect_timeout / 2, 50ms)));
+            answered_ = std::chrono::steady_clock::now();
+            return said;
+        } catch (...) {
+            close();
+            throw;
+        }
+    }
+    void close() noexcept {
+        link_.close();
+        answered_ = {};
+    }
+    [[nodiscard]] bool is_open() const noexcept { return link_.is_open(); }
+    /// Whether it is open, as far as can be told without asking. One that answered a moment ago is taken at its word.
+    [[nodiscard]] bool seems_alive() const noexcept {
+        return is_open() && (std::chrono::steady_clock::now() - answered_ < std::chrono::milliseconds{1} ||
+                             link_.seems_alive(!pending_.empty()));
+    }
+
+    /// Sends a verb. False: it certainly did not leave, and the session is closed.
+    [[nodiscard]] bool send(verb which, parameter_list& values, std::optional<settlement_call> what = {},
+                            std::atomic<std::int64_t>* cursor = nullptr) {
+        if (PQsendQueryPrepared(link_.handle(), statements[static_cast<std::size_t>(which)].name, values.count(),
+                                values.values(), values.lengths(), parameter_list::formats(), 1) == 0) {
+            close();
+            return false;
+        }
+        // From here on bytes may have left.
+        pending_.push_back({which, std::move(what), cursor});
+        if (PQpipelineSync(link_.handle()) == 0)
+            link_.broken(statements[static_cast<std::size_t>(which)].name);
+        return true;
+    }
+    /// Awaits the reply to the last verb sent, and with it all before it.
+    [[nodiscard]] std::vector<std::int64_t> await() {
+        const auto until = after(options_.command_timeout + options_.command_timeout / 4);
+        std::vector<std::int64_t> reply;
+        while (!pending_.empty())
+            reply = take_reply(until);
+        answered_ = std::chrono::steady_clock::now();
+        return reply;
+    }
+    /// Reads what replies have come.
+    void drain() {
+        if (pending_.empty())
+            return;
+        link_.consume("settle");
+        while (!pending_.empty() && PQisBusy(link_.handle()) == 0)
+            static_cast<void>(take_reply(after(options_.command_timeout)));
+    }
+    [[nodiscard]] std::size_t unread() const noexcept { return pending_.size(); }
+
+    /// The settlements that were not carried out, and of a closed session those of which nobody knows.
+    [[nodiscard]] std::vector<settlement_call> take_undone() {
+        std::vector<settlement_call> out = std::exchange(undone_, {});
+        if (is_open())
+            return out;
+        for (reply_due& p : pending_) {
+            if (!p.settlement)
+                continue;
+            if (p.settlement->how != 3)
+                out.push_back(std::move(*p.settlement));
+            else  // it may have been done, and would be done twice
+                p.settlement->key->unsettled.fetch_sub(1);
+        }
+        pending_.clear();
+        return out;
+    }
+    [[nodiscard]] bool has_undone() const noexcept { return !undone_.empty(); }
+
+private:
+    using deadline = link::deadline;
+    struct reply_due {
+        verb which;
+        std::optional<settlement_call> settlement;
+        std::atomic<std::int64_t>* cursor;  ///< where a sweep that nobody waits for goes on
+    };
+
+    [[nodiscard]] static deadline after(duration d) { return std::chrono::steady_clock::now() + d; }
+
+    // ---- opening
+
+    greeting greet(deadline until) {
+        static constexpr std::string_view what = "greet";
+        // Whatever the user's or the database's defaults are: these are what the verbs were written for.
+        link_.must(fmt::format("SET synchronous_commit = {}; SET statement_timeout = {}; SET lock_timeout = 0; "
+                               "SET default_transaction_isolation = 'read committed'; SET search_path = pg_catalog; "
+                               "SET jit = off; SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; "
+                               "SET enable_bitmapscan = off; SET client_min_messages = error",
+                               options_.synchronous_commit ? "on" : "off",
+                               std::chrono::ceil<std::chrono::milliseconds>(options_.command_timeout).count()),
+                   until, what);
+        const std::string hello =
+            fmt::format("SELECT \"{}\".hello({})", options_.schema, options_.synchronous_commit ? 0 : 1);
+        query_result r = link_.ask(hello, until, what);
+        const auto version = [&] {
+            const auto said = numbers(r.get());
+            return said.empty() ? schema_version : said[0];
+        };
+        if (options_.migrate && (is_missing(state_of(r.get())) || version() < schema_version)) {
+            migrate();
+            r = link_.ask(hello, after(options_.connect_timeout), what);
+        }
+        if (PQresultStatus(r.get()) != PGRES_TUPLES_OK)
+            link_.refused(r.get(), fmt::format("use schema {}", options_.schema));
+        const auto said = greeting_of(numbers(r.get()));
+        const auto unfit = [&](std::string_view why, std::string_view what_to_do) {
+            return failed(fmt::format("use schema {}", options_.schema), link_.place(), why, what_to_do);
+        };
+        if (!said)
+            throw unfit("it is not one of ours", "name another weir_schema");
+        if (said->version != schema_version)
+            throw unfit(fmt::format("it is of version {}, and this program's is {}", said->version, schema_version),
+                        "use the newer program everywhere, with weir_migrate, or name another weir_schema");
+        if (said->read_only)
+            throw unfit("nothing can be written", advice("25006"));
+        if (said->unlogged != options_.unlogged)
+            throw unfit(fmt::format("it was made with weir_unlogged={}", said->unlogged ? "on" : "off"),
+                        "write the same, or name another weir_schema");
+        return *said;
+    }
+
+    /// Makes the schema, or brings it up to date, in one transaction: of several that try, one does, and the others
+    /// find it done.
+    void migrate() {
+        const auto until = after(std::chrono::seconds{30});
+        const std::string what = fmt::format("make schema {}", options_.schema);
+        link_.must(fmt::format("BEGIN; SET LOCAL statement_timeout = 30000; SELECT pg_advisory_xact_lock({}, -2)",
+                               lock_class(options_.schema)),
+                   until, what);
+        const auto ask = [&](const std::string& text) {
+            query_result r = link_.run(fmt::format(fmt::runtime(text), options_.schema), until, what);
+            if (PQresultStatus(r.get()) != PGRES_TUPLES_OK || PQntuples(r.get()) != 1)
+                link_.refused(r.get(), what);
+            return std::string{PQgetvalue(r.get(), 0, 0)};
+        };
+        if (ask("SELECT to_regnamespace('\"{}\"') IS NOT NULL") == "f")
+            link_.must(fmt::format("CREATE SCHEMA \"{}\"", options_.schema), until, what);
+        std::int64_t version = 0;
+        if (ask("SELECT to_regclass('\"{}\".meta') IS NOT NULL") == "t")
+            version = std::stoll(ask("SELECT version FROM \"{}\".meta"));
+        for (; version < schema_version; ++version)
+            link_.must(migration_text(version, options_.schema, options_.unlogged), until, what);
+        link_.must("COMMIT", until, what);
+    }
+
+    /// Prepares the verbs, in one round trip, and stays in pipeline mode.
+    void prepare(deadline until) {
+        static constexpr std::string_view what = "prepare statements";
+        if (PQenterPipelineMode(link_.handle()) == 0)
+            link_.broken(what);
+        for (const statement& s : statements) {
+            std::string text = fmt::format("SELECT \"{}\".{}(", options_.schema, s.name);
+            std::array<Oid, parameter_list::most> types{};
+            for (std::size_t i = 0; i < s.types.size(); ++i) {
+                text += fmt::format("{}${}", i == 0 ? "" : ", ", i + 1);
+                types[i] = s.types[i] == 'b' ? 20 : s.types[i] == 't' ? 17 : 1016;
+            }
+            text += ")";
+            if (PQsendPrepare(link_.handle(), s.name, text.c_str(), static_cast<int>(s.types.size()), types.data()) ==
+                0)
+                link_.broken(what);
+        }
+        if (PQpipelineSync(link_.handle()) == 0)
+            link_.broken(what);
+        query_result wrong;
+        for (std::size_t i = 0; i < statements.size(); ++i) {
+            query_result r = link_.next(until, what);
+            if (PQresultStatus(r.get()) != PGRES_COMMAND_OK && wrong == nullptr)
+                wrong = std::move(r);
+            static_cast<void>(link_.next(until, what));
+        }
+        static_cast<void>(link_.next(until, what));
+        if (wrong != nullptr)
+            link_.refused(wrong.get(), what);
+    }
+
+    // ---- replies
+
+    [[nodiscard]] static std::vector<std::int64_t> numbers(const PGresult* r) {
+        if (PQresultStatus(r) != PGRES_TUPLES_OK || PQntuples(r) != 1 || PQnfields(r) != 1 || PQgetisnull(r, 0, 0) != 0)
+            return {};
+        return parse_numbers({PQgetvalue(r, 0, 0), static_cast<std::size_t>(PQgetlength(r, 0, 0))})
+            .value_or(std::vector<std::int64_t>{});
+    }
+
+    /// The next reply: its result, the end of its results, the mark of its transaction.
+    std::vector<std::int64_t> take_reply(deadline until) {
+        const std::string_view name = statements[static_cast<std::size_t>(pending_.front().which)].name;
+        const query_result r = link_.next(until, name);
+        std::vector<std::int64_t> said = numbers(r.get());
+        if (PQstatus(link_.handle()) == CONNECTION_BAD)
+            link_.broken(name);
+        static_cast<void>(link_.next(until, name));
+        const query_result mark = link_.next(until, name);
+        if (mark == nullptr || PQresultStatus(mark.get()) != PGRES_PIPELINE_SYNC)
+            link_.broken(name);
+        reply_due done = std::move(pending_.front());
+        pending_.pop_front();
+        const std::string_view state = state_of(r.get());
+        const bool unasked = done.settlement || done.cursor != nullptr;
+        if (done.settlement && is_passing(state))
+            undone_.push_back(std::move(*done.settlement));
+        else if (done.settlement)
+            done.settlement->key->unsettled.fetch_sub(1);
+        if (!said.empty()) {
+            if (done.cursor != nullptr)
+                done.cursor->store(said[0]);
+            return said;
+        }
+        if (state.empty())
+            link_.broken(name, "the answer is not one of ours");
+        // A server that became read-only, or whose schema is gone, is greeted anew.
+        const bool ends = is_missing(state) || is_read_only(state);
+        if (unasked && !ends)
+            return {};
+        try {
+            link_.refused(r.get(), name);
+        } catch (...) {
+            if (ends)
+                close();
+            throw;
+        }
+    }
+
+    const postgres_options& options_;
+    link link_;
+    std::deque<reply_due> pending_;
+    std::vector<settlement_call> undone_;
+    deadline answered_{};
+};
+
+}  // namespace weir::postgres::detail

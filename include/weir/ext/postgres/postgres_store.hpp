@@ -1,0 +1,500 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "weir/ext/postgres/detail/pool.hpp"
+#include "weir/ext/postgres/options.hpp"
+
+#include "weir/algorithm/admission.hpp"
+#include "weir/algorithm/window_plan.hpp"
+#include "weir/core/clock.hpp"
+#include "weir/core/decision.hpp"
+#include "weir/core/error.hpp"
+#include "weir/core/multiplier.hpp"
+#include "weir/core/time.hpp"
+#include "weir/storage/store.hpp"
+#include "weir/storage/store_error.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <random>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace weir::postgres {
+
+/// Keeps every key's state in a Postgres database (14 or later), so that all processes share one budget.
+///
+/// A decision is one round trip, one transaction and at most one written row, by the server's clock; a denial writes
+/// nothing. `settle` is sent and not waited for. Windows of more than 1,048,576 units see that many stamps exactly, and
+/// behind them the newest that was dropped: late, never over.
+///
+/// **Preconditions.** A session of one's own for each connection: not a pooler that hands them out by transaction.
+/// **Thread safety.** All members may be called from any thread; a slot is used by one verb at a time, besides
+/// `settle`.
+/// **Errors.** `store_error` where a verb was not carried out, or nobody knows: then the entry, if it was made, is
+/// taken back with the next connection, and else expires. **Lifetime.** Of one process: in a child of `fork()` every
+/// verb throws.
+class postgres_store {
+public:
+    /// What this process keeps of a key.
+    class slot {
+    public:
+        slot() = default;
+
+    private:
+        friend class postgres_store;
+        std::shared_ptr<detail::key_line> line_;
+    };
+
+    static constexpr bool is_local = false;
+
+    /// Connects with the first verb, not here.
+    ///
+    /// **Errors.** `weir::exception` (`errc::bad_configuration`) for options that contradict themselves.
+    explicit postgres_store(postgres_options options)
+        : shared_(std::make_unique<shared>(checked(std::move(options)))) {}
+
+    /// This process's steady clock; under injected time, the latest instant that was injected.
+    [[nodiscard]] instant now() const noexcept {
+        return options().injected_time ? std::max(shared_->last.load(), instant{}) : steady_clock{}.now();
+    }
+    [[nodiscard]] instant after(instant now) const noexcept { return options().injected_time ? now : this->now(); }
+
+    [[nodiscard]] slot make_slot(std::string_view host, std::string_view role) const {
+        slot out;
+        out.line_ = std::make_shared<detail::key_line>(host, role, shared_->links.next_home());
+        return out;
+    }
+
+    // ---- the main verb
+
+    template <class Place>
+    [[nodiscard]] forecast admit(slot& s, const window_plan& plan, std::int64_t cost, instant now, Place&& place,
+                                 entry& out) {
+        const bool holds_place = cost > 0 && place.take();
+        const bool lacks_place = cost > 0 && !holds_place;
+        if (lacks_place && plan.enforce)
+            return {now, cause::inflight, 0};
+        // Units counted from their admission that no ceiling counts need no entry: their stamp is all there is.
+        const bool has_entry = cost > 0 && (plan.from_response || plan.max_concurrent > 0);
+        const mode how = cost == 0            ? mode::uncounted
+                         : plan.from_response ? mode::open
+                         : has_entry          ? mode::stamped_entry
+                                              : mode::stamped;
+        entry made;
+        made.stamp = now;
+        forecast f{};
+        try {
+            const std::int64_t id = has_entry ? next_entry() : 0;
+            std::int64_t stamp = 0;
+            f = decide(s, plan, cost, now, how, id, stamp);
+            // Without an entry on the server, its stamp there is what a refund needs.
+            made.id = has_entry ? static_cast<std::uint64_t>(id) : stamp_mark | static_cast<std::uint64_t>(stamp);
+            if (options().injected_time)
+                made.stamp = instant{duration{stamp}};
+        } catch (...) {
+            if (holds_place)
+                place.give_back();
+            throw;
+        }
+        if (f.why == cause::none && lacks_place) {
+            f.why = cause::inflight;
+            f.passed = true;
+        }
+        if (!f.admits()) {
+            if (holds_place)
+                place.give_back();
+            return f;
+        }
+        if (cost > 0) {
+            made.cost = cost;
+            made.state = plan.from_response ? entry_state::open : entry_state::stamped;
+            made.in_flight = true;
+            s.line_->held.fetch_add(1, std::memory_order_relaxed);
+        } else {
+            made.id = 0;
+        }
+        out = made;
+        return f;
+    }
+
+    [[nodiscard]] forecast count(slot& s, const window_plan& plan, std::int64_t cost, instant now) {
+        std::int64_t stamp = 0;
+        return decide(s, plan, cost, now, cost == 0 ? mode::uncounted : mode::stamped, 0, stamp);
+    }
+
+    // ---- changes
+
+    /// Sent without waiting for the reply; `flush` waits for it. Where the server cannot be reached it is kept, and
+    /// sent with what comes next; it says how long ago the answer came, so that late is not lost.
+    void settle(slot& s, const window_plan& plan, entry& e, settlement how, instant now) {
+        require_own_process("settle");
+        const bool bare = (e.id & stamp_mark) != 0;
+        const bool matters =
+            e.id != 0 && e.state != entry_state::free &&
+            (bare ? how == settlement::refunded : e.state == entry_state::open || how != settlement::answered);
+        const bool can_wait =
+            how == settlement::released && e.state == entry_state::stamped && plan.max_concurrent == 0;
+        if (matters && !(can_wait && s.line_->leave_ended(static_cast<std::int64_t>(e.id))))
+            post(s, plan, static_cast<std::int64_t>(e.id & ~stamp_mark), bare ? 3 : static_cast<std::int64_t>(how),
+                 e.cost, now);
+        if (how == settlement::answered) {
+            if (e.state == entry_state::open) {
+                e.stamp = now;
+                e.state = entry_state::stamped;
+            }
+            return;
+        }
+        if (e.in_flight)
+            s.line_->held.fetch_sub(1, std::memory_order_relaxed);
+        e = {};
+    }
+
+    /// Sends every settlement that is still here and waits for the replies.
+    void flush() {
+        require_own_process("flush settlements");
+        shared_->links.flush();
+    }
+
+    [[nodiscard]] bool hold(slot& s, instant until) {
+        const auto said = ask(s, detail::verb::hold, "hold", 3, [&](detail::parameter_list& values) {
+            if (options().injected_time) {
+                values.number(until.time_since_epoch().count());
+                values.number(0);
+            } else {
+                values.nothing();
+                values.number((until - now()).count());
+            }
+        });
+        return said[2] != 0;
+    }
+    void tune(slot& s, multiplier m) {
+        static_cast<void>(ask(s, detail::verb::tune, "tune", 2,
+                              [&](detail::parameter_list& values) { values.number(m.millionths()); }));
+        s.line_->factor.store(m.millionths());
+    }
+    void erase(slot& s) {
+        static_cast<void>(ask(s, detail::verb::erase, "erase", 2, [](detail::parameter_list&) {}));
+        s.line_->factor.store(multiplier::one);
+    }
+
+    /// Forgets up to `limit` keys that decide nothing any more, and says how many it found. Decisions do this on the
+    /// side, some 300 keys a second and process; this is for those who want it sooner. `from` is where to go on, 0 at
+    /// the begin and at the end.
+    std::int64_t sweep(std::int64_t& from, std::int64_t limit = 1000) {
+        require_own_process("sweep");
+        const detail::key_line nobody{"", "", 0};
+        const auto line = shared_->links.borrow(nobody);
+        detail::parameter_list values;
+        values.number(from);
+        values.number(limit);
+        const auto said = call(*line, detail::verb::sweep, "sweep", values);
+        if (said.size() != 2)
+            bad_reply("sweep");
+        from = said[0];
+        return said[1];
+    }
+
+    // ---- queries
+
+    /// As of this process's last verb on the key.
+    [[nodiscard]] multiplier factor(const slot& s) const { return factor_of(s.line_->factor.load()); }
+
+    /// `bytes` is 0: the log is the server's.
+    [[nodiscard]] reading read(slot& s, const window_plan& plan, instant now) {
+        const auto said =
+            ask(s, detail::verb::read, "read", 8 + plan.windows.size(), [&](detail::parameter_list& values) {
+                put_now(values, now);
+                values.numbers(plan.windows.size());
+                for (const window& w : plan.windows)
+                    values.element(w.period.count());
+                values.number(kept(plan));
+                values.number(plan.kept.longest.count());
+            });
+        s.line_->factor.store(said[3]);
+        const instant here = after(now);
+        reading out{
+            {}, said[4], said[5], local(said[6], said[2], here), factor_of(said[3]), local(said[7], said[2], here), 0};
+        for (std::size_t i = 0; i < plan.windows.size(); ++i)
+            out.windows.push_back({plan.shown[i], plan.windows[i].limit, plan.windows[i].period, said[8 + i]});
+        return out;
+    }
+
+    /// Whether this process has nothing open on the key: all else is the server's.
+    [[nodiscard]] bool idle(const slot& s, const window_plan&, instant) const {
+        return s.line_->held.load(std::memory_order_relaxed) <= 0;
+    }
+
+    /// When an entry was counted by the server's clock, since 1970; nothing where it counts from its response or is
+    /// under a ceiling.
+    [[nodiscard]] static std::optional<std::chrono::microseconds> counted_at(const entry& e) noexcept {
+        if ((e.id & stamp_mark) == 0)
+            return std::nullopt;
+        return std::chrono::floor<std::chrono::microseconds>(duration{static_cast<std::int64_t>(e.id & ~stamp_mark)});
+    }
+
+    /// How often the server was seen to have lost what it was told.
+    [[nodiscard]] std::uint64_t losses() const noexcept { return shared_->links.losses(); }
+    [[nodiscard]] const postgres_options& options() const noexcept { return shared_->links.options(); }
+
+private:
+    enum class mode : std::int64_t { stamped, stamped_entry, open, uncounted };
+
+    struct shared {
+        explicit shared(postgres_options options) : links(std::move(options)) {}
+        detail::pool links;
+        std::atomic<std::uint64_t> next_id{random_start()};
+        std::atomic<std::int64_t> next_sweep{0};
+        std::atomic<std::int64_t> sweep_from{0};
+        std::atomic<instant> last{long_ago};  // the latest injected time
+        pid_t owner = ::getpid();
+
+        static std::uint64_t random_start() {
+            std::random_device device;
+            return (static_cast<std::uint64_t>(device()) << 32) ^ device();
+        }
+    };
+
+    static constexpr std::uint64_t stamp_mark = std::uint64_t{1} << 63;
+    static constexpr std::int64_t most_kept = 1'048'576;
+    static constexpr duration sweep_pause = std::chrono::milliseconds{200};
+
+    [[nodiscard]] static postgres_options checked(postgres_options o) {
+        if (std::string fault = fault_of(o); !fault.empty())
+            throw exception{error{errc::bad_configuration, "postgres: " + fault}};
+        return o;
+    }
+    void require_own_process(std::string_view what) const {
+        if (::getpid() != shared_->owner)
+            throw store_error{fmt::format("postgres: cannot {} in a child of the process that made the store; make the "
+                                          "registry after fork()",
+                                          what)};
+    }
+    [[noreturn]] void bad_reply(std::string_view what) const {
+        throw detail::failed(what, shared_->links.place(), "the reply is not what the function returns",
+                             "is another version of weir using this schema? Name another weir_schema");
+    }
+    /// Unique among all processes as far as 63 random bits make it; never 0.
+    [[nodiscard]] std::int64_t next_entry() noexcept {
+        for (;;)
+            if (const auto id = shared_->next_id.fetch_add(1, std::memory_order_relaxed) & ~stamp_mark; id != 0)
+                return static_cast<std::int64_t>(id);
+    }
+
+    // ---- what the server is told
+
+    [[nodiscard]] static std::int64_t kept(const window_plan& plan) noexcept {
+        std::int64_t most = 64;
+        for (const window& w : plan.windows)
+            most = std::max(most, w.limit);
+        return std::min(most, most_kept);
+    }
+    /// By what the server knows a plan again: what it last decided under another one says nothing.
+    [[nodiscard]] static std::int64_t name_of(const window_plan& plan) noexcept {
+        std::uint64_t hash = 0x9E37'79B9'7F4A'7C15U;
+        const auto mix = [&hash](std::int64_t value) {
+            hash = (hash ^ static_cast<std::uint64_t>(value)) * 0xBF58'476D'1CE4'E5B9U;
+            hash ^= hash >> 31;
+            hash *= 0x94D0'49BB'1331'11EBU;
+            hash ^= hash >> 29;
+        };
+        mix(plan.max_concurrent);
+        for (const window& w : plan.windows) {
+            mix(w.limit);
+            mix(w.period.count());
+        }
+        return static_cast<std::int64_t>(hash | 1);  // 0 is no plan's
+    }
+    void put_now(detail::parameter_list& values, instant now) const {
+        if (!options().injected_time)
+            return values.nothing();
+        for (instant seen = shared_->last.load(); seen < now && !shared_->last.compare_exchange_weak(seen, now);) {
+        }
+        values.number(now.time_since_epoch().count());
+    }
+
+    // ---- what it says
+
+    /// The instant here that is `at` there, where it is `t` there and `here` here.
+    [[nodiscard]] instant local(std::int64_t at, std::int64_t t, instant here) const noexcept {
+        const instant there{duration{at}};
+        return options().injected_time || there <= long_ago || there >= far_future ? there
+                                                                                   : later(here, duration{at - t});
+    }
+    [[nodiscard]] static multiplier factor_of(std::int64_t millionths) {
+        return multiplier::of(static_cast<double>(millionths) / static_cast<double>(multiplier::one));
+    }
+
+    // ---- steps
+
+    /// Tells `stamp` the server's time of it.
+    [[nodiscard]] forecast decide(slot& s, const window_plan& plan, std::int64_t cost, instant now, mode how,
+                                  std::int64_t id, std::int64_t& stamp) {
+        require_own_process("admit");
+        detail::key_line& key = *s.line_;
+        const auto line = shared_->links.borrow(key);
+        forecast warm = warming(plan, cost, now);
+        if (!warm.admits() && plan.enforce)
+            return warm;
+        using detail::verb;
+        const verb which = !plan.enforce                       ? verb::admit
+                           : how == mode::open                 ? verb::open
+                           : how == mode::stamped && cost == 1 ? verb::stamp
+                                                               : verb::admit;
+        std::vector<std::int64_t> said;
+        try {
+            said = ask_by(*line, key, which, "admit", 2, [&](detail::parameter_list& values) {
+                put_now(values, now);
+                values.number(name_of(plan));
+                if (which != verb::stamp)
+                    values.number(cost);
+                if (which == verb::admit)
+                    values.number(static_cast<std::int64_t>(how) + (plan.enforce ? 0 : 4));
+                if (which != verb::stamp) {
+                    values.number(id);
+                    values.number(std::min<duration>(options().entry_ttl, std::chrono::hours{24 * 366}).count());
+                }
+                values.numbers(3 + 2 * plan.windows.size());
+                for (const std::int64_t rule : {plan.max_concurrent, kept(plan), plan.kept.longest.count()})
+                    values.element(rule);
+                for (const window& w : plan.windows) {
+                    values.element(w.limit);
+                    values.element(w.period.count());
+                }
+            });
+        } catch (const store_error&) {
+            // Where the server refused, nothing was done; else it may have been entered, and nobody will use it.
+            if (id != 0 && !line->is_open() && key.id.load() != 0)
+                post(s, plan, id, 2, cost, now);
+            throw;
+        }
+        sweep_by(*line, now);
+        // A loss may have been seen by this very call. A stamp without an entry stays, and costs its place.
+        warm = warming(plan, cost, now);
+        if (!warm.admits() && plan.enforce) {
+            if (id != 0)
+                post(s, plan, id, 2, cost, now);
+            return warm;
+        }
+        const bool is_short = said.size() == 2;
+        key.factor.store(said[is_short ? 1 : 3]);
+        stamp = said[is_short ? 0 : 2];
+        const instant here = options().injected_time ? instant{duration{stamp}} : now;
+        forecast f = said.size() < 8 ? forecast{here, cause::none, 0} : obstacle(said, plan, now);
+        if (!warm.admits() && warm.at > f.at)
+            f = warm;
+        f.passed = !f.admits() && !plan.enforce;
+        return f;
+    }
+
+    /// Why, which window, when, and the gate, as the server says it.
+    [[nodiscard]] forecast obstacle(const std::vector<std::int64_t>& said, const window_plan& plan, instant now) const {
+        forecast f{local(said[4], said[2], after(now)), static_cast<cause>(said[5]),
+                   static_cast<std::uint32_t>(said[6])};
+        if (f.why != cause::never && plan.max_hold < forever && said[7] - said[2] > plan.max_hold.count()) {
+            f.why = cause::gate;
+            f.held = true;
+        }
+        return f;
+    }
+
+    /// Denies until the key's shortest window has passed since a loss of history.
+    [[nodiscard]] forecast warming(const window_plan& plan, std::int64_t cost, instant now) const {
+        const instant lost = shared_->links.lost_at();
+        if (lost == long_ago || cost == 0 || plan.windows.empty() || options().injected_time ||
+            options().on_lost_history == lost_history::ignore)
+            return {now, cause::none, 0};
+        const auto shortest = std::ranges::min_element(plan.windows, {}, &window::period);
+        const instant until = later(lost, shortest->period);
+        if (until <= now)
+            return {now, cause::none, 0};
+        return {until, cause::window, static_cast<std::uint32_t>(shortest - plan.windows.begin())};
+    }
+
+    void post(slot& s, const window_plan& plan, std::int64_t entry, std::int64_t how, std::int64_t cost, instant now) {
+        shared_->links.post({s.line_, s.line_->id.load(), entry, how, cost, now, kept(plan), plan.kept.longest.count(),
+                             s.line_->take_ended()});
+    }
+
+    /// One round trip about a key: by its number, or by its names while that is not known.
+    template <class Fill>
+    std::vector<std::int64_t> ask(slot& s, detail::verb which, std::string_view what, std::size_t least, Fill&& fill) {
+        require_own_process(what);
+        const auto line = shared_->links.borrow(*s.line_);
+        return ask_by(*line, *s.line_, which, what, least, fill);
+    }
+    template <class Fill>
+    std::vector<std::int64_t> ask_by(detail::session& line, detail::key_line& key, detail::verb which,
+                                     std::string_view what, std::size_t least, Fill&& fill) {
+        const std::uint64_t generation = shared_->links.generation();
+        bool by_number = key.id.load() != 0 && key.generation.load() == generation;
+        for (;; by_number = false) {
+            detail::parameter_list values;
+            if (by_number) {
+                values.number(key.id.load());
+                values.nothing();
+                values.nothing();
+            } else {
+                values.number(0);
+                values.bytes(key.host);
+                values.bytes(key.role);
+            }
+            fill(values);
+            std::vector<std::int64_t> said = call(line, which, what, values);
+            // The key is gone, and nothing happened: forgotten as idle, or with its schema?
+            if (by_number && said.size() == 1) {
+                detail::parameter_list relaxed;
+                relaxed.number(options().synchronous_commit ? 0 : 1);
+                if (const auto hello = detail::greeting_of(call(line, detail::verb::hello, what, relaxed)))
+                    shared_->links.greeted(*hello);
+                continue;
+            }
+            if (said.size() < least)
+                bad_reply(what);
+            if (!by_number) {
+                key.id.store(said[1]);
+                key.generation.store(generation);
+            }
+            return said;
+        }
+    }
+    std::vector<std::int64_t> call(detail::session& line, detail::verb which, std::string_view what,
+                                   detail::parameter_list& values) const {
+        if (!line.send(which, values))
+            throw detail::failed(what, shared_->links.place(), "the connection ended before the request left",
+                                 "try again");
+        return line.await();
+    }
+
+    /// Forgets a few idle keys now and then, behind a verb, and does not wait for it.
+    void sweep_by(detail::session& line, instant now) {
+        std::int64_t due = shared_->next_sweep.load(std::memory_order_relaxed);  // a hint: it orders nothing
+        const std::int64_t at = now.time_since_epoch().count();
+        if (options().injected_time || at < due ||
+            !shared_->next_sweep.compare_exchange_strong(due, at + sweep_pause.count()))
+            return;
+        detail::parameter_list values;
+        values.number(shared_->sweep_from.load());
+        values.number(64);
+        try {
+            static_cast<void>(line.send(detail::verb::sweep, values, {}, &shared_->sweep_from));
+        } catch (const store_error&) {
+            // Closed now; the decision stands.
+        }
+    }
+
+    std::unique_ptr<shared> shared_;
+};
+
+static_assert(store<postgres_store>);
+
+}  // namespace weir::postgres

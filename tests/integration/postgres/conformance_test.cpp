@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+#include "weir/ext/postgres/postgres_store.hpp"
+
+#include "integration/postgres/support/server.hpp"
+#include "support/catch.hpp"
+#include "support/seed.hpp"
+
+#include "weir/testing/conformance.hpp"
+
+#include <chrono>
+#include <string>
+
+namespace {
+
+using namespace std::chrono_literals;
+
+weir::postgres::postgres_store injected(const std::string& dsn, weir::duration entry_ttl) {
+    auto options = weir::postgres::parse_postgres_dsn(dsn).value();
+    options.injected_time = true;
+    options.entry_ttl = entry_ttl;
+    options.command_timeout = 10s;
+    options.connect_timeout = 10s;
+    return weir::postgres::postgres_store{options};
+}
+
+}  // namespace
+
+TEST_CASE("postgres: one process does on random traces what a plain list of every stamp does") {
+    WEIR_NEEDS_POSTGRES();
+    const auto& server = weir_test::postgres_server::common();
+    weir::testing::conformance_options options;
+    options.seed = weir_test::seed_for("postgres, one process");
+    options.traces = weir_test::cases_or(100);
+    const auto failures = weir::testing::conform(
+        [&] { return injected(server.plain_dsn("weir_schema=one weir_synchronous_commit=off"), 24h); }, options);
+    for (const std::string& f : failures)
+        FAIL_CHECK(f);
+    CHECK(failures.empty());
+}
+
+TEST_CASE("postgres: several processes, of which some die, do what a plain list of every stamp does") {
+    WEIR_NEEDS_POSTGRES();
+    const auto& server = weir_test::postgres_server::common();
+    for (const int processes : {2, 4}) {
+        weir::testing::conformance_options options;
+        options.seed = weir_test::seed_for("postgres, " + std::to_string(processes) + " processes");
+        options.traces = weir_test::cases_or(20);
+        options.processes = processes;
+        options.entry_ttl = 30ms;
+        options.prefix = "conformance" + std::to_string(processes);
+        const auto failures = weir::testing::conform(
+            [&] { return injected(server.plain_dsn("weir_schema=several weir_unlogged=on"), options.entry_ttl); },
+            options);
+        for (const std::string& f : failures)
+            FAIL_CHECK(f);
+        CHECK(failures.empty());
+    }
+}
+
+TEST_CASE("postgres: under injected time the store's clock shows what was injected last") {
+    WEIR_NEEDS_POSTGRES();
+    const auto& server = weir_test::postgres_server::common();
+    auto store = injected(server.plain_dsn("weir_schema=times"), 24h);
+    auto slot = store.make_slot("h.org", "metadata");
+    weir::policy p;
+    p.rates = {{1, 1s}};
+    const auto plan = weir::plan_windows(p);
+    CHECK(store.count(slot, plan, 1, weir::instant{5s}).admits());
+    CHECK(store.now() == weir::instant{5s});
+    CHECK_FALSE(store.count(slot, plan, 1, weir::instant{4s}).admits());
+    CHECK(store.now() == weir::instant{5s});
+}

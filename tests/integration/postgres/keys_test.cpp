@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: MIT
+#include "weir/ext/postgres/postgres_store.hpp"
+
+#include "integration/postgres/support/server.hpp"
+#include "support/catch.hpp"
+#include "support/seed.hpp"
+
+#include "weir/algorithm/window_plan.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <iostream>
+#include <random>
+#include <set>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace {
+
+using namespace std::chrono_literals;
+using weir::postgres::postgres_store;
+using weir_test::postgres_server;
+
+weir::window_plan plan_of(std::vector<weir::rate> rates, weir::counting from, std::int64_t concurrent = 0) {
+    weir::policy p;
+    p.rates = std::move(rates);
+    p.count_from = from;
+    p.max_concurrent = concurrent;
+    return weir::plan_windows(p);
+}
+
+postgres_store a_store(std::string_view more) {
+    auto options = weir::postgres::parse_postgres_dsn(postgres_server::common().plain_dsn(more)).value();
+    options.command_timeout = 10s;
+    options.connect_timeout = 10s;
+    return postgres_store{options};
+}
+
+/// What the database says, asked by somebody else.
+std::int64_t asked(const std::string& text) { return std::stoll(postgres_server::common().run(text, "dbname=limits")); }
+
+}  // namespace
+
+TEST_CASE("postgres: hosts and roles of any bytes are names, never commands, and no two share a key") {
+    WEIR_NEEDS_POSTGRES();
+    auto store = a_store("weir_schema=hostile");
+    weir_test::dice dice{weir_test::seed_for("postgres, hostile names")};
+    const auto plan = plan_of({{1, 1h}}, weir::counting::admission);
+    std::vector<std::pair<std::string, std::string>> names{
+        {"", ""},
+        {"|", ""},
+        {"", "|"},
+        {"a|b", "c"},
+        {"a", "b|c"},
+        {"ab", "c"},
+        {"a", "bc"},
+        {"A", "bc"},
+        {"'; DROP SCHEMA hostile CASCADE; --", "'); DELETE FROM hostile.state; --"},
+        {"\\'; DROP SCHEMA hostile CASCADE; --", "$$; SELECT 1; $$"},
+        {"$1", "{1,2}"},
+        {std::string("nul\0here", 8), "metadata"},
+        {"nul", "metadata"},
+        {std::string(4096, '*'), "metadata"},
+        {std::string(4096, '\xff'), "metadata"},
+    };
+    for (int i = 0; i < 100; ++i) {
+        std::string host(static_cast<std::size_t>(dice.from(0, dice.chance(5) ? 4096 : 12)), '\0');
+        for (char& c : host)
+            c = static_cast<char>(dice.from(0, 255));
+        names.emplace_back(host, i % 2 == 0 ? "metadata" : std::string(1, static_cast<char>(dice.from(0, 255))));
+    }
+    const std::set<std::pair<std::string, std::string>> all{names.begin(), names.end()};
+    for (const auto& [host, role] : all) {
+        auto slot = store.make_slot(host, role);
+        CHECK(store.count(slot, plan, 1, store.now()).admits());
+        CHECK_FALSE(store.count(slot, plan, 1, store.now()).admits());
+    }
+    CHECK(asked("SELECT count(*) FROM hostile.key") == static_cast<std::int64_t>(all.size()));
+    CHECK(asked("SELECT count(*) FROM hostile.state WHERE cardinality(recent) = 1") ==
+          static_cast<std::int64_t>(all.size()));
+}
+
+TEST_CASE("postgres: schemas side by side do not meet, and one may be called like a keyword") {
+    WEIR_NEEDS_POSTGRES();
+    const auto plan = plan_of({{1, 1h}}, weir::counting::admission);
+    for (const char* more : {"weir_schema=side_a", "weir_schema=side_b weir_unlogged=on", "weir_schema=select"}) {
+        auto store = a_store(more);
+        auto slot = store.make_slot("h.org", "metadata");
+        CHECK(store.count(slot, plan, 1, store.now()).admits());
+        CHECK_FALSE(store.count(slot, plan, 1, store.now()).admits());
+    }
+}
+
+TEST_CASE("postgres: a window's whole past is there when it reaches far beyond the key's row") {
+    WEIR_NEEDS_POSTGRES();
+    auto store = a_store("weir_schema=deep weir_synchronous_commit=off");
+    const auto plan = plan_of({{2'000, 1h}, {1'990, 30min}}, weir::counting::admission);
+    auto slot = store.make_slot("h.org", "metadata");
+    weir_test::dice dice{weir_test::seed_for("postgres, a deep log")};
+    std::int64_t used = 0;
+    weir::entry last;
+    std::int64_t last_cost = 0;
+    while (used < 1'990) {
+        const std::int64_t cost = std::min<std::int64_t>(1'990 - used, dice.chance(20) ? dice.from(1, 90) : 1);
+        weir::entry e;
+        REQUIRE(store.admit(slot, plan, cost, store.now(), weir::detail::free_place{}, e).admits());
+        used += cost;
+        last = e;
+        last_cost = cost;
+    }
+    const auto f = store.count(slot, plan, 1, store.now());
+    CHECK_FALSE(f.admits());
+    CHECK(f.window == 1);
+    CHECK(f.at > store.now() + 29min);
+    const auto seen = store.read(slot, plan, store.now());
+    CHECK(seen.windows.at(0).used == 1'990);
+    CHECK(seen.windows.at(1).used == 1'990);
+    store.settle(slot, plan, last, weir::settlement::refunded, store.now());
+    CHECK(store.count(slot, plan, last_cost, store.now()).admits());
+    CHECK_FALSE(store.count(slot, plan, 1, store.now()).admits());
+    store.erase(slot);
+    CHECK(store.count(slot, plan, 1'990, store.now()).admits());
+    CHECK_FALSE(store.count(slot, plan, 1, store.now()).admits());
+}
+
+TEST_CASE("postgres: many open entries are found again in any order, and a ceiling counts them") {
+    WEIR_NEEDS_POSTGRES();
+    auto store = a_store("weir_schema=entries weir_synchronous_commit=off");
+    const auto plan = plan_of({{1'000, 1h}}, weir::counting::response, 300);
+    auto slot = store.make_slot("h.org", "metadata");
+    std::vector<weir::entry> all(300);
+    for (weir::entry& e : all)
+        REQUIRE(store.admit(slot, plan, 1, store.now(), weir::detail::free_place{}, e).admits());
+    weir::entry no;
+    CHECK(store.admit(slot, plan, 1, store.now(), weir::detail::free_place{}, no).why == weir::cause::concurrency);
+    std::mt19937_64 random{weir_test::seed_for("postgres, many entries")};
+    std::ranges::shuffle(all, random);
+    for (std::size_t i = 0; i < 200; ++i) {
+        if (i % 2 == 0)
+            store.settle(slot, plan, all[i], weir::settlement::answered, store.now());
+        store.settle(slot, plan, all[i], i % 10 == 9 ? weir::settlement::refunded : weir::settlement::released,
+                     store.now());
+    }
+    store.flush();
+    const auto seen = store.read(slot, plan, store.now());
+    CHECK(seen.open == 100);
+    CHECK(seen.in_flight == 100);
+    CHECK(seen.windows.at(0).used == 280);
+    for (std::size_t i = 200; i < all.size(); ++i)
+        store.settle(slot, plan, all[i], weir::settlement::released, store.now());
+    store.flush();
+    CHECK(store.read(slot, plan, store.now()).in_flight == 0);
+    CHECK(asked("SELECT count(*) FROM entries.block") == 0);
+}
+
+TEST_CASE("postgres: a server's clock that stepped back holds nobody up for longer than a window") {
+    WEIR_NEEDS_POSTGRES();
+    auto store = a_store("weir_schema=stepped");
+    const auto plan = plan_of({{3, 200ms}}, weir::counting::admission);
+    auto slot = store.make_slot("h.org", "metadata");
+    for (int i = 0; i < 3; ++i)
+        CHECK(store.count(slot, plan, 1, store.now()).admits());
+    // As if all of this had been an hour ahead.
+    CHECK(asked("WITH moved AS (UPDATE stepped.state SET newest = newest + 3600000000000, recent = "
+                "ARRAY(SELECT v + 3600000000000 FROM unnest(recent) v) RETURNING 1) SELECT count(*) FROM moved") == 1);
+    const auto f = store.count(slot, plan, 1, store.now());
+    CHECK_FALSE(f.admits());
+    CHECK(f.at < store.now() + 250ms);
+    std::this_thread::sleep_until(std::chrono::steady_clock::time_point{(f.at + 50ms).time_since_epoch()});
+    for (int i = 0; i < 3; ++i)
+        CHECK(store.count(slot, plan, 1, store.now()).admits());
+    CHECK_FALSE(store.count(slot, plan, 1, store.now()).admits());
+}
+
+TEST_CASE("postgres: idle keys leave nothing behind after their time, what is held or tuned stays") {
+    WEIR_NEEDS_POSTGRES();
+    auto store = a_store("weir_schema=idle weir_synchronous_commit=off weir_entry_ttl_s=1");
+    const auto counted = plan_of({{400, 100ms}}, weir::counting::admission);
+    const auto entered = plan_of({{400, 100ms}}, weir::counting::response);
+    constexpr int keys = 500;
+    for (int i = 0; i < keys; ++i) {
+        auto slot = store.make_slot("h" + std::to_string(i) + ".org", "metadata");
+        weir::entry e;
+        if (i % 10 != 0) {
+            REQUIRE(store.count(slot, counted, i % 50 == 1 ? 300 : 1, store.now()).admits());
+        } else {
+            // Some are never settled.
+            REQUIRE(store.admit(slot, entered, 1, store.now(), weir::detail::free_place{}, e).admits());
+            if (i % 20 == 0)
+                store.settle(slot, entered, e, weir::settlement::released, store.now());
+        }
+    }
+    auto held = store.make_slot("held.org", "metadata");
+    CHECK(store.hold(held, store.now() + 1h));
+    auto tuned = store.make_slot("tuned.org", "metadata");
+    store.tune(tuned, weir::multiplier::of(0.5));
+    store.flush();
+    std::this_thread::sleep_for(1200ms);
+    // An expired entry becomes a stamp first, which then has its own time.
+    std::int64_t from = 0;
+    std::int64_t gone = 0;
+    for (int round = 0; round < 3; ++round) {
+        do
+            gone += store.sweep(from);
+        while (from != 0);
+        std::this_thread::sleep_for(150ms);
+    }
+    CHECK(asked("SELECT count(*) FROM idle.state") == 2);
+    CHECK(asked("SELECT count(*) FROM idle.key") == 2);
+    CHECK(asked("SELECT count(*) FROM idle.log") + asked("SELECT count(*) FROM idle.block") == 0);
+    CHECK(gone <= keys);
+    CHECK(store.read(tuned, counted, store.now()).factor == weir::multiplier::of(0.5));
+    // A key that was forgotten is a new one.
+    auto again = store.make_slot("h7.org", "metadata");
+    CHECK(store.read(again, counted, store.now()).windows.at(0).used == 0);
+}
+
+TEST_CASE("postgres: tables stay small however much is admitted, without a VACUUM") {
+    WEIR_NEEDS_POSTGRES();
+    auto store = a_store("weir_schema=small weir_synchronous_commit=off");
+    const auto counted = plan_of({{200, 10ms}, {5'000, 1s}}, weir::counting::admission);
+    const auto answered = plan_of({{200, 10ms}, {5'000, 1s}}, weir::counting::response, 50);
+    std::vector<postgres_store::slot> slots;
+    for (int i = 0; i < 20; ++i)
+        slots.push_back(store.make_slot("h" + std::to_string(i) + ".org", "metadata"));
+    const auto some = [&](int count) {
+        for (int i = 0; i < count; ++i) {
+            auto& slot = slots[static_cast<std::size_t>(i % 20)];
+            if (i % 2 == 0) {
+                static_cast<void>(store.count(slot, counted, 1, store.now()));
+                continue;
+            }
+            weir::entry e;
+            if (store.admit(slot, answered, 1, store.now(), weir::detail::free_place{}, e).admits())
+                store.settle(slot, answered, e, weir::settlement::released, store.now());
+        }
+        store.flush();
+    };
+    const auto bytes = [] {
+        return asked("SELECT sum(pg_total_relation_size(c.oid)) FROM pg_class c WHERE relnamespace = "
+                     "'small'::regnamespace AND relkind = 'r'");
+    };
+    some(20);
+    for (const char* table : {"key", "state", "log", "block"})
+        postgres_server::common().run(std::string{"ALTER TABLE small."} + table + " SET (autovacuum_enabled = off)",
+                                      "dbname=limits");
+    some(3'000);
+    const auto before = bytes();
+    some(3'000);
+    const auto after = bytes();
+    std::cout << "tables: " << before << " bytes after 3000 admissions, " << after << " after 6000" << std::endl;
+    CHECK(after - before <= 192 * 1024);
+}

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: MIT
+#include "weir/ext/postgres/postgres_store.hpp"
+
+#include "integration/postgres/support/server.hpp"
+#include "support/catch.hpp"
+#include "support/sanitized.hpp"
+#include "support/seed.hpp"
+#include "support/workers.hpp"
+
+#include "weir/config/configuration.hpp"
+#include "weir/registry/registry.hpp"
+
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <iostream>
+#include <memory>
+#include <random>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace {
+
+using namespace std::chrono_literals;
+using weir::postgres::postgres_store;
+
+constexpr int each = weir_test::sanitized ? 1'000 : 5'000;
+
+/// Notes the server's time of every admission that is counted from then.
+class noting_store : public postgres_store {
+public:
+    using postgres_store::postgres_store;
+
+    template <class Place>
+    [[nodiscard]] weir::forecast admit(slot& s, const weir::window_plan& plan, std::int64_t cost, weir::instant now,
+                                       Place&& place, weir::entry& out) {
+        const auto f = postgres_store::admit(s, plan, cost, now, place, out);
+        if (f.admits())
+            *last_ = counted_at(out).value_or(0us).count();
+        return f;
+    }
+    [[nodiscard]] std::int64_t last() const noexcept { return *last_; }
+
+private:
+    std::unique_ptr<std::int64_t> last_ = std::make_unique<std::int64_t>(0);
+};
+static_assert(weir::store<noting_store>);
+
+noting_store a_store(const std::string& dsn) {
+    auto options = weir::postgres::parse_postgres_dsn(dsn).value();
+    options.command_timeout = 10s;
+    options.connect_timeout = 10s;
+    return noting_store{options};
+}
+
+}  // namespace
+
+TEST_CASE("postgres: four processes on one hot key, until the response: no window over, and the sum is right") {
+    WEIR_NEEDS_POSTGRES();
+    const auto& server = weir_test::postgres_server::common();
+    const std::uint64_t seed = weir_test::seed_for("postgres, one hot key");
+    const auto config = weir_test::limited({{500, 100ms}, {2'000, 500ms}, {1'000'000, 1h}}, weir::counting::response);
+    const std::string dsn = server.plain_dsn("weir_schema=hot");
+    const auto began = std::chrono::steady_clock::now();
+    int failed = 0;
+    // The schema is not there: all four make it.
+    auto all = weir_test::seen_in_processes(4, server.folder(), failed, [&](int p, weir_test::arrivals& seen) {
+        weir::registry limits{a_store(dsn), config};
+        std::mt19937_64 random{seed + static_cast<std::uint64_t>(p)};
+        for (int i = 0; i < each; ++i) {
+            auto permit = limits.acquire("h.org", "metadata");
+            // Any moment between admission and response may be the one at which the server hears of it.
+            seen.note(0, limits.store().now().time_since_epoch().count());
+            if (random() % 2 == 0)
+                permit.arrived();
+        }
+        limits.store().flush();
+    });
+    const auto took = std::chrono::steady_clock::now() - began;
+    CHECK(failed == 0);
+    CHECK(all.count() == 4 * each);
+    CHECK(all.windows_over(500, std::chrono::nanoseconds{100ms}.count()) == 0);
+    CHECK(all.windows_over(2'000, std::chrono::nanoseconds{500ms}.count()) == 0);
+    std::cout << "one hot key: " << all.count() << " acquires in " << std::chrono::duration<double>(took).count()
+              << " s" << std::endl;
+
+    weir::registry limits{a_store(dsn), config};
+    static_cast<void>(limits.at("h.org", "metadata"));
+    const auto report = limits.inspect("h.org", "metadata");
+    REQUIRE(report.has_value());
+    CHECK(report->state.open == 0);
+    CHECK(report->state.windows.at(2).used == 4 * each);
+}
+
+TEST_CASE("postgres: four processes on a thousand keys, from the admission: no window over by the server's clock") {
+    WEIR_NEEDS_POSTGRES();
+    const auto& server = weir_test::postgres_server::common();
+    const std::uint64_t seed = weir_test::seed_for("postgres, a thousand keys");
+    const auto config = weir_test::limited({{20, 100ms}, {60, 500ms}}, weir::counting::admission);
+    constexpr int keys = 1'000;
+    const std::string dsn = server.plain_dsn("weir_schema=many");
+    const auto began = std::chrono::steady_clock::now();
+    int failed = 0;
+    auto all = weir_test::seen_in_processes(4, server.folder(), failed, [&](int p, weir_test::arrivals& seen) {
+        weir::registry limits{a_store(dsn), config};
+        std::mt19937_64 random{seed + static_cast<std::uint64_t>(p)};
+        for (int i = 0; i < each; ++i) {
+            // Most on a few, so that windows fill.
+            const int key = static_cast<int>(random() % (random() % 2 == 0 ? keys : keys / 50));
+            auto permit = limits.acquire("h" + std::to_string(key) + ".org", "metadata");
+            if (random() % 20 == 0)
+                permit.refund();
+            else
+                seen.note(key, limits.store().last());
+        }
+        limits.store().flush();
+    });
+    const auto took = std::chrono::steady_clock::now() - began;
+    CHECK(failed == 0);
+    CHECK(all.count() > 4 * each * 9 / 10);
+    CHECK(all.count() < 4 * each);
+    CHECK(all.of_key.size() > keys * 9 / 10);
+    CHECK(all.windows_over(20, 100'000) == 0);
+    CHECK(all.windows_over(60, 500'000) == 0);
+    std::cout << "a thousand keys: " << all.count() << " acquires in " << std::chrono::duration<double>(took).count()
+              << " s" << std::endl;
+}
+
+TEST_CASE("postgres: what a killed process held counts until its time is over, and a window longer") {
+    WEIR_NEEDS_POSTGRES();
+    auto options =
+        weir::postgres::parse_postgres_dsn(weir_test::postgres_server::common().plain_dsn("weir_schema=killed"))
+            .value();
+    options.entry_ttl = 400ms;
+    options.connect_timeout = 10s;
+    const auto config = weir_test::limited({{5, 200ms}}, weir::counting::response);
+    std::array<int, 2> ready{};
+    REQUIRE(::pipe(ready.data()) == 0);
+    const pid_t pid = ::fork();
+    if (pid == 0) {
+        ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+        weir::registry limits{postgres_store{options}, config};
+        std::vector<decltype(limits)::permit> held;
+        for (int i = 0; i < 5; ++i)
+            held.push_back(limits.acquire("h.org", "metadata"));
+        static_cast<void>(!::write(ready[1], "x", 1));
+        ::pause();
+    }
+    char byte = 0;
+    REQUIRE(::read(ready[0], &byte, 1) == 1);
+    const auto held = std::chrono::steady_clock::now();
+    ::kill(pid, SIGKILL);
+    ::waitpid(pid, nullptr, 0);
+    ::close(ready[0]);
+    ::close(ready[1]);
+
+    weir::registry limits{postgres_store{options}, config};
+    CHECK_FALSE(limits.try_acquire("h.org", "metadata"));
+    auto permit = limits.acquire("h.org", "metadata");
+    const auto waited = std::chrono::steady_clock::now() - held;
+    CHECK(waited > 550ms);
+    CHECK(waited < 2s);
+    std::cout << "after a killed holder: " << std::chrono::duration<double>(waited).count() << " s" << std::endl;
+}
+
+TEST_CASE("postgres: a child of fork cannot use its parent's store, and can make its own") {
+    WEIR_NEEDS_POSTGRES();
+    const std::string dsn = weir_test::postgres_server::common().plain_dsn("weir_schema=forked");
+    const auto config = weir_test::limited({{100, 1h}}, weir::counting::response);
+    weir::registry limits{a_store(dsn), config};
+    auto permit = limits.acquire("h.org", "metadata");
+    const int failed = weir_test::in_processes(2, [&](int) {
+        weir::entry e;
+        auto& theirs = limits.store();
+        auto slot = theirs.make_slot("h.org", "metadata");
+        const auto plan = weir::plan_windows(config.policy_for("h.org", "metadata").value());
+        bool refused = false;
+        try {
+            static_cast<void>(theirs.admit(slot, plan, 1, theirs.now(), weir::detail::free_place{}, e));
+        } catch (const weir::store_error& error) {
+            refused = std::string{error.what()}.find("fork") != std::string::npos;
+        }
+        if (!refused)
+            throw std::runtime_error{"the parent's store could be used"};
+        weir::registry own{a_store(dsn), config};
+        own.acquire("h.org", "metadata").arrived();
+        own.store().flush();
+    });
+    CHECK(failed == 0);
+    permit.arrived();
+    limits.acquire("h.org", "metadata").arrived();
+    limits.store().flush();
+    CHECK(limits.inspect("h.org", "metadata")->state.windows.at(0).used == 4);
+}
