@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: MIT
-# Source this in bash for servers of one's own, each on a Unix socket in FOLDER, until `server_stop`:
+# Source this in bash for servers of one's own, each on a Unix socket, until `server_stop`:
 #
-#   redis_start FOLDER [FLAGS]   sets redis_dsn; fails where there is no redis-server or valkey-server
+#   redis_start FOLDER [FLAGS]   in a folder of the caller's; sets redis_dsn; fails where there is no redis-server or valkey-server
 #   redis_say WORDS              a command to it, by redis-cli or valkey-cli
-#   postgres_start FOLDER        sets postgres_dsn; fails where there is no Postgres server
+#   postgres_start               sets postgres_dsn; fails where there is no Postgres server
 #   server_stop                  ends them
 #
-# FOLDER is a new one that nobody else needs. WEIR_REDIS_SERVER and WEIR_POSTGRES_BIN name a program, or the folder of initdb and
-# postgres, where it should not be the one that is found.
+# WEIR_REDIS_SERVER and WEIR_POSTGRES_BIN name a program, or the folder of initdb and postgres, where it should not be the one that
+# is found.
 
-server_pids=()
+server_pids=() server_folders=()
 server_wait() { # server_wait WHAT LOG COMMAND...: until the command succeeds, or the server last started is gone
     local what=$1 log=$2 tries
     shift 2
@@ -27,7 +27,8 @@ server_stop() {
         kill -INT "$pid" 2>/dev/null || true # to Postgres: do not wait for clients
         wait "$pid" 2>/dev/null || true
     done
-    server_pids=()
+    rm -rf -- "${server_folders[@]}"
+    server_pids=() server_folders=()
 }
 
 redis_start() {
@@ -46,23 +47,23 @@ redis_say() {
 }
 
 postgres_start() {
-    local folder=$1 programs=${WEIR_POSTGRES_BIN:-} as=()
+    local programs=${WEIR_POSTGRES_BIN:-} folder as=()
     if [ -z "$programs" ]; then
         programs=$(find /usr/lib/postgresql/*/bin/postgres 2>/dev/null | sort -V | tail -n 1)
         programs=$(dirname -- "$(command -v "${programs:-postgres}")") || return 1
     fi
-    mkdir -p -- "$folder/postgres" || return 1
+    folder=$(mktemp -d) || return 1
+    server_folders+=("$folder")
     if [ "$(id -u)" -eq 0 ]; then # it refuses to run as root
-        chmod a+x -- "$folder" && chown postgres -- "$folder/postgres" || return 1
+        chown postgres -- "$folder" || return 1
         as=(setpriv --reuid postgres --regid postgres --clear-groups)
     fi
-    "${as[@]}" "$programs/initdb" -D "$folder/postgres/data" -U limiter -A trust --no-sync >"$folder/postgres.log" 2>&1 || {
-        cat -- "$folder/postgres.log" >&2
+    "${as[@]}" "$programs/initdb" -D "$folder/data" -U limiter -A trust -E UTF8 --no-sync >"$folder/log" 2>&1 || {
+        cat -- "$folder/log" >&2
         return 1
     }
-    "${as[@]}" "$programs/postgres" -D "$folder/postgres/data" -k "$folder/postgres" -c listen_addresses= -c fsync=off \
-        >>"$folder/postgres.log" 2>&1 &
+    "${as[@]}" "$programs/postgres" -D "$folder/data" -k "$folder" -c listen_addresses= -c fsync=off >>"$folder/log" 2>&1 &
     server_pids+=("$!")
-    postgres_dsn="host=$folder/postgres user=limiter dbname=postgres"
-    server_wait postgres "$folder/postgres.log" "$programs/pg_isready" -q -h "$folder/postgres"
+    postgres_dsn="host=$folder user=limiter dbname=postgres"
+    server_wait postgres "$folder/log" "$programs/pg_isready" -q -h "$folder"
 }

@@ -142,7 +142,7 @@ start_store() {
         store_flags+=(--rate-dsn "$redis_dsn")
         ;;
     postgres)
-        postgres_start "$folder" || wrong "no Postgres could be started; Debian and Ubuntu: apt-get install postgresql"
+        postgres_start || wrong "no Postgres could be started; Debian and Ubuntu: apt-get install postgresql"
         store_flags+=(--rate-dsn "$postgres_dsn")
         ;;
     esac

@@ -67,7 +67,7 @@ stores=()
 is_built_in() { ! "$weir" replay --rate-backend "$1" - </dev/null 2>&1 | grep -q 'built without'; }
 if is_built_in sqlite; then stores+=("sqlite=sqlite://$dir/limits.db?synchronous=off"); fi
 if is_built_in redis && redis_start "$dir"; then stores+=("redis=$redis_dsn"); fi
-if is_built_in postgres && postgres_start "$dir"; then stores+=("postgres=$postgres_dsn"); fi
+if is_built_in postgres && postgres_start; then stores+=("postgres=$postgres_dsn"); fi
 if [ "${#stores[@]}" -eq 0 ]; then
     echo "skipped: no store but memory is built in and can run here (apt-get install libsqlite3-dev libhiredis-dev libpq-dev redis-server postgresql)"
     exit 77

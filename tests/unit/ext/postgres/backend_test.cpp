@@ -17,9 +17,9 @@ TEST_CASE(
     for (const std::string_view dsn : {"postgresql://u:p@h:1/d", "host=/run/postgresql dbname=app weir_pool=2"})
         CHECK(open(std::string{dsn}).has_value());
     CHECK(open("localhost").error().message ==
-          "backend.dsn: postgres: it names no server; write postgresql://user@host/database or host=... dbname=...");
+          "backend.dsn: it names no server; write postgresql://user@host/database or host=... dbname=...");
     const auto bad = open("postgresql://u:secret@h/d?weir_pool=none");
-    CHECK(bad.error().message == R"(backend.dsn: postgres: weir_pool="none": it is no whole number in range)");
+    CHECK(bad.error().message == R"(backend.dsn: weir_pool="none": it is no whole number in range)");
 }
 
 TEST_CASE("postgres backend: it takes injected time") {
