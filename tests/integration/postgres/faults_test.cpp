@@ -141,10 +141,10 @@ TEST_CASE("postgres: the server stops for more than a reply may take: no window 
     auto& server = postgres_server::common();
     auto l = loaded(server.plain_dsn("weir_schema=stopped"), rates({{100, 100ms}, {700, 1s}}), [&] {
         server.freeze();
-        std::this_thread::sleep_for(1500ms);
+        std::this_thread::sleep_for(weir_test::pause_of(1500ms));
         server.thaw();
     });
-    l.tell("SIGSTOP 1.5 s");
+    l.tell("SIGSTOP");
     CHECK(l.first_after < 1'000 * load::ms);
     CHECK(l.open_at_end == 0);
     CHECK(l.seen.windows_over(100, 100 * load::ms) == 0);

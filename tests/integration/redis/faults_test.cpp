@@ -160,10 +160,11 @@ TEST_CASE("redis: the server is paused or stopped for more than a reply may take
     WEIR_NEEDS_REDIS();
     weir_test::redis_server server;
     auto paused = loaded(server.tcp(), rates({{100, 100ms}, {700, 1s}}), [&] {
-        CHECK(server.say({"CLIENT", "PAUSE", "1000"}) == "OK");
-        std::this_thread::sleep_for(1s);
+        const auto pause = weir_test::pause_of(1s);
+        CHECK(server.say({"CLIENT", "PAUSE", std::to_string(pause.count())}) == "OK");
+        std::this_thread::sleep_for(pause);
     });
-    paused.tell("CLIENT PAUSE 1 s");
+    paused.tell("CLIENT PAUSE");
     CHECK(paused.first_after < 1'000 * load::ms);
     CHECK(paused.open_at_end == 0);
     CHECK(paused.seen.windows_over(100, 100 * load::ms) == 0);
@@ -171,10 +172,10 @@ TEST_CASE("redis: the server is paused or stopped for more than a reply may take
 
     auto stopped = loaded(server.tcp(), rates({{100, 100ms}, {700, 1s}}), [&] {
         server.freeze();
-        std::this_thread::sleep_for(1500ms);
+        std::this_thread::sleep_for(weir_test::pause_of(1500ms));
         server.thaw();
     });
-    stopped.tell("SIGSTOP 1.5 s");
+    stopped.tell("SIGSTOP");
     CHECK(stopped.first_after < 1'000 * load::ms);
     CHECK(stopped.open_at_end == 0);
     CHECK(stopped.seen.windows_over(100, 100 * load::ms) == 0);
