@@ -5,7 +5,10 @@
 #include "support/load.hpp"
 #include "support/slow_link.hpp"
 
+#include "weir/algorithm/window_plan.hpp"
 #include "weir/core/policy.hpp"
+#include "weir/storage/store.hpp"
+#include "weir/storage/store_error.hpp"
 
 #include <fmt/format.h>
 
@@ -102,6 +105,36 @@ void black_hole(std::string_view name, slow_link& link, Make&& make) {
     CHECK(l.longest_gap > std::chrono::nanoseconds{pause_of(800ms) - 50ms}.count());
     CHECK(l.first_after < 1'000 * load::ms);
     check_promise(l, p, limit);
+}
+
+/// TCP keeps sending what a closed connection had left to send: it must not come behind what takes it back.
+template <class Make>
+void given_up(slow_link& link, Make&& make) {
+    auto store = make(link.port(), 300ms);
+    const auto plan = weir::plan_windows(network_policy({{10, 1h}}));
+    weir::entry e;
+    const auto admit = [&](auto& slot) {
+        return store.admit(slot, plan, 1, store.now(), weir::detail::free_place{}, e);
+    };
+    const auto admits_in_the_end = [&](auto& slot) {
+        for (int i = 0; i < 200; ++i)
+            try {
+                return admit(slot).admits();
+            } catch (const weir::store_error&) {
+                std::this_thread::sleep_for(10ms);
+            }
+        return false;
+    };
+    auto slot = store.make_slot("h.org", "metadata");
+    CHECK(admits_in_the_end(slot));
+    link.stop();
+    CHECK_THROWS_AS(admit(slot), weir::store_error);
+    std::this_thread::sleep_for(50ms);
+    link.go();
+    CHECK(admits_in_the_end(slot));
+    store.flush();
+    std::this_thread::sleep_for(400ms);
+    CHECK(store.read(slot, plan, store.now()).open == 2);
 }
 
 }  // namespace weir_test

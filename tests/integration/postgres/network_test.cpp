@@ -62,3 +62,10 @@ TEST_CASE("postgres: nothing comes through for a while: no window over, nothing 
     slow_link link{the_socket(), {}, weir_test::seed_for("postgres black hole")};
     weir_test::black_hole("postgres", link, make);
 }
+
+TEST_CASE("postgres: an admission that was given up is taken back, whatever became of it") {
+    WEIR_NEEDS_POSTGRES();
+    const through make{"given_up"};
+    slow_link link{the_socket(), {}, weir_test::seed_for("postgres given up")};
+    weir_test::given_up(link, make);
+}

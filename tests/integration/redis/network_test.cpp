@@ -43,3 +43,10 @@ TEST_CASE("redis: nothing comes through for a while: no window over, nothing sta
     slow_link link{server.port(), {}, weir_test::seed_for("redis black hole")};
     weir_test::black_hole("redis", link, a_store);
 }
+
+TEST_CASE("redis: an admission that was given up is taken back, whatever became of it") {
+    WEIR_NEEDS_REDIS();
+    weir_test::redis_server server;
+    slow_link link{server.port(), {}, weir_test::seed_for("redis given up")};
+    weir_test::given_up(link, a_store);
+}

@@ -165,6 +165,7 @@ public:
         if (const auto at = why.rfind("failed: "); at != std::string_view::npos)
             why.remove_prefix(at + 8);
         const std::string text{why.substr(0, why.find('\n'))};
+        discard_unsent();
         close();
         throw failed(what, place_, text.empty() ? "the connection ended" : text, advice_on_connecting(text));
     }
@@ -184,6 +185,14 @@ private:
         if (PQstatus(link_) == CONNECTION_BAD)
             broken(what);
         return last;
+    }
+
+    /// TCP would go on sending what the server has not acknowledged, and an admission that nobody waits for would come
+    /// after it was taken back.
+    void discard_unsent() noexcept {
+        const linger none{1, 0};
+        if (const int fd = PQsocket(link_); fd >= 0)
+            static_cast<void>(::setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof none));
     }
 
     void wait(short events, deadline until, std::string_view what) {

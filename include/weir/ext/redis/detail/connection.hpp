@@ -191,6 +191,7 @@ public:
     /// Closes, and throws `store_error`.
     [[noreturn]] void fail(std::string_view what, std::string_view why, std::string_view advice) {
         std::string sentence = fmt::format("redis: {} at {}: {}; {}", what, place_, why, advice);
+        discard_unsent();
         close();
         throw store_error{std::move(sentence)};
     }
@@ -236,6 +237,13 @@ private:
         } else if (errno != EINTR) {
             fail_with_errno("the connection broke");
         }
+    }
+    /// TCP would go on sending what the server has not acknowledged, and an admission that nobody waits for would come
+    /// after it was taken back.
+    void discard_unsent() noexcept {
+        const linger none{1, 0};
+        if (context_ != nullptr)
+            static_cast<void>(::setsockopt(context_->fd, SOL_SOCKET, SO_LINGER, &none, sizeof none));
     }
     void push() noexcept {
         const int on = 1;
