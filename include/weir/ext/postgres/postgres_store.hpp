@@ -298,22 +298,6 @@ private:
             most = std::max(most, w.limit);
         return std::min(most, most_kept);
     }
-    /// By what the server knows a plan again: what it last decided under another one says nothing.
-    [[nodiscard]] static std::int64_t name_of(const window_plan& plan) noexcept {
-        std::uint64_t hash = 0x9E37'79B9'7F4A'7C15U;
-        const auto mix = [&hash](std::int64_t value) {
-            hash = (hash ^ static_cast<std::uint64_t>(value)) * 0xBF58'476D'1CE4'E5B9U;
-            hash ^= hash >> 31;
-            hash *= 0x94D0'49BB'1331'11EBU;
-            hash ^= hash >> 29;
-        };
-        mix(plan.max_concurrent);
-        for (const window& w : plan.windows) {
-            mix(w.limit);
-            mix(w.period.count());
-        }
-        return static_cast<std::int64_t>(hash | 1);  // 0 is no plan's
-    }
     void put_now(detail::parameter_list& values, instant now) const {
         if (!options().injected_time)
             return values.nothing();
@@ -354,7 +338,7 @@ private:
         try {
             said = ask_by(*line, key, which, "admit", 2, [&](detail::parameter_list& values) {
                 put_now(values, now);
-                values.number(name_of(plan));
+                values.number(detail::name_of(plan));
                 if (which != verb::stamp)
                     values.number(cost);
                 if (which == verb::admit)
@@ -373,16 +357,18 @@ private:
             });
         } catch (const store_error&) {
             // Where the server refused, nothing was done; else it may have been entered, and nobody will use it.
-            if (id != 0 && !line->is_open() && key.id.load() != 0)
-                post(s, plan, id, 2, cost, now);
+            if (id != 0 && !line->is_open())
+                take_back(s, plan, id, now);
             throw;
         }
+        for (const std::int64_t lost : key.take_lost())
+            take_back(s, plan, lost, now);
         sweep_by(*line, now);
         // A loss may have been seen by this very call. A stamp without an entry stays, and costs its place.
         warm = warming(plan, cost, now);
         if (!warm.admits() && plan.enforce) {
             if (id != 0)
-                post(s, plan, id, 2, cost, now);
+                take_back(s, plan, id, now);
             return warm;
         }
         const bool is_short = said.size() == 2;
@@ -423,6 +409,13 @@ private:
     void post(slot& s, const window_plan& plan, std::int64_t entry, std::int64_t how, std::int64_t cost, instant now) {
         shared_->links.post({s.line_, s.line_->id.load(), entry, how, cost, now, kept(plan), plan.kept.longest.count(),
                              s.line_->take_ended()});
+    }
+    /// An entry that nobody will use, if it was made. A key whose number is not known yet is told once it is.
+    void take_back(slot& s, const window_plan& plan, std::int64_t entry, instant now) {
+        if (s.line_->id.load() == 0)
+            s.line_->leave_lost(entry);
+        else
+            post(s, plan, entry, 2, 1, now);
     }
 
     /// One round trip about a key: by its number, or by its names while that is not known.

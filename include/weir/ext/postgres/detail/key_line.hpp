@@ -45,10 +45,29 @@ struct key_line {
         return std::exchange(ended_, {});
     }
 
+    /// Remembers an entry that was perhaps made, and nobody will use, while the key's number is not known: one more
+    /// than fit expires.
+    void leave_lost(std::int64_t entry) {
+        const std::lock_guard guard{mutex_};
+        if (lost_.size() < most_lost)
+            lost_.push_back(entry);
+        has_lost_.store(true);
+    }
+    [[nodiscard]] std::vector<std::int64_t> take_lost() {
+        if (!has_lost_.load())
+            return {};
+        const std::lock_guard guard{mutex_};
+        has_lost_.store(false);
+        return std::exchange(lost_, {});
+    }
+
 private:
     static constexpr std::size_t most_ended = 8;
+    static constexpr std::size_t most_lost = 64;
     std::mutex mutex_;
     std::vector<std::int64_t> ended_;
+    std::vector<std::int64_t> lost_;
+    std::atomic<bool> has_lost_{false};
 };
 
 /// A settlement on its way. Those that name an entry may be sent twice: the second changes nothing.
