@@ -276,7 +276,6 @@ private:
         reply_due done = std::move(pending_.front());
         pending_.pop_front();
         const std::string_view state = state_of(r.get());
-        const bool unasked = done.settlement || done.cursor != nullptr;
         if (done.settlement && is_passing(state))
             undone_.push_back(std::move(*done.settlement));
         else if (done.settlement)
@@ -288,9 +287,12 @@ private:
         }
         if (state.empty())
             link_.broken(name, "the answer is not one of ours");
+        // A sweep that failed is nobody's trouble: the next verb meets what it met.
+        if (done.cursor != nullptr)
+            return {};
         // A server that became read-only, or whose schema is gone, is greeted anew.
         const bool ends = is_missing(state) || is_read_only(state);
-        if (unasked && !ends)
+        if (done.settlement && !ends)
             return {};
         try {
             link_.refused(r.get(), name);
