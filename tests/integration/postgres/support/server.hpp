@@ -181,8 +181,8 @@ private:
     }
 
     pid_t launch(std::vector<std::string> words) {
-        const std::string program = (programs() / words[0]).string();
         const std::string out = log_file();
+        words[0] = (programs() / words[0]).string();  // by this name initdb looks for its own postgres
         std::vector<char*> argv;
         for (std::string& w : words)
             argv.push_back(w.data());
@@ -198,7 +198,7 @@ private:
         ::dup2(file, 1);
         ::dup2(file, 2);
         ::setenv("LC_ALL", "C", 1);
-        ::execv(program.c_str(), argv.data());
+        ::execv(argv[0], argv.data());
         ::_exit(127);
     }
 
