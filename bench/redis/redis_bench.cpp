@@ -109,6 +109,57 @@ void ratios(benchmark::State& state) {
     pin_all(server, false);
 }
 
+/// A key that is full for long: what is known here denies, and no server is asked. In memory it is the same.
+template <class Store>
+auto full_for_long(Store store) {
+    weir::policy p;
+    p.rates = {{1, 1h}};
+    p.count_from = weir::counting::admission;
+    return weir::registry{std::move(store), weir::configuration::builder{}.defaults("metadata", p).build().value()};
+}
+
+void known_denial(benchmark::State& state) {
+    if (weir_test::redis_server::program().empty()) {
+        state.SkipWithError("there is no redis-server or valkey-server here");
+        return;
+    }
+    weir_test::redis_server server;
+    auto shared = full_for_long(weir::redis::redis_store{weir::redis::parse_redis_dsn(server.tcp()).value()});
+    auto local = full_for_long(weir::memory_store{});
+    auto there = shared.at("a.example.org", "metadata");
+    auto here = local.at("a.example.org", "metadata");
+    there.acquire().release();
+    here.acquire().release();
+    if (there.try_acquire())  // asks the server
+        std::abort();
+
+    std::vector<double> times[2];
+    const auto turn = [](std::vector<double>& out, auto& key) {
+        constexpr int count = 1'000;
+        const auto began = std::chrono::steady_clock::now();
+        for (int i = 0; i < count; ++i)
+            if (key.try_acquire())
+                std::abort();
+        out.push_back(std::chrono::duration<double, std::nano>(std::chrono::steady_clock::now() - began).count() /
+                      count);
+    };
+    const auto scripts_run = [&] {
+        const std::string said = server.say({"INFO", "commandstats"});
+        return said.substr(said.find("cmdstat_evalsha"), 40);
+    };
+    const std::string before = scripts_run();
+    for (auto _ : state) {
+        turn(times[0], here);
+        turn(times[1], there);
+    }
+    if (scripts_run() != before)
+        std::abort();
+    state.counters["memory_ns"] = median(times[0]);
+    state.counters["known_ns"] = median(times[1]);
+    state.counters["known_ratio"] = median(times[1]) / median(times[0]);
+}
+
+BENCHMARK(known_denial)->Iterations(400)->Repetitions(3)->Unit(benchmark::kMillisecond);
 BENCHMARK(ratios)->ArgName("one_core")->Arg(1)->Arg(0)->Iterations(400)->Repetitions(3)->Unit(benchmark::kMillisecond);
 
 }  // namespace
