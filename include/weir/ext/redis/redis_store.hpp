@@ -19,6 +19,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <random>
@@ -59,9 +60,9 @@ public:
             std::atomic<double> lives = 0;  // ... and until when it should at least live, by the server's clock
 
             /// Whether `head` should know of an admission here, and does not.
-            [[nodiscard]] bool remembers(const detail::head_fields& head) const noexcept {
+            [[nodiscard]] bool remembers(const detail::admitted& head, double head_born) const noexcept {
                 return born != 0 && head.t < lives &&
-                       (head.born != born || static_cast<std::int32_t>(head.seq - seq) <= 0);
+                       (head_born != born || static_cast<std::int32_t>(head.seq - seq) <= 0);
             }
         };
         std::shared_ptr<state> state_;
@@ -336,9 +337,9 @@ private:
         forecast warm = warming(key, plan, cost, now);
         if (!warm.admits() && plan.enforce)
             return warm;
-        std::array<double, 7 + 2 * 16> few;
+        std::array<double, 8 + 2 * 16> few;
         std::vector<double> many;
-        const std::size_t size = 7 + 2 * plan.windows.size();
+        const std::size_t size = 8 + 2 * plan.windows.size();
         double* args = few.data();
         if (size > few.size()) {
             many.resize(size);
@@ -351,9 +352,10 @@ private:
         args[4] = static_cast<double>(plan.max_concurrent);
         args[5] = period_of(plan.kept.longest);
         args[6] = static_cast<double>(kept(plan));
+        args[7] = key.born != 0 ? key.lives.load(std::memory_order_relaxed) : std::numeric_limits<double>::quiet_NaN();
         for (std::size_t i = 0; i < plan.windows.size(); ++i) {
-            args[7 + 2 * i] = static_cast<double>(plan.windows[i].limit);
-            args[8 + 2 * i] = period_of(plan.windows[i].period);
+            args[8 + 2 * i] = static_cast<double>(plan.windows[i].limit);
+            args[9 + 2 * i] = period_of(plan.windows[i].period);
         }
 
         const auto line = shared_->links.borrow(key, steady_now(now));
@@ -372,18 +374,20 @@ private:
         const std::string_view text = detail::text_of(*got);
         if (got->type != REDIS_REPLY_STRING)
             bad_reply("admit");
-        const bool passed = text.size() == detail::passed_bytes;
-        if (!passed && text.size() != detail::head_bytes)
+        if (text.size() == detail::denied_bytes)
             return denied(key, plan, cost, text, asked, now);
-
-        const detail::head_fields head{text};
-        key.factor = factor_of(head.factor);
-        shared_->clock.learn(head.t, asked);
-        if (!options().injected_time && key.remembers(head)) [[unlikely]]
+        const auto head = detail::admitted_of(text);
+        if (!head)
+            bad_reply("admit");
+        const double born = head->is_whole ? head->born : key.born;
+        if (head->is_whole)
+            key.factor = factor_of(head->factor);
+        shared_->clock.learn(head->t, asked);
+        if (!options().injected_time && key.remembers(*head, born)) [[unlikely]]
             lose(*line, key);
-        key.born = head.born;
-        key.seq = head.seq;
-        key.lives = head.lives;
+        key.born = born;
+        key.seq = head->seq;
+        key.lives = head->lives;
         // A loss may have been seen by this very call, or while it was on its way.
         warm = warming(key, plan, cost, now);
         if (!warm.admits() && plan.enforce) {
@@ -391,17 +395,17 @@ private:
                 take_back(s, id, now);
             return warm;
         }
-        const instant here = options().injected_time ? local(head.t, head.t, now) : now;
+        const instant here = options().injected_time ? local(head->t, head->t, now) : now;
         forecast f{here, cause::none, 0};
-        if (passed)
-            f = obstacle(text.substr(detail::head_bytes), plan, head.t);
+        if (!head->obstacle.empty())
+            f = obstacle(head->obstacle, plan, head->t);
         if (!warm.admits() && warm.at > f.at)
             f = warm;
         f.passed = !f.admits();
         if (made != nullptr) {
             made->stamp = here;
             if (what == 0)
-                made->id = detail::id_of_stamp(head.t);
+                made->id = detail::id_of_stamp(head->t);
         }
         return f;
     }
@@ -409,8 +413,6 @@ private:
     /// What a reply says that admits nothing.
     [[nodiscard]] forecast denied(slot::state& key, const window_plan& plan, std::int64_t cost, std::string_view text,
                                   std::int64_t asked, instant now) {
-        if (text.size() != detail::denied_bytes)
-            bad_reply("admit");
         const double t = detail::double_at(text, 4);
         key.factor = factor_of(detail::double_at(text, 5));
         shared_->clock.learn(t, asked);

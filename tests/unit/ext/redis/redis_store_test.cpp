@@ -60,8 +60,9 @@ TEST_CASE("redis store: commands are sized, so that bytes in them end nothing") 
     CHECK(detail::double_at(packed, 1) == -0.5);
     out.clear();
     detail::append_call(out, std::string(40, 'f'), detail::key_parts({"h", "l"}), args, 0x0102030405060708U);
-    CHECK(out.starts_with("*7\r\n"));
-    CHECK(out.ends_with("$8\r\n\x08\x07\x06\x05\x04\x03\x02\x01\r\n"));
+    CHECK(out.starts_with("*6\r\n"));
+    CHECK(out.find("$24\r\n") != std::string::npos);
+    CHECK(out.ends_with("\x08\x07\x06\x05\x04\x03\x02\x01\r\n"));
     out.clear();
     detail::append_note(out, detail::note_start({"h", "l"}), 1, 2.0, 2);
     CHECK(out.size() == std::string_view{"*3\r\n$6\r\nAPPEND\r\n$1\r\nh\r\n$17\r\n"}.size() + 17 + 2);

@@ -8,16 +8,18 @@
 
 // The store's steps, as Lua. Each runs whole or not at all, on one key's two Redis keys:
 //
-//   KEYS[1]  a string, the head: its fields (`fields` below); the newest stamps, at most 25, oldest first; the chunks
-//            that were looked at last, each behind its number; the entries: id, when it expires, its units, its stamp
-//            (NaN while it is open), 8 bytes each; the settlements since then, 17 bytes: id, time, how (0 answered,
-//            1 released, 2 refunded); or stamp, units, 3: units counted from their admission are refunded
+//   KEYS[1]  a string, the head: its fields (`fields` below); the newest stamps, at most 25, oldest first; the
+//            entries: id, when it expires, its units, its stamp (NaN while it is open), 8 bytes each; the settlements
+//            since then, 17 bytes: id, time, how (0 answered, 1 released, 2 refunded); or stamp, units, 3: units
+//            counted from their admission are refunded
 //   KEYS[2]  a list of chunks, newest first: 16 stamps each, oldest first. Where no window is deep there is none.
-//   ARGV[1]  the arguments; ARGV[2] the entry's id
+//   ARGV[1]  the arguments, with the entry's id behind them
 //
 // What this is shaped by, as measured: a call into Redis takes about 1 us, and Redis's Lua takes 1.3 ns a byte to make
-// a string. So a decision makes three calls, TIME, GET and SET, on a head of a few hundred bytes; every 16th stamp
-// moves a chunk, and every 16th look behind the newest stamps fetches one. A settlement is no script at all: APPEND
+// a string, 25 ns to take a field out of one and 60 ns to put it in. So a decision makes three calls, TIME, GET and
+// SET, on a head of some 200 bytes, of which it takes over what it does not change. Every 16th stamp moves a chunk to
+// the list. What a look at the list found out is kept as two facts, a place and a stamp that all behind the place are
+// not younger than, which answers most looks until the place has moved on. A settlement is no script at all: APPEND
 // puts a note at the end of the head, which the next step on the key carries out first, as of the time in it. A key's
 // time to live is set with something to spare, and renewed once that is spent. The price: a head grows by 32 bytes an
 // open entry.
@@ -31,16 +33,11 @@ namespace weir::redis::detail {
 enum class script : std::size_t { admit, keep };
 inline constexpr std::size_t script_count = 2;
 
-/// Bytes of a head's fields; an admission returns them, and four doubles more if something stood in its way.
-inline constexpr std::size_t head_bytes = 86;
-inline constexpr std::size_t passed_bytes = head_bytes + 4 * 8;
-inline constexpr std::size_t denied_bytes = 6 * 8;
-
 namespace lua {
 
 inline constexpr std::string_view names = R"lua(
 local call, get, put, sub, huge = redis.call, struct.unpack, struct.pack, string.sub, 1 / 0
-local key, list, a = KEYS[1], KEYS[2], ARGV[1]
+local key, a = KEYS[1], ARGV[1]
 local fresh, dirty, last_stamp = false, false, ''
 )lua";
 
@@ -53,31 +50,35 @@ if not fixed then
 end
 )lua";
 
-/// Takes the head apart. `dropped` is the newest stamp that was let go, `deep` how many are kept, `lives` until when
-/// the keys live at least, `born` when the head was made, `seq` how often it admitted; `n` chunks are in the list, `q`
-/// is the number of the next one; `r` stamps are in `recent`, `c` chunks in `cache`; the settlements begin at `from`. A
-/// list without a head was left by an eviction: what it lacks is unknown, so it counts for nothing.
+/// Takes the head apart. `lives` is until when the keys live at least, and changes with `born`, when the head was made,
+/// and the factor; `seq` is how often it admitted, `dropped` the newest stamp that was let go, `deep` how many are
+/// kept; `n` chunks are in the list; no stamp there at place `p1` or behind is younger than `b1`, none at `p2` or
+/// behind than `b2`; `r` stamps are in `recent` and `last_stamp`, which is the newest or nothing; the settlements begin
+/// at `from`. `busier` and `other` say which fields are not what they were. A list without a head was left by an
+/// eviction: what it lacks is unknown, so it counts for nothing.
 inline constexpr std::string_view head = R"lua(
 local h = call('GET', key)
-local was, newest, gate, soonest, dropped, lives, born, factor, open, inflight, deep, seq, n, q, r, c
-local recent, cache, entries, from, size = '', '', '', 1, 0
-if h and #h > 85 then
-  was, newest, gate, soonest, dropped, lives, born, factor, open, inflight, deep, seq, n, q, r, c, from =
-    get('<dddddddI4I4I4I4I4I4I4BB', h)
+local was, newest, lives, seq, r, soonest, open, inflight, born, factor, deep, gate, dropped, n, p1, b1, p2, b2, from
+local recent, entries, size, busier, other = '', '', 0, false, false
+if h and #h > 104 then
+  was, newest, lives, seq, r, soonest, open, inflight, born, factor, deep, gate, dropped, n, p1, b1, p2, b2, from =
+    get('<dddI4BdI4I4dI4I4ddI4I4dI4d', h)
   size = #h
-  local x = from + 8 * r
-  if r > 0 then recent = sub(h, from, x - 1) end
-  from = x + 136 * c
-  if c > 0 then cache = sub(h, x, from - 1) end
+  if r > 0 then
+    local x = from
+    from = from + 8 * r
+    recent = sub(h, x, from - 1)
+  end
   if inflight > 0 then
-    x, from = from, from + 32 * inflight
+    local x = from
+    from = from + 32 * inflight
     entries = sub(h, x, from - 1)
   end
 else
-  call('DEL', list)
-  h = nil
-  newest, gate, soonest, dropped, lives, born = -huge, -huge, huge, -huge, -huge, t
-  factor, open, inflight, deep, seq, n, q, r, c = 1000000, 0, 0, 0, 0, 0, 0, 0, 0
+  call('DEL', KEYS[2])
+  h, from, other = nil, 1, true
+  newest, lives, seq, r, soonest, open, inflight = -huge, -huge, 0, 0, huge, 0, 0
+  born, factor, deep, gate, dropped, n, p1, b1, p2, b2 = t, 1000000, 0, -huge, -huge, 0, 0, huge, 0, huge
 end
 local began = t
 )lua";
@@ -85,7 +86,7 @@ local began = t
 /// Moves stamps from `recent` to the list while there are more than 25.
 inline constexpr std::string_view spill = R"lua(
   if r > 25 then
-    local first = 1
+    local first, list = 1, KEYS[2]
     repeat
       if n == 0 and r - 16 >= deep then
         dropped = get('<d', recent, first + 120)
@@ -93,11 +94,13 @@ inline constexpr std::string_view spill = R"lua(
         local length = call('LPUSH', list, sub(recent, first, first + 127))
         if length <= n then dropped = newest end
         if length == 1 then fresh = true end
-        n, q = length, q + 1
+        n = length
       end
-      first, r = first + 128, r - 16
+      first, r, p1, p2 = first + 128, r - 16, p1 + 16, p2 + 16
     until r < 26
-    recent = sub(recent, first)
+    recent, other = sub(recent, first), true
+    if p1 > deep then b1 = huge end
+    if p2 > deep then b2 = huge end
     local over = math.floor((r + 16 * n - deep) / 16)
     if over > n then over = n end
     if over >= 4 or over > 0 and over == n then
@@ -107,10 +110,21 @@ inline constexpr std::string_view spill = R"lua(
   end
 )lua";
 
+/// `recent` becomes all of them.
+inline constexpr std::string_view join = R"lua(
+  if last_stamp ~= '' then recent, last_stamp = recent .. last_stamp, '' end
+)lua";
+
 /// Stamps `units` units with `newest`.
 inline const std::string push = std::string{R"lua(
-  recent, r = recent .. (units == 1 and put('<d', newest) or string.rep(put('<d', newest), units)), r + units
-)lua"} + std::string{spill};
+  if units == 1 and r < 25 and last_stamp == '' then
+    last_stamp, r = put('<d', newest), r + 1
+  else
+    recent, r = recent .. last_stamp .. string.rep(put('<d', newest), units), r + units
+    last_stamp = ''
+)lua"} + std::string{spill} + R"lua(
+  end
+)lua";
 
 /// Entries whose time is over: their holder died. Those still open are stamped with the end of their time.
 inline const std::string expire = std::string{R"lua(
@@ -126,7 +140,7 @@ if soonest <= t then
       if expires < soonest then soonest = expires end
     end
   end
-  entries, inflight, dirty = table.concat(left), #left, true
+  entries, inflight, dirty, busier = table.concat(left), #left, true, true
   table.sort(due, function(x, y) return x[1] < y[1] end)
   for i = 1, #due do
     local expires, units, stamp = due[i][1], due[i][2], due[i][3]
@@ -140,14 +154,15 @@ end
 )lua";
 
 /// Takes out `units` units stamped `stamp`, as far as they are there.
-inline const std::string take = std::string{R"lua(
+inline const std::string take = std::string{join} + R"lua(
     while n > 0 and (r == 0 or get('<d', recent) >= stamp) do
-      local chunk = call('LPOP', list)
+      local chunk = call('LPOP', KEYS[2])
       if chunk then
-        recent, r, n, q, cache, c = chunk .. recent, r + 16, n - 1, q - 1, '', 0
+        recent, r, n = chunk .. recent, r + 16, n - 1
       else
         dropped, n = newest, 0
       end
+      b1, b2, other = huge, huge, true
     end
     local last = r
     while last > 0 and get('<d', recent, 8 * last - 7) > stamp do last = last - 1 end
@@ -156,12 +171,12 @@ inline const std::string take = std::string{R"lua(
       first = first - 1
     end
     recent, r = sub(recent, 1, 8 * first) .. sub(recent, 8 * last + 1), r - (last - first)
-)lua"} + std::string{spill};
+)lua" + std::string{spill};
 
 /// Carries out the settlements noted since the head was written, each as of its time, then lets entries expire.
 inline const std::string settled = std::string{R"lua(
 if from <= size then
-  dirty = true
+  dirty, busier = true, true
   repeat
     local how, place
     t, how = get('<dB', h, from + 8)
@@ -173,10 +188,14 @@ if from <= size then
       if t < newest then t = newest end
 )lua" + expire + R"lua(
       local id = sub(h, from, from + 7)
-      local x = string.find(entries, id, 1, true)
-      while x do
-        if x % 32 == 1 then place = x break end
-        x = string.find(entries, id, x + 1, true)
+      if sub(entries, 1, 8) == id then
+        place = 1
+      else
+        local x = string.find(entries, id, 1, true)
+        while x do
+          if x % 32 == 1 then place = x break end
+          x = string.find(entries, id, x + 1, true)
+        end
       end
       if place then
         local expires, units, stamp = get('<ddd', entries, place + 8)
@@ -210,34 +229,43 @@ end
 if newest > t then t = newest end
 )lua" + expire;
 
-/// Writes the head, with a time to live that reaches `needed` at least.
+/// Writes the head, with a time to live that reaches `needed` at least; leaves in `told` what an admission returns.
 inline constexpr std::string_view save = R"lua(
   local extend = needed > lives
   if extend then lives = needed + spare end
   local ms = 3600000
   if (extend or fresh) and not fixed then ms = math.ceil((lives - began) / 1000) + 1 end
-  h = put('<dddddddI4I4I4I4I4I4I4BB', t, newest, gate, soonest, dropped, lives, born, factor, open, inflight, deep,
-    seq % 4294967296, n, q % 4294967296, r, c)
-  local whole = h .. recent .. last_stamp .. cache .. entries
+  local rest = ''
+  if other then
+    told = put('<dddI4BdI4I4dI4I4ddI4I4dI4d', t, newest, lives, seq % 4294967296, r, soonest, open, inflight,
+      born, factor, deep, gate, dropped, n, p1 % 4294967296, b1, p2 % 4294967296, b2)
+  elseif busier then
+    told, rest = put('<dddI4BdI4I4', t, newest, lives, seq % 4294967296, r, soonest, open, inflight), sub(h, 46, 105)
+  else
+    told, rest = put('<dddI4B', t, newest, lives, seq % 4294967296, r), sub(h, 30, 105)
+  end
+  local whole = told .. rest .. recent .. last_stamp .. entries
   if extend then call('SET', key, whole, 'PX', ms + 1) else call('SET', key, whole, 'KEEPTTL') end
-  if (extend or fresh) and n > 0 then call('PEXPIRE', list, ms) end
+  if (extend or fresh) and n > 0 then call('PEXPIRE', KEYS[2], ms) end
+  if lives ~= known then told = sub(whole, 1, 105) end
 )lua";
 
 /// ARGV[1]: what (0 count, 1 from the response, 2 from the admission; 4 more: enter whatever stands in the way), cost,
-/// time, an entry's time to live, ceiling, longest period, stamps to keep; then limit and period of every window.
-/// Returns the head's fields where it admits, then why, window, when and the gate if something stood in the way; else
-/// why, window, when, the gate, the time, the factor.
+/// time, an entry's time to live, ceiling, longest period, stamps to keep, the `lives` that the caller knows; then
+/// limit and period of every window; then the entry's id if there is one. Returns the head's first fields where it
+/// admits, then why, window, when and the gate if something stood in the way; else why, window, when, the gate, the
+/// time, the factor.
 inline const std::string admit = std::string{names} + R"lua(
-local what, cost, t, ttl, most, longest, keep, at = get('<ddddddd', a)
+local what, cost, t, ttl, most, longest, keep, known, at = get('<dddddddd', a)
 local force = what > 3
 if force then what = what - 4 end
 )lua" + std::string{clock} + std::string{head} +
                                  R"lua(
-if keep > deep then deep = keep end
+if keep > deep then deep, other = keep, true end
 )lua" + settled + R"lua(
 local why, window, free = 0, 0, t
 if cost > 0 then
-  local index, ends, looks = 0, #a, 0
+  local index, ends, looks = 0, #a - (what > 0 and 8 or 0), 0
   while at < ends do
     local limit, period
     limit, period, at = get('<dd', a, at)
@@ -252,31 +280,33 @@ if cost > 0 then
       back = back - open
       local blocker = dropped
       if back < r then
-        blocker = get('<d', recent, 8 * (r - back) - 7)
+        if back > 0 or last_stamp == '' then blocker = get('<d', recent, 8 * (r - back) - 7) else blocker = newest end
       else
         back = back - r
-        local last = back % 16
-        local place = (back - last) / 16
-        if place < n then
-          last = 8 * (16 - last) + 1
-          local number = (q - 1 - place) % 4294967296
-          if c > 0 and get('<d', cache) == number then
-            blocker = get('<d', cache, last)
-          elseif c > 1 and get('<d', cache, 137) == number then
-            blocker = get('<d', cache, last + 136)
-          else
-            local chunk = call('LINDEX', list, place)
+        if back >= p1 and b1 + period <= free or back >= p2 and b2 + period <= free then
+          blocker = -huge
+        else
+          local last = back % 16
+          local place = (back - last) / 16
+          if place < n then
+            local chunk = call('LINDEX', KEYS[2], place)
             if chunk then
-              chunk = put('<d', number) .. chunk
-              blocker = get('<d', chunk, last)
-              if looks % 2 == 0 then cache = chunk .. sub(cache, 137)
-              else cache = sub(cache, 1, 136) .. chunk end
-              c = #cache / 136
+              blocker = get('<d', chunk, 121 - 8 * last)
+              local bound = get('<d', chunk, 121)
+              if bound + period <= free then
+                -- Where the window is not half full, as far as from there to here is known at once.
+                local near = math.floor(place / 2)
+                chunk = near < place and call('LINDEX', KEYS[2], near)
+                local nearer = chunk and get('<d', chunk, 121)
+                if chunk and nearer + period <= free then place, bound = near, nearer end
+                if looks % 2 == 0 then p1, b1 = 16 * place, bound else p2, b2 = 16 * place, bound end
+                other = true
+              end
             else
-              blocker, dropped, n = newest, newest, 0
+              blocker, dropped, n, other = newest, newest, 0, true
             end
+            looks = looks + 1
           end
-          looks = looks + 1
         end
       end
       blocker = blocker + period
@@ -289,6 +319,7 @@ end
 if gate > free then why, window, free = 2, 0, gate end
 local admits = (why == 0 or force) and cost > 0
 if admits or dirty then
+  local told
   local needed, spare = newest + longest, (longest + ttl) / 8 + 1000000
   if admits then
     seq = seq + 1
@@ -296,25 +327,21 @@ if admits or dirty then
       open, needed = open + cost, t + ttl + longest
     else
       newest, needed = t, t + longest
-      if cost == 1 and r < 25 then
-        last_stamp, r = put('<d', t), r + 1
-      else
-        local units = cost
+      local units = cost
 )lua" + push + R"lua(
-      end
     end
     if what > 0 then
       local ends = t + ttl
-      entries = entries .. ARGV[2] .. put('<ddd', ends, cost, what == 1 and 0 / 0 or t)
-      inflight = inflight + 1
+      entries = entries .. sub(a, -8) .. put('<ddd', ends, cost, what == 1 and 0 / 0 or t)
+      inflight, busier = inflight + 1, true
       if ends < soonest then soonest = ends end
       if ends > needed then needed = ends end
     end
   end
 )lua" + std::string{save} + R"lua(
   if admits then
-    if why > 0 then h = h .. put('<dddd', why, window, free, gate) end
-    return h
+    if why > 0 then told = told .. put('<dddd', why, window, free, gate) end
+    return told
   end
 end
 return put('<dddddd', why, window, free, gate, t, factor)
@@ -327,24 +354,31 @@ local what, t, value, at = get('<ddd', a)
 )lua" + std::string{clock} + R"lua(
 )lua" + std::string{head} + settled +
                                 R"lua(
-local needed, spare, moved = -huge, 1000000, 0
+local needed, spare, moved, known, told = -huge, 1000000, 0
 if fixed then began = 0 end
 if what == 0 then
   if not fixed then value = began + value end
-  if value > gate then gate, moved, dirty = value, 1, true end
+  if value > gate then gate, moved, dirty, other = value, 1, true, true end
   needed = gate > began and gate or began
 elseif what == 1 then
   factor, dirty, needed = value, true, began + 3600000000
 elseif what == 2 then
-  if n > 0 then call('DEL', list) end
+  if n > 0 then call('DEL', KEYS[2]) end
   newest, gate, factor, dropped, dirty, needed = -huge, -huge, 1000000, -huge, h, began
-  recent, r, n, cache, c = '', 0, 0, '', 0
+  recent, last_stamp, r, n, b1, b2 = '', '', 0, 0, huge, huge
+end
+if what == 1 or what == 2 then
+  -- Who knows the factor by `lives` is to be told.
+  other = true
+  if lives > needed then needed = lives end
+  lives = -huge
 end
 if dirty then
 )lua" + std::string{save} + R"lua(
 end
 if what == 4 and not h then call('DEL', key) end
 if what ~= 3 then return put('<d', moved) end
+)lua" + std::string{join} + R"lua(
 local out = {put('<ddddddd', t, open, inflight, gate, factor, newest, dropped)}
 while at < #a do
   local period
@@ -355,7 +389,7 @@ while at < #a do
     local low, high, oldest = 0, n, ''
     while low < high do
       local middle = math.floor((low + high) / 2)
-      local chunk = call('LINDEX', list, middle)
+      local chunk = call('LINDEX', KEYS[2], middle)
       if chunk and get('<d', chunk, 121) > after then low, oldest = middle + 1, chunk else high = middle end
     end
     if low > 0 then

@@ -49,18 +49,40 @@ inline constexpr double server_time = std::numeric_limits<double>::quiet_NaN();
     return value;
 }
 
-/// What an admission returns of a head's fields.
-struct head_fields {
-    explicit head_fields(std::string_view bytes) noexcept
-        : t(double_at(bytes, 0)), lives(double_at(bytes, 5)), born(double_at(bytes, 6)), factor(word_at(bytes, 56)),
-          seq(word_at(bytes, 72)) {}
+/// Bytes of a head's fields, as the scripts pack them. An admission returns those that every admission changes, with or
+/// without the three that open entries change, or all if the caller does not know the head as it is; and four doubles
+/// more if something stood in its way. A denial returns six doubles.
+inline constexpr std::size_t brief_bytes = 29;
+inline constexpr std::size_t busy_bytes = brief_bytes + 16;
+inline constexpr std::size_t head_bytes = busy_bytes + 60;
+inline constexpr std::size_t obstacle_bytes = 4 * 8;
+inline constexpr std::size_t denied_bytes = 6 * 8;
 
+/// What an admission returns.
+struct admitted {
     double t;
     double lives;
+    std::uint32_t seq;
+    bool is_whole;  ///< whether the two below are there
     double born;
     std::uint32_t factor;
-    std::uint32_t seq;
+    std::string_view obstacle;  ///< what stood in the way, or nothing
 };
+[[nodiscard]] inline std::optional<admitted> admitted_of(std::string_view bytes) noexcept {
+    for (const std::size_t size : {brief_bytes, busy_bytes, head_bytes}) {
+        if (bytes.size() != size && bytes.size() != size + obstacle_bytes)
+            continue;
+        const bool is_whole = size == head_bytes;
+        return admitted{double_at(bytes, 0),
+                        double_at(bytes, 2),
+                        word_at(bytes, 24),
+                        is_whole,
+                        is_whole ? double_at(bytes.substr(busy_bytes), 0) : 0,
+                        is_whole ? word_at(bytes, busy_bytes + 8) : 0,
+                        bytes.substr(size)};
+    }
+    return std::nullopt;
+}
 
 /// Appends the size of a part of a command.
 inline void append_size(std::string& out, std::size_t size) {
@@ -82,22 +104,23 @@ inline void append_part(std::string& out, std::string_view text) {
     return out;
 }
 
-/// `EVALSHA sha 2 head list arguments [id]`, appended; `keys` is what `key_parts` made.
+/// `EVALSHA sha 2 head list arguments`, appended; `keys` is what `key_parts` made; the id, if there is one, is the
+/// arguments' end.
 inline void append_call(std::string& out, std::string_view sha, std::string_view keys, std::span<const double> args,
                         std::optional<std::uint64_t> id) {
-    out.append(id ? "*7\r\n$7\r\nEVALSHA\r\n" : "*6\r\n$7\r\nEVALSHA\r\n");
+    out.append("*6\r\n$7\r\nEVALSHA\r\n");
     append_part(out, sha);
     out.append(keys);
-    append_size(out, args.size() * 8);
+    append_size(out, args.size() * 8 + (id ? 8 : 0));
     for (const double value : args) {
         const auto bytes = bytes_of(std::bit_cast<std::uint64_t>(value));
         out.append(bytes.data(), bytes.size());
     }
-    out.append("\r\n");
     if (id) {
         const auto bytes = bytes_of(*id);
-        out.append("$8\r\n").append(bytes.data(), bytes.size()).append("\r\n");
+        out.append(bytes.data(), bytes.size());
     }
+    out.append("\r\n");
 }
 
 /// What became of an entry, as a note at the end of its key's head: `APPEND head note`, appended; `start` is what
