@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "weir/ext/redis/detail/forks.hpp"
 #include "weir/ext/redis/detail/pool.hpp"
 #include "weir/ext/redis/detail/server_clock.hpp"
 #include "weir/ext/redis/options.hpp"
@@ -8,8 +9,6 @@
 #include "weir/core/clock.hpp"
 #include "weir/storage/store.hpp"
 #include "weir/storage/store_error.hpp"
-
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -244,7 +243,7 @@ private:
         std::atomic<std::uint64_t> next_id{random_start()};
         std::atomic<std::uint64_t> lost_keys = 0;
         std::atomic<instant> last{long_ago};  // the latest injected time
-        pid_t owner = ::getpid();
+        std::int64_t owner = detail::process_mark();
 
         static std::uint64_t random_start() {
             std::random_device device;
@@ -262,7 +261,7 @@ private:
         return o;
     }
     void require_own_process(std::string_view what) const {
-        if (::getpid() != shared_->owner)
+        if (detail::process_mark() != shared_->owner)
             throw store_error{fmt::format("redis: cannot {} in a child of the process that made the store; make the "
                                           "registry after fork()",
                                           what)};
@@ -359,7 +358,7 @@ private:
         }
 
         const auto line = shared_->links.borrow(key, steady_now(now));
-        shared_->links.take_posted(*line);
+        shared_->links.take_posted(*line, &key);
         bool sent = false;
         detail::reply got;
         const auto asked = detail::server_clock::here();

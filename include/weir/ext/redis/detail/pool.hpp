@@ -124,8 +124,9 @@ public:
         compare_epoch(line.epoch());
     }
 
-    /// Hands the posted settlements of a borrowed session to it, so that they go before the call.
-    void take_posted(session& line) { take_posted(index_of(line)); }
+    /// Hands the posted settlements of a borrowed session to it, so that they go before the call, or in it: those that
+    /// nobody waits for, on the key that is `called`.
+    void take_posted(session& line, const key_line* called = nullptr) { take_posted(index_of(line), called); }
 
 private:
     struct link {
@@ -234,7 +235,7 @@ private:
         l.posted.pop_front();
     }
 
-    void take_posted(std::size_t i) {
+    void take_posted(std::size_t i, const key_line* called = nullptr) {
         std::deque<settlement_call> mine;
         {
             const std::lock_guard guard{mutex_};
@@ -243,7 +244,10 @@ private:
             mine.swap(links_[i].posted);
         }
         for (settlement_call& s : mine)
-            links_[i].line.post(std::move(s));
+            if (s.idle && s.line.get() == called)
+                links_[i].line.carry(std::move(s));
+            else
+                links_[i].line.post(std::move(s));
     }
 
     /// Frees a session, after writing what was put in line meanwhile.

@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <iterator>
 #include <memory>
 #include <span>
 #include <string>
@@ -52,7 +53,7 @@ struct settlement_call {
 class session {
 public:
     [[nodiscard]] bool is_open() const noexcept { return connection_.is_open(); }
-    [[nodiscard]] bool owes() const noexcept { return !waiting_.empty(); }
+    [[nodiscard]] bool owes() const noexcept { return !waiting_.empty() || !carried_.empty(); }
     [[nodiscard]] instant last_used() const noexcept { return last_used_; }
     [[nodiscard]] bool seems_alive() const noexcept { return connection_.seems_alive(); }
 
@@ -116,14 +117,20 @@ public:
     [[nodiscard]] reply call(script which, const key_line& line, std::span<const double> args, const std::uint64_t* id,
                              std::string_view what, bool& sent) {
         for (int attempt = 0;; ++attempt) {
+            notes_.clear();
+            for (const settlement_call& s : carried_)
+                append_note(notes_, s.id, s.at, s.how);
             append_call(connection_.out(), sha_[index(which)], line.parts, args,
-                        id == nullptr ? std::nullopt : std::optional{*id});
+                        id == nullptr ? std::nullopt : std::optional{*id}, notes_);
             sent = true;
             const instant deadline = begin();
             drain(deadline);
             reply r = connection_.read(deadline);
-            last_used_ = steady_clock{}.now();
             if (r->type != REDIS_REPLY_ERROR) {
+                last_used_ = deadline - limit_;
+                for (const settlement_call& s : carried_)
+                    s.line->unanswered.fetch_sub(1, std::memory_order_release);
+                carried_.clear();
                 if (!homeless_.empty()) [[unlikely]]
                     tidy();
                 return r;
@@ -137,9 +144,11 @@ public:
         }
     }
 
+    /// A settlement that goes in the next call, which is on its key.
+    void carry(settlement_call s) { carried_.push_back(std::move(s)); }
     /// Writes a settlement without waiting for its reply.
     void post(settlement_call s) {
-        append_note(connection_.out(), s.line->note, s.id, s.at, s.how);
+        append_noting(connection_.out(), s.line->note, s.id, s.at, s.how);
         may_rest_ = may_rest_ && !s.urgent;
         waiting_.push_back(std::move(s));
     }
@@ -169,7 +178,10 @@ public:
                 s.line->unanswered.fetch_sub(1, std::memory_order_release);
             return !s.repeatable();
         });
-        return std::exchange(waiting_, {});
+        auto all = std::exchange(waiting_, {});
+        all.insert(all.end(), std::make_move_iterator(carried_.begin()), std::make_move_iterator(carried_.end()));
+        carried_.clear();
+        return all;
     }
 
 private:
@@ -213,7 +225,7 @@ private:
         constexpr std::array<double, 3> args{4, server_time, 0};
         auto lines = std::exchange(homeless_, {});
         for (const auto& line : lines)
-            append_call(connection_.out(), sha_[index(script::keep)], line->parts, args, std::nullopt);
+            append_call(connection_.out(), sha_[index(script::keep)], line->parts, args, std::nullopt, {});
         const instant deadline = begin();
         for (std::size_t i = 0; i < lines.size(); ++i)
             static_cast<void>(connection_.read(deadline));
@@ -242,6 +254,8 @@ private:
     std::array<std::string, script_count> sha_;
     std::string epoch_;
     std::deque<settlement_call> waiting_;
+    std::vector<settlement_call> carried_;
+    std::string notes_;
     std::vector<std::shared_ptr<key_line>> homeless_;
     duration limit_{};
     instant last_used_ = long_ago;

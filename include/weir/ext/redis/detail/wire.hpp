@@ -104,11 +104,25 @@ inline void append_part(std::string& out, std::string_view text) {
     return out;
 }
 
-/// `EVALSHA sha 2 head list arguments`, appended; `keys` is what `key_parts` made; the id, if there is one, is the
-/// arguments' end.
+/// What became of an entry, as the scripts read it. Repeating it changes nothing.
+inline void append_note(std::string& out, std::uint64_t id, double at, char how) {
+    const auto name = bytes_of(id);
+    const auto time = bytes_of(std::bit_cast<std::uint64_t>(at));
+    out.append(name.data(), name.size()).append(time.data(), time.size());
+    out += how;
+}
+/// The same at the end of its key's head: `APPEND head note`, appended; `start` is what `note_start` made.
+inline void append_noting(std::string& out, std::string_view start, std::uint64_t id, double at, char how) {
+    out.append(start);
+    append_note(out, id, at, how);
+    out.append("\r\n");
+}
+
+/// `EVALSHA sha 2 head list arguments [notes]`, appended; `keys` is what `key_parts` made; the id, if there is one, is
+/// the arguments' end.
 inline void append_call(std::string& out, std::string_view sha, std::string_view keys, std::span<const double> args,
-                        std::optional<std::uint64_t> id) {
-    out.append("*6\r\n$7\r\nEVALSHA\r\n");
+                        std::optional<std::uint64_t> id, std::string_view notes) {
+    out.append(notes.empty() ? "*6\r\n$7\r\nEVALSHA\r\n" : "*7\r\n$7\r\nEVALSHA\r\n");
     append_part(out, sha);
     out.append(keys);
     append_size(out, args.size() * 8 + (id ? 8 : 0));
@@ -121,17 +135,8 @@ inline void append_call(std::string& out, std::string_view sha, std::string_view
         out.append(bytes.data(), bytes.size());
     }
     out.append("\r\n");
-}
-
-/// What became of an entry, as a note at the end of its key's head: `APPEND head note`, appended; `start` is what
-/// `note_start` made. Repeating it changes nothing.
-inline void append_note(std::string& out, std::string_view start, std::uint64_t id, double at, char how) {
-    out.append(start);
-    const auto name = bytes_of(id);
-    const auto time = bytes_of(std::bit_cast<std::uint64_t>(at));
-    out.append(name.data(), name.size()).append(time.data(), time.size());
-    out += how;
-    out.append("\r\n");
+    if (!notes.empty())
+        append_part(out, notes);
 }
 
 /// One name of a key as it may stand inside another: letters, digits, dots and dashes as they are, every other byte as
