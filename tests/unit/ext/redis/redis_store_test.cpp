@@ -3,10 +3,15 @@
 
 #include "support/catch.hpp"
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <array>
 #include <bit>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <limits>
 #include <string>
 #include <string_view>
@@ -70,6 +75,42 @@ TEST_CASE("redis store: commands are sized, so that bytes in them end nothing") 
     out.clear();
     detail::append_noting(out, detail::note_start({"h", "l"}), 1, 2.0, 2);
     CHECK(out.size() == std::string_view{"*3\r\n$6\r\nAPPEND\r\n$1\r\nh\r\n$17\r\n"}.size() + 17 + 2);
+}
+
+TEST_CASE(
+    "redis store: what an admission returns is told by its size, and what it leaves out is what the caller knows") {
+    const auto packed = [](std::initializer_list<double> values, std::size_t size) {
+        std::string out;
+        for (const double value : values) {
+            const auto bytes = detail::bytes_of(std::bit_cast<std::uint64_t>(value));
+            out.append(bytes.data(), bytes.size());
+        }
+        out.resize(size, '\0');
+        return out;
+    };
+    for (const std::size_t size : {detail::brief_bytes, detail::busy_bytes, detail::head_bytes})
+        for (const std::size_t more : {std::size_t{0}, detail::obstacle_bytes}) {
+            const std::string text = packed({5, 4, 90}, size + more);
+            const auto got = detail::admitted_of(text).value();
+            CHECK(got.t == 5);
+            CHECK(got.lives == 90);
+            CHECK(got.is_whole == (size == detail::head_bytes));
+            CHECK(got.obstacle.size() == more);
+        }
+    for (const std::size_t size : {std::size_t{0}, std::size_t{16}, detail::denied_bytes, std::size_t{86}})
+        CHECK_FALSE(detail::admitted_of(std::string(size, '\0')).has_value());
+}
+
+TEST_CASE("redis store: a child of fork is told from its parent") {
+    const auto mine = detail::process_mark();
+    CHECK(detail::process_mark() == mine);
+    const pid_t child = ::fork();
+    if (child == 0)
+        ::_exit(detail::process_mark() == mine ? 1 : 0);
+    int status = -1;
+    REQUIRE(::waitpid(child, &status, 0) == child);
+    CHECK(status == 0);
+    CHECK(detail::process_mark() == mine);
 }
 
 TEST_CASE("redis store: times are rounded against the caller") {
