@@ -82,6 +82,11 @@ struct key_file {
         newest = std::max(newest, at);
         log.at.insert(log.at.end(), static_cast<std::size_t>(cost), newest);
     }
+    void take_back(const held& e, std::int64_t units) {
+        for (; !e.open && units > 0; --units)
+            if (const auto unit = std::ranges::find(log.at, e.stamp); unit != log.at.end())
+                log.at.erase(unit);
+    }
     /// Forgets what no window of the plan looks at, but not that it was there: a reload may bring a longer window.
     void prune(const weir::window_plan& plan, weir::instant t) {
         const auto kept = std::ranges::find_if(log.at, [&](auto s) { return s > t - plan.kept.longest; });
@@ -216,9 +221,7 @@ public:
                 if (mine == k.entries.end())
                     return;  // it has expired
                 if (how == weir::settlement::refunded) {
-                    for (std::int64_t i = 0; !mine->open && i < mine->cost; ++i)
-                        if (const auto unit = std::ranges::find(k.log.at, mine->stamp); unit != k.log.at.end())
-                            k.log.at.erase(unit);
+                    k.take_back(*mine, mine->cost);
                 } else if (mine->open) {
                     k.stamp(t, mine->cost);
                     mine->open = false;
@@ -233,6 +236,15 @@ public:
                 --*s.held;
         } else if (e.state == weir::entry_state::open)
             e.state = weir::entry_state::stamped;
+    }
+    void reduce(const slot& s, const weir::window_plan&, weir::entry& e, std::int64_t cost, weir::instant now) {
+        change(s, now, [&](key_file& k, weir::instant) {
+            if (const auto mine = std::ranges::find(k.entries, e.id, &key_file::held::id); mine != k.entries.end()) {
+                k.take_back(*mine, mine->cost - cost);
+                mine->cost = cost;
+            }
+        });
+        e.cost = cost;
     }
     [[nodiscard]] bool hold(slot& s, weir::instant until) {
         bool moved = false;

@@ -83,6 +83,7 @@ void write_leaf(dice& d, entry& e, bool risky) {
                               "max_hold_ms",
                               "on_store_error",
                               "local_share_percent",
+                              "lease",
                               "aimd.enabled",
                               "aimd.window_s",
                               "aimd.high_429_ratio",
@@ -148,6 +149,8 @@ void write_leaf(dice& d, entry& e, bool risky) {
         };
     } else if (e.leaf == "local_share_percent") {
         e.apply = [n](weir::policy& p) { p.local_share = n; };
+    } else if (e.leaf == "lease") {
+        e.apply = [n](weir::policy& p) { p.lease = n; };
     } else if (e.leaf == "aimd.window_s") {
         e.apply = [n](weir::policy& p) { p.aimd.window_s = static_cast<double>(n); };
     } else if (e.leaf == "aimd.increase_step_pct") {
@@ -317,7 +320,7 @@ struct naive {
         p.max_delay = landing ? 250ms : artifact ? 2000ms : 200ms;
         const auto most = landing ? 5 : artifact ? 2 : 10, hourly = landing ? 2000 : artifact ? 500 : 5000;
         for (const char* leaf : {"max_delay_ms", "count_head", "max_concurrent", "count_from", "margin_ms", "enforce",
-                                 "max_hold_ms", "on_store_error", "local_share_percent"})
+                                 "max_hold_ms", "on_store_error", "local_share_percent", "lease"})
             if (const auto all = values(key, role, leaf); !all.empty())
                 all.front()->apply(p);
         for (const char* leaf : {"aimd.enabled", "aimd.window_s", "aimd.high_429_ratio", "aimd.increase_step_pct",

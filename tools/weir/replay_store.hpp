@@ -135,6 +135,12 @@ public:
         if (!ask(s, now, [&](any_store& there) { there.settle(*s.there_, plan, e, how, now); }))
             e = mine;
     }
+    void reduce(slot& s, const window_plan& plan, entry& e, std::int64_t cost, instant now) {
+        entry mine = e;
+        here_.reduce(s.here_, plan, mine, cost, now);
+        if (!ask(s, now, [&](any_store& there) { there.reduce(*s.there_, plan, e, cost, now); }))
+            e = mine;
+    }
     [[nodiscard]] bool hold(slot& s, instant until) {
         bool moved = here_.hold(s.here_, until);
         ask(s, now(), [&](any_store& there) { moved = there.hold(*s.there_, until); });

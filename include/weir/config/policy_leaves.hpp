@@ -72,6 +72,7 @@ struct policy_leaves {
     std::optional<duration> max_hold{};  ///< `forever` = none, stated
     std::optional<store_failure> on_store_error{};
     std::optional<std::int64_t> local_share{};
+    std::optional<std::int64_t> lease{};
     aimd_leaves aimd{};
     bool rates_below = false;  ///< whether the `unlimited` here stands above the rates, which were inherited
     bool burst_below = false;  ///< and whether above the burst
@@ -92,6 +93,7 @@ struct policy_leaves {
         out.max_hold = p.max_hold;
         out.on_store_error = p.on_store_error;
         out.local_share = p.local_share;
+        out.lease = p.lease;
         out.aimd = aimd_leaves::of(p.aimd);
         return out;
     }
@@ -115,6 +117,7 @@ struct policy_leaves {
         take(max_hold, lower.max_hold);
         take(on_store_error, lower.on_store_error);
         take(local_share, lower.local_share);
+        take(lease, lower.lease);
         aimd.inherit(lower.aimd);
     }
 
@@ -138,6 +141,7 @@ struct policy_leaves {
         out.max_hold = max_hold.value_or(out.max_hold);
         out.on_store_error = on_store_error.value_or(out.on_store_error);
         out.local_share = local_share.value_or(out.local_share);
+        out.lease = lease.value_or(out.lease);
         out.aimd = aimd.over(out.aimd);
         return out;
     }

@@ -126,7 +126,7 @@ template <class Rule, std::size_t A, std::size_t B>
     return out;
 }
 
-inline constexpr std::array<stored_rule<policy_leaves>, 12> role_rules{{
+inline constexpr std::array<stored_rule<policy_leaves>, 13> role_rules{{
     {{.name = "rates",
       .type = value_type::rates,
       .fallback = "of the role",
@@ -214,6 +214,13 @@ inline constexpr std::array<stored_rule<policy_leaves>, 12> role_rules{{
       .fallback = "25",
       .meaning = "of every rate, for this process, while the store cannot be reached: 100 divided by the processes"},
      [](policy_leaves& p, checked_value&& v) { p.local_share = std::get<std::int64_t>(v); }},
+    {{.name = "lease",
+      .type = value_type::whole,
+      .least = 1,
+      .most = 10'000,
+      .fallback = "1",
+      .meaning = "units taken from a shared store in one round trip, for requests to come; 1 = each by itself"},
+     [](policy_leaves& p, checked_value&& v) { p.lease = std::get<std::int64_t>(v); }},
 }};
 
 inline constexpr std::array<stored_rule<settings>, 9> run_rules{{

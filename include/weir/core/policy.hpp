@@ -57,6 +57,9 @@ struct policy {
     store_failure on_store_error = store_failure::local;
     /// This process's part of every rate under `store_failure::local`, in percent: 100 divided by the processes.
     std::int64_t local_share = 25;
+    /// Units taken from a shared store in one round trip, for requests to come; 1 = each request by itself. Never more
+    /// than half of a window, and only 1 under `max_concurrent` or where `enforce` is false.
+    std::int64_t lease = 1;
     /// How the rates follow the server's answers.
     aimd_options aimd{};
 
@@ -116,6 +119,8 @@ struct policy {
         faults.emplace_back("burst: there is no rate to space");
     if (p.local_share < 1 || p.local_share > 100)
         faults.push_back(fmt::format("local_share_percent: {} is outside 1 to 100", p.local_share));
+    if (p.lease < 1 || p.lease > 10'000)
+        faults.push_back(fmt::format("lease: {} is outside 1 to 10,000", p.lease));
     if (p.max_hold < duration::zero())
         faults.emplace_back("max_hold_ms: it is negative; 0 waits for no gate");
     for (const std::string& fault : faults_of(p.aimd))

@@ -2,6 +2,8 @@
 #pragma once
 
 #include "weir/limiter/detail/flight_place.hpp"
+#include "weir/limiter/detail/last_word.hpp"
+#include "weir/limiter/detail/lease_book.hpp"
 #include "weir/limiter/detail/lone_key.hpp"
 #include "weir/limiter/inflight_ceiling.hpp"
 #include "weir/limiter/key_queue.hpp"
@@ -39,20 +41,18 @@ namespace weir {
 /// **Errors.** While the store fails the policy's `on_store_error` decides: a denial with `cause::store`, or what a log
 /// in this process allows, or nothing. What the store said is `take_trouble()`, once for each of these decisions.
 template <class Store>
-class shared_key_limiter : public key_queue {
+class shared_key_limiter : public detail::last_word {
 public:
     shared_key_limiter(std::shared_ptr<const governed> rules, typename Store::slot slot)
-        : key_queue(std::move(rules)), slot_(std::move(slot)) {}
-
-    /// How long after a call that failed, or met a ceiling of other processes, the store is tried again.
-    static constexpr duration retry_failed = std::chrono::milliseconds{100};
-    static constexpr duration retry_ceiling = std::chrono::milliseconds{20};
+        : last_word(std::move(rules)), slot_(std::move(slot)) {}
 
     // ---- the main verb
 
     /// Decides at once, behind those who already wait. Lets the lock go.
     [[nodiscard]] forecast decide(Store& store, inflight_ceiling& ceiling, std::int64_t cost, instant now, entry& out,
                                   settled_list&) {
+        if (quiet() && leases_.has(cost, now))
+            return draw(cost, now, {*this, ceiling, freed_}, out);
         return at_once(cost, now, [&] { return admit_in_turn(store, cost, now, {*this, ceiling, freed_}, out); });
     }
 
@@ -70,7 +70,7 @@ public:
     [[nodiscard]] bool submit(Store& store, inflight_ceiling& ceiling, waiter& w, instant now, settled_list& settled) {
         w.arrived = now;
         forecast f{now, cause::none, 0};
-        if (w.deadline <= now || (quiet() && !is_calling())) {
+        if (w.deadline <= now || (quiet() && (!is_calling() || leases_.has(w.cost, now)))) {
             f = decide(store, ceiling, w.cost, now, w.admitted, settled);
             w.verdict = explain(f);
             if (w.verdict.granted() || w.verdict.state == outcome::never || f.held || w.deadline <= store.after(now))
@@ -116,6 +116,7 @@ public:
     /// The same on a thread that may block: behind `self`, or for whoever relies on `poll()` where `self` is null. Lets
     /// the lock go.
     void serve(Store& store, inflight_ceiling& ceiling, instant now, settled_list& settled, const waiter* self) {
+        give_back_leases(store, now);
         while (!quiet()) {
             refuse_late(now, settled);
             waiter& w = *queue_->waiting.front();
@@ -154,6 +155,7 @@ public:
         // A store that cannot be told does not let this process go on.
         if (!call(store, [&](const window_plan&) { moved = store.hold(slot_, until); }))
             moved = alone().hold(until);
+        end_leases(store, now);
         if (moved) {
             learn({until, cause::gate, 0}, 1, now);
             if (!quiet()) {
@@ -167,6 +169,7 @@ public:
     /// Puts new rules in force: the past counts under them at once.
     void govern(Store&, inflight_ceiling& ceiling, std::shared_ptr<const governed> rules, instant now, settled_list&) {
         rules_ = std::move(rules);
+        leases_.govern(rules_);
         improved(ceiling, now);
     }
 
@@ -177,8 +180,15 @@ public:
 
     /// Forgets the key's history. Lets the lock go.
     void erase(Store& store, inflight_ceiling& ceiling, instant now, settled_list&) {
+        end_leases(store, now);
         call(store, [&](const window_plan&) { store.erase(slot_); });
         improved(ceiling, now);
+    }
+
+    /// Gives back what was taken in advance. Lets the lock go.
+    void end_leases(Store& store, instant now) {
+        leases_.close();
+        give_back_leases(store, now);
     }
 
     // ---- queries
@@ -192,20 +202,21 @@ public:
     [[nodiscard]] multiplier factor(const Store&) const { return factor_; }
     /// Whether a permit, a handle or a caller refers to this key here, or what the slot holds is still needed.
     [[nodiscard]] bool in_use(const Store& store, instant now) const {
-        return pins != 0 || waiting() > 0 || is_calling() || !store.idle(slot_, rules_->plan, now) ||
+        return pins != 0 || waiting() > 0 || is_calling() || !store.idle(slot_, rules_->plan, now) || !leases_.empty() ||
                (alone_ != nullptr && !alone_->idle(now));
     }
     /// Whether it may be forgotten here.
     [[nodiscard]] bool idle(const Store& store, instant now) const { return !is_pinned() && !in_use(store, now); }
-    /// What a failing store said, once.
-    [[nodiscard]] std::string take_trouble() noexcept { return std::exchange(trouble_, {}); }
     /// Whether a place in flight that was taken for a request came free unused, once: somebody may starve for it.
     [[nodiscard]] bool take_freed() noexcept { return freed_.exchange(false, std::memory_order_relaxed); }
-    /// When the queue has to be served by `poll()` at the latest: a thread behind the head needs nobody.
+    /// Whether anybody in the queue, or the end of a lease, relies on `poll()`.
+    [[nodiscard]] bool is_polled() const noexcept { return key_queue::is_polled() || leases_.next_end() < far_future; }
+    /// When `poll()` is needed at the latest: a thread behind the head needs nobody.
     [[nodiscard]] instant next_wake() const noexcept {
-        if (quiet())
-            return far_future;
-        return queue_->waiting.front()->polled() ? key_queue::next_wake() : queue_->first_deadline;
+        const instant at = leases_.next_end();
+        if (!key_queue::is_polled())
+            return at;
+        return std::min(at, queue_->waiting.front()->polled() ? key_queue::next_wake() : queue_->first_deadline);
     }
     /// When the thread behind `w` has to look again.
     [[nodiscard]] instant wake_of(const waiter& w) const noexcept {
@@ -214,41 +225,6 @@ public:
 
 private:
     // ---- calls
-
-    [[nodiscard]] bool is_calling() const noexcept { return calling_.load(std::memory_order_relaxed); }
-
-    /// Takes the right to make the one call. False: somebody else's has just ended, and things may have changed.
-    [[nodiscard]] bool take_turn() {
-        if (!is_calling()) {
-            calling_.store(true, std::memory_order_relaxed);
-            return true;
-        }
-        pin();  // between the end of that call and our lock nothing else may keep the key
-        unlock();
-        calling_.wait(true, std::memory_order_acquire);
-        lock();
-        unpin();
-        return false;
-    }
-
-    void end_turn() noexcept {
-        calling_.store(false, std::memory_order_release);
-        calling_.notify_all();
-    }
-
-    template <class F>
-    void unlocked(F&& step) {
-        std::string trouble;
-        unlock();
-        try {
-            step();
-        } catch (const std::exception& e) {
-            trouble = e.what();
-        }
-        lock();
-        if (!trouble.empty())
-            trouble_ = std::move(trouble);
-    }
 
     /// Makes a call in the turn that was taken, and ends the turn; says whether the store did it.
     template <class F>
@@ -323,21 +299,66 @@ private:
         return f;
     }
 
-    /// The same for units that are to be answered for.
+    /// The same for units that are to be answered for, which may come with others in advance.
     [[nodiscard]] forecast admit_in_turn(Store& store, std::int64_t cost, instant now, detail::flight_place p,
                                          entry& out) {
+        if (leases_.has(cost, now)) {
+            end_turn();
+            return draw(cost, now, p, out);
+        }
+        give_back_leases(store, now);
+        leases_.govern(rules_);
+        const std::int64_t wanted = leases_.wanted(cost, now);
+        entry lease;
         const forecast f = in_turn(
-            store, cost, now, [&](const window_plan& plan) { return store.admit(slot_, plan, cost, now, p, out); },
+            store, cost, now,
+            [&, lease_plan = leases_.plan()](const window_plan& plan) {
+                if (wanted > cost) {
+                    const forecast all = store.admit(slot_, *lease_plan, wanted, now, p, lease);
+                    if (all.admits() || all.why == cause::inflight)
+                        return all;
+                }
+                return store.admit(slot_, plan, cost, now, p, out);
+            },
             [&](detail::lone_key& k, instant at) { return k.admit(cost, at, p, out); });
         p.force(f, cost);
-        out.is_alone = f.admits() && is_alone();
+        if (lease.cost > 0) {
+            leases_.add(lease, now);
+            leases_.draw(cost, now, out);
+        } else {
+            leases_.note(wanted == cost && f.admits(), now);
+            out.home = f.admits() && is_alone() ? entry_home::alone : entry_home::store;
+        }
         return f;
     }
 
+    // ---- leases
+
+    [[nodiscard]] forecast draw(std::int64_t cost, instant now, detail::flight_place p, entry& out) {
+        if (!p.take())
+            return {now, cause::inflight, 0};
+        leases_.draw(cost, now, out);
+        return {now, cause::none, 0};
+    }
+    /// Tells the store of the leases that are over. Lets the lock go.
+    void give_back_leases(Store& store, instant now) {
+        while (auto over = leases_.take_over(now)) {
+            pin();  // nothing in the book keeps the key any more
+            unlocked([&] { over->give_back(store, slot_, now); });
+            unpin();
+        }
+    }
+
     void settle_where_it_is(Store& store, entry& e, settlement how, instant now) {
-        if (e.is_alone)
+        switch (e.home) {
+        case entry_home::alone:
             return alone().settle(e, how, now);
-        unlocked([&, rules = rules_] { store.settle(slot_, rules->plan, e, how, now); });
+        case entry_home::lease:
+            leases_.settle(e, how, now);
+            return give_back_leases(store, now);
+        case entry_home::store:
+            unlocked([&, rules = rules_] { store.settle(slot_, rules->plan, e, how, now); });
+        }
     }
 
     /// One try for the head of the queue, in the turn that was taken; returns the time afterwards.
@@ -379,48 +400,6 @@ private:
             detail::flight_place{*this, ceiling, freed_}.give_back();
         settle_where_it_is(store, got, settlement::refunded, now);
         improved(ceiling, now);
-    }
-
-    // ---- what is known without a call
-
-    /// Marks a denial by a gate that is farther away than anybody is to wait for it.
-    [[nodiscard]] forecast held(forecast f, instant now) const noexcept {
-        f.held = f.why == cause::gate && !f.passed && f.at > later(now, rules_->plan.max_hold);
-        return f;
-    }
-    [[nodiscard]] static bool is_timed(const forecast& f) noexcept {
-        return f.why == cause::window || f.why == cause::gate;
-    }
-    void learn(const forecast& f, std::int64_t cost, instant now) noexcept {
-        denial.clear();
-        if (f.why == cause::none || f.passed || cost != 1) {
-            known_ = {};
-            return;
-        }
-        known_ = is_timed(f) ? f : forecast{};
-        publish(f, cost, now);
-    }
-    [[nodiscard]] forecast known(instant now) const noexcept {
-        return known_.at > now ? known_ : forecast{now, cause::none, 0};
-    }
-
-    /// The best case of one who comes after `ahead` others: never before the one in front.
-    [[nodiscard]] forecast behind(forecast f, std::size_t ahead, instant now) const noexcept {
-        if (ahead > 0) {
-            const forecast& before = queue_->waiting[ahead - 1]->expected_;
-            if (before.at >= f.at || f.admits())
-                f = {std::max({before.at, f.at, now}), before.why, before.window};
-        }
-        if (f.admits())
-            f.why = cause::window;  // somebody stands in front, or a call is under way
-        return f;
-    }
-
-    /// When the head tries again after `f`; who lacks a place in flight is told when one comes free.
-    [[nodiscard]] static instant next_try(const forecast& f, instant now) noexcept {
-        if (f.why == cause::inflight)
-            return far_future;
-        return f.why == cause::concurrency ? later(now, retry_ceiling) : std::max(f.at, now);
     }
 
     // ---- the queue
@@ -472,13 +451,11 @@ private:
 
     typename Store::slot slot_;
     std::unique_ptr<detail::lone_key> alone_;  // there once the store has failed
+    detail::lease_book leases_;
     multiplier factor_;
-    forecast known_{long_ago, cause::none, 0};  // the last denial of one unit, while only time can end it
     waiter* serving_ = nullptr;                 // for whom a call is under way; null once it is cancelled
     bool told_meanwhile_ = false;               // whether the head was given a new time during that call
-    std::atomic<bool> calling_{false};
     std::atomic<bool> freed_{false};
-    std::string trouble_;
 };
 
 }  // namespace weir

@@ -9,6 +9,9 @@
 #include <cstdint>
 
 namespace weir {
+namespace detail {
+class last_word;
+}
 
 /// A place in a key's queue. It holds no capacity while it stands there.
 ///
@@ -42,6 +45,7 @@ protected:
 
 private:
     friend class key_queue;
+    friend class detail::last_word;
     template <class Store>
     friend class key_limiter;
     template <class Store>

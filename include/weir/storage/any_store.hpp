@@ -65,6 +65,9 @@ public:
     void settle(slot& s, const window_plan& plan, entry& e, settlement how, instant now) {
         held_->settle(*s.held_, plan, e, how, now);
     }
+    void reduce(slot& s, const window_plan& plan, entry& e, std::int64_t cost, instant now) {
+        held_->reduce(*s.held_, plan, e, cost, now);
+    }
     [[nodiscard]] bool hold(slot& s, instant until) { return held_->hold(*s.held_, until); }
     void tune(slot& s, multiplier m) { held_->tune(*s.held_, m); }
     [[nodiscard]] multiplier factor(const slot& s) const { return held_->factor(*s.held_); }
@@ -114,6 +117,7 @@ private:
                                              place_view place, entry& out) = 0;
         [[nodiscard]] virtual forecast count(any_slot& s, const window_plan& plan, std::int64_t cost, instant now) = 0;
         virtual void settle(any_slot& s, const window_plan& plan, entry& e, settlement how, instant now) = 0;
+        virtual void reduce(any_slot& s, const window_plan& plan, entry& e, std::int64_t cost, instant now) = 0;
         [[nodiscard]] virtual bool hold(any_slot& s, instant until) = 0;
         virtual void tune(any_slot& s, multiplier m) = 0;
         [[nodiscard]] virtual multiplier factor(const any_slot& s) const = 0;
@@ -151,6 +155,9 @@ private:
         }
         void settle(any_slot& s, const window_plan& plan, entry& e, settlement how, instant now) override {
             store_.settle(in(s), plan, e, how, now);
+        }
+        void reduce(any_slot& s, const window_plan& plan, entry& e, std::int64_t cost, instant now) override {
+            store_.reduce(in(s), plan, e, cost, now);
         }
         [[nodiscard]] bool hold(any_slot& s, instant until) override { return store_.hold(in(s), until); }
         void tune(any_slot& s, multiplier m) override { store_.tune(in(s), m); }

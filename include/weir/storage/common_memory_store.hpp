@@ -101,6 +101,11 @@ public:
         const std::lock_guard guard{all_->mutex};
         all_->store.settle(*s.truth_, plan, e, how, moment(now));
     }
+    void reduce(slot& s, const window_plan& plan, entry& e, std::int64_t cost, instant now) {
+        all_->prelude("reduce");
+        const std::lock_guard guard{all_->mutex};
+        all_->store.reduce(*s.truth_, plan, e, cost, moment(now));
+    }
     [[nodiscard]] bool hold(slot& s, instant until) {
         return step("hold", s, [&](key_state& k) { return all_->store.hold(k, until); });
     }

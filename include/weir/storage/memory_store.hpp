@@ -97,6 +97,15 @@ public:
         e = {};
     }
 
+    void reduce(slot& s, const window_plan&, entry& e, std::int64_t cost, instant) {
+        const std::int64_t unused = std::exchange(e.cost, cost) - cost;
+        assert(cost > 0 && unused >= 0);
+        if (e.state == entry_state::open)
+            s.open -= unused;
+        else if (e.state == entry_state::stamped)
+            s.log.remove(e.stamp, unused);
+    }
+
     [[nodiscard]] bool hold(slot& s, instant until) {
         if (until <= s.gate)
             return false;

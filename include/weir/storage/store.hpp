@@ -13,14 +13,21 @@
 
 namespace weir {
 
+/// Where an entry is known.
+enum class entry_home : std::uint8_t {
+    store,
+    alone,  ///< in this process's own log, for the store could not be reached
+    lease,  ///< in a lease: what the store knows is the lease
+};
+
 /// One admitted request, as its permit remembers it and the store settles it.
 struct entry {
     std::int64_t cost = 0;
     instant stamp = long_ago;  ///< of its admission while open, then of its answer
     entry_state state = entry_state::free;
     bool in_flight = false;  ///< whether it holds an in-flight place
-    bool is_alone = false;   ///< whether it is in this process's own log, for the store could not be reached
-    std::uint64_t id = 0;    ///< how a shared store finds it again; 0 = none
+    entry_home home = entry_home::store;
+    std::uint64_t id = 0;  ///< how a shared store finds it again; 0 = none
 };
 
 /// What became of an entry.
@@ -74,7 +81,7 @@ struct free_place {
 ///
 /// A store whose slots are state in this process (`is_local`) relies on the key's lock; `now` is then read inside it.
 /// Any other may block in each verb but `make_slot`, `factor` and `idle`, and throws `store_error` when it fails. No
-/// two verbs are called at once on one slot, except that `settle` may run beside anything. Instants are this process's;
+/// two verbs are called at once on one slot, except that `settle` and `reduce` may run beside anything. Instants are this process's;
 /// the store decides by its own clock, and says in ours when to come back.
 template <class S>
 concept store = requires(S& store, typename S::slot& slot, const typename S::slot& seen, const window_plan& plan,
@@ -97,6 +104,8 @@ concept store = requires(S& store, typename S::slot& slot, const typename S::slo
     { store.count(slot, plan, cost, now) } -> std::same_as<forecast>;
     // Stamps, ends or takes back an entry; repeating a settlement changes nothing.
     store.settle(slot, plan, e, how, now);
+    // Lowers an entry whose request has not ended to `cost`, at least 1: its other units never left the machine.
+    store.reduce(slot, plan, e, cost, now);
     // Moves the gate, forward only; says whether it moved.
     { store.hold(slot, now) } -> std::same_as<bool>;
     // Sets the tuner's factor.

@@ -329,6 +329,7 @@ TEST_CASE("enforce, max_hold_ms and on_store_error reach the policy", "[config]"
     CHECK(of("on_store_error", "closed").on_store_error == weir::store_failure::closed);
     CHECK(of("on_store_error", "open").on_store_error == weir::store_failure::open);
     CHECK(of("local_share_percent", "50").local_share == 50);
+    CHECK(of("lease", "20").lease == 20);
     CHECK(file{}.plain(host("on_store_error"), "fail").resolve().fault_text().find("local, closed, open") !=
           std::string::npos);
     const auto low = file{}.plain(metadata("max_hold_ms"), "5").l;

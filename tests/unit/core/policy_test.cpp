@@ -43,6 +43,8 @@ TEST_CASE("policy: every value out of range is a fault of its own") {
     CHECK(faults([](weir::policy& p) { p.max_hold = -1ms; }) == 1);
     CHECK(faults([](weir::policy& p) { p.local_share = 0; }) == 1);
     CHECK(faults([](weir::policy& p) { p.local_share = 101; }) == 1);
+    CHECK(faults([](weir::policy& p) { p.lease = 0; }) == 1);
+    CHECK(faults([](weir::policy& p) { p.lease = 10'001; }) == 1);
     CHECK(faults([](weir::policy& p) { p.aimd.window_s = 0; }) == 1);
     CHECK(faults([](weir::policy& p) { p.aimd.min_multiplier = 0.9, p.aimd.max_multiplier = 0.8; }) == 1);
     CHECK(faults([](weir::policy& p) { p.rates = {{0, 0s}}, p.burst = -1, p.max_delay = -1s; }) == 4);

@@ -264,7 +264,7 @@ TEST_CASE("shared_key_limiter: while the store fails, a log of this process deci
     });
     weir::entry a, b, c;
     CHECK(p.decide(a).admits());
-    CHECK(a.is_alone);
+    CHECK(a.home == weir::entry_home::alone);
     CHECK(p.key.take_trouble() == "no route to the store");
     CHECK(p.decide(b).admits());  // 25 % of 8
     CHECK(p.key.take_trouble() == "no route to the store");
@@ -302,7 +302,7 @@ TEST_CASE("shared_key_limiter: while the store fails, a log of this process deci
         clock.advance(limiter::retry_failed);
         for (int i = 0; i < 8; ++i) {
             CHECK(p.decide(c).admits());
-            CHECK_FALSE(c.is_alone);
+            CHECK(c.home == weir::entry_home::store);
             p.settle(c, weir::settlement::answered);
             static_cast<void>(p.ceiling.give_back());
         }

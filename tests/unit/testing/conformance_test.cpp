@@ -65,6 +65,9 @@ struct refund_forgets_stamps : model {
         model::settle(s, plan, e, how, now);
     }
 };
+struct reduced_in_name_only : model {
+    void reduce(slot&, const weir::window_plan&, weir::entry& e, std::int64_t cost, weir::instant) { e.cost = cost; }
+};
 struct place_is_kept : model {
     template <class Place>
     weir::forecast admit(slot& s, const weir::window_plan& plan, std::int64_t cost, weir::instant now, Place& place,
@@ -115,6 +118,9 @@ public:
     }
     void settle(slot& s, const weir::window_plan& plan, weir::entry& e, weir::settlement how, weir::instant now) {
         model_.settle(look(s), plan, e, how, now);
+    }
+    void reduce(slot& s, const weir::window_plan& plan, weir::entry& e, std::int64_t cost, weir::instant now) {
+        model_.reduce(look(s), plan, e, cost, now);
     }
     [[nodiscard]] bool hold(slot& s, weir::instant until) { return model_.hold(look(s), until); }
     void tune(slot& s, weir::multiplier m) {
@@ -213,6 +219,7 @@ TEST_CASE("conformance: a store that is wrong in one respect is caught, with the
     CHECK(run<rounded_to_microseconds>(seed).size() == 1);
     CHECK(run<gate_goes_back>(seed).size() == 1);
     CHECK(run<refund_forgets_stamps>(seed).size() == 1);
+    CHECK(run<reduced_in_name_only>(seed).size() == 1);
     CHECK(run<place_is_kept>(seed).size() == 1);
     CHECK(run<erase_keeps_the_gate>(seed).size() == 1);
     const auto early = run<early_by_a_nanosecond>(seed);

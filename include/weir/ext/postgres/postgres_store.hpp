@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "weir/ext/postgres/detail/plan_name.hpp"
 #include "weir/ext/postgres/detail/pool.hpp"
 #include "weir/ext/postgres/options.hpp"
 
@@ -157,6 +158,16 @@ public:
         if (e.in_flight)
             s.line_->held.fetch_sub(1, std::memory_order_relaxed);
         e = {};
+    }
+
+    /// Sent as a settlement is.
+    void reduce(slot& s, const window_plan& plan, entry& e, std::int64_t cost, instant now) {
+        require_own_process("reduce");
+        if ((e.id & stamp_mark) != 0)
+            post(s, plan, static_cast<std::int64_t>(e.id & ~stamp_mark), 3, e.cost - cost, now);
+        else
+            post(s, plan, static_cast<std::int64_t>(e.id), 4, cost, now);
+        e.cost = cost;
     }
 
     /// Sends every settlement that is still here and waits for the replies.

@@ -163,6 +163,18 @@ public:
         e = {};
     }
 
+    /// Written as a settlement is.
+    void reduce(slot& s, const window_plan&, entry& e, std::int64_t cost, instant now) {
+        require_own_process("reduce");
+        const auto unused = static_cast<double>(std::exchange(e.cost, cost) - cost);
+        if (is_over(s, time_of_answer(now)))
+            return;
+        if (detail::is_stamp(e.id))
+            shared_->links.post({s.state_, std::bit_cast<std::uint64_t>(detail::stamp_of(e.id)), unused, 3});
+        else
+            shared_->links.post({s.state_, e.id, static_cast<double>(cost), 4});
+    }
+
     /// Sends every settlement that is still here and waits for the replies.
     void flush() {
         require_own_process("flush settlements");

@@ -141,6 +141,15 @@ public:
             e.state = entry_state::stamped;
     }
 
+    void reduce(slot& s, const window_plan& plan, entry& e, std::int64_t cost, instant now) {
+        step(s, "reducing", now, [&](view& key, const moment& m) {
+            key.expire(m.t, plan);
+            key.reduce(e.id, e.cost, cost);
+            touch(key.row, plan, m);
+        });
+        e.cost = cost;
+    }
+
     [[nodiscard]] bool hold(slot& s, instant until) {
         return step(s, "holding", std::nullopt, [&](view& key, const moment& m) {
             // The two clocks are not read at one moment: a gate a hair later than before is the same.

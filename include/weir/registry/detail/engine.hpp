@@ -66,6 +66,13 @@ public:
         : store_(std::move(store)), tell_{std::move(o)}, idna_(idna), rules_(std::make_shared<rulebook>(std::move(c))),
           ceiling_(rules_.current()->config().global_max_inflight()) {}
 
+    engine(const engine&) = delete;
+    engine& operator=(const engine&) = delete;
+    ~engine() {
+        if constexpr (!Store::is_local)
+            nodes_.for_each([&](node& n) { n.end_leases(store_, store_.now()); });
+    }
+
     static constexpr bool is_observed = !std::is_same_v<Observer, no_observer>;
 
     /// One key: its verbs are single steps under its lock, or let the lock go for a round trip.
@@ -393,7 +400,7 @@ public:
         --n.pins;
     }
     [[gnu::always_inline]] void unlock(node& n) noexcept {
-        if (!n.quiet() || n.listed_at.load(std::memory_order_relaxed) != far_future) [[unlikely]]
+        if (n.is_polled() || n.listed_at.load(std::memory_order_relaxed) != far_future) [[unlikely]]
             wakes_.update(n);
         end_step(n);
     }

@@ -112,9 +112,7 @@ struct naive_key {
         if (e == entries.end())
             return;
         if (how == settlement::refunded) {
-            for (std::int64_t i = 0; e->counted && i < e->cost; ++i)
-                if (const auto at = std::ranges::find(stamps, e->stamp); at != stamps.end())
-                    stamps.erase(at);
+            take_back(*e, e->cost);
         } else if (e->open) {
             stamp(t, e->cost);
             e->open = false;
@@ -123,6 +121,18 @@ struct naive_key {
         }
         if (how != settlement::answered)
             entries.erase(e);
+    }
+    void reduce(std::uint64_t id, std::int64_t cost) {
+        const auto e = std::ranges::find(entries, id, &item::id);
+        if (e == entries.end())
+            return;
+        take_back(*e, e->cost - cost);
+        e->cost = cost;
+    }
+    void take_back(const item& e, std::int64_t units) {
+        for (; e.counted && units > 0; --units)
+            if (const auto at = std::ranges::find(stamps, e.stamp); at != stamps.end())
+                stamps.erase(at);
     }
     bool hold(instant until) {
         if (until <= gate)

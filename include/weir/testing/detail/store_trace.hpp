@@ -283,6 +283,8 @@ private:
         held& h = held_[which];
         naive_key& truth = keys_[h.key].truth;
         const instant t = truth.begin(asked);
+        if (h.mine.cost > 1 && chance(40) && (knows(truth, h.id) || setup_.entry_ttl == duration::zero()))
+            return reduce(h, asked, t);
         auto how = chance(45) ? settlement::answered : chance(70) ? settlement::released : settlement::refunded;
         // Whether a refund that comes after the entry's expiry still finds its stamp is the store's own affair.
         if (how == settlement::refunded && setup_.entry_ttl > duration::zero() && !knows(truth, h.id))
@@ -302,6 +304,22 @@ private:
         // Now and then an ended entry is settled again, which changes nothing.
         if (how != settlement::answered && !chance(5))
             held_.erase(held_.begin() + static_cast<std::ptrdiff_t>(which));
+    }
+
+    /// Some of an entry's units never left the machine.
+    void reduce(held& h, instant asked, instant t) {
+        key& key_ = keys_[h.key];
+        const std::int64_t cost = from(1, h.mine.cost - 1);
+        store(h.process).reduce(slot_of(h.process, h.key), key_.plan, h.mine, cost, asked);
+        if (setup_.processes > 1)
+            flush(h.process);
+        note("reduce {} of {} key {} at {} to {}", h.id, h.process, h.key, asked.time_since_epoch().count(), cost);
+        if (h.mine.cost != cost)
+            fail("the entry is not what is left of it");
+        key_.stamped(t);
+        if (key_.truth.stamps.size() > key_.plan.kept.exact)
+            key_.thinned = t;  // as for a refund
+        key_.truth.reduce(h.id, cost);
     }
 
     void hold(std::size_t p, std::size_t k) {

@@ -321,7 +321,8 @@ BEGIN
   RETURN true;
 END $$;
 
--- p_how: 0 = answered, 1 = released, 2 = refunded, 3 = takes back p_cost units stamped p_entry, which have no entry.
+-- p_how: 0 = answered, 1 = released, 2 = refunded, 3 = takes back p_cost units stamped p_entry, which have no entry,
+-- 4 = lowers the entry to p_cost units.
 -- p_ago: how long ago that was, for one that was sent late. p_ended: stamped entries that are over as well.
 CREATE FUNCTION @S.settle(p_id bigint, p_now bigint, p_ago bigint, p_entry bigint, p_how bigint, p_cost bigint,
   p_kept bigint, p_longest bigint, p_ended bigint[]) RETURNS bigint[] LANGUAGE plpgsql AS $$
@@ -341,7 +342,7 @@ BEGIN
       END IF;
     END LOOP;
     p := array_position(h.ids, p_entry);
-    IF p IS NULL OR (p_how = 0 AND h.facts[3 * p - 2] < 0) THEN
+    IF p IS NULL OR p_how = 4 OR (p_how = 0 AND h.facts[3 * p - 2] < 0) THEN
       UPDATE @S.state s SET ids = h.ids, facts = h.facts, blocked = h.blocked WHERE s.id = p_id;
     END IF;
   END IF;
@@ -359,11 +360,15 @@ BEGIN
     p := array_position(v_ids, p_entry);
   END IF;
   units := v_facts[3 * p - 2];
-  IF p_how = 0 AND units < 0 THEN RETURN ARRAY[0]; END IF;
-  stamp := CASE WHEN p_how = 2 AND units < 0 THEN v_facts[3 * p] ELSE greatest(h.newest, t - p_ago) END;
+  IF p_how = 0 AND units < 0 OR p_how = 4 AND abs(units) <= p_cost THEN RETURN ARRAY[0]; END IF;
+  stamp := CASE WHEN p_how >= 2 AND units < 0 THEN v_facts[3 * p] ELSE greatest(h.newest, t - p_ago) END;
   IF p_how = 0 THEN
     v_facts[3 * p - 2] := -units;
     v_facts[3 * p] := stamp;
+  ELSIF p_how = 4 THEN
+    -- Below, the rest is given back as a refunded entry of its own would be.
+    v_facts[3 * p - 2] := sign(units) * p_cost;
+    units := units - sign(units) * p_cost;
   ELSE
     v_ids := v_ids[: p - 1] || v_ids[p + 1 :];
     v_facts := v_facts[: 3 * p - 3] || v_facts[3 * p + 1 :];
@@ -374,11 +379,11 @@ BEGIN
     ELSE
       UPDATE @S.block b SET ids = v_ids, facts = v_facts WHERE b.key = p_id AND b.no = b_no;
     END IF;
-    IF p_how <> 0 THEN h.blocked := h.blocked - 1; END IF;
+    IF p_how NOT IN (0, 4) THEN h.blocked := h.blocked - 1; END IF;
     v_ids := h.ids;
     v_facts := h.facts;
   END IF;
-  IF units > 0 AND p_how <> 2 THEN
+  IF units > 0 AND p_how < 2 THEN
     UPDATE @S.state s SET open = s.open - units, newest = stamp,
         recent = s.recent || array_fill(stamp, ARRAY[units::int]), ids = v_ids, facts = v_facts,
         blocked = h.blocked WHERE s.id = p_id;
@@ -386,7 +391,7 @@ BEGIN
   ELSE
     UPDATE @S.state s SET open = s.open - greatest(units, 0), ids = v_ids, facts = v_facts,
         blocked = h.blocked WHERE s.id = p_id;
-    IF units < 0 AND p_how = 2 THEN PERFORM @S.remove(p_id, stamp, -units, t, p_kept, p_longest); END IF;
+    IF units < 0 AND p_how >= 2 THEN PERFORM @S.remove(p_id, stamp, -units, t, p_kept, p_longest); END IF;
   END IF;
   RETURN ARRAY[0];
 END $$;

@@ -11,7 +11,7 @@
 //   KEYS[1]  a string, the head: its fields (`fields` below); the newest stamps, at most 25, oldest first; the
 //            entries: id, when it expires, its units, its stamp (NaN while it is open), 8 bytes each; the settlements
 //            since then, 17 bytes: id, time, how (0 answered, 1 released, 2 refunded); or stamp, units, 3: units
-//            counted from their admission are refunded
+//            counted from their admission are refunded; or id, units, 4: the entry is lowered to so many
 //   KEYS[2]  a list of chunks, newest first: 16 stamps each, oldest first. Where no window is deep there is none.
 //   ARGV[1]  the arguments, with the entry's id behind them; ARGV[2] settlements that come with the call
 //
@@ -173,29 +173,9 @@ inline const std::string take = std::string{join} + R"lua(
     recent, r = sub(recent, 1, 8 * first) .. sub(recent, 8 * last + 1), r - (last - first)
 )lua" + std::string{spill};
 
-/// Carries out the settlements noted since the head was written, each as of its time, then lets entries expire.
-inline const std::string settled = std::string{R"lua(
-local notes = ARGV[2]
-if from <= size then notes = notes and sub(h, from) .. notes or sub(h, from) end
-if notes then
-  dirty, busier = true, true
-  local i, last = 1, #notes
-  repeat
-    local how, place
-    t, how = get('<dB', notes, i + 8)
-    if how == 3 then
-      local units, stamp = t, get('<d', notes, i)
-)lua"} + take + R"lua(
-    else
-      if t > began and not fixed then t = began end
-      if t < newest then t = newest end
-)lua" + expire + R"lua(
-      local id = sub(notes, i, i + 7)
-      if how == 0 and sub(notes, i + 17, i + 24) == id then
-        -- Answered, and mostly ended since: that is one step.
-        local _, next = get('<dB', notes, i + 25)
-        if next == 1 then how, i = 1, i + 17 end
-      end
+/// `place` becomes where the entry that a settlement names begins, if it is there.
+inline constexpr std::string_view find = R"lua(
+      local id, place = sub(notes, i, i + 7)
       if sub(entries, 1, 8) == id then
         place = 1
       else
@@ -204,6 +184,44 @@ if notes then
           if x % 32 == 1 then place = x break end
           x = string.find(entries, id, x + 1, true)
         end
+      end
+)lua";
+
+/// Carries out the settlements noted since the head was written, each as of its time, then lets entries expire.
+inline const std::string settled = std::string{R"lua(
+local notes = ARGV[2]
+if from <= size then notes = notes and sub(h, from) .. notes or sub(h, from) end
+if notes then
+  dirty, busier = true, true
+  local i, last = 1, #notes
+  repeat
+    local how
+    t, how = get('<dB', notes, i + 8)
+    if how == 3 then
+      local units, stamp = t, get('<d', notes, i)
+)lua"} + take + R"lua(
+    elseif how == 4 then
+)lua" + std::string{find} + R"lua(
+      if place then
+        local _, units, stamp = get('<ddd', entries, place + 8)
+        units = units - t
+        if units > 0 then
+          entries = sub(entries, 1, place + 15) .. put('<d', t) .. sub(entries, place + 24)
+          if stamp ~= stamp then
+            open = open - units
+          else
+)lua" + take + R"lua(
+          end
+        end
+      end
+    else
+      if t > began and not fixed then t = began end
+      if t < newest then t = newest end
+)lua" + expire + std::string{find} + R"lua(
+      if how == 0 and sub(notes, i + 17, i + 24) == id then
+        -- Answered, and mostly ended since: that is one step.
+        local _, next = get('<dB', notes, i + 25)
+        if next == 1 then how, i = 1, i + 17 end
       end
       if place then
         local expires, units, stamp = get('<ddd', entries, place + 8)

@@ -204,6 +204,21 @@ struct key_view {
         return stamp_only(stamp);
     }
 
+    /// Lowers the entry `id` from `before` units to `cost`, if it is still there.
+    void reduce(std::uint64_t id, std::int64_t before, std::int64_t cost) {
+        if (is_stamp_only(id))
+            return log.remove(stamp_of(id), before - cost);
+        const auto e = std::ranges::find(row.entries, id, &held_entry::id);
+        if (e == row.entries.end() || e->cost <= cost)
+            return;
+        const std::int64_t unused = std::exchange(e->cost, cost) - cost;
+        row.changed = true;
+        if (e->open)
+            row.open -= unused;
+        else
+            log.remove(e->stamp, unused);
+    }
+
     /// An entry of which nothing is left to know but its stamp needs no place in the row: the id is the stamp.
     [[nodiscard]] static bool is_stamp_only(std::uint64_t id) noexcept { return id >> 63 != 0; }
     [[nodiscard]] static std::uint64_t stamp_only(instant t) noexcept {

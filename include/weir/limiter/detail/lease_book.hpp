@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "weir/limiter/key_queue.hpp"
+
+#include "weir/algorithm/window_plan.hpp"
+#include "weir/core/policy.hpp"
+#include "weir/core/time.hpp"
+#include "weir/storage/store.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+namespace weir::detail {
+
+/// Units of a key that this process took from a shared store in one round trip, to be handed out request by request.
+///
+/// In the store a lease is one open entry. It counts from when it was taken until T after it was given back, and it is
+/// given back once every request that drew from it was answered: so the promise holds whenever its units are used.
+///
+/// **Thread safety.** Every member needs the key's lock.
+class lease_book {
+public:
+    /// How long may be drawn from a lease: for so long other processes do without what is left of it, and this one
+    /// without what the store was told since.
+    static constexpr duration lease_time = std::chrono::milliseconds{100};
+
+    /// Brings the size of leases in line with the rules in force; what was taken under others is not drawn any more.
+    void govern(const std::shared_ptr<const governed>& rules) {
+        if (rules == rules_)
+            return;
+        rules_ = rules;
+        close();
+        auto plan = std::make_shared<window_plan>(rules->plan);
+        plan->from_response = true;
+        plan_ = std::move(plan);
+        most_ = rules->plan.enforce && rules->plan.max_concurrent == 0 ? rules->policy.lease : 1;
+        // More than a half of a window would hardly ever be free at once.
+        for (const window& w : rules->plan.windows)
+            most_ = std::min(most_, w.limit / 2);
+        next_ = 1;
+    }
+    /// The windows under which a lease is taken and given back: as an open entry, whatever the requests count from.
+    [[nodiscard]] const std::shared_ptr<const window_plan>& plan() const noexcept { return plan_; }
+
+    // ---- taking
+
+    /// How much a request of `cost` units is to take: more than `cost` is a lease, from which it then draws.
+    [[nodiscard]] std::int64_t wanted(std::int64_t cost, instant now) const noexcept {
+        return cost > 0 && now >= sparing_until_ ? std::max(cost, std::min(next_, most_)) : cost;
+    }
+    /// The store admitted it: the next one may be twice as large.
+    void add(entry taken, instant now) {
+        next_ = std::min(2 * std::max(next_, taken.cost), most_);
+        leases_.push_back({taken, ++last_, taken.cost, 0, later(now, lease_time)});
+    }
+    /// A request was decided by itself. Granted, the next may be taken with another; else, or where there was no room for
+    /// more, nothing is taken in advance for a while.
+    void note(bool is_granted, instant now) noexcept {
+        if (is_granted) {
+            next_ = std::min(2 * next_, most_);
+            return;
+        }
+        next_ = 1;
+        sparing_until_ = later(now, lease_time);
+    }
+
+    // ---- handing out
+
+    [[nodiscard]] bool has(std::int64_t cost, instant now) const noexcept {
+        return cost > 0 && std::ranges::any_of(leases_, [&](const lease& l) { return l.can_give(cost, now); });
+    }
+    /// **Preconditions.** `has(cost, now)`.
+    void draw(std::int64_t cost, instant now, entry& out) {
+        lease& l = *std::ranges::find_if(leases_, [&](const lease& it) { return it.can_give(cost, now); });
+        l.left -= cost;
+        const bool from_response = rules_->plan.from_response;
+        if (from_response)
+            l.unanswered += cost;
+        out = {cost, now, from_response ? entry_state::open : entry_state::stamped, true, entry_home::lease, l.number};
+    }
+    /// A request that drew from a lease is answered, over, or was never sent.
+    void settle(entry& e, settlement how, instant now) noexcept {
+        const auto l = std::ranges::find(leases_, e.id, &lease::number);
+        if (l != leases_.end()) {
+            if (how == settlement::refunded)
+                l->left += e.cost;
+            if (e.state == entry_state::open)
+                l->unanswered -= e.cost;
+        }
+        if (how != settlement::answered) {
+            e = {};
+        } else if (e.state == entry_state::open) {
+            e.state = entry_state::stamped;
+            e.stamp = now;
+        }
+    }
+
+    // ---- giving back
+
+    /// Nothing more is drawn from what is here.
+    void close() noexcept {
+        for (lease& l : leases_)
+            l.ends = long_ago;
+    }
+    /// A lease that is over, taken out of the book.
+    struct over {
+        entry held;
+        std::int64_t unused;
+        std::shared_ptr<const window_plan> plan;
+
+        /// Tells the store; throws what it throws.
+        template <class Store>
+        void give_back(Store& store, typename Store::slot& slot, instant now) {
+            const bool is_used = unused < held.cost;
+            if (is_used && unused > 0)
+                store.reduce(slot, *plan, held, held.cost - unused, now);
+            store.settle(slot, *plan, held, is_used ? settlement::released : settlement::refunded, now);
+        }
+    };
+    [[nodiscard]] std::optional<over> take_over(instant now) {
+        const auto l = std::ranges::find_if(leases_, [&](const lease& it) { return it.is_over(now); });
+        if (l == leases_.end())
+            return std::nullopt;
+        over out{l->held, l->left, plan_};
+        leases_.erase(l);
+        return out;
+    }
+    /// When one is over by time alone; `far_future` where only an answer ends them.
+    [[nodiscard]] instant next_end() const noexcept {
+        instant first = far_future;
+        for (const lease& l : leases_)
+            if (l.unanswered == 0)
+                first = std::min(first, l.ends);
+        return first;
+    }
+    [[nodiscard]] bool empty() const noexcept { return leases_.empty(); }
+
+private:
+    struct lease {
+        entry held;
+        std::uint64_t number;
+        std::int64_t left;
+        std::int64_t unanswered;
+        instant ends;
+
+        [[nodiscard]] bool can_give(std::int64_t cost, instant now) const noexcept { return left >= cost && now < ends; }
+        [[nodiscard]] bool is_over(instant now) const noexcept { return unanswered == 0 && (left == 0 || ends <= now); }
+    };
+
+    std::shared_ptr<const governed> rules_;
+    std::shared_ptr<const window_plan> plan_;
+    std::vector<lease> leases_;  // few: one that is drawn from, and those with requests under way
+    std::int64_t most_ = 1;
+    std::int64_t next_ = 1;
+    instant sparing_until_ = long_ago;
+    std::uint64_t last_ = 0;
+};
+
+}  // namespace weir::detail

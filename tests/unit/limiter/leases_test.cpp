@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: MIT
+#include "weir/registry/registry.hpp"
+
+#include "support/catch.hpp"
+
+#include "weir/testing/common_store.hpp"
+#include "weir/testing/manual_clock.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <stdexcept>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+using namespace std::chrono_literals;
+using weir::cause;
+using weir::instant;
+
+namespace {
+
+using clock_type = weir::testing::manual_clock;
+using store_type = weir::testing::common_store<clock_type>;
+using process = weir::registry<store_type>;
+
+weir::policy leased(std::vector<weir::rate> rates, std::int64_t lease,
+                    weir::counting from = weir::counting::response) {
+    weir::policy p;
+    p.rates = std::move(rates);
+    p.lease = lease;
+    p.count_from = from;
+    return p;
+}
+weir::configuration configured(const weir::policy& p) {
+    return weir::configuration::builder{}.defaults("metadata", p).build().value();
+}
+
+/// Two processes on one store, of which the second takes each request by itself and so says what is left.
+struct two {
+    explicit two(const weir::policy& p) : rules(p), a(common, configured(p)), b(common, configured(alone_of(p))) {}
+
+    static weir::policy alone_of(weir::policy p) {
+        p.lease = 1;
+        return p;
+    }
+    auto take() { return a.try_acquire("h.org", "metadata"); }
+    /// Takes and answers so many.
+    void use(int count) {
+        for (int i = 0; i < count; ++i) {
+            auto got = take();
+            REQUIRE(got);
+            got.permit().arrived();
+        }
+    }
+    /// How many units count in the first window, and how many of them are open.
+    std::pair<std::int64_t, std::int64_t> used() {
+        const auto now = b.inspect("h.org", "metadata");
+        if (!now)
+            REQUIRE(b.at("h.org", "metadata").try_acquire().why().why != cause::store);
+        const auto state = b.inspect("h.org", "metadata")->state;
+        return {state.windows[0].used, state.open};
+    }
+
+    weir::policy rules;
+    clock_type clock{instant{10s}};
+    store_type common{clock};
+    process a;
+    process b;
+};
+
+/// Pins a key in `b`, so that it can be inspected.
+struct watched : two {
+    explicit watched(const weir::policy& p) : two(p), handle(b.at("h.org", "metadata")) {}
+    decltype(std::declval<process&>().at("", "")) handle;
+};
+
+}  // namespace
+
+TEST_CASE("lease: many requests take few round trips, twice as many units each time") {
+    for (const auto from : {weir::counting::response, weir::counting::admission}) {
+        two t{leased({{10'000, 1s}}, 100, from)};
+        const auto before = t.common.calls();
+        t.use(1'000);
+        // 1, 2, 4, ... 64, and then a hundred at a time: an admission and its end, each.
+        CHECK(t.common.calls() - before <= 2 * (7 + 10));
+        CHECK(t.common.calls() - before >= 2 * 10);
+    }
+}
+
+TEST_CASE("lease: what is taken counts for all until its last request is answered, and a window longer") {
+    watched t{leased({{100, 1s}}, 20)};
+    t.use(1 + 2 + 4);
+    CHECK(t.used() == std::pair<std::int64_t, std::int64_t>{7, 0});
+    auto first = t.take();  // of a lease of 8
+    auto second = t.take();
+    REQUIRE((first && second));
+    CHECK(t.used() == std::pair<std::int64_t, std::int64_t>{15, 8});
+    first.permit().arrived();
+    t.clock.advance(2s);
+    CHECK(t.used() == std::pair<std::int64_t, std::int64_t>{8, 8});  // its time is over, its second request is not
+    second.permit().arrived();
+    CHECK(t.used() == std::pair<std::int64_t, std::int64_t>{2, 0});  // six were never used
+    t.clock.advance(999ms);
+    CHECK(t.used().first == 2);
+    t.clock.advance(1ms);
+    CHECK(t.used().first == 0);
+}
+
+TEST_CASE("lease: what was never used is given back by poll, by the next request, and at the end") {
+    const weir::policy p = leased({{100, 1h}}, 20);
+    watched t{p};
+    t.use(4);  // 1, 2, and the first of 4
+    CHECK(t.used() == std::pair<std::int64_t, std::int64_t>{7, 4});
+    CHECK(t.a.next_wake() == instant{10s + 100ms});
+    t.clock.advance(99ms);
+    t.a.poll();
+    CHECK(t.used().second == 4);
+    t.clock.advance(1ms);
+    CHECK(t.a.poll() == weir::far_future);
+    CHECK(t.used() == std::pair<std::int64_t, std::int64_t>{4, 0});
+
+    t.use(1);  // the first of 8
+    CHECK(t.used() == std::pair<std::int64_t, std::int64_t>{12, 8});
+    t.clock.advance(100ms);
+    t.use(1);  // the first of 16
+    CHECK(t.used() == std::pair<std::int64_t, std::int64_t>{5 + 16, 16});
+
+    {
+        process third{t.common, configured(p)};
+        for (int i = 0; i < 2; ++i) {
+            auto got = third.try_acquire("h.org", "metadata");
+            REQUIRE(got);
+            if (i == 0)
+                got.permit().arrived();
+            else
+                got.permit().refund();
+        }
+        CHECK(t.used() == std::pair<std::int64_t, std::int64_t>{5 + 16 + 1 + 2, 18});
+    }
+    CHECK(t.used() == std::pair<std::int64_t, std::int64_t>{5 + 16 + 1, 16});
+}
+
+TEST_CASE("lease: a key with a lease is not forgotten, and is once it was given back") {
+    two t{leased({{100, 10ms}}, 20)};
+    t.use(2);
+    t.clock.advance(1h);
+    for (int i = 0; i < 5'000; ++i)
+        static_cast<void>(t.a.try_acquire("other" + std::to_string(i) + ".org", "metadata"));
+    CHECK(t.a.inspect("h.org", "metadata").has_value());
+    t.a.poll();
+    t.clock.advance(1h);
+    for (int i = 5'000; i < 20'000; ++i)
+        static_cast<void>(t.a.try_acquire("other" + std::to_string(i) + ".org", "metadata"));
+    CHECK_FALSE(t.a.inspect("h.org", "metadata").has_value());
+}
+
+TEST_CASE("lease: where there is no room for it a request is decided by itself, and told its exact time") {
+    two t{leased({{10, 1s}}, 5)};
+    t.use(10);
+    const auto denied = t.take();
+    REQUIRE_FALSE(denied);
+    CHECK(denied.why().why == cause::window);
+    CHECK(denied.why().retry_at == instant{11s});
+    // For a while each is asked for by itself: one call, not two.
+    t.clock.advance(1s);
+    const auto before = t.common.calls();
+    auto got = t.take();
+    REQUIRE(got);
+    CHECK(t.common.calls() == before + 1);
+}
+
+TEST_CASE("lease: a lease takes no more than half of a window, and nothing in advance where it cannot be exact") {
+    const auto most_open = [](weir::policy p) {
+        watched t{p};
+        std::int64_t most = 0;
+        for (int i = 0; i < 40; ++i) {
+            auto got = t.take();
+            if (got)
+                got.permit().arrived();
+            const auto open = t.used().second;
+            most = std::max(most, open);
+            t.clock.advance(30ms);
+        }
+        return most;
+    };
+    CHECK(most_open(leased({{1'000, 1s}, {8, 100ms}}, 100)) == 4);
+    CHECK(most_open(leased({{1, 10ms}}, 100)) == 0);
+    auto p = leased({{1'000, 1s}}, 100);
+    p.burst = 1;
+    CHECK(most_open(p) == 0);
+    p.burst = 0;
+    p.max_concurrent = 50;
+    CHECK(most_open(p) == 0);
+    p.max_concurrent = 0;
+    p.enforce = false;
+    CHECK(most_open(p) == 0);
+}
+
+TEST_CASE("lease: a request may cost more than what is left of one") {
+    watched t{leased({{1'000, 1h}}, 10)};
+    t.use(4);  // of the lease of 4 three are left
+    auto five = t.a.try_acquire("h.org", "metadata", {.cost = 5});
+    REQUIRE(five);
+    CHECK(t.used() == std::pair<std::int64_t, std::int64_t>{3 + 4 + 8, 12});
+    auto six = t.a.try_acquire("h.org", "metadata", {.cost = 60});  // more than a lease is
+    REQUIRE(six);
+    CHECK(t.used().first == 3 + 4 + 8 + 60);
+    const auto before = t.common.calls();
+    t.use(3 + 3);  // what is left of both
+    CHECK(t.common.calls() - before == 1);
+    CHECK(t.used().first == 3 + 4 + 8 + 60);
+}
+
+TEST_CASE("lease: a refunded request's unit is there again for the next one") {
+    for (const auto from : {weir::counting::response, weir::counting::admission}) {
+        watched t{leased({{1'000, 1h}}, 10, from)};
+        t.use(3);
+        auto got = t.take();
+        REQUIRE(got);
+        const auto before = t.common.calls();
+        got.permit().refund();
+        t.use(4);
+        CHECK(t.common.calls() - before == 1);  // the end of the lease
+        CHECK(t.used().first == 7);
+    }
+}
+
+TEST_CASE("lease: a gate set here, new rules and an erased history end it at once") {
+    watched t{leased({{1'000, 1h}}, 10)};
+    t.use(3);
+    auto got = t.take();
+    auto slow = t.take();
+    got.permit().arrived({.status = 429, .retry_after = 5s});
+    CHECK(t.take().why().why == cause::gate);
+    CHECK(t.used().second == 4);  // one is still under way
+    slow.permit().arrived();
+    CHECK(t.used() == std::pair<std::int64_t, std::int64_t>{5, 0});
+
+    t.clock.advance(5s);
+    t.use(4);
+    CHECK(t.used().second == 4);
+    REQUIRE_FALSE(t.a.reload(configured(leased({{20, 1h}}, 10))));
+    t.a.poll();
+    CHECK(t.used() == std::pair<std::int64_t, std::int64_t>{9, 0});
+    t.use(4);
+    CHECK(t.used().second == 4);
+    t.a.erase("h.org", "metadata");
+    CHECK(t.used() == std::pair<std::int64_t, std::int64_t>{0, 0});
+}
+
+TEST_CASE("lease: the ceiling over all keys counts requests, not what is taken for them") {
+    const weir::policy p = leased({{1'000, 1h}}, 10);
+    clock_type clock{instant{10s}};
+    store_type common{clock};
+    process a{common, weir::configuration::builder{}.defaults("metadata", p).global_max_inflight(2).build().value()};
+    std::vector<decltype(a.try_acquire("", ""))> held;
+    for (int i = 0; i < 2; ++i)
+        held.push_back(a.try_acquire("h.org", "metadata"));
+    CHECK((held[0] && held[1]));
+    CHECK(a.in_flight() == 2);
+    CHECK(a.try_acquire("h.org", "metadata").why().why == cause::inflight);
+    held.clear();
+    CHECK(a.in_flight() == 0);
+    for (int i = 0; i < 20; ++i)
+        CHECK(a.try_acquire("h.org", "metadata"));
+    CHECK(a.in_flight() == 0);
+}
+
+TEST_CASE("lease: without its store a process uses what it has, and no more") {
+    auto p = leased({{1'000, 1h}}, 10);
+    p.on_store_error = weir::store_failure::closed;
+    watched t{p};
+    t.use(4);  // three are left
+    t.common.before([](std::string_view) { throw weir::store_error{"it is gone"}; });
+    auto one = t.take();
+    auto two = t.take();
+    REQUIRE((one && two));
+    one.permit().arrived();
+    t.clock.advance(100ms);
+    CHECK(t.take().why().why == cause::store);
+    t.common.before({});
+    two.permit().arrived();
+    CHECK(t.used() == std::pair<std::int64_t, std::int64_t>{6, 0});
+}
