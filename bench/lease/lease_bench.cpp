@@ -29,7 +29,8 @@ std::unique_ptr<limits> opened(std::string_view kind, const std::string& dsn, st
     p.rates = {{1'000'000, 1s}, {3'000'000, 3s}};
     p.lease = lease;
     return std::make_unique<limits>(
-        weir::open_store({std::string{kind}, dsn}, {weir::sqlite::backend, weir::redis::backend, weir::postgres::backend})
+        weir::open_store({std::string{kind}, dsn},
+                         {weir::sqlite::backend, weir::redis::backend, weir::postgres::backend})
             .value(),
         weir::configuration::builder{}.defaults("metadata", p).build().value());
 }

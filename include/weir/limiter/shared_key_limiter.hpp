@@ -185,10 +185,10 @@ public:
         improved(ceiling, now);
     }
 
-    /// Gives back what was taken in advance. Lets the lock go.
-    void end_leases(Store& store, instant now) {
+    /// Gives back what was taken in advance; says whether there was any. Lets the lock go.
+    bool end_leases(Store& store, instant now) {
         leases_.close();
-        give_back_leases(store, now);
+        return give_back_leases(store, now);
     }
 
     // ---- queries
@@ -202,8 +202,8 @@ public:
     [[nodiscard]] multiplier factor(const Store&) const { return factor_; }
     /// Whether a permit, a handle or a caller refers to this key here, or what the slot holds is still needed.
     [[nodiscard]] bool in_use(const Store& store, instant now) const {
-        return pins != 0 || waiting() > 0 || is_calling() || !store.idle(slot_, rules_->plan, now) || !leases_.empty() ||
-               (alone_ != nullptr && !alone_->idle(now));
+        return pins != 0 || waiting() > 0 || is_calling() || !store.idle(slot_, rules_->plan, now) ||
+               !leases_.empty() || (alone_ != nullptr && !alone_->idle(now));
     }
     /// Whether it may be forgotten here.
     [[nodiscard]] bool idle(const Store& store, instant now) const { return !is_pinned() && !in_use(store, now); }
@@ -341,12 +341,15 @@ private:
         return {now, cause::none, 0};
     }
     /// Tells the store of the leases that are over. Lets the lock go.
-    void give_back_leases(Store& store, instant now) {
+    bool give_back_leases(Store& store, instant now) {
+        bool gave = false;
         while (auto over = leases_.take_over(now)) {
+            gave = true;
             pin();  // nothing in the book keeps the key any more
             unlocked([&] { over->give_back(store, slot_, now); });
             unpin();
         }
+        return gave;
     }
 
     void settle_where_it_is(Store& store, entry& e, settlement how, instant now) {
@@ -355,7 +358,8 @@ private:
             return alone().settle(e, how, now);
         case entry_home::lease:
             leases_.settle(e, how, now);
-            return give_back_leases(store, now);
+            give_back_leases(store, now);
+            return;
         case entry_home::store:
             unlocked([&, rules = rules_] { store.settle(slot_, rules->plan, e, how, now); });
         }
@@ -453,8 +457,8 @@ private:
     std::unique_ptr<detail::lone_key> alone_;  // there once the store has failed
     detail::lease_book leases_;
     multiplier factor_;
-    waiter* serving_ = nullptr;                 // for whom a call is under way; null once it is cancelled
-    bool told_meanwhile_ = false;               // whether the head was given a new time during that call
+    waiter* serving_ = nullptr;    // for whom a call is under way; null once it is cancelled
+    bool told_meanwhile_ = false;  // whether the head was given a new time during that call
     std::atomic<bool> freed_{false};
 };
 

@@ -81,8 +81,8 @@ struct free_place {
 ///
 /// A store whose slots are state in this process (`is_local`) relies on the key's lock; `now` is then read inside it.
 /// Any other may block in each verb but `make_slot`, `factor` and `idle`, and throws `store_error` when it fails. No
-/// two verbs are called at once on one slot, except that `settle` and `reduce` may run beside anything. Instants are this process's;
-/// the store decides by its own clock, and says in ours when to come back.
+/// two verbs are called at once on one slot, except that `settle` and `reduce` may run beside anything. Instants are
+/// this process's; the store decides by its own clock, and says in ours when to come back.
 template <class S>
 concept store = requires(S& store, typename S::slot& slot, const typename S::slot& seen, const window_plan& plan,
                          entry& e, std::int64_t cost, instant now, settlement how, multiplier m, std::string_view name,

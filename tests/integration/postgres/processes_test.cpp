@@ -3,6 +3,7 @@
 
 #include "integration/postgres/support/server.hpp"
 #include "support/catch.hpp"
+#include "support/leased.hpp"
 #include "support/sanitized.hpp"
 #include "support/seed.hpp"
 #include "support/workers.hpp"
@@ -129,6 +130,13 @@ TEST_CASE("postgres: four processes on a thousand keys, from the admission: no w
     CHECK(all.windows_over(60, 500'000) == 0);
     std::cout << "a thousand keys: " << all.count() << " acquires in " << std::chrono::duration<double>(took).count()
               << " s" << std::endl;
+}
+
+TEST_CASE("postgres: four processes share a key by leases: no window over, and every unit is used or back") {
+    WEIR_NEEDS_POSTGRES();
+    const auto& server = weir_test::postgres_server::common();
+    const std::string dsn = server.plain_dsn("weir_schema=leased");
+    weir_test::check_leases("postgres, leases", server.folder(), [&] { return a_store(dsn); });
 }
 
 TEST_CASE("postgres: what a killed process held counts until its time is over, and a window longer") {

@@ -3,6 +3,7 @@
 
 #include "integration/redis/support/server.hpp"
 #include "support/catch.hpp"
+#include "support/leased.hpp"
 #include "support/seed.hpp"
 #include "support/workers.hpp"
 
@@ -118,6 +119,12 @@ TEST_CASE("redis: four processes on a thousand keys, from the admission: no wind
     CHECK(all.windows_over(60, 500'000) == 0);
     std::cout << "a thousand keys: 20000 acquires in " << std::chrono::duration<double>(took).count() << " s"
               << std::endl;
+}
+
+TEST_CASE("redis: four processes share a key by leases: no window over, and every unit is used or back") {
+    WEIR_NEEDS_REDIS();
+    const weir_test::redis_server server;
+    weir_test::check_leases("redis, leases", server.folder(), [&] { return a_store(server, true); });
 }
 
 TEST_CASE("redis: what a killed process held counts until its time is over, and a window longer") {

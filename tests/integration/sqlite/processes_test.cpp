@@ -3,6 +3,7 @@
 
 #include "integration/sqlite/support/scratch.hpp"
 #include "support/catch.hpp"
+#include "support/leased.hpp"
 #include "support/seed.hpp"
 #include "support/workers.hpp"
 
@@ -139,6 +140,11 @@ TEST_CASE("sqlite: four processes counted until the response never have more tha
     });
     CHECK(most_counted(notes, 20ms) <= limit);
     CHECK(most_counted(notes, 20ms) >= limit - 1);
+}
+
+TEST_CASE("sqlite: four processes share a key by leases: no window over, and every unit is used or back") {
+    const scratch here;
+    weir_test::check_leases("sqlite, leases", here.path().string(), [&] { return store{here.options()}; });
 }
 
 TEST_CASE("sqlite: four processes on a thousand keys: no window over, no key stuck, the sum is right") {

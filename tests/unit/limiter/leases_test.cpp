@@ -23,8 +23,7 @@ using clock_type = weir::testing::manual_clock;
 using store_type = weir::testing::common_store<clock_type>;
 using process = weir::registry<store_type>;
 
-weir::policy leased(std::vector<weir::rate> rates, std::int64_t lease,
-                    weir::counting from = weir::counting::response) {
+weir::policy leased(std::vector<weir::rate> rates, std::int64_t lease, weir::counting from = weir::counting::response) {
     weir::policy p;
     p.rates = std::move(rates);
     p.lease = lease;

@@ -101,7 +101,10 @@ public:
             return {now, cause::inflight, 0};
         // Units counted from their admission that no ceiling counts need no entry: their stamp is all there is.
         const bool has_entry = cost > 0 && (plan.from_response || plan.max_concurrent > 0);
-        entry made{cost, now, plan.from_response ? entry_state::open : entry_state::stamped, true, 0};
+        entry made{.cost = cost,
+                   .stamp = now,
+                   .state = plan.from_response ? entry_state::open : entry_state::stamped,
+                   .in_flight = true};
         forecast f{};
         try {
             if (has_entry)
@@ -122,7 +125,7 @@ public:
             return f;
         }
         if (cost == 0) {
-            out = {0, made.stamp, entry_state::free, false, 0};
+            out = {.stamp = made.stamp};
             return f;
         }
         s.state_->held.fetch_add(1, std::memory_order_relaxed);

@@ -82,7 +82,7 @@ public:
         const bool lacks_place = cost > 0 && !taken;
         if (lacks_place && plan.enforce)
             return {now, cause::inflight, 0};
-        entry made{cost, now, entry_state::free, false, 0};
+        entry made{.cost = cost, .stamp = now};
         const forecast f = step(s, "admitting", now, [&](view& key, const moment& m) {
             forecast decided = decide(key, plan, cost, m);
             if (decided.admits() && lacks_place)

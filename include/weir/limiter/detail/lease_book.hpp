@@ -59,8 +59,8 @@ public:
         next_ = std::min(2 * std::max(next_, taken.cost), most_);
         leases_.push_back({taken, ++last_, taken.cost, 0, later(now, lease_time)});
     }
-    /// A request was decided by itself. Granted, the next may be taken with another; else, or where there was no room for
-    /// more, nothing is taken in advance for a while.
+    /// A request was decided by itself. Granted, the next may be taken with another; else, or where there was no room
+    /// for more, nothing is taken in advance for a while.
     void note(bool is_granted, instant now) noexcept {
         if (is_granted) {
             next_ = std::min(2 * next_, most_);
@@ -149,7 +149,9 @@ private:
         std::int64_t unanswered;
         instant ends;
 
-        [[nodiscard]] bool can_give(std::int64_t cost, instant now) const noexcept { return left >= cost && now < ends; }
+        [[nodiscard]] bool can_give(std::int64_t cost, instant now) const noexcept {
+            return left >= cost && now < ends;
+        }
         [[nodiscard]] bool is_over(instant now) const noexcept { return unanswered == 0 && (left == 0 || ends <= now); }
     };
 

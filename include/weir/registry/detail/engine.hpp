@@ -28,6 +28,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <exception>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -69,8 +70,18 @@ public:
     engine(const engine&) = delete;
     engine& operator=(const engine&) = delete;
     ~engine() {
-        if constexpr (!Store::is_local)
-            nodes_.for_each([&](node& n) { n.end_leases(store_, store_.now()); });
+        if constexpr (!Store::is_local) {
+            bool is_told = true;
+            nodes_.for_each([&](node& n) { is_told &= !n.end_leases(store_, store_.now()); });
+            if constexpr (requires { store_.flush(); }) {
+                try {
+                    if (!is_told)
+                        store_.flush();
+                } catch (const std::exception&) {
+                    // What could not be given back expires.
+                }
+            }
+        }
     }
 
     static constexpr bool is_observed = !std::is_same_v<Observer, no_observer>;
