@@ -40,7 +40,8 @@ concept limits = requires(R& r, std::string_view text, const ask& a, const feedb
 /// ```
 ///
 /// **Effects.** The URL's host and the role pay; the wait is at most `max_delay`. The response's head stamps the entry,
-/// and moves the key's gate if it says `Retry-After`, before the receiver sees it. The end of the body frees the place
+/// and moves the key's gate if it says `Retry-After`, or refuses without (see `permit::arrived`), before the receiver
+/// sees it. The end of the body frees the place
 /// in flight. A request that never left the machine is refunded; any other failure counts.
 /// **Errors.** Throws `refused` when there is no permit in time, `exception` for a URL or role it cannot decide on, and
 /// what the transport throws.

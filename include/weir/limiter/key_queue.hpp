@@ -2,6 +2,7 @@
 #pragma once
 
 #include "weir/limiter/detail/published_denial.hpp"
+#include "weir/limiter/detail/refusal_pause.hpp"
 #include "weir/limiter/detail/spin_lock.hpp"
 #include "weir/limiter/inflight_ceiling.hpp"
 #include "weir/limiter/waiter.hpp"
@@ -39,6 +40,9 @@ public:
 
     /// The last denial while only time can end it, for a request of one unit; readable without the lock.
     detail::published_denial denial;
+
+    /// What refusals that do not say how long mean.
+    detail::refusal_pause pause;
 
     /// Permits, handles and callers that refer to this key: it is not evicted while there are any.
     std::uint32_t pins = 0;

@@ -4,7 +4,9 @@
 #include "support/catch.hpp"
 #include "support/limits.hpp"
 
+#include <algorithm>
 #include <utility>
+#include <vector>
 
 using namespace std::chrono_literals;
 
@@ -76,4 +78,43 @@ TEST_CASE("permit: what the response asks for moves the gate") {
     CHECK(w.limits.inspect("h", "metadata")->state.gate == weir::instant{13s});
     p.arrived({429, weir::duration::max()});
     CHECK(w.limits.inspect("h", "metadata")->state.gate == weir::far_future);
+}
+
+TEST_CASE(
+    "permit: a refusal that does not say how long means a second, then two, up to a minute, until one is answered") {
+    for (const int status : {429, 503}) {
+        weir_test::manual_limits w{weir_test::limited({{100, 1s}})};
+        const auto gate_after = [&](weir::feedback said) {
+            auto p = w.limits.acquire("h", "metadata");
+            p.arrived(said);
+            const auto gate = w.limits.inspect("h", "metadata")->state.gate - w.clock.now();
+            w.clock.advance(std::max<weir::duration>(gate, 0ms));
+            return gate;
+        };
+        for (const auto s : {1s, 2s, 4s, 8s, 16s, 32s, 60s, 60s})
+            CHECK(gate_after({status}) == s);
+        CHECK(gate_after({status, 5s}) == 5s);  // what the server says counts, whatever came before
+        CHECK(gate_after({}) == 0s);            // an unknown answer says nothing
+        CHECK(gate_after({status}) == 60s);
+        CHECK(gate_after({200}) == 0s);
+        CHECK(gate_after({status}) == 1s);
+        CHECK(gate_after({404}) == 0s);
+        CHECK(gate_after({status}) == 1s);
+    }
+}
+
+TEST_CASE("permit: a burst that is refused together is refused once, and an answer sent before ends nothing") {
+    weir_test::manual_limits w{weir_test::limited({{100, 1s}})};
+    std::vector<decltype(w.limits.acquire("h", "metadata"))> burst;
+    for (int i = 0; i < 10; ++i)
+        burst.push_back(w.limits.acquire("h", "metadata"));
+    w.clock.advance(100ms);
+    const weir::instant at = w.clock.now();
+    for (int i = 0; i < 9; ++i)
+        burst[static_cast<std::size_t>(i)].arrived({429});
+    CHECK(w.limits.inspect("h", "metadata")->state.gate == at + 1s);
+    burst[9].arrived({200});
+    w.clock.advance(1s);
+    w.limits.acquire("h", "metadata").arrived({429});
+    CHECK(w.limits.inspect("h", "metadata")->state.gate == at + 1s + 2s);
 }

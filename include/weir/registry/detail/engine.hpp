@@ -4,6 +4,7 @@
 #include "weir/registry/detail/announcer.hpp"
 #include "weir/registry/detail/reload.hpp"
 #include "weir/registry/detail/rules_in_force.hpp"
+#include "weir/registry/key_report.hpp"
 #include "weir/registry/key_table.hpp"
 #include "weir/registry/permit.hpp"
 #include "weir/registry/rulebook.hpp"
@@ -42,14 +43,6 @@ namespace weir {
 
 template <class Engine>
 class ticket;
-
-/// What `inspect` reports of a key.
-struct key_report {
-    weir::key key;
-    weir::policy policy;
-    reading state;            ///< fill of every window, open, in flight, gate, multiplier
-    std::size_t waiting = 0;  ///< callers in the queue
-};
 
 namespace detail {
 
@@ -361,7 +354,7 @@ public:
     void settle_answered(node& n, entry& e, const feedback& said, When when) noexcept {
         n.lock();
         const instant now = time(when);
-        const instant until = said.retry_after ? later(now, *said.retry_after) : long_ago;
+        const instant until = n.pause.after(said, e.stamp, now);
         bool moved = false;
         {
             settled_list settled;

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "weir/limiter/feedback.hpp"
+
+#include "weir/core/time.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+
+namespace weir::detail {
+
+/// How long a key stays away after an answer. A 429 or 503 that does not say how long means one second, and twice as
+/// long each time the next request is refused as well, up to a minute; an answer that is none of these ends it.
+///
+/// Requests that were under way when another was refused say nothing new: a burst is refused once.
+///
+/// **Thread safety.** Every member needs the key's lock.
+class refusal_pause {
+public:
+    static constexpr duration first = std::chrono::seconds{1};
+    static constexpr duration most = std::chrono::minutes{1};
+
+    /// Until when to stay away after the answer to a request that was admitted at `admitted`; `long_ago` = not at all.
+    [[nodiscard]] instant after(const feedback& said, instant admitted, instant now) noexcept {
+        const bool is_new = admitted >= since_;
+        if (said.status != 429 && said.status != 503) {
+            if (is_new && said.status != 0)
+                refusals_ = 0;
+            return said.retry_after ? later(now, *said.retry_after) : long_ago;
+        }
+        const instant pause = later(now, std::min(first * (std::int64_t{1} << std::min(refusals_, 6U)), most));
+        if (is_new) {
+            since_ = now;
+            ++refusals_;
+        }
+        if (said.retry_after)
+            return later(now, *said.retry_after);
+        return is_new ? pause : long_ago;
+    }
+
+private:
+    instant since_ = long_ago;  // when the last new refusal was seen
+    std::uint32_t refusals_ = 0;
+};
+
+}  // namespace weir::detail

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "weir/core/key.hpp"
+#include "weir/core/policy.hpp"
+#include "weir/storage/store.hpp"
+
+#include <cstddef>
+
+namespace weir {
+
+/// What `inspect` reports of a key.
+struct key_report {
+    weir::key key;
+    weir::policy policy;
+    reading state;            ///< fill of every window, open, in flight, gate, multiplier
+    std::size_t waiting = 0;  ///< callers in the queue
+};
+
+}  // namespace weir
