@@ -7,6 +7,7 @@
 #include "weir/core/multiplier.hpp"
 #include "weir/core/time.hpp"
 
+#include <algorithm>
 #include <cstdint>
 
 namespace weir {
@@ -92,6 +93,17 @@ assess(const State& state, const window_plan& plan, std::int64_t cost, instant n
         best.held = true;
     }
     return best;
+}
+
+/// What a key may do whose history was lost at `lost`: nothing that counts, until its shortest window has passed.
+[[nodiscard]] inline forecast warm_up(const window_plan& plan, std::int64_t cost, instant lost, instant now) noexcept {
+    if (cost == 0 || plan.windows.empty())
+        return {now, cause::none, 0};
+    const auto shortest = std::ranges::min_element(plan.windows, {}, &window::period);
+    const instant until = later(lost, shortest->period);
+    if (until <= now)
+        return {now, cause::none, 0};
+    return {until, cause::window, static_cast<std::uint32_t>(shortest - plan.windows.begin())};
 }
 
 /// The entry of one admitted request.

@@ -82,3 +82,14 @@ TEST_CASE("admission: a full ceiling has no time of its own") {
     CHECK(f.why == cause::concurrency);
     CHECK(f.at == instant{3s});
 }
+
+TEST_CASE("warm_up: after a loss nothing counts before the shortest window has passed") {
+    const auto plan = plan_of({{100, 1h}, {10, 2s}, {50, 1min}});
+    const instant lost{10s};
+    CHECK(weir::warm_up(plan, 1, lost, lost + 1s).at == lost + 2s);
+    CHECK(weir::warm_up(plan, 1, lost, lost + 1s).why == cause::window);
+    CHECK(weir::warm_up(plan, 1, lost, lost + 1s).window == 1);
+    CHECK(weir::warm_up(plan, 1, lost, lost + 2s).admits());
+    CHECK(weir::warm_up(plan, 0, lost, lost + 1s).admits());
+    CHECK(weir::warm_up(weir::window_plan{}, 1, lost, lost + 1s).admits());
+}

@@ -456,14 +456,9 @@ private:
     [[nodiscard]] forecast warming(const slot::state& key, const window_plan& plan, std::int64_t cost,
                                    instant now) const {
         const instant lost = std::max(key.lost_at, shared_->links.lost_at());
-        if (lost == long_ago || cost == 0 || plan.windows.empty() || options().injected_time ||
-            options().on_lost_history == lost_history::ignore)
+        if (lost == long_ago || options().injected_time || options().on_lost_history == lost_history::ignore)
             return {now, cause::none, 0};
-        const auto shortest = std::ranges::min_element(plan.windows, {}, &window::period);
-        const instant until = later(lost, shortest->period);
-        if (until <= now)
-            return {now, cause::none, 0};
-        return {until, cause::window, static_cast<std::uint32_t>(shortest - plan.windows.begin())};
+        return warm_up(plan, cost, lost, now);
     }
     void lose(detail::session& line, slot::state& key) {
         shared_->lost_keys.fetch_add(1, std::memory_order_relaxed);

@@ -422,14 +422,10 @@ private:
     [[nodiscard]] forecast decide(view& key, const window_plan& plan, std::int64_t cost, const moment& m) const {
         key.expire(m.t, plan);
         forecast f = assess(key, plan, cost, m.t);
-        if (all_->options.on_lost_history == lost_history::ignore || cost == 0 || f.why == cause::never ||
-            plan.windows.empty())
+        if (all_->options.on_lost_history == lost_history::ignore || f.why == cause::never)
             return f;
-        const auto shortest = std::ranges::min_element(plan.windows, {}, &window::period);
-        const instant warm = all_->lost_since + key.row.shift + shortest->period;
-        if (warm > f.at)
-            f = {warm, cause::window, static_cast<std::uint32_t>(shortest - plan.windows.begin())};
-        return f;
+        const forecast warm = warm_up(plan, cost, all_->lost_since + key.row.shift, m.t);
+        return warm.at > f.at ? warm : f;
     }
 
     /// If the row has changed, says how long it decides anything under `plan`.
