@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "weir/ext/postgres/detail/plan_name.hpp"
 #include "weir/ext/postgres/detail/pool.hpp"
 #include "weir/ext/postgres/options.hpp"
 
