@@ -82,8 +82,8 @@ struct key_file {
         newest = std::max(newest, at);
         log.at.insert(log.at.end(), static_cast<std::size_t>(cost), newest);
     }
-    void take_back(const held& e, std::int64_t units) {
-        for (; !e.open && units > 0; --units)
+    void take_back(const held& e, std::int64_t count) {
+        for (; !e.open && count > 0; --count)
             if (const auto unit = std::ranges::find(log.at, e.stamp); unit != log.at.end())
                 log.at.erase(unit);
     }
