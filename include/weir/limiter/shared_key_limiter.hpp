@@ -241,6 +241,7 @@ private:
         if (const multiplier m = store.factor(slot_); m != factor_) {
             factor_ = m;
             rules_ = std::make_shared<const governed>(governed{rules_->policy, plan_windows(rules_->policy, m)});
+            leases_.govern(rules_);
         }
         return done;
     }
@@ -282,6 +283,8 @@ private:
             if (alone_ != nullptr)
                 alone_->end();
             learn(f, cost, now);
+            if (f.why == cause::gate)
+                leases_.close();  // it is as new to them
             return f;
         } else if (otherwise != store_failure::closed) {
             now = store.after(now);

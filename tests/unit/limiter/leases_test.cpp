@@ -247,6 +247,24 @@ TEST_CASE("lease: a gate set here, new rules and an erased history end it at onc
     CHECK(t.used() == std::pair<std::int64_t, std::int64_t>{0, 0});
 }
 
+TEST_CASE("lease: a gate or a factor that another process set ends it with the first word of it") {
+    watched t{leased({{1'000, 1h}}, 10)};
+    const auto uncounted = [&] { return t.a.try_acquire("h.org", "metadata", {.method = "HEAD"}); };
+    t.use(4);
+    REQUIRE(t.used().second == 4);
+    auto key = t.common.make_slot("h.org", "metadata");
+    t.common.tune(key, weir::multiplier::of(0.5));
+    CHECK(uncounted());
+    t.a.poll();
+    CHECK(t.used().second == 0);
+    t.use(4);
+    REQUIRE(t.used().second == 4);
+    REQUIRE(t.common.hold(key, t.clock.now() + 5s));
+    CHECK_FALSE(uncounted());
+    CHECK(t.take().why().why == cause::gate);
+    CHECK(t.used().second == 0);
+}
+
 TEST_CASE("lease: the ceiling over all keys counts requests, not what is taken for them") {
     const weir::policy p = leased({{1'000, 1h}}, 10);
     clock_type clock{instant{10s}};
