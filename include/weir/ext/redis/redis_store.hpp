@@ -101,10 +101,8 @@ public:
             return {now, cause::inflight, 0};
         // Units counted from their admission that no ceiling counts need no entry: their stamp is all there is.
         const bool has_entry = cost > 0 && (plan.from_response || plan.max_concurrent > 0);
-        entry made{.cost = cost,
-                   .stamp = now,
-                   .state = plan.from_response ? entry_state::open : entry_state::stamped,
-                   .in_flight = true};
+        entry made{.cost = cost, .stamp = now, .in_flight = true};
+        made.state = plan.from_response ? entry_state::open : entry_state::stamped;
         forecast f{};
         try {
             if (has_entry)
@@ -173,9 +171,8 @@ public:
         if (is_over(s, time_of_answer(now)))
             return;
         if (detail::is_stamp(e.id))
-            shared_->links.post({s.state_, std::bit_cast<std::uint64_t>(detail::stamp_of(e.id)), unused, 3});
-        else
-            shared_->links.post({s.state_, e.id, static_cast<double>(cost), 4});
+            return shared_->links.post({s.state_, std::bit_cast<std::uint64_t>(detail::stamp_of(e.id)), unused, 3});
+        shared_->links.post({s.state_, e.id, static_cast<double>(cost), 4});
     }
 
     /// Sends every settlement that is still here and waits for the replies.
@@ -480,8 +477,7 @@ private:
     }
     /// The end of an entry that is stamped already is news to a ceiling only.
     void post(slot& s, std::uint64_t id, settlement how, double at, bool has_ceiling, bool is_stamped) {
-        const char code = how == settlement::answered ? 0 : how == settlement::released ? 1 : 2;
-        shared_->links.post({s.state_, id, at, code, has_ceiling, is_stamped && !has_ceiling});
+        shared_->links.post({s.state_, id, at, static_cast<char>(how), has_ceiling, is_stamped && !has_ceiling});
     }
     /// An entry that was perhaps made, and nobody will use.
     void take_back(slot& s, std::uint64_t id, instant now) {

@@ -217,7 +217,8 @@ if notes then
     else
       if t > began and not fixed then t = began end
       if t < newest then t = newest end
-)lua" + expire + std::string{find} + R"lua(
+)lua" + expire + std::string{find} +
+                                   R"lua(
       if how == 0 and sub(notes, i + 17, i + 24) == id then
         -- Answered, and mostly ended since: that is one step.
         local _, next = get('<dB', notes, i + 25)
