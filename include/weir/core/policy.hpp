@@ -120,7 +120,7 @@ struct policy {
     if (p.local_share < 1 || p.local_share > 100)
         faults.push_back(fmt::format("local_share_percent: {} is outside 1 to 100", p.local_share));
     if (p.lease < 1 || p.lease > 10'000)
-        faults.push_back(fmt::format("lease: {} is outside 1 to 10,000", p.lease));
+        faults.push_back(fmt::format("lease: {} is outside 1 to 10000", p.lease));
     if (p.max_hold < duration::zero())
         faults.emplace_back("max_hold_ms: it is negative; 0 waits for no gate");
     for (const std::string& fault : faults_of(p.aimd))
