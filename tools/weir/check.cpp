@@ -20,7 +20,7 @@
 namespace weir::tools {
 namespace {
 
-constexpr std::string_view usage = "usage: weir check [--json] FILE...\n\n"
+constexpr std::string_view check_usage = "usage: weir check [--json] FILE...\n\n"
                                    "Each file is checked by itself; several that build on each other are checked by\n"
                                    "weir explain --rate-config FILE --rate-config FILE.\n";
 
@@ -70,20 +70,20 @@ int check(std::span<const char* const> args) {
     std::vector<std::string> files;
     for (const std::string_view arg : args) {
         if (arg == "--help" || arg == "-h") {
-            fmt::print("{}", usage);
+            fmt::print("{}", check_usage);
             return 0;
         }
         if (arg == "--json") {
             json = true;
         } else if (arg.starts_with('-')) {
-            fmt::print(stderr, "weir check: unknown flag {}\n{}", detail::in_quotes(arg), usage);
+            fmt::print(stderr, "weir check: unknown flag {}\n{}", detail::in_quotes(arg), check_usage);
             return 2;
         } else {
             files.emplace_back(arg);
         }
     }
     if (files.empty()) {
-        fmt::print(stderr, "{}", usage);
+        fmt::print(stderr, "{}", check_usage);
         return 2;
     }
     verdicts out{json};

@@ -19,12 +19,12 @@
 namespace weir::tools {
 namespace {
 
-constexpr std::string_view usage =
+constexpr std::string_view explain_usage =
     "usage: weir explain [--json] [rate flags] [HOST [ROLE]]\n\n"
     "Without a role all of them; without a host what holds for any that is named nowhere.\n\n";
 
 int wrong(std::string_view what) {
-    fmt::print(stderr, "weir explain: {}\n{}{}", what, usage, rate_flags::help());
+    fmt::print(stderr, "weir explain: {}\n{}{}", what, explain_usage, rate_flags::help());
     return 2;
 }
 
@@ -36,7 +36,7 @@ int explain(std::span<const char* const> args) {
     std::vector<std::string> words;
     for (const std::string& arg : flags.rest()) {
         if (arg == "--help" || arg == "-h") {
-            fmt::print("{}{}", usage, rate_flags::help());
+            fmt::print("{}{}", explain_usage, rate_flags::help());
             return 0;
         }
         if (arg == "--json")

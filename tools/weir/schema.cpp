@@ -18,7 +18,7 @@ namespace {
 
 using json = nlohmann::ordered_json;
 
-constexpr std::string_view usage = "usage: weir schema\n\n"
+constexpr std::string_view schema_usage = "usage: weir schema\n\n"
                                    "Prints the JSON Schema (2020-12) of a configuration file. An editor completes and "
                                    "checks a file by it whose first\n"
                                    "line is\n\n"
@@ -227,7 +227,7 @@ json whole_schema() {
 int schema(std::span<const char* const> args) {
     if (!args.empty()) {
         const bool help = std::string_view{args[0]} == "--help" || std::string_view{args[0]} == "-h";
-        fmt::print(help ? stdout : stderr, "{}", usage);
+        fmt::print(help ? stdout : stderr, "{}", schema_usage);
         return help ? 0 : 2;
     }
     fmt::print("{}\n", whole_schema().dump(2));
