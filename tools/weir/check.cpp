@@ -20,9 +20,10 @@
 namespace weir::tools {
 namespace {
 
-constexpr std::string_view check_usage = "usage: weir check [--json] FILE...\n\n"
-                                   "Each file is checked by itself; several that build on each other are checked by\n"
-                                   "weir explain --rate-config FILE --rate-config FILE.\n";
+constexpr std::string_view check_usage =
+    "usage: weir check [--json] FILE...\n\n"
+    "Each file is checked by itself; several that build on each other are checked by\n"
+    "weir explain --rate-config FILE --rate-config FILE.\n";
 
 /// What is said of files, as lines or as one JSON array.
 class verdicts {

@@ -18,11 +18,12 @@ namespace {
 
 using json = nlohmann::ordered_json;
 
-constexpr std::string_view schema_usage = "usage: weir schema\n\n"
-                                   "Prints the JSON Schema (2020-12) of a configuration file. An editor completes and "
-                                   "checks a file by it whose first\n"
-                                   "line is\n\n"
-                                   "# yaml-language-server: $schema=PATH/ratelimits.schema.json\n";
+constexpr std::string_view schema_usage =
+    "usage: weir schema\n\n"
+    "Prints the JSON Schema (2020-12) of a configuration file. An editor completes and "
+    "checks a file by it whose first\n"
+    "line is\n\n"
+    "# yaml-language-server: $schema=PATH/ratelimits.schema.json\n";
 
 /// A word in any case, as a regular expression: those of JSON Schema know no flags.
 std::string any_case(std::string_view word) {

@@ -8,19 +8,19 @@
 using namespace std::chrono_literals;
 
 namespace {
-weir::environment read(std::vector<std::string_view> entries) {
+weir::environment read_from(std::vector<std::string_view> entries) {
     return weir::read_environment("DOCSTOKG_RLIMIT", entries);
 }
-weir::resolution resolved(std::vector<std::string_view> entries) {
-    const std::array layers{read(std::move(entries)).values};
+weir::resolution resolved_from(std::vector<std::string_view> entries) {
+    const std::array layers{read_from(std::move(entries)).values};
     return weir::resolve(layers);
 }
 }  // namespace
 
 TEST_CASE("the environment selects the backend and the ceiling", "[config][8a]") {
-    const auto r =
-        resolved({"DOCSTOKG_RLIMIT_BACKEND=sqlite", "DOCSTOKG_RLIMIT_GLOBAL_INFLIGHT=1000",
-                  "DOCSTOKG_RLIMIT_AIMD_ENABLED=on", "DOCSTOKG_RLIMIT_DSN=file:x", "HOME=/", "DOCSTOKG_RLIMITS=x"});
+    const auto r = resolved_from({"DOCSTOKG_RLIMIT_BACKEND=sqlite", "DOCSTOKG_RLIMIT_GLOBAL_INFLIGHT=1000",
+                                  "DOCSTOKG_RLIMIT_AIMD_ENABLED=on", "DOCSTOKG_RLIMIT_DSN=file:x", "HOME=/",
+                                  "DOCSTOKG_RLIMITS=x"});
     REQUIRE(r);
     CHECK(r->backend().kind == "sqlite");
     CHECK(r->backend().dsn == "file:x");
@@ -29,7 +29,7 @@ TEST_CASE("the environment selects the backend and the ceiling", "[config][8a]")
 }
 
 TEST_CASE("defect 1: the guide's own fix of one host's delay keeps its rates", "[config]") {
-    const auto r = resolved({"DOCSTOKG_RLIMIT__api.example.org__metadata=max_delay_ms:5000"});
+    const auto r = resolved_from({"DOCSTOKG_RLIMIT__api.example.org__metadata=max_delay_ms:5000"});
     REQUIRE(r);
     CHECK(r->policy_for("api.example.org", "metadata")->rates.size() == 2);
     CHECK(r->policy_for("api.example.org", "metadata")->max_delay == 5s);
@@ -39,7 +39,7 @@ TEST_CASE("defect 20: a name that a shell can export sets the same host", "[conf
     for (const char* name : {"DOCSTOKG_RLIMIT__api.example.org__metadata=rates:7/s",
                              "DOCSTOKG_RLIMIT__api_example_org__metadata=rates:7/s",
                              "DOCSTOKG_RLIMIT__API_EXAMPLE_ORG__METADATA=rates:7/s"}) {
-        const auto r = resolved({name});
+        const auto r = resolved_from({name});
         INFO(name << r.fault_text());
         REQUIRE(r);
         CHECK(r->policy_for("api.example.org", "metadata")->rates == std::vector<weir::rate>{{7, 1s}});
@@ -50,21 +50,21 @@ TEST_CASE("a shell's name finds the hyphenated host that a weaker layer knows, a
           "[config]") {
     weir::layer file;
     file.add_text({"hosts", "my-api.org:8080", "metadata", "rates"}, "1/s", weir::place{"f"});
-    const std::array good{file, read({"DOCSTOKG_RLIMIT__MY_API_ORG_8080__METADATA=rates:7/s"}).values};
+    const std::array good{file, read_from({"DOCSTOKG_RLIMIT__MY_API_ORG_8080__METADATA=rates:7/s"}).values};
     CHECK(weir::resolve(good)->policy_for("my-api.org:8080", "metadata")->rates.front().limit == 7);
     file.add_text({"hosts", "my.api.org:8080", "metadata", "rates"}, "1/s", weir::place{"f"});
-    const std::array bad{file, read({"DOCSTOKG_RLIMIT__MY_API_ORG_8080__METADATA=rates:7/s"}).values};
+    const std::array bad{file, read_from({"DOCSTOKG_RLIMIT__MY_API_ORG_8080__METADATA=rates:7/s"}).values};
     CHECK(weir::resolve(bad).fault_text().find("my-api.org:8080, my.api.org:8080") != std::string::npos);
 }
 
 TEST_CASE("defect 6: an unknown variable with our prefix is a fault that names the nearest", "[config]") {
-    CHECK(resolved({"DOCSTOKG_RLIMIT_BACKND=redis"}).fault_text().find("did you mean DOCSTOKG_RLIMIT_BACKEND?") !=
+    CHECK(resolved_from({"DOCSTOKG_RLIMIT_BACKND=redis"}).fault_text().find("did you mean DOCSTOKG_RLIMIT_BACKEND?") !=
           std::string::npos);
-    CHECK_FALSE(resolved({"DOCSTOKG_RLIMIT_=x"}));
-    CHECK_FALSE(resolved({"DOCSTOKG_RLIMIT__api.example.org=rates:1/s"}));
-    CHECK_FALSE(resolved({"DOCSTOKG_RLIMIT____=rates:1/s"}));
-    CHECK_FALSE(resolved({"DOCSTOKG_RLIMIT__=rates:1/s"}));
-    CHECK_FALSE(resolved({"DOCSTOKG_RLIMIT__x.org__metdata=rates:1/s"}));
+    CHECK_FALSE(resolved_from({"DOCSTOKG_RLIMIT_=x"}));
+    CHECK_FALSE(resolved_from({"DOCSTOKG_RLIMIT__api.example.org=rates:1/s"}));
+    CHECK_FALSE(resolved_from({"DOCSTOKG_RLIMIT____=rates:1/s"}));
+    CHECK_FALSE(resolved_from({"DOCSTOKG_RLIMIT__=rates:1/s"}));
+    CHECK_FALSE(resolved_from({"DOCSTOKG_RLIMIT__x.org__metdata=rates:1/s"}));
 }
 
 TEST_CASE("a bad value in the environment is a fault and not ignored", "[config]") {
@@ -73,13 +73,13 @@ TEST_CASE("a bad value in the environment is a fault and not ignored", "[config]
                               "DOCSTOKG_RLIMIT_AIMD_ENABLED=maybe", "DOCSTOKG_RLIMIT_BACKEND=bananas",
                               "DOCSTOKG_RLIMIT_CONFIG=", "DOCSTOKG_RLIMIT_DISABLED="}) {
         INFO(entry);
-        CHECK_FALSE(resolved({entry}));
+        CHECK_FALSE(resolved_from({entry}));
     }
-    CHECK(resolved({"DOCSTOKG_RLIMIT_GLOBAL_INFLIGHT=none"})->global_max_inflight() == 0);
+    CHECK(resolved_from({"DOCSTOKG_RLIMIT_GLOBAL_INFLIGHT=none"})->global_max_inflight() == 0);
 }
 
 TEST_CASE("the path of a file is handed out and is no leaf", "[config]") {
-    const auto e = read({"DOCSTOKG_RLIMIT_CONFIG=a.yaml"});
+    const auto e = read_from({"DOCSTOKG_RLIMIT_CONFIG=a.yaml"});
     CHECK(e.config_path == "a.yaml");
     CHECK(e.values.leaves().empty());
 }
