@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "weir/storage/detail/place_ahead.hpp"
 #include "weir/storage/memory_store.hpp"
 #include "weir/storage/store.hpp"
 
@@ -75,22 +76,11 @@ public:
     template <class Place>
     [[nodiscard]] forecast admit(slot& s, const window_plan& plan, std::int64_t cost, instant now, Place&& place,
                                  entry& out) {
-        const bool has_place = cost == 0 || place.take();
-        if (!has_place && plan.enforce)
-            return {now, cause::inflight, 0};
-        const bool holds_place = cost > 0 && has_place;
-        try {
-            const forecast f = step("admit", s, [&](key_state& k) {
-                return all_->store.admit(k, plan, cost, moment(now), given{has_place}, out);
+        return detail::with_place_ahead(plan, cost, now, place, [&] {
+            return step("admit", s, [&](key_state& k) {
+                return all_->store.admit(k, plan, cost, moment(now), detail::free_place{}, out);
             });
-            if (holds_place && !f.admits())
-                place.give_back();
-            return f;
-        } catch (...) {
-            if (holds_place)
-                place.give_back();
-            throw;
-        }
+        });
     }
     [[nodiscard]] forecast count(slot& s, const window_plan& plan, std::int64_t cost, instant now) {
         return step("count", s, [&](key_state& k) { return all_->store.count(k, plan, cost, moment(now)); });
@@ -154,12 +144,6 @@ private:
             if (const auto at = all->keys.find(key); at != all->keys.end() && at->second.expired())
                 all->keys.erase(at);
         }
-    };
-
-    /// The answer that the place gave, for the store underneath.
-    struct given {
-        bool has_place;
-        [[nodiscard]] bool take() const noexcept { return has_place; }
     };
 
     [[nodiscard]] bool is_injected() const noexcept { return all_->time == store_time::injected; }

@@ -11,10 +11,10 @@
 #include "weir/core/error.hpp"
 #include "weir/core/multiplier.hpp"
 #include "weir/core/time.hpp"
+#include "weir/storage/detail/own_process.hpp"
+#include "weir/storage/detail/place_ahead.hpp"
 #include "weir/storage/store.hpp"
 #include "weir/storage/store_error.hpp"
-
-#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -80,49 +80,33 @@ public:
     template <class Place>
     [[nodiscard]] forecast admit(slot& s, const window_plan& plan, std::int64_t cost, instant now, Place&& place,
                                  entry& out) {
-        const bool holds_place = cost > 0 && place.take();
-        const bool lacks_place = cost > 0 && !holds_place;
-        if (lacks_place && plan.enforce)
-            return {now, cause::inflight, 0};
         // Units counted from their admission that no ceiling counts need no entry: their stamp is all there is.
         const bool has_entry = cost > 0 && (plan.from_response || plan.max_concurrent > 0);
         const mode how = cost == 0            ? mode::uncounted
                          : plan.from_response ? mode::open
                          : has_entry          ? mode::stamped_entry
                                               : mode::stamped;
-        entry made;
-        made.stamp = now;
-        forecast f{};
-        try {
+        entry made{.stamp = now};
+        const forecast f = weir::detail::with_place_ahead(plan, cost, now, place, [&] {
             const std::int64_t id = has_entry ? next_entry() : 0;
             std::int64_t stamp = 0;
-            f = decide(s, plan, cost, now, how, id, stamp);
+            const forecast said = decide(s, plan, cost, now, how, id, stamp);
             // Without an entry on the server, its stamp there is what a refund needs.
             made.id = has_entry ? static_cast<std::uint64_t>(id) : stamp_mark | static_cast<std::uint64_t>(stamp);
             if (options().injected_time)
                 made.stamp = instant{duration{stamp}};
-        } catch (...) {
-            if (holds_place)
-                place.give_back();
-            throw;
-        }
-        if (f.why == cause::none && lacks_place) {
-            f.why = cause::inflight;
-            f.passed = true;
-        }
-        if (!f.admits()) {
-            if (holds_place)
-                place.give_back();
+            return said;
+        });
+        if (!f.admits())
+            return f;
+        if (cost == 0) {
+            out = {.stamp = made.stamp};
             return f;
         }
-        if (cost > 0) {
-            made.cost = cost;
-            made.state = plan.from_response ? entry_state::open : entry_state::stamped;
-            made.in_flight = true;
-            s.line_->held.fetch_add(1, std::memory_order_relaxed);
-        } else {
-            made.id = 0;
-        }
+        made.cost = cost;
+        made.state = plan.from_response ? entry_state::open : entry_state::stamped;
+        made.in_flight = true;
+        s.line_->held.fetch_add(1, std::memory_order_relaxed);
         out = made;
         return f;
     }
@@ -266,7 +250,7 @@ private:
         std::atomic<std::int64_t> next_sweep{0};
         std::atomic<std::int64_t> sweep_from{0};
         std::atomic<instant> last{long_ago};  // the latest injected time
-        pid_t owner = ::getpid();
+        weir::detail::own_process owner;
 
         static std::uint64_t random_start() {
             std::random_device device;
@@ -283,12 +267,7 @@ private:
             throw exception{error{errc::bad_configuration, "postgres: " + fault}};
         return o;
     }
-    void require_own_process(std::string_view what) const {
-        if (::getpid() != shared_->owner)
-            throw store_error{fmt::format("postgres: cannot {} in a child of the process that made the store; make the "
-                                          "registry after fork()",
-                                          what)};
-    }
+    void require_own_process(std::string_view what) const { shared_->owner.require("postgres", what); }
     [[noreturn]] void bad_reply(std::string_view what) const {
         throw detail::failed(what, shared_->links.place(), "the reply is not what the function returns",
                              "is another version of weir using this schema? Name another weir_schema");

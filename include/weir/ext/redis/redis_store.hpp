@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "weir/ext/redis/detail/forks.hpp"
 #include "weir/ext/redis/detail/pool.hpp"
 #include "weir/ext/redis/detail/server_clock.hpp"
 #include "weir/ext/redis/options.hpp"
 
 #include "weir/core/clock.hpp"
+#include "weir/storage/detail/own_process.hpp"
+#include "weir/storage/detail/place_ahead.hpp"
 #include "weir/storage/store.hpp"
 #include "weir/storage/store_error.hpp"
 
@@ -95,33 +96,17 @@ public:
     template <class Place>
     [[nodiscard]] forecast admit(slot& s, const window_plan& plan, std::int64_t cost, instant now, Place&& place,
                                  entry& out) {
-        const bool holds_place = cost > 0 && place.take();
-        const bool lacks_place = cost > 0 && !holds_place;
-        if (lacks_place && plan.enforce)
-            return {now, cause::inflight, 0};
         // Units counted from their admission that no ceiling counts need no entry: their stamp is all there is.
         const bool has_entry = cost > 0 && (plan.from_response || plan.max_concurrent > 0);
         entry made{.cost = cost, .stamp = now, .in_flight = true};
         made.state = plan.from_response ? entry_state::open : entry_state::stamped;
-        forecast f{};
-        try {
+        const forecast f = weir::detail::with_place_ahead(plan, cost, now, place, [&] {
             if (has_entry)
                 made.id = new_id();
-            f = decide(s, plan, cost, now, !has_entry ? 0 : plan.from_response ? 1 : 2, made.id, &made);
-        } catch (...) {
-            if (holds_place)
-                place.give_back();
-            throw;
-        }
-        if (f.why == cause::none && lacks_place) {
-            f.why = cause::inflight;
-            f.passed = true;
-        }
-        if (!f.admits()) {
-            if (holds_place)
-                place.give_back();
+            return decide(s, plan, cost, now, !has_entry ? 0 : plan.from_response ? 1 : 2, made.id, &made);
+        });
+        if (!f.admits())
             return f;
-        }
         if (cost == 0) {
             out = {.stamp = made.stamp};
             return f;
@@ -255,7 +240,7 @@ private:
         std::atomic<std::uint64_t> next_id{random_start()};
         std::atomic<std::uint64_t> lost_keys = 0;
         std::atomic<instant> last{long_ago};  // the latest injected time
-        std::int64_t owner = detail::process_mark();
+        weir::detail::own_process owner;
 
         static std::uint64_t random_start() {
             std::random_device device;
@@ -272,12 +257,7 @@ private:
                                   "with hiredis 1.0 or later, or write redis://"}};
         return o;
     }
-    void require_own_process(std::string_view what) const {
-        if (detail::process_mark() != shared_->owner)
-            throw store_error{fmt::format("redis: cannot {} in a child of the process that made the store; make the "
-                                          "registry after fork()",
-                                          what)};
-    }
+    void require_own_process(std::string_view what) const { shared_->owner.require("redis", what); }
     [[noreturn]] void bad_reply(std::string_view what) const {
         throw store_error{fmt::format("redis: cannot {} at {}: the reply is not what the script returns; is another "
                                       "version of weir using this prefix?",

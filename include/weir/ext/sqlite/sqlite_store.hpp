@@ -15,6 +15,7 @@
 #include "weir/core/error.hpp"
 #include "weir/core/multiplier.hpp"
 #include "weir/core/time.hpp"
+#include "weir/storage/detail/place_ahead.hpp"
 #include "weir/storage/store.hpp"
 #include "weir/storage/store_error.hpp"
 
@@ -78,28 +79,23 @@ public:
     template <class Place>
     [[nodiscard]] forecast admit(slot& s, const window_plan& plan, std::int64_t cost, instant now, Place&& place,
                                  entry& out) {
-        borrowed_place<Place> taken{place, cost > 0};
-        const bool lacks_place = cost > 0 && !taken;
-        if (lacks_place && plan.enforce)
-            return {now, cause::inflight, 0};
         entry made{.cost = cost, .stamp = now};
-        const forecast f = step(s, "admitting", now, [&](view& key, const moment& m) {
-            forecast decided = decide(key, plan, cost, m);
-            if (decided.admits() && lacks_place)
-                decided.why = cause::inflight;
-            decided.passed = !decided.admits() && !plan.enforce;
-            if (decided.admits() && cost > 0) {
-                made.id = key.enter(plan, cost, m.t, later(m.t, all_->options.entry_ttl));
-                made.state = plan.from_response ? entry_state::open : entry_state::stamped;
-                made.in_flight = true;
-                made.stamp = m.here;
-            }
-            touch(key.row, plan, m);
-            return m.local(decided);
+        const forecast f = weir::detail::with_place_ahead(plan, cost, now, place, [&] {
+            return step(s, "admitting", now, [&](view& key, const moment& m) {
+                forecast decided = decide(key, plan, cost, m);
+                decided.passed = !decided.admits() && !plan.enforce;
+                if (decided.admits() && cost > 0) {
+                    made.id = key.enter(plan, cost, m.t, later(m.t, all_->options.entry_ttl));
+                    made.state = plan.from_response ? entry_state::open : entry_state::stamped;
+                    made.in_flight = true;
+                    made.stamp = m.here;
+                }
+                touch(key.row, plan, m);
+                return m.local(decided);
+            });
         });
         if (!f.admits())
             return f;
-        taken.keep();
         s.state().held.fetch_add(made.in_flight, std::memory_order_relaxed);
         out = made;
         return f;
@@ -295,25 +291,6 @@ private:
         [[nodiscard]] instant there(instant at) const noexcept {
             return at <= here ? t - (here - at) : later(t, at - here);
         }
-    };
-
-    /// A place in flight that goes back unless it is kept.
-    template <class Place>
-    class borrowed_place {
-    public:
-        borrowed_place(Place& place, bool wanted) : place_(place), taken_(wanted && place.take()) {}
-        borrowed_place(const borrowed_place&) = delete;
-        borrowed_place& operator=(const borrowed_place&) = delete;
-        ~borrowed_place() {
-            if (taken_)
-                place_.give_back();
-        }
-        [[nodiscard]] explicit operator bool() const noexcept { return taken_; }
-        void keep() noexcept { taken_ = false; }
-
-    private:
-        Place& place_;
-        bool taken_;
     };
 
     [[nodiscard]] std::unique_lock<detail::turn> enter(std::string_view doing) {

@@ -102,15 +102,15 @@ TEST_CASE(
 }
 
 TEST_CASE("redis store: a child of fork is told from its parent") {
-    const auto mine = detail::process_mark();
-    CHECK(detail::process_mark() == mine);
+    const auto mine = weir::detail::process_mark();
+    CHECK(weir::detail::process_mark() == mine);
     const pid_t child = ::fork();
     if (child == 0)
-        ::_exit(detail::process_mark() == mine ? 1 : 0);
+        ::_exit(weir::detail::process_mark() == mine ? 1 : 0);
     int status = -1;
     REQUIRE(::waitpid(child, &status, 0) == child);
     CHECK(status == 0);
-    CHECK(detail::process_mark() == mine);
+    CHECK(weir::detail::process_mark() == mine);
 }
 
 TEST_CASE("redis store: times are rounded against the caller") {
