@@ -44,7 +44,9 @@ template <class Store>
 class shared_key_limiter : public detail::last_word {
 public:
     shared_key_limiter(std::shared_ptr<const governed> rules, typename Store::slot slot)
-        : last_word(std::move(rules)), slot_(std::move(slot)) {}
+        : last_word(std::move(rules)), slot_(std::move(slot)) {
+        leases_.govern(rules_);
+    }
 
     // ---- the main verb
 
@@ -310,7 +312,6 @@ private:
             return draw(cost, now, p, out);
         }
         give_back_leases(store, now);
-        leases_.govern(rules_);
         const std::int64_t wanted = leases_.wanted(cost, now);
         entry lease;
         const forecast f = in_turn(
@@ -349,7 +350,7 @@ private:
         while (auto over = leases_.take_over(now)) {
             gave = true;
             pin();  // nothing in the book keeps the key any more
-            unlocked([&] { over->give_back(store, slot_, now); });
+            unlocked([&, rules = rules_] { over->give_back(store, slot_, rules->plan, now); });
             unpin();
         }
         return gave;

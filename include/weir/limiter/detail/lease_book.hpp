@@ -36,16 +36,20 @@ public:
             return;
         rules_ = rules;
         close();
-        auto plan = std::make_shared<window_plan>(rules->plan);
-        plan->from_response = true;
-        plan_ = std::move(plan);
         most_ = rules->plan.enforce && rules->plan.max_concurrent == 0 ? rules->policy.lease : 1;
         // More than a half of a window would hardly ever be free at once.
         for (const window& w : rules->plan.windows)
             most_ = std::min(most_, w.limit / 2);
         next_ = 1;
+        plan_.reset();
+        if (most_ > 1) {
+            auto plan = std::make_shared<window_plan>(rules->plan);
+            plan->from_response = true;
+            plan_ = std::move(plan);
+        }
     }
-    /// The windows under which a lease is taken and given back: as an open entry, whatever the requests count from.
+    /// The windows under which a lease is taken: as an open entry, whatever the requests count from. Null where there
+    /// is none to take.
     [[nodiscard]] const std::shared_ptr<const window_plan>& plan() const noexcept { return plan_; }
 
     // ---- taking
@@ -112,22 +116,21 @@ public:
     struct over {
         entry held;
         std::int64_t unused;
-        std::shared_ptr<const window_plan> plan;
 
         /// Tells the store; throws what it throws.
         template <class Store>
-        void give_back(Store& store, typename Store::slot& slot, instant now) {
+        void give_back(Store& store, typename Store::slot& slot, const window_plan& plan, instant now) {
             const bool is_used = unused < held.cost;
             if (is_used && unused > 0)
-                store.reduce(slot, *plan, held, held.cost - unused, now);
-            store.settle(slot, *plan, held, is_used ? settlement::released : settlement::refunded, now);
+                store.reduce(slot, plan, held, held.cost - unused, now);
+            store.settle(slot, plan, held, is_used ? settlement::released : settlement::refunded, now);
         }
     };
     [[nodiscard]] std::optional<over> take_over(instant now) {
         const auto l = std::ranges::find_if(leases_, [&](const lease& it) { return it.is_over(now); });
         if (l == leases_.end())
             return std::nullopt;
-        over out{l->held, l->left, plan_};
+        const over out{l->held, l->left};
         leases_.erase(l);
         return out;
     }

@@ -64,11 +64,11 @@ public:
     engine& operator=(const engine&) = delete;
     ~engine() {
         if constexpr (!Store::is_local) {
-            bool is_told = true;
-            nodes_.for_each([&](node& n) { is_told &= !n.end_leases(store_, store_.now()); });
+            bool gave = false;
+            nodes_.for_each([&](node& n) { gave |= n.end_leases(store_, store_.now()); });
             if constexpr (requires { store_.flush(); }) {
                 try {
-                    if (!is_told)
+                    if (gave)
                         store_.flush();
                 } catch (const std::exception&) {
                     // What could not be given back expires.
