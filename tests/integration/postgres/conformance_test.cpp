@@ -2,11 +2,9 @@
 #include "weir/ext/postgres/postgres_store.hpp"
 
 #include "integration/postgres/support/server.hpp"
-#include "support/catch.hpp"
-#include "support/seed.hpp"
+#include "support/conforms.hpp"
 
 #include "weir/storage/any_store.hpp"
-#include "weir/testing/conformance.hpp"
 
 #include <chrono>
 #include <string>
@@ -29,34 +27,17 @@ weir::postgres::postgres_store injected(const std::string& dsn, weir::duration e
 TEST_CASE("postgres: one process does on random traces what a plain list of every stamp does") {
     WEIR_NEEDS_POSTGRES();
     const auto& server = weir_test::postgres_server::common();
-    weir::testing::conformance_options options;
-    options.seed = weir_test::seed_for("postgres, one process");
-    options.traces = weir_test::cases_or(1'960);
     // Copies of one store: to connect takes longer than a trace.
     const weir::any_store store{injected(server.plain_dsn("weir_schema=one weir_synchronous_commit=off"), 24h)};
-    const auto failures = weir::testing::conform([&] { return store; }, options);
-    for (const std::string& f : failures)
-        FAIL_CHECK(f);
-    CHECK(failures.empty());
+    weir_test::check_conforms("postgres, one process", 1'960, {}, [&](const auto&) { return store; });
 }
 
 TEST_CASE("postgres: several processes, of which some die, do what a plain list of every stamp does") {
     WEIR_NEEDS_POSTGRES();
     const auto& server = weir_test::postgres_server::common();
-    for (const int processes : {2, 4}) {
-        weir::testing::conformance_options options;
-        options.seed = weir_test::seed_for("postgres, " + std::to_string(processes) + " processes");
-        options.traces = weir_test::cases_or(20);
-        options.processes = processes;
-        options.entry_ttl = 30ms;
-        options.prefix = "conformance" + std::to_string(processes);
-        const auto failures = weir::testing::conform(
-            [&] { return injected(server.plain_dsn("weir_schema=several weir_unlogged=on"), options.entry_ttl); },
-            options);
-        for (const std::string& f : failures)
-            FAIL_CHECK(f);
-        CHECK(failures.empty());
-    }
+    weir_test::check_processes_conform("postgres", 20, [&](const auto& options) {
+        return injected(server.plain_dsn("weir_schema=several weir_unlogged=on"), options.entry_ttl);
+    });
 }
 
 TEST_CASE("postgres: under injected time the store's clock shows what was injected last") {

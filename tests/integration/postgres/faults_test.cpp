@@ -4,6 +4,7 @@
 #include "integration/postgres/support/server.hpp"
 #include "support/catch.hpp"
 #include "support/load.hpp"
+#include "support/store_checks.hpp"
 
 #include "weir/config/configuration.hpp"
 #include "weir/registry/registry.hpp"
@@ -15,8 +16,6 @@
 #include <string>
 #include <string_view>
 #include <thread>
-#include <utility>
-#include <vector>
 
 namespace {
 
@@ -24,34 +23,16 @@ using namespace std::chrono_literals;
 using weir::postgres::postgres_store;
 using weir_test::load;
 using weir_test::postgres_server;
-
-weir::policy rates(std::vector<weir::rate> all, weir::counting from = weir::counting::response) {
-    weir::policy p;
-    p.rates = std::move(all);
-    p.max_delay = 30s;
-    p.on_store_error = weir::store_failure::closed;
-    p.count_from = from;
-    return p;
-}
+using weir_test::rates;
+using weir_test::trouble_of;
 
 postgres_store a_store(const std::string& dsn) {
     return postgres_store{weir::postgres::parse_postgres_dsn(dsn).value()};
 }
 
-std::string trouble_of(postgres_store& store, const weir::policy& p = rates({{10, 1s}}),
-                       std::string_view host = "h.org") {
-    auto slot = store.make_slot(host, "metadata");
-    weir::entry e;
-    try {
-        static_cast<void>(store.admit(slot, weir::plan_windows(p), 1, store.now(), weir::detail::free_place{}, e));
-    } catch (const weir::store_error& error) {
-        return error.what();
-    }
-    return {};
-}
 std::string trouble_of(const std::string& dsn) {
     auto store = a_store(dsn);
-    return trouble_of(store);
+    return weir_test::trouble_of(store);
 }
 bool says(const std::string& sentence, std::string_view what) { return sentence.find(what) != std::string::npos; }
 
@@ -227,18 +208,7 @@ TEST_CASE("postgres: a lost admission is taken back, and costs nothing but time"
     WEIR_NEEDS_POSTGRES();
     auto& server = postgres_server::common();
     auto store = a_store(server.plain_dsn("weir_schema=taken_back weir_command_timeout_ms=80"));
-    auto slot = store.make_slot("h.org", "metadata");
-    const auto plan = weir::plan_windows(rates({{10, 1h}}));
-    weir::entry e;
-    const auto admit = [&] { return store.admit(slot, plan, 1, store.now(), weir::detail::free_place{}, e); };
-    CHECK(admit().admits());
-    server.freeze();
-    CHECK_THROWS_AS(admit(), weir::store_error);
-    server.thaw();
-    std::this_thread::sleep_for(100ms);
-    CHECK(admit().admits());
-    store.flush();
-    CHECK(store.read(slot, plan, store.now()).open == 2);
+    weir_test::check_taken_back(store, server, 100ms);
 }
 
 TEST_CASE("postgres: a row that another session locks: an error in time, and what is settled meanwhile is not lost") {
@@ -273,14 +243,7 @@ TEST_CASE("postgres: all connections are in use: an error within the time that w
     WEIR_NEEDS_POSTGRES();
     auto& server = postgres_server::common();
     auto store = a_store(server.plain_dsn("weir_schema=busy weir_pool=1 weir_pool_wait_ms=50"));
-    CHECK(trouble_of(store).empty());
-    server.freeze();
-    std::jthread first{[&] { static_cast<void>(trouble_of(store)); }};
-    std::this_thread::sleep_for(100ms);
-    const auto began = std::chrono::steady_clock::now();
-    CHECK(says(trouble_of(store, rates({{10, 1s}}), "other.org"), "raise weir_pool"));
-    CHECK(std::chrono::steady_clock::now() - began < 500ms);
-    server.thaw();
+    weir_test::check_in_use(store, server, "raise weir_pool");
 }
 
 TEST_CASE("postgres: many processes make one schema at once, and all find it") {

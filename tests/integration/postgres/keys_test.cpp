@@ -4,6 +4,7 @@
 #include "integration/postgres/support/server.hpp"
 #include "support/catch.hpp"
 #include "support/seed.hpp"
+#include "support/store_checks.hpp"
 
 #include "weir/algorithm/window_plan.hpp"
 
@@ -13,7 +14,6 @@
 #include <cstdint>
 #include <iostream>
 #include <random>
-#include <set>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -50,36 +50,17 @@ TEST_CASE("postgres: hosts and roles of any bytes are names, never commands, and
     WEIR_NEEDS_POSTGRES();
     auto store = a_store("weir_schema=hostile");
     weir_test::dice dice{weir_test::seed_for("postgres, hostile names")};
-    const auto plan = plan_of({{1, 1h}}, weir::counting::admission);
-    std::vector<std::pair<std::string, std::string>> names{
-        {"", ""},
-        {"|", ""},
-        {"", "|"},
-        {"a|b", "c"},
-        {"a", "b|c"},
-        {"ab", "c"},
-        {"a", "bc"},
-        {"A", "bc"},
-        {"'; DROP SCHEMA hostile CASCADE; --", "'); DELETE FROM hostile.state; --"},
-        {"\\'; DROP SCHEMA hostile CASCADE; --", "$$; SELECT 1; $$"},
-        {"$1", "{1,2}"},
-        {std::string("nul\0here", 8), "metadata"},
-        {"nul", "metadata"},
-        {std::string(4096, '*'), "metadata"},
-        {std::string(4096, '\xff'), "metadata"},
-    };
-    for (int i = 0; i < 100; ++i) {
-        std::string host(static_cast<std::size_t>(dice.from(0, dice.chance(5) ? 4096 : 12)), '\0');
-        for (char& c : host)
-            c = static_cast<char>(dice.from(0, 255));
-        names.emplace_back(host, i % 2 == 0 ? "metadata" : std::string(1, static_cast<char>(dice.from(0, 255))));
-    }
-    const std::set<std::pair<std::string, std::string>> all{names.begin(), names.end()};
-    for (const auto& [host, role] : all) {
-        auto slot = store.make_slot(host, role);
-        CHECK(store.count(slot, plan, 1, store.now()).admits());
-        CHECK_FALSE(store.count(slot, plan, 1, store.now()).admits());
-    }
+    const auto all =
+        weir_test::hostile_names(dice, 100,
+                                 {
+                                     {"ab", "c"},
+                                     {"a", "bc"},
+                                     {"A", "bc"},
+                                     {"'; DROP SCHEMA hostile CASCADE; --", "'); DELETE FROM hostile.state; --"},
+                                     {"\\'; DROP SCHEMA hostile CASCADE; --", "$$; SELECT 1; $$"},
+                                     {"$1", "{1,2}"},
+                                 });
+    weir_test::check_apart(store, all);
     CHECK(asked("SELECT count(*) FROM hostile.key") == static_cast<std::int64_t>(all.size()));
     CHECK(asked("SELECT count(*) FROM hostile.state WHERE cardinality(recent) = 1") ==
           static_cast<std::int64_t>(all.size()));

@@ -6,24 +6,18 @@
 #include "support/leased.hpp"
 #include "support/sanitized.hpp"
 #include "support/seed.hpp"
+#include "support/store_checks.hpp"
 #include "support/workers.hpp"
 
 #include "weir/config/configuration.hpp"
 #include "weir/registry/registry.hpp"
 
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <array>
 #include <chrono>
 #include <cstdint>
 #include <iostream>
 #include <memory>
 #include <random>
-#include <stdexcept>
 #include <string>
-#include <vector>
 
 namespace {
 
@@ -146,62 +140,11 @@ TEST_CASE("postgres: what a killed process held counts until its time is over, a
             .value();
     options.entry_ttl = 400ms;
     options.connect_timeout = 10s;
-    const auto config = weir_test::limited({{5, 200ms}}, weir::counting::response);
-    std::array<int, 2> ready{};
-    REQUIRE(::pipe(ready.data()) == 0);
-    const pid_t pid = ::fork();
-    if (pid == 0) {
-        ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-        weir::registry limits{postgres_store{options}, config};
-        std::vector<decltype(limits)::permit> held;
-        for (int i = 0; i < 5; ++i)
-            held.push_back(limits.acquire("h.org", "metadata"));
-        static_cast<void>(!::write(ready[1], "x", 1));
-        ::pause();
-    }
-    char byte = 0;
-    REQUIRE(::read(ready[0], &byte, 1) == 1);
-    const auto held = std::chrono::steady_clock::now();
-    ::kill(pid, SIGKILL);
-    ::waitpid(pid, nullptr, 0);
-    ::close(ready[0]);
-    ::close(ready[1]);
-
-    weir::registry limits{postgres_store{options}, config};
-    CHECK_FALSE(limits.try_acquire("h.org", "metadata"));
-    auto permit = limits.acquire("h.org", "metadata");
-    const auto waited = std::chrono::steady_clock::now() - held;
-    CHECK(waited > 550ms);
-    CHECK(waited < 2s);
-    std::cout << "after a killed holder: " << std::chrono::duration<double>(waited).count() << " s" << std::endl;
+    weir_test::check_killed_holder([&] { return postgres_store{options}; });
 }
 
 TEST_CASE("postgres: a child of fork cannot use its parent's store, and can make its own") {
     WEIR_NEEDS_POSTGRES();
     const std::string dsn = weir_test::postgres_server::common().plain_dsn("weir_schema=forked");
-    const auto config = weir_test::limited({{100, 1h}}, weir::counting::response);
-    weir::registry limits{a_store(dsn), config};
-    auto permit = limits.acquire("h.org", "metadata");
-    const int failed = weir_test::in_processes(2, [&](int) {
-        weir::entry e;
-        auto& theirs = limits.store();
-        auto slot = theirs.make_slot("h.org", "metadata");
-        const auto plan = weir::plan_windows(config.policy_for("h.org", "metadata").value());
-        bool refused = false;
-        try {
-            static_cast<void>(theirs.admit(slot, plan, 1, theirs.now(), weir::detail::free_place{}, e));
-        } catch (const weir::store_error& error) {
-            refused = std::string{error.what()}.find("fork") != std::string::npos;
-        }
-        if (!refused)
-            throw std::runtime_error{"the parent's store could be used"};
-        weir::registry own{a_store(dsn), config};
-        own.acquire("h.org", "metadata").arrived();
-        own.store().flush();
-    });
-    CHECK(failed == 0);
-    permit.arrived();
-    limits.acquire("h.org", "metadata").arrived();
-    limits.store().flush();
-    CHECK(limits.inspect("h.org", "metadata")->state.windows.at(0).used == 4);
+    weir_test::check_forked([&] { return a_store(dsn); });
 }

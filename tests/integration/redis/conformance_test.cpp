@@ -2,13 +2,9 @@
 #include "weir/ext/redis/redis_store.hpp"
 
 #include "integration/redis/support/server.hpp"
-#include "support/catch.hpp"
-#include "support/seed.hpp"
-
-#include "weir/testing/conformance.hpp"
+#include "support/conforms.hpp"
 
 #include <chrono>
-#include <cstdint>
 #include <string>
 
 namespace {
@@ -29,32 +25,16 @@ weir::redis::redis_store injected(const std::string& dsn, weir::instant origin, 
 TEST_CASE("redis: one process does on random traces what a plain list of every stamp does") {
     WEIR_NEEDS_REDIS();
     weir_test::redis_server server;
-    weir::testing::conformance_options options;
-    options.seed = weir_test::seed_for("redis, one process");
-    options.traces = weir_test::cases_or(1'000);
-    const auto failures =
-        weir::testing::conform([&] { return injected(server.unix_dsn(), options.start, 24h); }, options);
-    for (const std::string& f : failures)
-        FAIL_CHECK(f);
-    CHECK(failures.empty());
+    weir_test::check_conforms("redis, one process", 1'000, {},
+                              [&](const auto& options) { return injected(server.unix_dsn(), options.start, 24h); });
 }
 
 TEST_CASE("redis: several processes, of which some die, do what a plain list of every stamp does") {
     WEIR_NEEDS_REDIS();
     weir_test::redis_server server;
-    for (const int processes : {2, 4}) {
-        weir::testing::conformance_options options;
-        options.seed = weir_test::seed_for("redis, " + std::to_string(processes) + " processes");
-        options.traces = weir_test::cases_or(500);
-        options.processes = processes;
-        options.entry_ttl = 30ms;
-        options.prefix = "conformance" + std::to_string(processes);
-        const auto failures = weir::testing::conform(
-            [&] { return injected(server.unix_dsn(), options.start, options.entry_ttl); }, options);
-        for (const std::string& f : failures)
-            FAIL_CHECK(f);
-        CHECK(failures.empty());
-    }
+    weir_test::check_processes_conform("redis", 500, [&](const auto& options) {
+        return injected(server.unix_dsn(), options.start, options.entry_ttl);
+    });
 }
 
 TEST_CASE("redis: under injected time the store's clock shows what was injected last") {

@@ -4,6 +4,7 @@
 #include "integration/redis/support/server.hpp"
 #include "support/catch.hpp"
 #include "support/load.hpp"
+#include "support/store_checks.hpp"
 
 #include "weir/config/configuration.hpp"
 #include "weir/registry/registry.hpp"
@@ -12,7 +13,6 @@
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
-#include <iostream>
 #include <string>
 #include <thread>
 #include <utility>
@@ -23,28 +23,10 @@ namespace {
 using namespace std::chrono_literals;
 using weir::redis::redis_store;
 using weir_test::load;
-
-weir::policy rates(std::vector<weir::rate> all, weir::counting from = weir::counting::response) {
-    weir::policy p;
-    p.rates = std::move(all);
-    p.max_delay = 30s;
-    p.on_store_error = weir::store_failure::closed;
-    p.count_from = from;
-    return p;
-}
+using weir_test::rates;
+using weir_test::trouble_of;
 
 redis_store a_store(const std::string& dsn) { return redis_store{weir::redis::parse_redis_dsn(dsn).value()}; }
-
-std::string trouble_of(redis_store& store, const weir::policy& p = rates({{10, 1s}}), std::string_view host = "h.org") {
-    auto slot = store.make_slot(host, "metadata");
-    weir::entry e;
-    try {
-        static_cast<void>(store.admit(slot, weir::plan_windows(p), 1, store.now(), weir::detail::free_place{}, e));
-    } catch (const weir::store_error& error) {
-        return error.what();
-    }
-    return {};
-}
 
 /// The same server under load, by two stores.
 template <class Fault>
@@ -229,32 +211,14 @@ TEST_CASE("redis: a lost admission is taken back, and costs nothing but time") {
     auto options = weir::redis::parse_redis_dsn(server.tcp()).value();
     options.command_timeout = 50ms;
     redis_store store{options};
-    auto slot = store.make_slot("h.org", "metadata");
-    const auto plan = weir::plan_windows(rates({{10, 1h}}));
-    weir::entry e;
-    const auto admit = [&] { return store.admit(slot, plan, 1, store.now(), weir::detail::free_place{}, e); };
-    CHECK(admit().admits());
-    server.freeze();
-    CHECK_THROWS_AS(admit(), weir::store_error);
-    server.thaw();
-    std::this_thread::sleep_for(50ms);
-    CHECK(admit().admits());
-    store.flush();
-    CHECK(store.read(slot, plan, store.now()).open == 2);
+    weir_test::check_taken_back(store, server, 50ms);
 }
 
 TEST_CASE("redis: all connections are in use: an error within the time that was set") {
     WEIR_NEEDS_REDIS();
     weir_test::redis_server server;
     auto store = a_store(server.tcp() + "?pool=1&pool_wait_ms=50&command_timeout_ms=1000");
-    CHECK(trouble_of(store).empty());
-    server.freeze();
-    std::jthread first{[&] { static_cast<void>(trouble_of(store)); }};
-    std::this_thread::sleep_for(100ms);
-    const auto began = std::chrono::steady_clock::now();
-    CHECK(trouble_of(store, rates({{10, 1s}}), "other.org").find("raise pool") != std::string::npos);
-    CHECK(std::chrono::steady_clock::now() - began < 500ms);
-    server.thaw();
+    weir_test::check_in_use(store, server, "raise pool");
 }
 
 TEST_CASE("redis: an ACL user with the commands that are documented, and no other, can do everything") {

@@ -4,6 +4,7 @@
 #include "integration/redis/support/server.hpp"
 #include "support/catch.hpp"
 #include "support/seed.hpp"
+#include "support/store_checks.hpp"
 
 #include "weir/algorithm/window_plan.hpp"
 
@@ -145,37 +146,17 @@ TEST_CASE("redis: hosts and roles of any bytes are names, never commands, and no
     weir_test::redis_server server;
     redis_store store{options_of(server)};
     weir_test::dice dice{weir_test::seed_for("redis, hostile names")};
-    const auto plan = plan_of({{1, 1h}}, weir::counting::admission);
     REQUIRE(server.say({"SET", "weir:canary", "alive"}) == "OK");
 
-    std::vector<std::pair<std::string, std::string>> names{
-        {"", ""},
-        {"|", ""},
-        {"", "|"},
-        {"a|b", "c"},
-        {"a", "b|c"},
-        {"a%7Cb", "c"},
-        {"}{", "x"},
-        {"x} *2\r\n$8\r\nFLUSHALL\r\n", "metadata"},
-        {"\r\n*1\r\n$8\r\nFLUSHALL\r\n", "metadata"},
-        {"'); redis.call('FLUSHALL') --", "]] redis.call('FLUSHALL') --[["},
-        {std::string("nul\0here", 8), "metadata"},
-        {"nul", "metadata"},
-        {std::string(4096, '*'), "metadata"},
-        {std::string(4096, '\xff'), "metadata"},
-    };
-    for (int i = 0; i < 300; ++i) {
-        std::string host(static_cast<std::size_t>(dice.from(0, dice.chance(5) ? 4096 : 12)), '\0');
-        for (char& c : host)
-            c = static_cast<char>(dice.from(0, 255));
-        names.emplace_back(host, i % 2 == 0 ? "metadata" : std::string(1, static_cast<char>(dice.from(0, 255))));
-    }
-    const std::set<std::pair<std::string, std::string>> all{names.begin(), names.end()};
-    for (const auto& [host, role] : all) {
-        auto slot = store.make_slot(host, role);
-        CHECK(store.count(slot, plan, 1, store.now()).admits());
-        CHECK_FALSE(store.count(slot, plan, 1, store.now()).admits());
-    }
+    const auto all = weir_test::hostile_names(dice, 300,
+                                              {
+                                                  {"a%7Cb", "c"},
+                                                  {"}{", "x"},
+                                                  {"x} *2\r\n$8\r\nFLUSHALL\r\n", "metadata"},
+                                                  {"\r\n*1\r\n$8\r\nFLUSHALL\r\n", "metadata"},
+                                                  {"'); redis.call('FLUSHALL') --", "]] redis.call('FLUSHALL') --[["},
+                                              });
+    weir_test::check_apart(store, all);
     CHECK(server.say({"GET", "weir:canary"}) == "alive");
     const auto keys = server.keys();
     CHECK(keys.size() == all.size() + 2);

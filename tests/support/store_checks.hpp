@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "support/catch.hpp"
+#include "support/seed.hpp"
+#include "support/workers.hpp"
+
+#include "weir/algorithm/window_plan.hpp"
+#include "weir/config/configuration.hpp"
+#include "weir/core/policy.hpp"
+#include "weir/registry/registry.hpp"
+#include "weir/storage/store.hpp"
+#include "weir/storage/store_error.hpp"
+
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <iostream>
+#include <set>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+#include <vector>
+
+// What every store on a server does alike, checked once for all of them.
+
+namespace weir_test {
+
+/// A policy whose callers wait, and which admits nothing without its store.
+inline weir::policy rates(std::vector<weir::rate> all, weir::counting from = weir::counting::response) {
+    weir::policy p;
+    p.rates = std::move(all);
+    p.max_delay = std::chrono::seconds{30};
+    p.on_store_error = weir::store_failure::closed;
+    p.count_from = from;
+    return p;
+}
+
+/// What the store says instead of deciding; nothing if it decides.
+template <class Store>
+std::string trouble_of(Store& store, const weir::policy& p = rates({{10, std::chrono::seconds{1}}}),
+                       std::string_view host = "h.org") {
+    auto slot = store.make_slot(host, "metadata");
+    weir::entry e;
+    try {
+        static_cast<void>(store.admit(slot, weir::plan_windows(p), 1, store.now(), weir::detail::free_place{}, e));
+    } catch (const weir::store_error& error) {
+        return error.what();
+    }
+    return {};
+}
+
+/// An admission whose reply does not come within the store's limit is taken back; `pause` is how long it then takes.
+template <class Store, class Server>
+void check_taken_back(Store& store, Server& server, std::chrono::milliseconds pause) {
+    auto slot = store.make_slot("h.org", "metadata");
+    const auto plan = weir::plan_windows(rates({{10, std::chrono::hours{1}}}));
+    weir::entry e;
+    const auto admit = [&] { return store.admit(slot, plan, 1, store.now(), weir::detail::free_place{}, e); };
+    CHECK(admit().admits());
+    server.freeze();
+    CHECK_THROWS_AS(admit(), weir::store_error);
+    server.thaw();
+    std::this_thread::sleep_for(pause);
+    CHECK(admit().admits());
+    store.flush();
+    CHECK(store.read(slot, plan, store.now()).open == 2);
+}
+
+/// Who finds the only connection in use is told so, and `advice`, in time.
+template <class Store, class Server>
+void check_in_use(Store& store, Server& server, std::string_view advice) {
+    using namespace std::chrono_literals;
+    CHECK(trouble_of(store).empty());
+    server.freeze();
+    std::jthread first{[&] { static_cast<void>(trouble_of(store)); }};
+    std::this_thread::sleep_for(100ms);
+    const auto began = std::chrono::steady_clock::now();
+    CHECK(trouble_of(store, rates({{10, 1s}}), "other.org").find(advice) != std::string::npos);
+    CHECK(std::chrono::steady_clock::now() - began < 500ms);
+    server.thaw();
+}
+
+/// What a killed process held counts until its time is over, and a window longer. `make()` gives stores whose entries
+/// live for 400 ms.
+template <class Make>
+void check_killed_holder(Make&& make) {
+    using namespace std::chrono_literals;
+    const auto config = limited({{5, 200ms}}, weir::counting::response);
+    std::array<int, 2> ready{};
+    REQUIRE(::pipe(ready.data()) == 0);
+    const pid_t pid = ::fork();
+    if (pid == 0) {
+        ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+        weir::registry limits{make(), config};
+        std::vector<typename decltype(limits)::permit> held;
+        for (int i = 0; i < 5; ++i)
+            held.push_back(limits.acquire("h.org", "metadata"));
+        static_cast<void>(!::write(ready[1], "x", 1));
+        ::pause();
+    }
+    char byte = 0;
+    REQUIRE(::read(ready[0], &byte, 1) == 1);
+    const auto held = std::chrono::steady_clock::now();
+    ::kill(pid, SIGKILL);
+    ::waitpid(pid, nullptr, 0);
+    ::close(ready[0]);
+    ::close(ready[1]);
+
+    weir::registry limits{make(), config};
+    CHECK_FALSE(limits.try_acquire("h.org", "metadata"));
+    auto permit = limits.acquire("h.org", "metadata");
+    const auto waited = std::chrono::steady_clock::now() - held;
+    CHECK(waited > 550ms);
+    CHECK(waited < 2s);
+    std::cout << "after a killed holder: " << std::chrono::duration<double>(waited).count() << " s" << std::endl;
+}
+
+/// A child of fork cannot use its parent's store, and can make its own.
+template <class Make>
+void check_forked(Make&& make) {
+    const auto config = limited({{100, std::chrono::hours{1}}}, weir::counting::response);
+    weir::registry limits{make(), config};
+    auto permit = limits.acquire("h.org", "metadata");
+    const int failed = in_processes(2, [&](int) {
+        if (trouble_of(limits.store(), config.policy_for("h.org", "metadata").value()).find("fork") ==
+            std::string::npos)
+            throw std::runtime_error{"the parent's store could be used"};
+        weir::registry own{make(), config};
+        own.acquire("h.org", "metadata").arrived();
+        own.store().flush();
+    });
+    CHECK(failed == 0);
+    permit.arrived();
+    limits.acquire("h.org", "metadata").arrived();
+    limits.store().flush();
+    CHECK(limits.inspect("h.org", "metadata")->state.windows.at(0).used == 4);
+}
+
+/// Hosts and roles of any bytes, no two alike, with `more` that only one kind of store could mistake.
+inline std::set<std::pair<std::string, std::string>> hostile_names(dice& dice, int count,
+                                                                   std::set<std::pair<std::string, std::string>> more) {
+    more.insert({{"", ""},
+                 {"|", ""},
+                 {"", "|"},
+                 {"a|b", "c"},
+                 {"a", "b|c"},
+                 {std::string("nul\0here", 8), "metadata"},
+                 {"nul", "metadata"},
+                 {std::string(4096, '*'), "metadata"},
+                 {std::string(4096, '\xff'), "metadata"}});
+    for (int i = 0; i < count; ++i) {
+        std::string host(static_cast<std::size_t>(dice.from(0, dice.chance(5) ? 4096 : 12)), '\0');
+        for (char& c : host)
+            c = static_cast<char>(dice.from(0, 255));
+        more.emplace(host, i % 2 == 0 ? "metadata" : std::string(1, static_cast<char>(dice.from(0, 255))));
+    }
+    return more;
+}
+
+/// Each of the names has a budget of its own, which is one.
+template <class Store>
+void check_apart(Store& store, const std::set<std::pair<std::string, std::string>>& names) {
+    const auto plan = weir::plan_windows(rates({{1, std::chrono::hours{1}}}, weir::counting::admission));
+    for (const auto& [host, role] : names) {
+        auto slot = store.make_slot(host, role);
+        CHECK(store.count(slot, plan, 1, store.now()).admits());
+        CHECK_FALSE(store.count(slot, plan, 1, store.now()).admits());
+    }
+}
+
+}  // namespace weir_test
