@@ -3,18 +3,16 @@
 #include "weir/weir.hpp"
 
 #include "../../tests/integration/postgres/support/server.hpp"
+#include "../_turns.hpp"
 
 #include <benchmark/benchmark.h>
 #include <libpq-fe.h>
 
-#include <algorithm>
 #include <array>
 #include <chrono>
-#include <cstddef>
 #include <cstdlib>
 #include <memory>
 #include <string>
-#include <vector>
 
 namespace {
 
@@ -69,13 +67,6 @@ weir::registry<weir::postgres::postgres_store> limits(const std::string& dsn, we
         weir::configuration::builder{}.defaults("metadata", p).build().value()};
 }
 
-double median(std::vector<double>& all) {
-    const auto middle = all.begin() + static_cast<std::ptrdiff_t>(all.size() / 2);
-    std::nth_element(all.begin(), middle, all.end());
-    return *middle;
-}
-
-/// One run, the contenders taking turns: whatever disturbs the machine disturbs all.
 void ratios(benchmark::State& state) {
     if (weir_test::postgres_server::programs().empty()) {
         state.SkipWithError("there is no Postgres server here");
@@ -91,29 +82,8 @@ void ratios(benchmark::State& state) {
     auto counted = admission.at("a.example.org", "metadata");
     auto answered = response.at("b.example.org", "metadata");
 
-    std::array<std::vector<double>, 3> times;
-    const auto turn = [](std::vector<double>& out, auto&& one) {
-        for (int i = 0; i < 50; ++i) {
-            const auto began = std::chrono::steady_clock::now();
-            one();
-            out.push_back(std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - began).count());
-        }
-    };
-    for (auto _ : state) {
-        turn(times[0], [&] { floor.touch(); });
-        turn(times[1], [&] { counted.acquire().release(); });
-        turn(times[2], [&] {
-            auto permit = answered.acquire();
-            permit.arrived();
-        });
-        response.store().flush();
-    }
-    const double least = median(times[0]);
-    state.counters["update_us"] = least;
-    state.counters["admission_us"] = median(times[1]);
-    state.counters["response_us"] = median(times[2]);
-    state.counters["admission_ratio"] = median(times[1]) / least;
-    state.counters["response_ratio"] = median(times[2]) / least;
+    weir_bench::ratios_to([&] { floor.touch(); }, "update_us", counted, answered, [&] { response.store().flush(); },
+                          state);
 }
 
 BENCHMARK(ratios)->ArgName("on_disk")->Arg(0)->Iterations(200)->Repetitions(3)->Unit(benchmark::kMillisecond);

@@ -3,14 +3,13 @@
 #include "weir/weir.hpp"
 
 #include "../../tests/integration/redis/support/server.hpp"
+#include "../_turns.hpp"
 
 #include <benchmark/benchmark.h>
 #include <hiredis/hiredis.h>
 #include <sched.h>
 
-#include <algorithm>
 #include <chrono>
-#include <cstddef>
 #include <cstdlib>
 #include <memory>
 #include <string>
@@ -64,13 +63,6 @@ void pin_all(weir_test::redis_server& server, bool one_core) {
     ::sched_setaffinity(server.pid(), sizeof set, &set);
 }
 
-double median(std::vector<double>& all) {
-    const auto middle = all.begin() + static_cast<std::ptrdiff_t>(all.size() / 2);
-    std::nth_element(all.begin(), middle, all.end());
-    return *middle;
-}
-
-/// One run, the contenders taking turns: whatever disturbs the machine disturbs all.
 void ratios(benchmark::State& state) {
     if (weir_test::redis_server::program().empty()) {
         state.SkipWithError("there is no redis-server or valkey-server here");
@@ -84,28 +76,7 @@ void ratios(benchmark::State& state) {
     auto counted = admission.at("a.example.org", "metadata");
     auto answered = response.at("b.example.org", "metadata");
 
-    std::vector<double> times[3];
-    const auto turn = [](std::vector<double>& out, auto&& one) {
-        for (int i = 0; i < 50; ++i) {
-            const auto began = std::chrono::steady_clock::now();
-            one();
-            out.push_back(std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - began).count());
-        }
-    };
-    for (auto _ : state) {
-        turn(times[0], [&] { nothing.run(); });
-        turn(times[1], [&] { counted.acquire().release(); });
-        turn(times[2], [&] {
-            auto permit = answered.acquire();
-            permit.arrived();
-        });
-    }
-    const double floor = median(times[0]);
-    state.counters["evalsha_us"] = floor;
-    state.counters["admission_us"] = median(times[1]);
-    state.counters["response_us"] = median(times[2]);
-    state.counters["admission_ratio"] = median(times[1]) / floor;
-    state.counters["response_ratio"] = median(times[2]) / floor;
+    weir_bench::ratios_to([&] { nothing.run(); }, "evalsha_us", counted, answered, [] {}, state);
     pin_all(server, false);
 }
 
@@ -154,9 +125,9 @@ void known_denial(benchmark::State& state) {
     }
     if (scripts_run() != before)
         std::abort();
-    state.counters["memory_ns"] = median(times[0]);
-    state.counters["known_ns"] = median(times[1]);
-    state.counters["known_ratio"] = median(times[1]) / median(times[0]);
+    state.counters["memory_ns"] = weir_bench::median(times[0]);
+    state.counters["known_ns"] = weir_bench::median(times[1]);
+    state.counters["known_ratio"] = weir_bench::median(times[1]) / weir_bench::median(times[0]);
 }
 
 BENCHMARK(known_denial)->Iterations(400)->Repetitions(3)->Unit(benchmark::kMillisecond);
