@@ -18,7 +18,7 @@ namespace download {
 namespace {
 
 /// Works asked for at a time. Small enough that a cursor is used again before the API forgets it.
-constexpr std::size_t rows = 50;
+constexpr std::size_t rows_a_page = 50;
 
 // How urgent a step is: what ends a document goes before what begins one.
 constexpr int list_step = 0, landing_step = 1, pdf_step = 2;
@@ -164,7 +164,7 @@ void downloader::push_file(wish w, int urgency, std::function<void(bool)> then) 
 void downloader::take_page(const std::string& cursor, const std::stop_token& stop) {
     const std::size_t seen = seen_;
     const auto most = static_cast<std::size_t>(wanted_.most);
-    const std::size_t wanted = most == 0 ? rows : std::min(rows, most - seen);
+    const std::size_t wanted = most == 0 ? rows_a_page : std::min(rows_a_page, most - seen);
     const std::string url =
         page_url(wanted_.base_url, {wanted_.topic, wanted_.year_start, wanted_.year_end}, wanted, cursor);
     const std::string name = fmt::format("the list of works at {}/works, from number {}", wanted_.base_url, seen + 1);
