@@ -12,8 +12,9 @@
 
 namespace {
 
-constexpr std::array<const char*, 7> hosts{"a.x.org", "a.x.org:81", "*.x.org", "*.x.org:81", "*.org", "b.org", "x.org"};
-constexpr std::array<const char*, 4> roles{"metadata", "landing", "artifact", "*"};
+constexpr std::array<const char*, 7> somewhere{"a.x.org", "a.x.org:81", "*.x.org", "*.x.org:81",
+                                               "*.org",   "b.org",      "x.org"};
+constexpr std::array<const char*, 4> somehow{"metadata", "landing", "artifact", "*"};
 
 /// A value that is right for most leaves; what is not is a fault, and that stack is passed over.
 std::string any_value(weir_test::dice& d, const weir::leaf_rule& rule) {
@@ -36,10 +37,10 @@ std::string any_value(weir_test::dice& d, const weir::leaf_rule& rule) {
 weir::layer any_layer(weir_test::dice& d) {
     weir::layer out;
     for (std::int64_t n = d.from(0, 8); n > 0; --n) {
-        std::string role = d.pick(roles);
+        std::string role = d.pick(somehow);
         std::vector<std::string> path{"defaults"};
         if (d.chance(75))
-            path = {"hosts", d.pick(hosts)};
+            path = {"hosts", d.pick(somewhere)};
         else if (role == "*")
             role = "landing";
         const auto& rule = d.chance(60)

@@ -6,7 +6,9 @@
 #include "weir/storage/memory_store.hpp"
 #include "weir/testing/manual_clock.hpp"
 
+#include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <utility>
 #include <vector>
@@ -26,6 +28,18 @@ inline weir::policy limited(std::vector<weir::rate> rates) {
 /// A configuration in which `metadata` has `p`.
 inline weir::configuration configured(const weir::policy& p, std::int64_t inflight = 0) {
     return weir::configuration::builder{}.defaults("metadata", p).global_max_inflight(inflight).build().value();
+}
+
+/// The most of these moments in any half-open interval of `period`.
+inline std::int64_t most_within(std::vector<weir::instant> at, weir::duration period) {
+    std::ranges::sort(at);
+    std::size_t most = 0;
+    for (std::size_t i = 0, j = 0; i < at.size(); ++i) {
+        while (at[i] - at[j] >= period)
+            ++j;
+        most = std::max(most, i - j + 1);
+    }
+    return static_cast<std::int64_t>(most);
 }
 
 /// A registry on a clock that stands at ten seconds.

@@ -2,6 +2,7 @@
 #include "weir/registry/registry.hpp"
 
 #include "support/catch.hpp"
+#include "support/limits.hpp"
 #include "support/seed.hpp"
 
 #include "weir/config/configuration.hpp"
@@ -40,18 +41,6 @@ weir::configuration configured(const weir::policy& p, std::int64_t inflight = 0)
 std::size_t threads_now() {
     const std::filesystem::directory_iterator tasks{"/proc/self/task"};
     return static_cast<std::size_t>(std::distance(begin(tasks), end(tasks)));
-}
-
-/// Most permits admitted in any half-open interval of `period`.
-std::int64_t most_within(std::vector<instant> at, weir::duration period) {
-    std::sort(at.begin(), at.end());
-    std::size_t most = 0;
-    for (std::size_t i = 0, j = 0; i < at.size(); ++i) {
-        while (at[i] - at[j] >= period)
-            ++j;
-        most = std::max(most, i - j + 1);
-    }
-    return static_cast<std::int64_t>(most);
 }
 
 }  // namespace
@@ -247,8 +236,8 @@ TEST_CASE("eight threads on one hot key never put a window over") {
             });
     }
     CHECK(arrivals.size() == 1'200);
-    CHECK(most_within(arrivals, 10ms) <= 40);
-    CHECK(most_within(arrivals, 50ms) <= 150);
+    CHECK(weir_test::most_within(arrivals, 10ms) <= 40);
+    CHECK(weir_test::most_within(arrivals, 50ms) <= 150);
 }
 
 TEST_CASE("keys are made, found, inspected and forgotten by many threads at once") {
@@ -308,7 +297,7 @@ TEST_CASE("reloads under load lose nobody and leave no window over the larger of
         });
     }
     CHECK(arrivals.size() == 600);
-    CHECK(most_within(arrivals, 10ms) <= 30);
+    CHECK(weir_test::most_within(arrivals, 10ms) <= 30);
     CHECK(limits.in_flight() == 0);
 }
 

@@ -19,18 +19,18 @@ using namespace std::chrono_literals;
 namespace {
 
 using clock_type = std::chrono::steady_clock;
-constexpr auto window = 10ms;
+constexpr auto reload_window = 10ms;
 constexpr std::size_t few = 5, many = 12;
-constexpr std::size_t hosts = 2, threads = 8, requests = 120;
+constexpr std::size_t hosts = 2, loaders = 8, requests = 120;
 
 weir::configuration allowing(std::size_t limit) {
     weir::policy p;
-    p.rates = {{static_cast<std::int64_t>(limit), window}};
+    p.rates = {{static_cast<std::int64_t>(limit), reload_window}};
     p.max_delay = 60s;
     return weir_test::configured(p);
 }
 
-struct admission {
+struct timed_admission {
     clock_type::time_point asked;     // not later than the truth
     clock_type::time_point granted;   // not earlier than it
     clock_type::time_point answered;  // not later than the true one
@@ -38,9 +38,9 @@ struct admission {
 };
 
 /// How many of `all` certainly filled the window of `of` when it was admitted, itself included.
-std::size_t beside(const std::vector<admission>& all, const admission& of) {
-    return 1 + static_cast<std::size_t>(std::ranges::count_if(all, [&](const admission& before) {
-               return before.granted < of.asked && before.answered > of.granted - window;
+std::size_t beside(const std::vector<timed_admission>& all, const timed_admission& of) {
+    return 1 + static_cast<std::size_t>(std::ranges::count_if(all, [&](const timed_admission& before) {
+               return before.granted < of.asked && before.answered > of.granted - reload_window;
            }));
 }
 
@@ -49,8 +49,8 @@ std::size_t beside(const std::vector<admission>& all, const admission& of) {
 TEST_CASE("reloads under eight threads of load lose no waiter and leave no window over its limit", "[threads]") {
     weir::registry limits{weir::memory_store{}, allowing(few)};
     std::atomic<unsigned> state{0};  // odd while a reload runs; then of four, 0 is few and 2 many
-    std::atomic<std::size_t> running{threads};
-    std::array<std::array<std::vector<admission>, hosts>, threads> seen;
+    std::atomic<std::size_t> running{loaders};
+    std::array<std::array<std::vector<timed_admission>, hosts>, loaders> seen;
     std::size_t reloads = 0;
     {
         std::vector<std::jthread> all;
@@ -76,16 +76,16 @@ TEST_CASE("reloads under eight threads of load lose no waiter and leave no windo
             ++state;
             ++reloads;
             // Most are granted between two reloads only if there is time between them.
-            std::this_thread::sleep_for(reloads % 16 == 0 ? 3 * window : 100us);
+            std::this_thread::sleep_for(reloads % 16 == 0 ? 3 * reload_window : 100us);
         }
     }
     std::size_t checked = 0;
     for (std::size_t host = 0; host < hosts; ++host) {
-        std::vector<admission> all;
+        std::vector<timed_admission> all;
         for (const auto& mine : seen)
             all.insert(all.end(), mine[host].begin(), mine[host].end());
-        CHECK(all.size() == threads * requests / hosts);
-        for (const admission& a : all) {
+        CHECK(all.size() == loaders * requests / hosts);
+        for (const timed_admission& a : all) {
             REQUIRE(beside(all, a) <= (a.few ? few : many));
             checked += a.few;
         }

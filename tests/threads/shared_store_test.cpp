@@ -2,6 +2,7 @@
 #include "weir/registry/registry.hpp"
 
 #include "support/catch.hpp"
+#include "support/limits.hpp"
 #include "support/seed.hpp"
 
 #include "weir/config/configuration.hpp"
@@ -65,7 +66,7 @@ private:
 };
 static_assert(weir::store<noting_store>);
 
-using process = weir::registry<noting_store>;
+using noting_process = weir::registry<noting_store>;
 
 weir::configuration configured(weir::counting from, std::int64_t inflight, std::int64_t concurrent) {
     weir::policy p;
@@ -76,16 +77,6 @@ weir::configuration configured(weir::counting from, std::int64_t inflight, std::
     return weir::configuration::builder{}.defaults("metadata", p).global_max_inflight(inflight).build().value();
 }
 
-std::size_t most_within(const std::vector<instant>& at, weir::duration period) {
-    std::size_t most = 0;
-    for (std::size_t i = 0, j = 0; i < at.size(); ++i) {
-        while (at[i] - at[j] >= period)
-            ++j;
-        most = std::max(most, i - j + 1);
-    }
-    return most;
-}
-
 }  // namespace
 
 TEST_CASE("two processes on one slow store: no window over, every waiter answered, every place given back") {
@@ -93,10 +84,10 @@ TEST_CASE("two processes on one slow store: no window over, every waiter answere
     for (const auto& [inflight, concurrent] : {std::pair{0, 0}, std::pair{3, 0}, std::pair{0, 2}}) {
         noting_store common;
         const auto config = configured(weir::counting::admission, inflight, concurrent);
-        process one{common, config}, other{common, config};
+        noting_process one{common, config}, other{common, config};
         std::atomic<int> granted{0}, refused{0}, cancelled{0};
         constexpr int threads = 4, each = 60;
-        const auto work = [&](process& p, std::uint64_t mine) {
+        const auto work = [&](noting_process& p, std::uint64_t mine) {
             std::mt19937_64 random{seed + mine};
             for (int i = 0; i < each; ++i) {
                 std::stop_source stop;
@@ -141,16 +132,16 @@ TEST_CASE("two processes on one slow store: no window over, every waiter answere
         REQUIRE(seen.has_value());
         CHECK(seen->state.in_flight == 0);
         CHECK(seen->waiting == 0);
-        CHECK(most_within(common.admissions(), 10ms) <= 20);
-        CHECK(most_within(common.admissions(), 200ms) <= 200);
+        CHECK(weir_test::most_within(common.admissions(), 10ms) <= 20);
+        CHECK(weir_test::most_within(common.admissions(), 200ms) <= 200);
     }
 }
 
 TEST_CASE("two processes on one slow store, until the response: at no moment more than N open or answered within T") {
     noting_store common;
     const auto config = configured(weir::counting::response, 0, 0);
-    process one{common, config}, other{common, config};
-    const auto work = [&](process& p) {
+    noting_process one{common, config}, other{common, config};
+    const auto work = [&](noting_process& p) {
         for (int i = 0; i < 60; ++i) {
             auto permit = p.acquire("h.org", "metadata");
             permit.arrived();
@@ -165,17 +156,17 @@ TEST_CASE("two processes on one slow store, until the response: at no moment mor
     }
     const auto at = common.admissions();
     CHECK(at.size() == 480);
-    CHECK(most_within(at, 10ms) <= 20);
-    CHECK(most_within(at, 200ms) <= 200);
+    CHECK(weir_test::most_within(at, 10ms) <= 20);
+    CHECK(weir_test::most_within(at, 200ms) <= 200);
 }
 
 TEST_CASE("tickets on a slow store are served by poll, in order, beside a thread that blocks") {
     noting_store common;
-    process p{common, configured(weir::counting::admission, 0, 0)};
-    std::vector<std::unique_ptr<process::ticket>> tickets;
+    noting_process p{common, configured(weir::counting::admission, 0, 0)};
+    std::vector<std::unique_ptr<noting_process::ticket>> tickets;
     std::vector<int> order;
     for (int i = 0; i < 60; ++i) {
-        tickets.push_back(std::make_unique<process::ticket>([&order, i](auto& t) {
+        tickets.push_back(std::make_unique<noting_process::ticket>([&order, i](auto& t) {
             CHECK(t.why().granted());
             order.push_back(i);
         }));

@@ -46,7 +46,7 @@ private:
 };
 static_assert(weir::store<noting_store>);
 
-noting_store a_store(const std::string& dsn) {
+noting_store a_noting_store(const std::string& dsn) {
     auto options = weir::postgres::parse_postgres_dsn(dsn).value();
     options.command_timeout = 10s;
     options.connect_timeout = 10s;
@@ -65,7 +65,7 @@ TEST_CASE("postgres: four processes on one hot key, until the response: no windo
     int failed = 0;
     // The schema is not there: all four make it.
     auto all = weir_test::seen_in_processes(4, server.folder(), failed, [&](int p, weir_test::arrivals& seen) {
-        weir::registry limits{a_store(dsn), config};
+        weir::registry limits{a_noting_store(dsn), config};
         std::mt19937_64 random{seed + static_cast<std::uint64_t>(p)};
         for (int i = 0; i < each; ++i) {
             auto permit = limits.acquire("h.org", "metadata");
@@ -84,7 +84,7 @@ TEST_CASE("postgres: four processes on one hot key, until the response: no windo
     std::cout << "one hot key: " << all.count() << " acquires in " << std::chrono::duration<double>(took).count()
               << " s" << std::endl;
 
-    weir::registry limits{a_store(dsn), config};
+    weir::registry limits{a_noting_store(dsn), config};
     static_cast<void>(limits.at("h.org", "metadata"));
     const auto report = limits.inspect("h.org", "metadata");
     REQUIRE(report.has_value());
@@ -102,7 +102,7 @@ TEST_CASE("postgres: four processes on a thousand keys, from the admission: no w
     const auto began = std::chrono::steady_clock::now();
     int failed = 0;
     auto all = weir_test::seen_in_processes(4, server.folder(), failed, [&](int p, weir_test::arrivals& seen) {
-        weir::registry limits{a_store(dsn), config};
+        weir::registry limits{a_noting_store(dsn), config};
         std::mt19937_64 random{seed + static_cast<std::uint64_t>(p)};
         for (int i = 0; i < each; ++i) {
             // Most on a few, so that windows fill.
@@ -130,7 +130,7 @@ TEST_CASE("postgres: four processes share a key by leases: no window over, and e
     WEIR_NEEDS_POSTGRES();
     const auto& server = weir_test::postgres_server::common();
     const std::string dsn = server.plain_dsn("weir_schema=leased");
-    weir_test::check_leases("postgres, leases", server.folder(), [&] { return a_store(dsn); });
+    weir_test::check_leases("postgres, leases", server.folder(), [&] { return a_noting_store(dsn); });
 }
 
 TEST_CASE("postgres: what a killed process held counts until its time is over, and a window longer") {
@@ -146,5 +146,5 @@ TEST_CASE("postgres: what a killed process held counts until its time is over, a
 TEST_CASE("postgres: a child of fork cannot use its parent's store, and can make its own") {
     WEIR_NEEDS_POSTGRES();
     const std::string dsn = weir_test::postgres_server::common().plain_dsn("weir_schema=forked");
-    weir_test::check_forked([&] { return a_store(dsn); });
+    weir_test::check_forked([&] { return a_noting_store(dsn); });
 }

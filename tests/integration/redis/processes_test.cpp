@@ -43,7 +43,7 @@ private:
 };
 static_assert(weir::store<noting_store>);
 
-noting_store a_store(const weir_test::redis_server& server, bool over_tcp) {
+noting_store a_noting_store(const weir_test::redis_server& server, bool over_tcp) {
     auto options = weir::redis::parse_redis_dsn(over_tcp ? server.tcp() : server.unix_dsn()).value();
     options.command_timeout = 10s;
     return noting_store{options};
@@ -60,7 +60,7 @@ TEST_CASE("redis: four processes on one hot key, until the response: no window o
     const auto began = std::chrono::steady_clock::now();
     int failed = 0;
     auto all = weir_test::seen_in_processes(4, server.folder(), failed, [&](int p, weir_test::arrivals& seen) {
-        weir::registry limits{a_store(server, p % 2 == 0), config};
+        weir::registry limits{a_noting_store(server, p % 2 == 0), config};
         std::mt19937_64 random{seed + static_cast<std::uint64_t>(p)};
         for (int i = 0; i < each; ++i) {
             auto permit = limits.acquire("h.org", "metadata");
@@ -78,7 +78,7 @@ TEST_CASE("redis: four processes on one hot key, until the response: no window o
     CHECK(all.windows_over(3'000, std::chrono::nanoseconds{500ms}.count()) == 0);
     std::cout << "one hot key: 20000 acquires in " << std::chrono::duration<double>(took).count() << " s" << std::endl;
 
-    weir::registry limits{a_store(server, true), config};
+    weir::registry limits{a_noting_store(server, true), config};
     static_cast<void>(limits.at("h.org", "metadata"));
     const auto report = limits.inspect("h.org", "metadata");
     REQUIRE(report.has_value());
@@ -96,7 +96,7 @@ TEST_CASE("redis: four processes on a thousand keys, from the admission: no wind
     const auto began = std::chrono::steady_clock::now();
     int failed = 0;
     auto all = weir_test::seen_in_processes(4, server.folder(), failed, [&](int p, weir_test::arrivals& seen) {
-        weir::registry limits{a_store(server, p % 2 == 0), config};
+        weir::registry limits{a_noting_store(server, p % 2 == 0), config};
         std::mt19937_64 random{seed + static_cast<std::uint64_t>(p)};
         for (int i = 0; i < each; ++i) {
             // Most on a few, so that windows fill.
@@ -123,7 +123,7 @@ TEST_CASE("redis: four processes on a thousand keys, from the admission: no wind
 TEST_CASE("redis: four processes share a key by leases: no window over, and every unit is used or back") {
     WEIR_NEEDS_REDIS();
     const weir_test::redis_server server;
-    weir_test::check_leases("redis, leases", server.folder(), [&] { return a_store(server, true); });
+    weir_test::check_leases("redis, leases", server.folder(), [&] { return a_noting_store(server, true); });
 }
 
 TEST_CASE("redis: what a killed process held counts until its time is over, and a window longer") {
@@ -137,5 +137,5 @@ TEST_CASE("redis: what a killed process held counts until its time is over, and 
 TEST_CASE("redis: a child of fork cannot use its parent's store, and can make its own") {
     WEIR_NEEDS_REDIS();
     weir_test::redis_server server;
-    weir_test::check_forked([&] { return a_store(server, true); });
+    weir_test::check_forked([&] { return a_noting_store(server, true); });
 }

@@ -4,6 +4,7 @@
 #include "integration/sqlite/support/scratch.hpp"
 #include "support/catch.hpp"
 #include "support/leased.hpp"
+#include "support/limits.hpp"
 #include "support/seed.hpp"
 #include "support/workers.hpp"
 
@@ -35,8 +36,8 @@ struct noting_clock : weir::sqlite::machine_clock {
     [[nodiscard]] instant since_boot() const noexcept { return last = machine_clock::since_boot(); }
     static inline instant last{};
 };
-using store = weir::sqlite::basic_sqlite_store<noting_clock>;
-using registry = weir::registry<store>;
+using noting_store = weir::sqlite::basic_sqlite_store<noting_clock>;
+using noting_registry = weir::registry<noting_store>;
 
 constexpr std::size_t processes = 4;
 constexpr std::size_t each = 5'000 / weir_test::slowness;
@@ -48,17 +49,6 @@ struct note {
     std::size_t key;
 };
 
-/// The most units any interval [t, t + period) holds.
-std::size_t most_within(std::vector<instant> at, weir::duration period) {
-    std::ranges::sort(at);
-    std::size_t most = 0;
-    for (std::size_t i = 0, j = 0; i < at.size(); ++i) {
-        while (at[i] - at[j] >= period)
-            ++j;
-        most = std::max(most, i - j + 1);
-    }
-    return most;
-}
 /// The most entries that count at one moment, each from its admission until `period` after its answer.
 std::int64_t most_counted(const std::vector<note>& notes, weir::duration period) {
     std::vector<std::pair<instant, int>> changes;
@@ -97,7 +87,7 @@ TEST_CASE("sqlite: four processes on one hot key are held to every window, and e
     const auto config = weir_test::limited(rates, weir::counting::admission);
     const auto begin = std::chrono::steady_clock::now();
     const auto notes = run(each, [&](std::size_t, note* mine) {
-        registry limits{store{here.options()}, config};
+        noting_registry limits{noting_store{here.options()}, config};
         for (std::size_t i = 0; i < each; ++i) {
             limits.acquire("hot.example.org", "metadata").arrived();
             mine[i].admitted = noting_clock::last;
@@ -110,12 +100,11 @@ TEST_CASE("sqlite: four processes on one hot key are held to every window, and e
         at.push_back(n.admitted);
     CHECK(std::ranges::find(at, instant{}) == at.end());
     for (const weir::rate& r : rates)
-        CHECK(most_within(at, r.period) <= static_cast<std::size_t>(r.limit));
+        CHECK(weir_test::most_within(at, r.period) <= r.limit);
     // The limits were met, or nothing was tested.
-    CHECK((most_within(at, 10ms) == static_cast<std::size_t>(rates[0].limit) ||
-           most_within(at, 200ms) == static_cast<std::size_t>(rates[1].limit)));
+    CHECK((weir_test::most_within(at, 10ms) == rates[0].limit || weir_test::most_within(at, 200ms) == rates[1].limit));
 
-    registry after{store{here.options()}, config};
+    noting_registry after{noting_store{here.options()}, config};
     const auto handle = after.at("hot.example.org", "metadata");
     const auto seen = after.inspect("hot.example.org", "metadata");
     REQUIRE(seen.has_value());
@@ -128,7 +117,7 @@ TEST_CASE("sqlite: four processes counted until the response never have more tha
     const auto config = weir_test::limited({{limit, 20ms}}, weir::counting::response);
     constexpr std::size_t count = each / 5;
     const auto notes = run(count, [&](std::size_t p, note* mine) {
-        registry limits{store{here.options()}, config};
+        noting_registry limits{noting_store{here.options()}, config};
         std::mt19937 random{static_cast<std::mt19937::result_type>(p)};
         for (std::size_t i = 0; i < count; ++i) {
             auto permit = limits.acquire("hot.example.org", "metadata");
@@ -144,7 +133,7 @@ TEST_CASE("sqlite: four processes counted until the response never have more tha
 
 TEST_CASE("sqlite: four processes share a key by leases: no window over, and every unit is used or back") {
     const scratch here;
-    weir_test::check_leases("sqlite, leases", here.path().string(), [&] { return store{here.options()}; });
+    weir_test::check_leases("sqlite, leases", here.path().string(), [&] { return noting_store{here.options()}; });
 }
 
 TEST_CASE("sqlite: four processes on a thousand keys: no window over, no key stuck, the sum is right") {
@@ -157,7 +146,7 @@ TEST_CASE("sqlite: four processes on a thousand keys: no window over, no key stu
     const shared_memory<std::int64_t> denials{processes};
     const auto begin = std::chrono::steady_clock::now();
     const auto notes = run(each, [&](std::size_t p, note* mine) {
-        registry limits{store{here.options()}, config};
+        noting_registry limits{noting_store{here.options()}, config};
         std::mt19937_64 random{seed + p};
         std::vector<std::string> names;
         for (std::size_t k = 0; k < keys; ++k)
@@ -184,11 +173,11 @@ TEST_CASE("sqlite: four processes on a thousand keys: no window over, no key stu
         by_key[n.key].push_back(n.admitted);
     CHECK(denied > 0);
 
-    registry after{store{here.options()}, config};
+    noting_registry after{noting_store{here.options()}, config};
     std::int64_t sum = 0;
     for (std::size_t k = 0; k < keys; ++k) {
         for (const weir::rate& r : rates)
-            if (most_within(by_key[k], r.period) > static_cast<std::size_t>(r.limit))
+            if (weir_test::most_within(by_key[k], r.period) > r.limit)
                 FAIL_CHECK("key " << k << " has more than " << r.limit);
         const auto handle = after.at(name(k), "metadata");
         const auto used = after.inspect(name(k), "metadata").value().state.windows[2].used;

@@ -9,22 +9,22 @@
 
 using weir::http::head_reader;
 using weir::http::headers;
-using step = head_reader::step;
+using reading = head_reader::step;
 
 namespace {
-step feed(head_reader& r, std::initializer_list<std::string_view> lines) {
-    step last = step::more;
+reading feed(head_reader& r, std::initializer_list<std::string_view> lines) {
+    reading got = reading::more;
     for (const auto line : lines)
-        last = r.line(line);
-    return last;
+        got = r.line(line);
+    return got;
 }
 }  // namespace
 
 TEST_CASE("a head is complete at its empty line") {
     head_reader r;
-    CHECK(feed(r, {"HTTP/1.1 200 OK\r\n", "Content-Type:  text/plain \r\n", "X-Empty:\r\n"}) == step::more);
+    CHECK(feed(r, {"HTTP/1.1 200 OK\r\n", "Content-Type:  text/plain \r\n", "X-Empty:\r\n"}) == reading::more);
     CHECK_FALSE(r.complete());
-    CHECK(r.line("\r\n") == step::complete);
+    CHECK(r.line("\r\n") == reading::complete);
     CHECK(r.complete());
     CHECK(r.status() == 200);
     CHECK(r.fields() == headers{{"Content-Type", "text/plain"}, {"X-Empty", ""}});
@@ -33,23 +33,23 @@ TEST_CASE("a head is complete at its empty line") {
 TEST_CASE("interim heads leave nothing behind") {
     head_reader r;
     CHECK(feed(r, {"HTTP/1.1 100 Continue\r\n", "\r\n", "HTTP/1.1 103 Early Hints\r\n", "Link: </a>\r\n", "\r\n"}) ==
-          step::more);
-    CHECK(feed(r, {"HTTP/1.1 404 Not Found\r\n", "Age: 1\r\n", "\r\n"}) == step::complete);
+          reading::more);
+    CHECK(feed(r, {"HTTP/1.1 404 Not Found\r\n", "Age: 1\r\n", "\r\n"}) == reading::complete);
     CHECK(r.status() == 404);
     CHECK(r.fields() == headers{{"Age", "1"}});
 }
 
 TEST_CASE("trailers change nothing") {
     head_reader r;
-    CHECK(feed(r, {"HTTP/2 429 \r\n", "\r\n"}) == step::complete);
-    CHECK(feed(r, {"Retry-After: 1\r\n", "\r\n"}) == step::more);
+    CHECK(feed(r, {"HTTP/2 429 \r\n", "\r\n"}) == reading::complete);
+    CHECK(feed(r, {"Retry-After: 1\r\n", "\r\n"}) == reading::more);
     CHECK(r.fields().empty());
     CHECK(r.status() == 429);
 }
 
 TEST_CASE("a folded field is one field") {
     head_reader r;
-    CHECK(feed(r, {"HTTP/1.1 200 OK", "A: one", "\t two ", ""}) == step::complete);
+    CHECK(feed(r, {"HTTP/1.1 200 OK", "A: one", "\t two ", ""}) == reading::complete);
     CHECK(r.fields() == headers{{"A", "one two"}});
 }
 
@@ -58,20 +58,20 @@ TEST_CASE("what is no head is malformed") {
          {"", "ICY 200 OK", "HTTP/1.1", "HTTP/1.1 20", "HTTP/1.1 2000 OK", "HTTP/1.1 abc", "HTTP/1.1 099 x"}) {
         head_reader r;
         CAPTURE(line);
-        CHECK(r.line(line) == step::malformed);
+        CHECK(r.line(line) == reading::malformed);
     }
     head_reader no_colon;
-    CHECK(feed(no_colon, {"HTTP/1.1 200 OK", "nothing"}) == step::malformed);
+    CHECK(feed(no_colon, {"HTTP/1.1 200 OK", "nothing"}) == reading::malformed);
     head_reader folded_first;
-    CHECK(feed(folded_first, {"HTTP/1.1 200 OK", " x"}) == step::malformed);
+    CHECK(feed(folded_first, {"HTTP/1.1 200 OK", " x"}) == reading::malformed);
 }
 
 TEST_CASE("a head without end is malformed") {
     head_reader r;
-    CHECK(r.line("HTTP/1.1 200 OK") == step::more);
+    CHECK(r.line("HTTP/1.1 200 OK") == reading::more);
     const std::string line = "A: " + std::string(60'000, 'x');
-    step last = step::more;
-    for (int i = 0; i < 30 && last == step::more; ++i)
-        last = r.line(line);
-    CHECK(last == step::malformed);
+    reading got = reading::more;
+    for (int i = 0; i < 30 && got == reading::more; ++i)
+        got = r.line(line);
+    CHECK(got == reading::malformed);
 }

@@ -20,8 +20,8 @@ using weir::instant;
 namespace {
 
 using clock_type = weir::testing::manual_clock;
-using store_type = weir::testing::common_store<clock_type>;
-using process = weir::registry<store_type>;
+using common_store = weir::testing::common_store<clock_type>;
+using leasing_process = weir::registry<common_store>;
 
 weir::policy leased(std::vector<weir::rate> rates, std::int64_t lease, weir::counting from = weir::counting::response) {
     weir::policy p;
@@ -62,15 +62,15 @@ struct two {
 
     weir::policy rules;
     clock_type clock{instant{10s}};
-    store_type common{clock};
-    process a;
-    process b;
+    common_store common{clock};
+    leasing_process a;
+    leasing_process b;
 };
 
 /// Pins a key in `b`, so that it can be inspected.
 struct watched : two {
     explicit watched(const weir::policy& p) : two(p), handle(b.at("h.org", "metadata")) {}
-    decltype(std::declval<process&>().at("", "")) handle;
+    decltype(std::declval<leasing_process&>().at("", "")) handle;
 };
 
 }  // namespace
@@ -125,7 +125,7 @@ TEST_CASE("lease: what was never used is given back by poll, by the next request
     CHECK(t.used() == std::pair<std::int64_t, std::int64_t>{5 + 16, 16});
 
     {
-        process third{t.common, configured(p)};
+        leasing_process third{t.common, configured(p)};
         for (int i = 0; i < 2; ++i) {
             auto got = third.try_acquire("h.org", "metadata");
             REQUIRE(got);
@@ -268,8 +268,9 @@ TEST_CASE("lease: a gate or a factor that another process set ends it with the f
 TEST_CASE("lease: the ceiling over all keys counts requests, not what is taken for them") {
     const weir::policy p = leased({{1'000, 1h}}, 10);
     clock_type clock{instant{10s}};
-    store_type common{clock};
-    process a{common, weir::configuration::builder{}.defaults("metadata", p).global_max_inflight(2).build().value()};
+    common_store common{clock};
+    leasing_process a{common,
+                      weir::configuration::builder{}.defaults("metadata", p).global_max_inflight(2).build().value()};
     std::vector<decltype(a.try_acquire("", ""))> held;
     for (int i = 0; i < 2; ++i)
         held.push_back(a.try_acquire("h.org", "metadata"));

@@ -21,11 +21,11 @@ using weir::outcome;
 namespace {
 
 using clock_type = weir::testing::manual_clock;
-using store_type = weir::testing::common_store<clock_type>;
-using limiter = weir::shared_key_limiter<store_type>;
+using common_store = weir::testing::common_store<clock_type>;
+using limiter = weir::shared_key_limiter<common_store>;
 
-struct node final : weir::waiter {
-    explicit node(instant until = instant{1h}) { deadline = until; }
+struct waiting final : weir::waiter {
+    explicit waiting(instant until = instant{1h}) { deadline = until; }
     void settled() noexcept override { is_settled = true; }
     void hurry() noexcept override { ++hurried; }
     bool is_settled = false;
@@ -34,7 +34,7 @@ struct node final : weir::waiter {
 
 /// One process's view of a key; two of them share the store.
 struct process {
-    process(store_type common, clock_type c, const weir::policy& p, std::int64_t inflight = 0)
+    process(common_store common, clock_type c, const weir::policy& p, std::int64_t inflight = 0)
         : store(std::move(common)), clock(std::move(c)), ceiling(inflight), key(rules(p), store.make_slot("h", "r")) {}
 
     static std::shared_ptr<const weir::governed> rules(const weir::policy& p) {
@@ -45,12 +45,12 @@ struct process {
         const std::lock_guard guard{key};
         return key.decide(store, ceiling, cost, clock.now(), e, settled);
     }
-    bool submit(node& w) {
+    bool submit(waiting& w) {
         weir::settled_list settled;
         const std::lock_guard guard{key};
         return key.submit(store, ceiling, w, clock.now(), settled);
     }
-    bool cancel(node& w) {
+    bool cancel(waiting& w) {
         weir::settled_list settled;
         bool out = false;
         {
@@ -75,7 +75,7 @@ struct process {
         key.settle(store, ceiling, e, how, clock.now(), settled);
     }
 
-    store_type store;
+    common_store store;
     clock_type clock;
     weir::inflight_ceiling ceiling;
     limiter key;
@@ -103,7 +103,7 @@ struct full_house {
     }
 
     clock_type clock{instant{10s}};
-    store_type common{clock};
+    common_store common{clock};
     process p{common, clock, limited(10, 10s), 1};
     weir::entry first;
 };
@@ -112,7 +112,7 @@ struct full_house {
 
 TEST_CASE("shared_key_limiter: two processes share one window, and a known denial makes no call") {
     clock_type clock{instant{10s}};
-    store_type common{clock};
+    common_store common{clock};
     process a{common, clock, limited(2, 10s)}, b{common, clock, limited(2, 10s)};
     weir::entry e;
     CHECK(a.decide(e).admits());
@@ -130,12 +130,12 @@ TEST_CASE("shared_key_limiter: two processes share one window, and a known denia
 
 TEST_CASE("shared_key_limiter: who waits is granted in order, one try each time the head's time has come") {
     clock_type clock{instant{10s}};
-    store_type common{clock};
+    common_store common{clock};
     process p{common, clock, limited(1, 10s)};
     weir::entry e;
     REQUIRE(p.decide(e).admits());
     clock.advance(1s);
-    node a, b, late{instant{25s}};
+    waiting a, b, late{instant{25s}};
     REQUIRE(p.submit(a));
     REQUIRE(p.submit(b));
     CHECK(p.submit(late));
@@ -160,12 +160,12 @@ TEST_CASE("shared_key_limiter: who waits is granted in order, one try each time 
 
 TEST_CASE("shared_key_limiter: a cancel during the call takes back what the call was granted") {
     clock_type clock{instant{10s}};
-    store_type common{clock};
+    common_store common{clock};
     weir::policy rules = limited(1, 10s);
     process p{common, clock, rules, 5};
     weir::entry e;
     REQUIRE(p.decide(e).admits());
-    node w;
+    waiting w;
     REQUIRE(p.submit(w));
     clock.set(instant{20s});
     common.before([&](std::string_view verb) {
@@ -182,7 +182,7 @@ TEST_CASE("shared_key_limiter: a cancel during the call takes back what the call
 
 TEST_CASE("shared_key_limiter: a store that fails denies with its own cause, says why, and is tried again") {
     clock_type clock{instant{10s}};
-    store_type common{clock};
+    common_store common{clock};
     weir::policy rules = limited(1, 10s);
     rules.on_store_error = weir::store_failure::closed;
     process p{common, clock, rules, 3};
@@ -197,7 +197,7 @@ TEST_CASE("shared_key_limiter: a store that fails denies with its own cause, say
     CHECK(p.key.take_trouble() == std::string{"no route to the store"});
     CHECK(p.key.take_trouble().empty());
     CHECK(p.ceiling.taken() == 0);
-    node w;
+    waiting w;
     REQUIRE(p.submit(w));
     CHECK(p.key.next_wake() == instant{10s} + limiter::retry_failed);
     down = false;
@@ -209,7 +209,7 @@ TEST_CASE("shared_key_limiter: a store that fails denies with its own cause, say
 TEST_CASE("shared_key_limiter: the head that lacks a place in flight stands in line and is told when one is free") {
     full_house house;
     process& p = house.p;
-    node w;
+    waiting w;
     REQUIRE(p.submit(w));
     p.serve();
     CHECK_FALSE(w.is_settled);
@@ -226,7 +226,7 @@ TEST_CASE("shared_key_limiter: the head that lacks a place in flight stands in l
 TEST_CASE("shared_key_limiter: a call that outlived its waiter leaves no place in the line of those who starve") {
     full_house house;
     process& p = house.p;
-    node w;
+    waiting w;
     REQUIRE(p.submit(w));
     CHECK(p.cancel(w));
     CHECK_FALSE(p.ceiling.take_in_turn(p.key));  // as the call does that began before the cancel
@@ -237,7 +237,7 @@ TEST_CASE("shared_key_limiter: a call that outlived its waiter leaves no place i
 TEST_CASE("shared_key_limiter: the head is told when its time comes, though another's deadline was nearer") {
     full_house house;
     process& p = house.p;
-    node w, impatient{instant{12s}};
+    waiting w, impatient{instant{12s}};
     REQUIRE(p.submit(w));
     REQUIRE(p.submit(impatient));
     p.serve();  // the head has looked, and sleeps until a place comes free
@@ -252,7 +252,7 @@ TEST_CASE("shared_key_limiter: the head is told when its time comes, though anot
 
 TEST_CASE("shared_key_limiter: while the store fails, a log of this process decides on its share and the gate") {
     clock_type clock{instant{10s}};
-    store_type common{clock};
+    common_store common{clock};
     weir::policy rules = limited(8, 10s);
     rules.count_from = weir::counting::response;
     REQUIRE(rules.on_store_error == weir::store_failure::local);
@@ -314,7 +314,7 @@ TEST_CASE("shared_key_limiter: while the store fails, a log of this process deci
 
 TEST_CASE("shared_key_limiter: an open policy lets everybody go while the store fails, but not through a gate") {
     clock_type clock{instant{10s}};
-    store_type common{clock};
+    common_store common{clock};
     weir::policy rules = limited(1, 10s);
     rules.on_store_error = weir::store_failure::open;
     process p{common, clock, rules};
@@ -332,7 +332,7 @@ TEST_CASE("shared_key_limiter: an open policy lets everybody go while the store 
 
 TEST_CASE("shared_key_limiter: another process's factor scales the windows from the next call on") {
     clock_type clock{instant{10s}};
-    store_type common{clock};
+    common_store common{clock};
     process a{common, clock, limited(10, 10s)}, b{common, clock, limited(10, 10s)};
     {
         const std::lock_guard guard{a.key};
@@ -347,12 +347,12 @@ TEST_CASE("shared_key_limiter: another process's factor scales the windows from 
 
 TEST_CASE("shared_key_limiter: a cost above the limit is never granted, and a gate refuses who cannot outwait it") {
     clock_type clock{instant{10s}};
-    store_type common{clock};
+    common_store common{clock};
     process p{common, clock, limited(2, 10s)};
     weir::entry e;
     CHECK(p.decide(e, 3).why == cause::never);
     REQUIRE(p.decide(e, 2).admits());
-    node w{instant{30s}}, behind{instant{40s}};
+    waiting w{instant{30s}}, behind{instant{40s}};
     REQUIRE(p.submit(w));
     REQUIRE(p.submit(behind));
     {
@@ -371,7 +371,7 @@ TEST_CASE("shared_key_limiter: a cost above the limit is never granted, and a ga
 
 TEST_CASE("shared_key_limiter: rules that are not enforced let everybody go, through the ceiling too, and say so") {
     clock_type clock{instant{10s}};
-    store_type common{clock};
+    common_store common{clock};
     weir::policy rules = limited(1, 10s);
     rules.enforce = false;
     process p{common, clock, rules, 1};
@@ -388,13 +388,13 @@ TEST_CASE("shared_key_limiter: rules that are not enforced let everybody go, thr
 
 TEST_CASE("shared_key_limiter: nobody waits for a gate that is farther away than max_hold") {
     clock_type clock{instant{10s}};
-    store_type common{clock};
+    common_store common{clock};
     weir::policy rules = limited(1, 10s);
     rules.max_hold = 5s;
     process p{common, clock, rules};
     weir::entry e;
     REQUIRE(p.decide(e).admits());
-    node queued, late;
+    waiting queued, late;
     REQUIRE(p.submit(queued));
     {
         weir::settled_list settled;

@@ -24,15 +24,15 @@ using weir::yaml::reloader;
 namespace {
 
 /// A folder that is gone at the end of the test.
-struct folder {
+struct temp_folder {
     fs::path at = fs::canonical(fs::temp_directory_path()) / ("weir_reloader_" + std::to_string(::getpid()));
-    folder() {
+    temp_folder() {
         fs::remove_all(at);
         fs::create_directories(at);
     }
-    folder(const folder&) = delete;
-    folder& operator=(const folder&) = delete;
-    ~folder() { fs::remove_all(at); }
+    temp_folder(const temp_folder&) = delete;
+    temp_folder& operator=(const temp_folder&) = delete;
+    ~temp_folder() { fs::remove_all(at); }
 
     [[nodiscard]] std::string path(std::string_view name) const { return (at / name).string(); }
     void write(std::string_view name, std::string_view text) const { std::ofstream{at / name} << text; }
@@ -77,7 +77,7 @@ struct watched {
 TEST_CASE("reloader: whatever way a file changes, it is seen once", "[yaml]") {
     for (const bool notify : {true, false}) {
         CAPTURE(notify);
-        const folder dir;
+        const temp_folder dir;
         dir.write("a.yaml", inflight(1));
         watched w{{dir.path("a.yaml")}, notify};
         CHECK(w.next() == 0);
@@ -110,7 +110,7 @@ TEST_CASE("reloader: whatever way a file changes, it is seen once", "[yaml]") {
 TEST_CASE("reloader: a mounted ConfigMap's swap of ..data is seen, and so are later swaps", "[yaml]") {
     for (const bool notify : {true, false}) {
         CAPTURE(notify);
-        const folder dir;
+        const temp_folder dir;
         const auto version = [&](const std::string& name, int most) {
             fs::create_directory(dir.at / name);
             dir.write(name + "/limits.yaml", inflight(most));
@@ -133,7 +133,7 @@ TEST_CASE("reloader: a file half written is refused while the old stays, and is 
           "[yaml]") {
     for (const bool notify : {true, false}) {
         CAPTURE(notify);
-        const folder dir;
+        const temp_folder dir;
         dir.write("a.yaml", inflight(7));
         watched w{{dir.path("a.yaml")}, notify};
         weir::registry limits{weir::memory_store{}, *weir::yaml::load(w.files.from())};
@@ -162,7 +162,7 @@ TEST_CASE("reloader: a file half written is refused while the old stays, and is 
 TEST_CASE("reloader: a file that is not there, nor its folder, is waited for", "[yaml]") {
     for (const bool notify : {true, false}) {
         CAPTURE(notify);
-        const folder dir;
+        const temp_folder dir;
         watched w{{dir.path("sub/a.yaml")}, notify};
         fs::create_directory(dir.at / "sub");
         (void)w.next();
@@ -176,7 +176,7 @@ TEST_CASE("reloader: a file that is not there, nor its folder, is waited for", "
 }
 
 TEST_CASE("reloader: links that go round in a circle and a path through a file are faults, not a hang", "[yaml]") {
-    const folder dir;
+    const temp_folder dir;
     fs::create_symlink("b.yaml", dir.at / "a.yaml");
     fs::create_symlink("a.yaml", dir.at / "b.yaml");
     dir.write("file", "");
@@ -187,7 +187,7 @@ TEST_CASE("reloader: links that go round in a circle and a path through a file a
 }
 
 TEST_CASE("reloader: every file is watched, and flags stay over them", "[yaml]") {
-    const folder dir;
+    const temp_folder dir;
     dir.write("a.yaml", inflight(1));
     dir.write("b.yaml", "backend: {kind: sqlite}\n");
     auto from = watched::sources_of({dir.path("a.yaml"), dir.path("b.yaml")});
@@ -204,7 +204,7 @@ TEST_CASE("reloader: every file is watched, and flags stay over them", "[yaml]")
 }
 
 TEST_CASE("reloader: what changed before it was made is handed out by the first poll", "[yaml]") {
-    const folder dir;
+    const temp_folder dir;
     dir.write("a.yaml", inflight(1));
     const auto from = watched::sources_of({dir.path("a.yaml")});
     const auto in_force = weir::yaml::load(from);
@@ -217,7 +217,7 @@ TEST_CASE("reloader: what changed before it was made is handed out by the first 
 }
 
 TEST_CASE("reloader: two writes within one tick of the file system's clock are not taken for one", "[yaml]") {
-    const folder dir;
+    const temp_folder dir;
     dir.write("a.yaml", inflight(10));
     watched w{{dir.path("a.yaml")}, false};
     for (int most = 11; most < 60; ++most) {
@@ -235,7 +235,7 @@ TEST_CASE("reloader: two writes within one tick of the file system's clock are n
 
 TEST_CASE("reloader: it reads again on demand, which the next poll does not repeat", "[yaml]") {
     for (const bool notify : {true, false}) {
-        const folder dir;
+        const temp_folder dir;
         dir.write("a.yaml", inflight(1));
         watched w{{dir.path("a.yaml")}, notify};
         CHECK(w.files.reload_now()->global_max_inflight() == 1);
@@ -246,7 +246,7 @@ TEST_CASE("reloader: it reads again on demand, which the next poll does not repe
 }
 
 TEST_CASE("reloader: without files there is nothing to watch; it can be moved", "[yaml]") {
-    const folder dir;
+    const temp_folder dir;
     watched none{weir::yaml::sources{}, true};
     CHECK(none.files.fd() == -1);
     CHECK(none.files.is_notified());
@@ -264,7 +264,7 @@ TEST_CASE("reloader: without files there is nothing to watch; it can be moved", 
 }
 
 TEST_CASE("reloader: where the system has no watch left, files are compared instead", "[yaml]") {
-    const folder dir;
+    const temp_folder dir;
     dir.write("a.yaml", inflight(1));
     const auto from = watched::sources_of({dir.path("a.yaml")});
     const auto in_force = weir::yaml::load(from);
