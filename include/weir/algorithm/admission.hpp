@@ -6,9 +6,11 @@
 #include "weir/core/decision.hpp"
 #include "weir/core/multiplier.hpp"
 #include "weir/core/time.hpp"
+#include "weir/core/tuner_state.hpp"
 
 #include <algorithm>
 #include <cstdint>
+#include <memory>
 
 namespace weir {
 
@@ -19,6 +21,7 @@ struct key_state {
     std::int64_t in_flight = 0;  ///< requests admitted whose body is not done
     instant gate = long_ago;     ///< nothing is admitted before it; it only moves forward
     multiplier factor;
+    std::unique_ptr<tuner_state> tuned;  ///< what the tuner keeps beside the factor; null until it learns something
 };
 
 /// When a request could be admitted at best, and what stands in the way until then.

@@ -25,6 +25,11 @@ public:
         return multiplier{static_cast<std::int64_t>(scaled)};
     }
 
+    /// The multiplier of so many millionths, held to 1 to a million of them.
+    static constexpr multiplier of_millionths(std::int64_t count) noexcept {
+        return multiplier{std::clamp<std::int64_t>(count, 1, one)};
+    }
+
     [[nodiscard]] constexpr std::int64_t millionths() const noexcept { return millionths_; }
     [[nodiscard]] constexpr double value() const noexcept {
         return static_cast<double>(millionths_) / static_cast<double>(one);

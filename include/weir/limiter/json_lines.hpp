@@ -57,7 +57,8 @@ inline void append_ms(std::string& out, duration span) {
 /// ```
 ///
 /// A denial adds `cause`, `limit` (the full rate) and `retry_at`, and so does `shadow`, which was acquired all the
-/// same; a response has its `status`; a gate its `retry_at`; a reload `ok`, and `error` when it was refused.
+/// same; a response has its `status`; a gate its `retry_at`; `tune` has `before`, `after`, `reason`, `answers` and
+/// `refusals`; a reload `ok`, and `error` when it was refused.
 /// `policy_max_delay_ms` is the longest this caller would have waited. Times are UTC.
 ///
 /// **Thread safety.** All members; lines never mix. **Lifetime.** Copies share one sink and one lock; the file or
@@ -66,7 +67,7 @@ class json_lines {
 public:
     /// Which events make a line.
     enum class level : std::uint8_t {
-        trouble,    ///< block, shadow, cancel, gate, reload
+        trouble,    ///< block, shadow, cancel, gate, reload, store, tune
         decisions,  ///< the same, acquire and head_skip
         all,        ///< the same, and response
     };
@@ -127,6 +128,10 @@ public:
         detail::append_json_text(out, e.role);
         if (e.type == event_type::response)
             return out.append(fmt::format(",\"status\":{}}}\n", e.status));
+        if (e.type == event_type::tune)
+            return out.append(fmt::format(R"(,"before":{},"after":{},"reason":"{}","answers":{},"refusals":{}}})"
+                                          "\n",
+                                          e.before.value(), e.after.value(), e.text, e.answers, e.refusals));
         if (e.type != event_type::gate)
             append_verdict(out, e);
         const bool never = e.verdict.why == cause::never;

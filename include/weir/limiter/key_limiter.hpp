@@ -120,6 +120,7 @@ public:
                 replan(store, now, settled);
             }
         }
+        note_bound(head);
         if (waiting.empty()) {
             ceiling.no_longer_starving(*this);
             queue_->head_at = far_future;
@@ -201,6 +202,9 @@ public:
 
     /// Sets the tuner's factor; `govern` puts it in force.
     void tune(Store& store, multiplier m) { store.tune(slot_, m); }
+
+    /// Moves what the tuner keeps.
+    tuner_state learn(Store& store, tuner_step step) { return store.learn(slot_, step); }
 
     void erase(Store& store, inflight_ceiling& ceiling, instant now, settled_list& settled) {
         store.erase(slot_);

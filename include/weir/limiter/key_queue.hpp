@@ -44,6 +44,9 @@ public:
     /// What refusals that do not say how long mean.
     detail::refusal_pause pause;
 
+    /// Until when the windows were seen to hold somebody back.
+    instant bound = long_ago;
+
     /// Permits, handles and callers that refer to this key: it is not evicted while there are any.
     std::uint32_t pins = 0;
 
@@ -179,8 +182,14 @@ protected:
     void publish(const forecast& f, std::int64_t cost, instant now) noexcept {
         const bool is_timed =
             f.why == cause::gate || (f.why == cause::window && f.at - rules_->plan.windows[f.window].period < now);
+        note_bound(f);
         if (cost == 1 && quiet() && is_timed)
             denial.publish(explain(f));
+    }
+
+    void note_bound(const forecast& f) noexcept {
+        if (f.why == cause::window)
+            bound = std::max(bound, f.at);
     }
 
     std::shared_ptr<const governed> rules_;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "weir/core/decision.hpp"
+#include "weir/core/multiplier.hpp"
 #include "weir/core/time.hpp"
 
 #include <cstdint>
@@ -22,6 +23,7 @@ enum class event_type : std::uint8_t {
     shadow,     ///< admitted although its limit says no: the policy is not enforced
     reload,     ///< a new configuration took effect, or was refused
     store,      ///< a verb of the shared store failed
+    tune,       ///< the tuner changed the factor on the key's rates
 };
 
 [[nodiscard]] constexpr std::string_view to_string(event_type t) noexcept {
@@ -44,6 +46,8 @@ enum class event_type : std::uint8_t {
         return "reload";
     case event_type::store:
         return "store";
+    case event_type::tune:
+        return "tune";
     }
     return "?";
 }
@@ -54,10 +58,15 @@ struct event {
     instant at{};  ///< on the store's timeline
     std::string_view host;
     std::string_view role;
-    decision verdict{};       ///< for acquire, block, cancel, head_skip and shadow; `retry_at` for gate
-    duration max_delay{};     ///< the longest this caller would have waited
-    int status = 0;           ///< for response: the HTTP status, 0 = unknown
-    std::string_view text{};  ///< for reload: the faults, or "" when it took effect; for store: what failed
+    decision verdict{};    ///< for acquire, block, cancel, head_skip and shadow; `retry_at` for gate
+    duration max_delay{};  ///< the longest this caller would have waited
+    int status = 0;        ///< for response: the HTTP status, 0 = unknown
+    std::string_view
+        text{};           ///< for reload: the faults, or "" when it took effect; for store: what failed; for tune: why
+    multiplier before{};  ///< for tune: the factor until now
+    multiplier after{};   ///< for tune: the factor from now on
+    std::int64_t answers = 0;   ///< for tune: those that decided, refusals among them
+    std::int64_t refusals = 0;  ///< for tune: 429 and 503 among `answers`
 };
 
 /// Sees what the limiter does, and cannot change it.

@@ -15,6 +15,7 @@
 #include "weir/core/multiplier.hpp"
 #include "weir/core/policy.hpp"
 #include "weir/core/time.hpp"
+#include "weir/core/tuner_state.hpp"
 #include "weir/storage/store.hpp"
 
 #include <algorithm>
@@ -25,6 +26,7 @@
 #include <cstdint>
 #include <exception>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -159,7 +161,7 @@ public:
             moved = alone().hold(until);
         end_leases(store, now);
         if (moved) {
-            learn({until, cause::gate, 0}, 1, now);
+            remember({until, cause::gate, 0}, 1, now);
             if (!quiet()) {
                 queue_->head_at = std::max(queue_->head_at, until);
                 replan(settled, now);
@@ -178,6 +180,13 @@ public:
     /// Sets the tuner's factor. Lets the lock go.
     void tune(Store& store, multiplier m) {
         call(store, [&](const window_plan&) { store.tune(slot_, m); });
+    }
+
+    /// Moves what the tuner keeps; nothing if the store failed. Lets the lock go.
+    std::optional<tuner_state> learn(Store& store, tuner_step step) {
+        std::optional<tuner_state> out;
+        call(store, [&](const window_plan&) { out = store.learn(slot_, step); });
+        return out;
     }
 
     /// Forgets the key's history. Lets the lock go.
@@ -284,7 +293,7 @@ private:
         } else if (call_in_turn(store, [&](const window_plan& plan) { f = step(plan); })) {
             if (alone_ != nullptr)
                 alone_->end();
-            learn(f, cost, now);
+            remember(f, cost, now);
             if (f.why == cause::gate)
                 leases_.close();  // it is as new to them
             return f;

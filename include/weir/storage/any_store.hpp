@@ -7,6 +7,7 @@
 #include "weir/algorithm/window_plan.hpp"
 #include "weir/core/multiplier.hpp"
 #include "weir/core/time.hpp"
+#include "weir/core/tuner_state.hpp"
 
 #include <concepts>
 #include <cstdint>
@@ -70,6 +71,7 @@ public:
     }
     [[nodiscard]] bool hold(slot& s, instant until) { return held_->hold(*s.held_, until); }
     void tune(slot& s, multiplier m) { held_->tune(*s.held_, m); }
+    tuner_state learn(slot& s, tuner_step step) { return held_->learn(*s.held_, step); }
     [[nodiscard]] multiplier factor(const slot& s) const { return held_->factor(*s.held_); }
     [[nodiscard]] reading read(slot& s, const window_plan& plan, instant now) {
         return held_->read(*s.held_, plan, now);
@@ -120,6 +122,7 @@ private:
         virtual void reduce(any_slot& s, const window_plan& plan, entry& e, std::int64_t cost, instant now) = 0;
         [[nodiscard]] virtual bool hold(any_slot& s, instant until) = 0;
         virtual void tune(any_slot& s, multiplier m) = 0;
+        virtual tuner_state learn(any_slot& s, tuner_step step) = 0;
         [[nodiscard]] virtual multiplier factor(const any_slot& s) const = 0;
         [[nodiscard]] virtual reading read(any_slot& s, const window_plan& plan, instant now) = 0;
         virtual void erase(any_slot& s) = 0;
@@ -161,6 +164,7 @@ private:
         }
         [[nodiscard]] bool hold(any_slot& s, instant until) override { return store_.hold(in(s), until); }
         void tune(any_slot& s, multiplier m) override { store_.tune(in(s), m); }
+        tuner_state learn(any_slot& s, tuner_step step) override { return store_.learn(in(s), step); }
         [[nodiscard]] multiplier factor(const any_slot& s) const override { return store_.factor(in(s)); }
         [[nodiscard]] reading read(any_slot& s, const window_plan& plan, instant now) override {
             return store_.read(in(s), plan, now);

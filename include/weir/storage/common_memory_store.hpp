@@ -10,6 +10,7 @@
 #include "weir/core/clock.hpp"
 #include "weir/core/multiplier.hpp"
 #include "weir/core/time.hpp"
+#include "weir/core/tuner_state.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -101,6 +102,9 @@ public:
     }
     void tune(slot& s, multiplier m) {
         step("tune", s, [&](key_state& k) { return all_->store.tune(k, m), 0; });
+    }
+    tuner_state learn(slot& s, tuner_step how) {
+        return step("learn", s, [&](key_state& k) { return all_->store.learn(k, how); });
     }
     /// As of the slot's last verb.
     [[nodiscard]] multiplier factor(const slot& s) const { return s.factor_; }

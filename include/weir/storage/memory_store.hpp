@@ -116,6 +116,15 @@ public:
     void tune(slot& s, multiplier m) { s.factor = m; }
     [[nodiscard]] multiplier factor(const slot& s) const { return s.factor; }
 
+    tuner_state learn(slot& s, tuner_step step) {
+        if (s.tuned == nullptr)
+            s.tuned = std::make_unique<tuner_state>();
+        s.tuned->factor = s.factor;
+        *s.tuned = step(*s.tuned);
+        s.factor = s.tuned->factor;
+        return *s.tuned;
+    }
+
     [[nodiscard]] reading read(const slot& s, const window_plan& plan, instant now) const {
         now = forward(s, now);
         reading out{{}, s.open, s.in_flight, s.gate, s.factor, s.log.newest(), s.log.bytes()};
@@ -131,10 +140,12 @@ public:
         s.log = {};
         s.gate = long_ago;
         s.factor = {};
+        s.tuned.reset();
     }
 
     [[nodiscard]] bool idle(const slot& s, const window_plan& plan, instant now) const {
-        return s.open == 0 && s.in_flight == 0 && s.gate <= now && s.factor.is_one() &&
+        const bool is_tuned = s.tuned == nullptr ? !s.factor.is_one() : s.tuned->recovered > now;
+        return s.open == 0 && s.in_flight == 0 && s.gate <= now && !is_tuned &&
                s.log.newest() + plan.kept.longest <= now;
     }
 

@@ -5,6 +5,7 @@
 #include "weir/algorithm/window_plan.hpp"
 #include "weir/core/multiplier.hpp"
 #include "weir/core/time.hpp"
+#include "weir/core/tuner_state.hpp"
 
 #include <concepts>
 #include <cstdint>
@@ -85,8 +86,8 @@ struct free_place {
 /// this process's; the store decides by its own clock, and says in ours when to come back.
 template <class S>
 concept store = requires(S& store, typename S::slot& slot, const typename S::slot& seen, const window_plan& plan,
-                         entry& e, std::int64_t cost, instant now, settlement how, multiplier m, std::string_view name,
-                         detail::free_place place) {
+                         entry& e, std::int64_t cost, instant now, settlement how, multiplier m, tuner_step step,
+                         std::string_view name, detail::free_place place) {
     // The limiter must know whether its own lock already makes a verb atomic.
     { S::is_local } -> std::convertible_to<bool>;
     // The store's own clock stamps everything, so that one timeline orders all who share the store.
@@ -110,9 +111,12 @@ concept store = requires(S& store, typename S::slot& slot, const typename S::slo
     { store.hold(slot, now) } -> std::same_as<bool>;
     // Sets the tuner's factor.
     store.tune(slot, m);
+    // Replaces what the tuner keeps by what `step` makes of it, and gives the new. A store elsewhere may ask `step`
+    // again, if somebody else was faster.
+    { store.learn(slot, step) } -> std::same_as<tuner_state>;
     { store.factor(seen) } -> std::same_as<multiplier>;
     { store.read(slot, plan, now) } -> std::same_as<reading>;
-    // Forgets history, gate and multiplier; open entries are real requests and stay.
+    // Forgets history, gate and what the tuner keeps; open entries are real requests and stay.
     store.erase(slot);
     // Whether forgetting the slot would change no decision.
     { store.idle(seen, plan, now) } -> std::same_as<bool>;

@@ -34,8 +34,9 @@ protected:
     [[nodiscard]] static bool is_timed(const forecast& f) noexcept {
         return f.why == cause::window || f.why == cause::gate;
     }
-    void learn(const forecast& f, std::int64_t cost, instant now) noexcept {
+    void remember(const forecast& f, std::int64_t cost, instant now) noexcept {
         denial.clear();
+        note_bound(f);
         if (f.why == cause::none || f.passed || cost != 1) {
             known_ = {};
             return;

@@ -4,6 +4,7 @@
 #include "weir/core/decision.hpp"
 #include "weir/core/time.hpp"
 #include "weir/limiter/observer.hpp"
+#include "weir/tuner/aimd_law.hpp"
 
 #include <cstdint>
 #include <string_view>
@@ -42,6 +43,19 @@ struct announcer {
         notify(to, [&] {
             event e{event_type::gate, now, n.host, n.role};
             e.verdict.retry_at = until;
+            return e;
+        });
+    }
+    template <class Node>
+    void tuned([[maybe_unused]] const Node& n, [[maybe_unused]] const adjustment& a,
+               [[maybe_unused]] instant now) noexcept {
+        notify(to, [&] {
+            event e{event_type::tune, now, n.host, n.role};
+            e.text = to_string(a.why);
+            e.before = a.before;
+            e.after = a.after;
+            e.answers = a.answers;
+            e.refusals = a.refusals;
             return e;
         });
     }

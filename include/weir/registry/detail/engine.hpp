@@ -2,6 +2,8 @@
 #pragma once
 
 #include "weir/registry/detail/announcer.hpp"
+#include "weir/registry/detail/answer_step.hpp"
+#include "weir/registry/detail/key_tuner.hpp"
 #include "weir/registry/detail/reload.hpp"
 #include "weir/registry/detail/rules_in_force.hpp"
 #include "weir/registry/key_report.hpp"
@@ -77,6 +79,7 @@ public:
         }
     }
 
+    static constexpr bool is_local = Store::is_local;
     static constexpr bool is_observed = !std::is_same_v<Observer, no_observer>;
 
     /// One key: its verbs are single steps under its lock, or let the lock go for a round trip.
@@ -89,7 +92,8 @@ public:
         std::string role;
         std::size_t hash = 0;
         std::size_t position = 0;
-        std::uint64_t reloaded = 0;  // the last reload that has seen it; belongs to the thread that reloads
+        std::unique_ptr<key_tuner> tuner;  // what this process saw since the store was told
+        std::uint64_t reloaded = 0;        // the last reload that has seen it; belongs to the thread that reloads
     };
 
     /// Stands for "ask the store's clock" where an instant could be given.
@@ -352,21 +356,7 @@ public:
 
     template <class When>
     void settle_answered(node& n, entry& e, const feedback& said, When when) noexcept {
-        n.lock();
-        const instant now = time(when);
-        const instant until = n.pause.after(said, e.stamp, now);
-        bool moved = false;
-        {
-            settled_list settled;
-            // The gate first: nobody is to be let go in the same step in which the server asks us to stay away.
-            if (until != long_ago)
-                moved = n.hold(store_, ceiling_, until, now, settled);
-            n.settle(store_, ceiling_, e, settlement::answered, now, settled);
-            unlock(n);
-        }
-        tell_.answered(n, said.status, now);
-        if (moved)
-            tell_.held(n, now, until);
+        answer_step{*this, n}(e, said, when);
     }
 
     template <class When>

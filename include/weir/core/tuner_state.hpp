@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "weir/core/multiplier.hpp"
+#include "weir/core/time.hpp"
+
+#include <concepts>
+#include <cstdint>
+#include <type_traits>
+
+namespace weir {
+
+/// What the tuner keeps of a key. It is in the store, so that all who share the key share what was learned.
+struct tuner_state {
+    multiplier factor{};           ///< on the key's rates
+    instant window = long_ago;     ///< when the present observation began; `long_ago` = nothing was observed yet
+    instant bound = long_ago;      ///< until when the limit was seen to hold somebody back
+    instant cut = long_ago;        ///< the last cut: requests sent before it say nothing new
+    instant recovered = long_ago;  ///< when, if nothing more is heard, `factor` is back at its most
+    std::int64_t answers = 0;      ///< in the present observation, refusals among them
+    std::int64_t refusals = 0;     ///< in the present observation
+    std::int64_t excess = 0;       ///< refusals beyond the share that is allowed, in millionths
+    multiplier refused{};          ///< the factor that was cut last; 1 = none is known to be too much
+    std::int64_t waits = 0;        ///< observations to let pass before the factor may reach `refused` again
+    std::int64_t failures = 0;     ///< how often in a row it was cut for reaching it
+
+    friend bool operator==(const tuner_state&, const tuner_state&) = default;
+};
+
+/// What turns a key's tuner state into the next: a view of a callable, for the length of one call.
+class tuner_step {
+public:
+    template <class F>
+        requires(!std::same_as<std::remove_cvref_t<F>, tuner_step> &&
+                 std::is_invocable_r_v<tuner_state, F&, const tuner_state&>)
+    // NOLINTNEXTLINE: a view, made where a callable stands
+    tuner_step(F&& f) noexcept
+        : held_(const_cast<void*>(static_cast<const void*>(&f))),
+          call_([](void* held, const tuner_state& before) -> tuner_state {
+              return (*static_cast<std::remove_reference_t<F>*>(held))(before);
+          }) {}
+
+    [[nodiscard]] tuner_state operator()(const tuner_state& before) const { return call_(held_, before); }
+
+private:
+    void* held_;
+    tuner_state (*call_)(void*, const tuner_state&);
+};
+
+}  // namespace weir

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "weir/core/time.hpp"
+#include "weir/core/tuner_state.hpp"
+#include "weir/limiter/feedback.hpp"
+#include "weir/tuner/aimd_law.hpp"
+
+#include <algorithm>
+#include <cstdint>
+
+namespace weir::detail {
+
+/// What this process has seen of a key since the store was told, and when that is due: with a refusal, with the end of
+/// an observation, and as soon as what it has seen makes up for the refusals that are known.
+///
+/// **Thread safety.** Every member needs the key's lock.
+class key_tuner {
+public:
+    /// Takes in the status of an answer to a request that was admitted at `admitted`; says whether the store is to be
+    /// told.
+    [[nodiscard]] bool hears(const aimd_law& law, int status, instant admitted, instant now) noexcept {
+        if (status == 0)
+            return false;
+        ++seen_.answers;
+        if (status == 429 || status == 503) {
+            if (admitted < cut_) {
+                --seen_.answers;
+                return false;
+            }
+            ++seen_.refusals;
+            seen_.sent = std::max(seen_.sent, admitted);
+            return true;
+        }
+        return now >= next_ || (excess_ > 0 && seen_.answers * law.share() >= excess_);
+    }
+
+    [[nodiscard]] const observation& seen() const noexcept { return seen_; }
+
+    /// The store was told `what`, and this is what it came to.
+    void told(const observation& what, const tuner_state& now_kept, const aimd_law& law) noexcept {
+        seen_.answers -= what.answers;
+        seen_.refusals -= what.refusals;
+        next_ = later(now_kept.window, law.length());
+        cut_ = now_kept.cut;
+        excess_ = now_kept.excess;
+    }
+
+private:
+    observation seen_;
+    instant next_ = long_ago;
+    instant cut_ = long_ago;
+    std::int64_t excess_ = 0;
+};
+
+}  // namespace weir::detail

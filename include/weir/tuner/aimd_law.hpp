@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "weir/core/aimd.hpp"
+#include "weir/core/multiplier.hpp"
+#include "weir/core/time.hpp"
+#include "weir/core/tuner_state.hpp"
+
+#include <algorithm>
+#include <cstdint>
+#include <string_view>
+
+namespace weir {
+
+/// What a process saw of a key since it last told.
+struct observation {
+    std::int64_t answers = 0;   ///< refusals among them
+    std::int64_t refusals = 0;  ///< 429 and 503
+    instant sent = long_ago;    ///< when the last refused request was admitted
+    instant bound = long_ago;   ///< until when the limit held somebody back
+};
+
+/// Why the tuner changed a factor.
+enum class tuning : std::uint8_t {
+    none,     ///< it did not
+    refused,  ///< more answers were refusals than is allowed
+    stable,   ///< the limit held requests back, and the server took all of what it let through
+    idle,     ///< nobody asked for a while
+    bounded,  ///< the configured least or most has changed
+};
+
+[[nodiscard]] constexpr std::string_view to_string(tuning t) noexcept {
+    switch (t) {
+    case tuning::refused:
+        return "high_429_ratio";
+    case tuning::stable:
+        return "stable";
+    case tuning::idle:
+        return "idle";
+    case tuning::bounded:
+        return "bounds";
+    case tuning::none:
+        break;
+    }
+    return "none";
+}
+
+/// What one step did.
+struct adjustment {
+    tuning why = tuning::none;
+    multiplier before{};
+    multiplier after{};
+    std::int64_t answers = 0;   ///< of the observation that decided
+    std::int64_t refusals = 0;  ///< of the observation that decided
+
+    /// Whether the factor changed.
+    [[nodiscard]] explicit operator bool() const noexcept { return before != after; }
+};
+
+/// The law by which a factor follows a server: additive increase, multiplicative decrease.
+///
+/// **Cut.** Each refusal adds 1 − r to the excess and each other answer takes r off, down to nothing, where r is
+/// `high_429_ratio`: the excess grows without end if the share of refusals is above r, and stays about nothing below
+/// (a one-sided CUSUM test). More than what two refusals in a row make is a cut: the factor loses
+/// `decrease_step_pct` percent. So one or two stray refusals cut nothing, however few answers there are, and a limit
+/// that is far too high is found within three. Refusals of requests that were sent before the last cut are of the same
+/// episode and count nothing.
+///
+/// **Growth.** After an observation of `window_s` in which the limit held somebody back and at most half of r was
+/// refused, the factor grows by `increase_step_pct` hundredths. It stops below the factor that was refused last for one
+/// observation, and twice as long each time it is refused there again, up to `longest_wait`. What passes is forgotten
+/// as a border. An observation in which nobody asked is as good as one without refusals: an idle key recovers.
+class aimd_law {
+public:
+    static constexpr std::int64_t longest_wait = 4;
+
+    explicit aimd_law(const aimd_options& o) noexcept
+        : length_(std::max(duration{1}, duration{static_cast<std::int64_t>(o.window_s * 1e9)})),
+          share_(std::min(multiplier::of(o.high_429_ratio).millionths(), multiplier::one - 10'000)),
+          step_(multiplier::of(o.increase_step_pct / 100).millionths()),
+          kept_(multiplier::one - multiplier::of(o.decrease_step_pct / 100).millionths()),
+          least_(multiplier::of(o.min_multiplier)), most_(multiplier::of(o.max_multiplier)) {}
+
+    /// The length of an observation.
+    [[nodiscard]] duration length() const noexcept { return length_; }
+
+    /// Moves `s` to `now`, by what was seen until then. **Complexity.** O(1 / step).
+    adjustment step(tuner_state& s, const observation& seen, instant now) const noexcept {
+        adjustment out{.before = s.factor};
+        s.factor = std::clamp(s.factor, least_, most_);
+        if (s.factor != out.before)
+            out.why = tuning::bounded;
+        s.bound = std::max(s.bound, seen.bound);
+        if (s.window == long_ago)
+            s.window = now;
+        pass_time(s, now, out);
+        if (count(s, seen)) {
+            out.answers = s.answers;
+            out.refusals = s.refusals;
+            out.why = tuning::refused;
+            cut(s, now);
+        }
+        s.recovered = later(s.window, length_ * observations_to_recover(s));
+        out.after = s.factor;
+        return out;
+    }
+
+    /// The share of refusals that is allowed, in millionths.
+    [[nodiscard]] std::int64_t share() const noexcept { return share_; }
+
+private:
+    static constexpr std::int64_t one = multiplier::one;
+
+    /// Ends the observations that are over.
+    void pass_time(tuner_state& s, instant now, adjustment& out) const noexcept {
+        const std::int64_t over = (now - s.window) / length_;
+        if (over < 1)
+            return;
+        const bool is_idle = s.answers == 0 && s.bound < s.window;
+        const bool is_stable = s.answers > 0 && s.bound >= s.window && s.refusals * one * 2 <= s.answers * share_;
+        if (is_idle || is_stable)
+            grow(s, 1, is_idle ? tuning::idle : tuning::stable, out);
+        s.window += length_;
+        s.answers = s.refusals = 0;
+        // The others had no answers. As long as the limit held somebody back, that says nothing.
+        const std::int64_t bound = s.bound < s.window ? 0 : (s.bound - s.window) / length_ + 1;
+        if (const std::int64_t idle = over - 1 - bound; idle > 0) {
+            grow(s, idle, tuning::idle, out);
+            s.excess = 0;
+        }
+        s.window += length_ * (over - 1);
+    }
+
+    void grow(tuner_state& s, std::int64_t times, tuning why, adjustment& out) const noexcept {
+        const multiplier before = s.factor;
+        for (; times > 0 && s.factor < most_; --times) {
+            const multiplier next = std::min(multiplier::of_millionths(s.factor.millionths() + step_), most_);
+            const bool has_border = !s.refused.is_one();
+            if (has_border && s.factor >= s.refused) {
+                s.refused = {};  // it held
+                s.failures = 0;
+            } else if (has_border && next >= s.refused && s.waits > 0) {
+                --s.waits;
+                continue;
+            }
+            s.factor = next;
+        }
+        if (s.factor != before) {
+            out.why = why;
+            out.answers = s.answers;
+            out.refusals = s.refusals;
+        }
+    }
+
+    /// Takes in what was seen; says whether it is too much.
+    bool count(tuner_state& s, const observation& seen) const noexcept {
+        const bool is_new = seen.refusals > 0 && seen.sent >= s.cut;
+        const std::int64_t refusals = is_new ? seen.refusals : 0;
+        const std::int64_t taken = seen.answers - seen.refusals;
+        s.answers += taken + refusals;
+        s.refusals += refusals;
+        s.excess = std::max<std::int64_t>(0, s.excess - std::min(taken, 2 * one / share_ + 1) * share_) +
+                   refusals * (one - share_);
+        return s.excess > 2 * (one - share_);
+    }
+
+    void cut(tuner_state& s, instant now) const noexcept {
+        const multiplier too_much = s.factor;
+        s.factor = std::max(multiplier::of_millionths(too_much.millionths() * kept_ / one), least_);
+        s.failures = !s.refused.is_one() && too_much >= s.refused ? s.failures + 1 : 0;
+        s.waits = std::min(longest_wait, std::int64_t{1} << std::min<std::int64_t>(s.failures, 8));
+        s.refused = too_much;
+        s.window = s.cut = now;
+        s.bound = std::min(s.bound, now);
+        s.answers = s.refusals = s.excess = 0;
+    }
+
+    [[nodiscard]] std::int64_t observations_to_recover(const tuner_state& s) const noexcept {
+        const std::int64_t steps = (most_.millionths() - s.factor.millionths() + step_ - 1) / step_;
+        return steps == 0 ? 0 : steps + s.waits + 1;
+    }
+
+    duration length_;
+    std::int64_t share_;  // millionths
+    std::int64_t step_;
+    std::int64_t kept_;
+    multiplier least_;
+    multiplier most_;
+};
+
+}  // namespace weir
