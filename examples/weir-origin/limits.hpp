@@ -183,6 +183,18 @@ public:
         return longest;
     }
 
+    /// Counts an arrival that was admitted by other limits than these.
+    void count(nanos now) {
+        for (auto& m : models_) {
+            std::visit(
+                [&](auto& one) {
+                    static_cast<void>(one.wait(now));
+                    one.admit(now);
+                },
+                m);
+        }
+    }
+
 private:
     std::vector<std::variant<sliding_log, fixed_window, two_counter, gcra>> models_;
 };

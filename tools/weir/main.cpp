@@ -5,6 +5,7 @@
 #include "explain.hpp"
 #include "replay.hpp"
 #include "schema.hpp"
+#include "simulate.hpp"
 
 #include "weir/core/nearest.hpp"
 
@@ -31,6 +32,7 @@ constexpr std::array commands{
     command{"schema", weir::tools::schema, "print the JSON Schema by which an editor checks a configuration file"},
     command{"completion", weir::tools::complete, "print the completion script of bash, zsh or fish"},
     command{"replay", weir::tools::replay, "run a trace on a virtual clock and print what would have happened"},
+    command{"simulate", weir::tools::simulate, "play a workload against server models in virtual time"},
     command{"audit", weir::tools::audit, "find the worst window of every key and rate in an arrival log"},
 };
 

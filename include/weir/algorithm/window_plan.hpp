@@ -43,6 +43,14 @@ struct window_plan {
     bool enforce = true;          ///< false: what is denied is entered all the same
 };
 
+/// What a server told of its limits where that is less than the policy allows.
+struct told_rates {
+    std::vector<rate> rates{};        ///< not scaled by the tuner's factor
+    std::int64_t max_concurrent = 0;  ///< 0 = it told of none
+
+    friend bool operator==(const told_rates&, const told_rates&) = default;
+};
+
 /// The largest limit whose window is kept in exact stamps; past it the log coarsens to cells of T/1024.
 inline constexpr std::int64_t most_exact = 65'536;
 inline constexpr std::int64_t coarse_cells = 1024;
@@ -69,10 +77,10 @@ __extension__ typedef unsigned __int128 wide;
 
 }  // namespace detail
 
-/// Builds the windows of `p` under `m`.
+/// Builds the windows of `p` under `m`, and those of `told`.
 ///
 /// **Preconditions.** `faults_of(p)` is empty. **Complexity.** O(rates).
-[[nodiscard]] inline window_plan plan_windows(const policy& p, multiplier m = {}) {
+[[nodiscard]] inline window_plan plan_windows(const policy& p, multiplier m = {}, const told_rates* told = nullptr) {
     window_plan out;
     out.max_concurrent = p.max_concurrent;
     out.count_head = p.count_head;
@@ -97,6 +105,14 @@ __extension__ typedef unsigned __int128 wide;
             out.windows.push_back(detail::scale(p.burst, duration{period}, m));
             out.shown.push_back(densest);
         }
+    }
+    if (told != nullptr) {
+        for (const rate& r : told->rates) {
+            out.windows.push_back({r.limit, r.period});
+            out.shown.push_back(r);
+        }
+        if (told->max_concurrent > 0 && (p.max_concurrent == 0 || told->max_concurrent < p.max_concurrent))
+            out.max_concurrent = told->max_concurrent;
     }
     for (window& w : out.windows) {
         w.period += p.margin;

@@ -4,7 +4,7 @@
 #include "weir/http/detail/url_text.hpp"
 #include "weir/http/headers.hpp"
 #include "weir/http/message.hpp"
-#include "weir/http/retry_after.hpp"
+#include "weir/http/told.hpp"
 #include "weir/http/transport.hpp"
 #include "weir/http/transport_error.hpp"
 #include "weir/http/url.hpp"
@@ -81,10 +81,7 @@ private:
 
         void located(std::string_view url) override { to_.located(url); }
         void head(int status, const headers& fields) override {
-            feedback said{.status = status};
-            if (may_retry_after(status)) [[unlikely]]
-                said.retry_after = retry_after(fields, std::chrono::system_clock::now());
-            permit_.arrived(said);
+            permit_.arrived(told{status, fields, std::chrono::system_clock::now()}.said());
             to_.head(status, fields);
         }
         bool body(std::string_view bytes) override { return to_.body(bytes); }

@@ -3,9 +3,29 @@
 
 #include "weir/core/time.hpp"
 
+#include <cstdint>
 #include <optional>
+#include <span>
 
 namespace weir {
+
+/// What a server counts against a limit.
+enum class limit_unit : std::uint8_t { requests, content_bytes, concurrent_requests };
+
+/// One limit as a response told of it; what it did not tell is absent.
+struct told_limit {
+    limit_unit unit = limit_unit::requests;
+    /// Units a window may hold.
+    std::optional<std::int64_t> limit{};
+    /// More than nothing.
+    std::optional<duration> window{};
+    /// Units left when the response was made.
+    std::optional<std::int64_t> remaining{};
+    /// From the response's arrival until there is more, not necessarily all of it.
+    std::optional<duration> reset{};
+
+    friend bool operator==(const told_limit&, const told_limit&) = default;
+};
 
 /// What a response says about the limit, already freed from HTTP's spelling. Handed to `permit::arrived`.
 struct feedback {
@@ -13,6 +33,8 @@ struct feedback {
     int status = 0;
     /// How long the server asked us to stay away, from the moment its response arrived; absent = it did not say.
     std::optional<duration> retry_after{};
+    /// The limits it told of. **Lifetime.** Theirs, for the length of the call.
+    std::span<const told_limit> limits{};
 };
 
 }  // namespace weir

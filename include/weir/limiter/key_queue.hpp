@@ -22,10 +22,17 @@
 
 namespace weir {
 
-/// A policy together with the windows it means under one multiplier.
+/// A policy together with the windows it means under one multiplier, and what the server told.
 struct governed {
     weir::policy policy;
     window_plan plan;
+    std::shared_ptr<const told_rates> told{};
+
+    [[nodiscard]] static std::shared_ptr<const governed> make(weir::policy p, multiplier m,
+                                                              std::shared_ptr<const told_rates> told) {
+        auto plan = plan_windows(p, m, told.get());
+        return std::make_shared<const governed>(governed{std::move(p), std::move(plan), std::move(told)});
+    }
 };
 
 /// What every key has, wherever its log is: its lock, its rules and the waiters in front of it.
@@ -46,6 +53,9 @@ public:
 
     /// Until when the windows were seen to hold somebody back.
     instant bound = long_ago;
+
+    /// When time alone may change the factor for those who wait; `far_future` = it may not.
+    instant retune = far_future;
 
     /// Permits, handles and callers that refer to this key: it is not evicted while there are any.
     std::uint32_t pins = 0;
@@ -84,7 +94,7 @@ public:
     }
     /// When the queue has to be pumped at the latest; `far_future` when only a change can move it.
     [[nodiscard]] instant next_wake() const noexcept {
-        return waiting() == 0 ? far_future : std::min(queue_->head_at, queue_->first_deadline);
+        return waiting() == 0 ? far_future : std::min({queue_->head_at, queue_->first_deadline, retune});
     }
     /// When the time of the head comes, or of those who wait for the gate alone.
     [[nodiscard]] instant head_at() const noexcept { return queue_ == nullptr ? far_future : queue_->head_at; }

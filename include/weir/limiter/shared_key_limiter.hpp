@@ -227,11 +227,12 @@ public:
         const instant at = leases_.next_end();
         if (!key_queue::is_polled())
             return at;
-        return std::min(at, queue_->waiting.front()->polled() ? key_queue::next_wake() : queue_->first_deadline);
+        return std::min(
+            {at, queue_->waiting.front()->polled() ? key_queue::next_wake() : queue_->first_deadline, retune});
     }
     /// When the thread behind `w` has to look again.
     [[nodiscard]] instant wake_of(const waiter& w) const noexcept {
-        return is_head(w) ? std::min(queue_->head_at, w.deadline) : w.deadline;
+        return is_head(w) ? std::min({queue_->head_at, w.deadline, retune}) : w.deadline;
     }
 
 private:
@@ -251,7 +252,7 @@ private:
         // Another process may have tuned the key: its windows are then scaled from the next call on.
         if (const multiplier m = store.factor(slot_); m != factor_) {
             factor_ = m;
-            rules_ = std::make_shared<const governed>(governed{rules_->policy, plan_windows(rules_->policy, m)});
+            rules_ = governed::make(rules_->policy, m, rules_->told);
             leases_.govern(rules_);
         }
         return done;

@@ -87,7 +87,8 @@ public:
         const instant now = engine_->store_.now();
         typename Engine::locked_step step{*engine_, n};
         n.tune(engine_->store_, m);
-        n.govern(engine_->store_, engine_->ceiling_, rulebook::make(n.rules().policy, m), now, step.settled);
+        n.govern(engine_->store_, engine_->ceiling_, governed::make(n.rules().policy, m, n.rules().told), now,
+                 step.settled);
     }
 
     // ---- queries

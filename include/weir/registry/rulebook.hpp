@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "weir/algorithm/window_plan.hpp"
 #include "weir/config/configuration.hpp"
 #include "weir/core/multiplier.hpp"
 #include "weir/core/policy.hpp"
@@ -39,18 +38,12 @@ public:
         if (!found)
             return found.error();
         if (!m.is_one())
-            return make(std::move(*found), m);
+            return governed::make(std::move(*found), m, {});
         const std::lock_guard guard{mutex_};
         const auto [at, is_new] = shared_.try_emplace(std::move(*found));
         if (is_new)
-            at->second = before && before->policy == at->first ? before : make(at->first, m);
+            at->second = before && before->policy == at->first ? before : governed::make(at->first, m, {});
         return at->second;
-    }
-
-    /// The same policy under another multiplier.
-    [[nodiscard]] static std::shared_ptr<const governed> make(policy p, multiplier m) {
-        auto plan = plan_windows(p, m);
-        return std::make_shared<const governed>(governed{std::move(p), std::move(plan)});
     }
 
 private:

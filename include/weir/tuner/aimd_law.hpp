@@ -16,6 +16,7 @@ namespace weir {
 struct observation {
     std::int64_t answers = 0;   ///< refusals among them
     std::int64_t refusals = 0;  ///< 429 and 503
+    std::int64_t stated = 0;    ///< refusals that said until when, or what the limit is
     instant sent = long_ago;    ///< when the last refused request was admitted
     instant bound = long_ago;   ///< until when the limit held somebody back
 };
@@ -24,7 +25,7 @@ struct observation {
 enum class tuning : std::uint8_t {
     none,     ///< it did not
     refused,  ///< more answers were refusals than is allowed
-    stable,   ///< the limit held requests back, and the server took all of what it let through
+    stable,   ///< the limit held requests back, and the server took what it let through
     idle,     ///< nobody asked for a while
     bounded,  ///< the configured least or most has changed
 };
@@ -63,16 +64,19 @@ struct adjustment {
 /// `high_429_ratio`: the excess grows without end if the share of refusals is above r, and stays about nothing below
 /// (a one-sided CUSUM test). More than what two refusals in a row make is a cut: the factor loses
 /// `decrease_step_pct` percent. So one or two stray refusals cut nothing, however few answers there are, and a limit
-/// that is far too high is found within three. Refusals of requests that were sent before the last cut are of the same
-/// episode and count nothing.
+/// that is far too high is found within three. A refusal that says until when, or what the limit is, is no accident of
+/// an overload: it weighs twice; one at a factor that was refused before weighs three times. Refusals of requests that
+/// were sent before the last cut are of the same episode and count nothing.
 ///
 /// **Growth.** After an observation of `window_s` in which the limit held somebody back and at most half of r was
-/// refused, the factor grows by `increase_step_pct` hundredths. It stops below the factor that was refused last for one
-/// observation, and twice as long each time it is refused there again, up to `longest_wait`. What passes is forgotten
-/// as a border. An observation in which nobody asked is as good as one without refusals: an idle key recovers.
+/// refused, the factor grows by `increase_step_pct` hundredths. Below the factor that was refused last it waits before
+/// it tries that again: one observation, then two, from the fourth failure in a row twice as long each time up to
+/// `longest_wait`, and `stated_wait` where the server stated its limit. What passes is forgotten as a border. An
+/// observation in which nobody asked is as good as one without refusals: an idle key recovers.
 class aimd_law {
 public:
     static constexpr std::int64_t longest_wait = 4;
+    static constexpr std::int64_t stated_wait = 240;
 
     explicit aimd_law(const aimd_options& o) noexcept
         : length_(std::max(duration{1}, duration{static_cast<std::int64_t>(o.window_s * 1e9)})),
@@ -98,13 +102,15 @@ public:
             out.answers = s.answers;
             out.refusals = s.refusals;
             out.why = tuning::refused;
-            cut(s, now);
+            cut(s, seen.stated > 0, now);
         }
         s.recovered = later(s.window, length_ * observations_to_recover(s));
         out.after = s.factor;
         return out;
     }
 
+    /// The greatest factor.
+    [[nodiscard]] multiplier most() const noexcept { return most_; }
     /// The share of refusals that is allowed, in millionths.
     [[nodiscard]] std::int64_t share() const noexcept { return share_; }
 
@@ -116,19 +122,15 @@ private:
         const std::int64_t over = (now - s.window) / length_;
         if (over < 1)
             return;
-        const bool is_idle = s.answers == 0 && s.bound < s.window;
-        const bool is_stable = s.answers > 0 && s.bound >= s.window && s.refusals * one * 2 <= s.answers * share_;
-        if (is_idle || is_stable)
-            grow(s, 1, is_idle ? tuning::idle : tuning::stable, out);
-        s.window += length_;
+        const bool was_bound = s.bound >= s.window;
+        if (s.answers == 0 || (was_bound && s.refusals * one * 2 <= s.answers * share_))
+            grow(s, 1, was_bound ? tuning::stable : tuning::idle, out);
         s.answers = s.refusals = 0;
-        // The others had no answers. As long as the limit held somebody back, that says nothing.
-        const std::int64_t bound = s.bound < s.window ? 0 : (s.bound - s.window) / length_ + 1;
-        if (const std::int64_t idle = over - 1 - bound; idle > 0) {
-            grow(s, idle, tuning::idle, out);
+        if (over > 1) {  // without an answer
+            grow(s, over - 1, s.bound >= s.window + length_ ? tuning::stable : tuning::idle, out);
             s.excess = 0;
         }
-        s.window += length_ * (over - 1);
+        s.window += length_ * over;
     }
 
     void grow(tuner_state& s, std::int64_t times, tuning why, adjustment& out) const noexcept {
@@ -159,20 +161,30 @@ private:
         const std::int64_t taken = seen.answers - seen.refusals;
         s.answers += taken + refusals;
         s.refusals += refusals;
-        s.excess = std::max<std::int64_t>(0, s.excess - std::min(taken, 2 * one / share_ + 1) * share_) +
-                   refusals * (one - share_);
+        s.excess = std::max<std::int64_t>(0, s.excess - std::min(taken, 2 * one / share_ + 1) * share_);
+        const bool is_known = !s.refused.is_one() && s.factor >= s.refused;
+        s.excess += (is_known ? 3 * refusals : refusals + (is_new ? seen.stated : 0)) * (one - share_);
         return s.excess > 2 * (one - share_);
     }
 
-    void cut(tuner_state& s, instant now) const noexcept {
+    void cut(tuner_state& s, bool is_stated, instant now) const noexcept {
         const multiplier too_much = s.factor;
         s.factor = std::max(multiplier::of_millionths(too_much.millionths() * kept_ / one), least_);
-        s.failures = !s.refused.is_one() && too_much >= s.refused ? s.failures + 1 : 0;
-        s.waits = std::min(longest_wait, std::int64_t{1} << std::min<std::int64_t>(s.failures, 8));
+        // Far below the last border the server's limit has fallen: that is a new one.
+        const bool is_same = !s.refused.is_one() && too_much.millionths() > s.refused.millionths() * kept_ / one;
+        s.failures = is_same ? s.failures + 1 : 0;
+        s.waits = is_stated ? stated_wait : wait_after(s.failures);
         s.refused = too_much;
         s.window = s.cut = now;
         s.bound = std::min(s.bound, now);
         s.answers = s.refusals = s.excess = 0;
+    }
+
+    /// A limit that is soon lifted is soon found out; one that stays costs few refusals.
+    static constexpr std::int64_t wait_after(std::int64_t failures) noexcept {
+        return failures == 0   ? 1
+               : failures <= 3 ? 2
+                               : std::min(longest_wait, std::int64_t{1} << std::min<std::int64_t>(failures - 2, 8));
     }
 
     [[nodiscard]] std::int64_t observations_to_recover(const tuner_state& s) const noexcept {

@@ -4,12 +4,14 @@
 #include "weir/core/aimd.hpp"
 #include "weir/core/time.hpp"
 #include "weir/limiter/feedback.hpp"
+#include "weir/limiter/key_queue.hpp"
 #include "weir/limiter/waiter.hpp"
 #include "weir/registry/detail/key_tuner.hpp"
-#include "weir/registry/rulebook.hpp"
+#include "weir/registry/detail/told_limits.hpp"
 #include "weir/storage/store.hpp"
 #include "weir/tuner/aimd_law.hpp"
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 
@@ -30,7 +32,7 @@ public:
         const instant now = engine_.time(when);
         const instant admitted = e.stamp;
         const bool is_counted = e.cost > 0;
-        const instant until = node_.pause.after(said, admitted, now);
+        const instant until = std::max(node_.pause.after(said, admitted, now), held_by_limits(said, now));
         bool moved = false;
         adjustment tuned;
         {
@@ -40,7 +42,9 @@ public:
                 moved = node_.hold(engine_.store_, engine_.ceiling_, until, now, settled);
             node_.settle(engine_.store_, engine_.ceiling_, e, settlement::answered, now, settled);
             if (is_counted && node_.rules().policy.aimd.enabled) [[unlikely]]
-                tuned = tune(said.status, admitted, now, settled);
+                tuned = tune(said, admitted, now, settled);
+            if (!said.limits.empty()) [[unlikely]]
+                adopt(said, now, settled);
             engine_.unlock(node_);
         }
         engine_.tell_.answered(node_, said.status, now);
@@ -50,13 +54,13 @@ public:
             engine_.tell_.tuned(node_, tuned, now);
     }
 
-private:
-    adjustment tune(int status, instant admitted, instant now, settled_list& settled) {
-        if (node_.tuner == nullptr)
-            node_.tuner = std::make_unique<key_tuner>();
-        const aimd_law law{node_.rules().policy.aimd};
-        if (!node_.tuner->hears(law, status, admitted, now))
+    /// Tells the store what was seen, and puts the factor that comes of it in force. **Preconditions.** The key is
+    /// locked, pinned and tuned.
+    adjustment tune(instant now, settled_list& settled) {
+        node_.retune = far_future;
+        if (!node_.rules().policy.aimd.enabled || node_.tuner == nullptr)
             return {};
+        const aimd_law law{node_.rules().policy.aimd};
         observation seen = node_.tuner->seen();
         seen.bound = node_.bound;
         adjustment out;
@@ -66,15 +70,45 @@ private:
             return after;
         };
         const std::optional<tuner_state> kept = node_.learn(engine_.store_, step);
-        if (!kept)
+        if (!kept) {
+            node_.retune = later(now, law.length());
             return {};
+        }
         node_.tuner->told(seen, *kept, law);
+        node_.retune = kept->factor < law.most() ? node_.tuner->next() : far_future;
         // A shared store's limiter has put the factor in force itself.
         if constexpr (Engine::is_local)
             if (out)
-                node_.govern(engine_.store_, engine_.ceiling_, rulebook::make(node_.rules().policy, kept->factor), now,
-                             settled);
+                node_.govern(engine_.store_, engine_.ceiling_,
+                             governed::make(node_.rules().policy, kept->factor, node_.rules().told), now, settled);
         return out;
+    }
+
+private:
+    adjustment tune(const feedback& said, instant admitted, instant now, settled_list& settled) {
+        if (node_.tuner == nullptr)
+            node_.tuner = std::make_unique<key_tuner>();
+        if (!node_.tuner->hears(aimd_law{node_.rules().policy.aimd}, said, admitted, now))
+            return {};
+        return tune(now, settled);
+    }
+
+    /// Until when the limits that were told hold the key.
+    [[nodiscard]] instant held_by_limits(const feedback& said, instant now) const {
+        return said.limits.empty() ? long_ago : later_by(now, told_wait(said, node_.rules().plan));
+    }
+    static instant later_by(instant now, duration wait) noexcept {
+        return wait > duration::zero() ? later(now, wait) : long_ago;
+    }
+
+    /// Puts what the server told in force, where it is less than the policy allows.
+    void adopt(const feedback& said, instant now, settled_list& settled) {
+        told_rates told = lower_than(node_.rules().policy, said.limits);
+        if (node_.rules().told != nullptr ? told == *node_.rules().told : told == told_rates{})
+            return;
+        auto kept = told == told_rates{} ? nullptr : std::make_shared<const told_rates>(std::move(told));
+        node_.govern(engine_.store_, engine_.ceiling_,
+                     governed::make(node_.rules().policy, node_.factor(engine_.store_), std::move(kept)), now, settled);
     }
 
     Engine& engine_;

@@ -107,10 +107,25 @@ public:
         engine& owner;
         node& n;
         settled_list settled{};
+        adjustment tuned{};
+        instant at{};
+
+        /// Does what time and the store allow for those who wait.
+        void serve(instant now, const waiter* self) {
+            at = now;
+            if (n.retune <= now) [[unlikely]]
+                tuned = answer_step{owner, n}.tune(now, settled);
+            n.serve(owner.store_, owner.ceiling_, now, settled, self);
+        }
 
         ~locked_step() {
             owner.wakes_.update(n);
+            n.pins += tuned ? 1U : 0U;
             owner.end_step(n);
+            if (tuned) [[unlikely]] {
+                owner.tell_.tuned(n, tuned, at);
+                owner.unpin(n);
+            }
         }
     };
 
@@ -338,7 +353,7 @@ public:
                     now = store_.now();
                     locked_step step{*this, n};
                     if (n.is_queued(w))
-                        n.serve(store_, ceiling_, now, step.settled, &w);
+                        step.serve(now, &w);
                     queued = n.is_queued(w);
                     until = n.wake_of(w);
                 }
@@ -430,7 +445,7 @@ public:
             n->lock();
             n->unpin();
             locked_step step{*this, *n};
-            n->serve(store_, ceiling_, now, step.settled, nullptr);
+            step.serve(now, nullptr);
         }
         return wakes_.earliest();
     }
@@ -468,7 +483,7 @@ public:
             n->erase(store_, ceiling_, now, step.settled);
             --n->pins;
             if (!factor.is_one())
-                n->govern(store_, ceiling_, rulebook::make(n->rules().policy, {}), now, step.settled);
+                n->govern(store_, ceiling_, governed::make(n->rules().policy, {}, n->rules().told), now, step.settled);
         }
     }
 

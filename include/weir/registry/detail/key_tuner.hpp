@@ -17,18 +17,19 @@ namespace weir::detail {
 /// **Thread safety.** Every member needs the key's lock.
 class key_tuner {
 public:
-    /// Takes in the status of an answer to a request that was admitted at `admitted`; says whether the store is to be
+    /// Takes in an answer to a request that was admitted at `admitted`; says whether the store is to be
     /// told.
-    [[nodiscard]] bool hears(const aimd_law& law, int status, instant admitted, instant now) noexcept {
-        if (status == 0)
+    [[nodiscard]] bool hears(const aimd_law& law, const feedback& said, instant admitted, instant now) noexcept {
+        if (said.status == 0)
             return false;
         ++seen_.answers;
-        if (status == 429 || status == 503) {
+        if (said.status == 429 || said.status == 503) {
             if (admitted < cut_) {
                 --seen_.answers;
                 return false;
             }
             ++seen_.refusals;
+            seen_.stated += said.retry_after || !said.limits.empty() ? 1 : 0;
             seen_.sent = std::max(seen_.sent, admitted);
             return true;
         }
@@ -41,10 +42,13 @@ public:
     void told(const observation& what, const tuner_state& now_kept, const aimd_law& law) noexcept {
         seen_.answers -= what.answers;
         seen_.refusals -= what.refusals;
+        seen_.stated -= what.stated;
         next_ = later(now_kept.window, law.length());
         cut_ = now_kept.cut;
         excess_ = now_kept.excess;
     }
+    /// When the present observation ends, as far as is known here.
+    [[nodiscard]] instant next() const noexcept { return next_; }
 
 private:
     observation seen_;

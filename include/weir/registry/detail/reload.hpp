@@ -98,7 +98,7 @@ private:
             const std::lock_guard guard{n};
             before = n.shared_rules();
             is_quiet = n.quiet();
-            is_scaled = !n.factor(engine_.store_).is_one();
+            is_scaled = !n.factor(engine_.store_).is_one() || n.rules().told != nullptr;
             in_use = n.in_use(engine_.store_, engine_.time(when_));
         }
         auto after = fresh_->rules_for(n.host, n.role, {}, is_scaled ? rules{} : before);
@@ -118,16 +118,18 @@ private:
     }
 
     void govern(node& n, const rules& fresh) {
+        std::shared_ptr<const told_rates> told;
         for (multiplier m{};;) {
-            rules scaled = m.is_one() ? fresh : rulebook::make(fresh->policy, m);
+            rules scaled = m.is_one() && told == nullptr ? fresh : governed::make(fresh->policy, m, told);
             n.lock();
             const multiplier in_force = n.factor(engine_.store_);
-            if (in_force == m) {
+            if (in_force == m && told == n.rules().told) {
                 const instant now = engine_.time(when_);
                 typename Engine::locked_step step{engine_, n};
                 n.govern(engine_.store_, engine_.ceiling_, std::move(scaled), now, step.settled);
                 return;
             }
+            told = n.rules().told;
             n.unlock();  // windows are computed with nothing locked
             m = in_force;
         }

@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: MIT
+#include "simulate_flags.hpp"
+
+#include "trace.hpp"
+
+#include "weir/core/detail/text.hpp"
+#include "weir/core/error.hpp"
+#include "weir/core/key.hpp"
+#include "weir/core/nearest.hpp"
+#include "weir/core/rate.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <chrono>
+#include <cstring>
+#include <fstream>
+#include <functional>
+#include <map>
+#include <optional>
+#include <utility>
+
+namespace weir::tools {
+namespace {
+
+constexpr std::string_view simulation_help =
+    "What is asked\n"
+    "  --host HOST[:ROLE][=N]  N documents of a host; may be repeated; ROLE is metadata\n"
+    "  --hosts FILE            the same, one `HOST[:ROLE] [N]` a line\n"
+    "  --requests N            documents in all where N is not given (10000)\n"
+    "  --for TIME              as many as fit into this time, such as 1h, instead\n"
+    "  --poisson RATE          they come by chance, so many of each host, such as 2/s; needs --for\n"
+    "  --trace FILE            they come as the acquire lines of a trace do (see weir replay)\n"
+    "  --clients N             processes that do not know of each other (1)\n"
+    "  --shared-store          the processes share one store\n"
+    "  --workers N             requests of each process and host that wait or are under way (16)\n"
+    "The servers\n"
+    "  --server MODEL          sliding-log, fixed-window, two-counter, gcra, or quota: a fixed window that tells of\n"
+    "                          what is left (sliding-log)\n"
+    "  --server-burst N        how many GCRA lets through at once (a rate's N)\n"
+    "  --server-share LIST     what share of the configured limits it really allows: 0.7, or 0s:0.7,10min:1\n"
+    "  --feedback WHAT         none, retry-after, ratelimit or both (none; for quota both)\n"
+    "  --latency MEAN[:SIGMA]  of the way there and back, log-normal (100ms:0.5)\n"
+    "The run\n"
+    "  --law LAW               weir, or one to compare with: docstokg, aws, none (weir)\n"
+    "  --skip TIME             what is not counted at the beginning (0)\n"
+    "  --seed N                the same seed is the same run (1)\n"
+    "  --json                  one JSON object\n"
+    "  --plot FILE             FILE.svg or FILE.html: admissions, arrivals, 429s, factor and gates over time\n";
+
+[[noreturn]] void bad_flag(std::string_view flag, std::string_view value, std::string_view why) {
+    throw exception{{errc::bad_configuration, fmt::format("{} {}: {}", flag, detail::in_quotes(value), why)}};
+}
+
+std::int64_t whole(std::string_view flag, std::string_view text, std::int64_t least, std::int64_t most) {
+    std::int64_t out = 0;
+    const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), out);
+    if (failure != std::errc{} || end != text.data() + text.size() || out < least || out > most)
+        bad_flag(flag, text, fmt::format("a whole number from {} to {} is needed", least, most));
+    return out;
+}
+
+double decimal(std::string_view flag, std::string_view text, double least, double most) {
+    double out = 0;
+    const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), out);
+    if (failure != std::errc{} || end != text.data() + text.size() || !(out >= least && out <= most))
+        bad_flag(flag, text, fmt::format("a number from {} to {} is needed", least, most));
+    return out;
+}
+
+/// A time as periods of rates are written, or 0.
+duration span(std::string_view flag, std::string_view text) {
+    if (text == "0" || text == "0s")
+        return {};
+    const auto r = parse_rate(fmt::format("1/{}", text));
+    if (!r)
+        bad_flag(flag, text, "a time is needed, such as 250ms, 90s, 5min or 1h");
+    return r->period;
+}
+
+template <class T>
+T one_of(std::string_view flag, std::string_view text, const std::vector<std::pair<std::string_view, T>>& all) {
+    std::string names;
+    std::vector<std::string_view> known;
+    for (const auto& [name, value] : all) {
+        if (name == text)
+            return value;
+        names += fmt::format("{}{}", names.empty() ? "" : ", ", name);
+        known.push_back(name);
+    }
+    const std::string guess = nearest(text, known);
+    bad_flag(flag, text,
+             fmt::format("it is one of {}{}", names, guess.empty() ? "" : fmt::format("; did you mean {}?", guess)));
+}
+
+std::vector<simulation::phase> phases(std::string_view flag, std::string_view text) {
+    std::vector<simulation::phase> out;
+    for (std::size_t at = 0; at <= text.size();) {
+        const std::size_t comma = std::min(text.find(',', at), text.size());
+        const std::string_view one = text.substr(at, comma - at);
+        const std::size_t colon = one.find(':');
+        simulation::phase p;
+        if (colon != std::string_view::npos)
+            p.from = span(flag, one.substr(0, colon));
+        p.share = decimal(flag, colon == std::string_view::npos ? one : one.substr(colon + 1), 0.001, 1000);
+        if (out.empty() ? p.from != duration::zero() : p.from <= out.back().from)
+            bad_flag(flag, text, "the first share is from 0 on, and each other from a later time");
+        out.push_back(p);
+        at = comma + 1;
+    }
+    return out;
+}
+
+class simulate_flags {
+public:
+    explicit simulate_flags(const configuration& c) : config_(c) { plan_.tasks.clear(); }
+
+    void take(const std::vector<std::string>& args) {
+        for (std::size_t i = 0; i < args.size(); ++i) {
+            std::string_view flag = args[i], value;
+            if (flag == "--json" || flag == "--shared-store") {
+                (flag == "--json" ? out_.json : plan_.is_shared) = true;
+                continue;
+            }
+            const std::size_t equals = flag.find('=');
+            const bool is_joined = flag.starts_with("--") && equals != std::string_view::npos;
+            if (is_joined) {
+                value = flag.substr(equals + 1);
+                flag = flag.substr(0, equals);
+            }
+            const auto known = known_flags().find(flag);
+            if (known == known_flags().end()) {
+                std::vector<std::string_view> names{"--json", "--shared-store"};
+                for (const auto& [name, how] : known_flags())
+                    names.push_back(name);
+                const std::string guess = nearest(flag, names);
+                throw exception{{errc::bad_configuration,
+                                 fmt::format("unknown argument {}{}", detail::in_quotes(flag),
+                                             guess.empty() ? "" : fmt::format("; did you mean {}?", guess))}};
+            }
+            if (!is_joined) {
+                if (++i == args.size())
+                    throw exception{{errc::bad_configuration, fmt::format("{}: a value is missing", flag)}};
+                value = args[i];
+            }
+            known->second(*this, flag, value);
+        }
+    }
+
+    [[nodiscard]] simulate_request finish() {
+        if (plan_.tasks.empty())
+            add_host("--host", "api.example.org");
+        if (poisson_ && plan_.longest == forever)
+            throw exception{{errc::bad_configuration, "--poisson: arrivals by chance have no end; add --for TIME"}};
+        if (plan_.skipped >= plan_.longest)
+            throw exception{{errc::bad_configuration, "--skip: it is not shorter than --for"}};
+        spread();
+        out_.plan = std::move(plan_);
+        if (!out_.plot.empty())
+            out_.plan.points = 600;
+        return std::move(out_);
+    }
+
+private:
+    using handler = std::function<void(simulate_flags&, std::string_view flag, std::string_view value)>;
+
+    static const std::map<std::string_view, handler>& known_flags() {
+        using self = simulate_flags;
+        using text = std::string_view;
+        using std::chrono::milliseconds;
+        static const std::map<std::string_view, handler> all{
+            {"--host", [](self& s, text flag, text v) { s.add_host(flag, v); }},
+            {"--hosts", [](self& s, text flag, text v) { s.add_hosts(flag, v); }},
+            {"--requests", [](self& s, text flag, text v) { s.requests_ = whole(flag, v, 1, 1'000'000'000); }},
+            {"--for", [](self& s, text flag, text v) { s.plan_.longest = span(flag, v); }},
+            {"--poisson",
+             [](self& s, text flag, text v) {
+                 const auto r = parse_rate(v);
+                 if (!r)
+                     bad_flag(flag, v, "a rate is needed, such as 2/s");
+                 s.poisson_ = r->period / r->limit;
+             }},
+            {"--trace", [](self& s, text flag, text v) { s.read_trace(flag, v); }},
+            {"--clients",
+             [](self& s, text flag, text v) { s.plan_.clients = static_cast<std::size_t>(whole(flag, v, 1, 10'000)); }},
+            {"--workers",
+             [](self& s, text flag, text v) { s.plan_.workers = static_cast<std::size_t>(whole(flag, v, 1, 10'000)); }},
+            {"--server",
+             [](self& s, text flag, text v) {
+                 s.is_quota_ = v == "quota";
+                 s.plan_.server.model =
+                     one_of<::origin::model_kind>(flag, v,
+                                                  {{"sliding-log", ::origin::model_kind::sliding_log},
+                                                   {"fixed-window", ::origin::model_kind::fixed_window},
+                                                   {"two-counter", ::origin::model_kind::two_counter},
+                                                   {"gcra", ::origin::model_kind::gcra},
+                                                   {"quota", ::origin::model_kind::fixed_window}});
+             }},
+            {"--server-burst", [](self& s, text flag, text v) { s.plan_.server.burst = whole(flag, v, 1, 1'000'000); }},
+            {"--server-share", [](self& s, text flag, text v) { s.plan_.server.phases = phases(flag, v); }},
+            {"--feedback",
+             [](self& s, text flag, text v) {
+                 s.tells_ = one_of<simulation::told>(flag, v,
+                                                     {{"none", {false, false}},
+                                                      {"retry-after", {true, false}},
+                                                      {"ratelimit", {false, true}},
+                                                      {"both", {true, true}}});
+             }},
+            {"--latency",
+             [](self& s, text flag, text v) {
+                 const std::size_t colon = v.find(':');
+                 s.plan_.under_way.mean = span(flag, v.substr(0, colon));
+                 s.plan_.under_way.sigma = colon == text::npos ? 0 : decimal(flag, v.substr(colon + 1), 0, 5);
+             }},
+            {"--law",
+             [](self& s, text flag, text v) {
+                 using simulation::law;
+                 s.plan_.by = one_of<law>(
+                     flag, v,
+                     {{"weir", law::weir}, {"docstokg", law::docstokg}, {"aws", law::aws}, {"none", law::none}});
+             }},
+            {"--skip", [](self& s, text flag, text v) { s.plan_.skipped = span(flag, v); }},
+            {"--seed", [](self& s, text flag,
+                          text v) { s.plan_.seed = static_cast<std::uint64_t>(whole(flag, v, 0, INT64_MAX)); }},
+            {"--plot",
+             [](self& s, text flag, text v) {
+                 if (!v.ends_with(".svg") && !v.ends_with(".html"))
+                     bad_flag(flag, v, "a file that ends in .svg or .html is needed");
+                 s.out_.plot = v;
+             }},
+        };
+        return all;
+    }
+
+    void add_host(std::string_view flag, std::string_view text) {
+        simulation::task t;
+        std::string_view name = text;
+        if (const std::size_t equals = name.find('='); equals != std::string_view::npos) {
+            t.requests = whole(flag, name.substr(equals + 1), 1, 1'000'000'000);
+            name = name.substr(0, equals);
+        }
+        t.role = "metadata";
+        // A port is a number; a role begins with a letter.
+        if (const std::size_t colon = name.rfind(':');
+            colon != std::string_view::npos &&
+            name.find_first_not_of("0123456789", colon + 1) != std::string_view::npos) {
+            t.role = name.substr(colon + 1);
+            name = name.substr(0, colon);
+        }
+        const auto canonical = canonical_host(name);
+        if (!canonical)
+            bad_flag(flag, text, canonical.error().message);
+        t.host = *canonical;
+        const auto rules = config_.policy_for(t.host, t.role);
+        if (!rules)
+            bad_flag(flag, text, rules.error().message);
+        if (rules->rates.empty())
+            bad_flag(flag, text, "it is unlimited: there is nothing to simulate");
+        plan_.tasks.push_back(std::move(t));
+    }
+
+    void add_hosts(std::string_view flag, std::string_view path) {
+        std::ifstream in{std::string{path}};
+        if (!in)
+            bad_flag(flag, path, std::strerror(errno));
+        std::string line;
+        while (std::getline(in, line)) {
+            const std::string_view text = detail::trim(std::string_view{line}.substr(0, line.find('#')));
+            if (text.empty())
+                continue;
+            const std::size_t gap = text.find_first_of(" \t");
+            add_host(flag, gap == std::string_view::npos
+                               ? std::string{text}
+                               : fmt::format("{}={}", text.substr(0, gap), detail::trim(text.substr(gap))));
+        }
+    }
+
+    void read_trace(std::string_view flag, std::string_view path) {
+        std::ifstream in{std::string{path}};
+        if (!in)
+            bad_flag(flag, path, std::strerror(errno));
+        std::map<std::pair<std::string, std::string>, std::size_t> known;
+        std::string text;
+        trace_line line;
+        for (std::size_t number = 1; std::getline(in, text); ++number) {
+            if (detail::trim(text).empty())
+                continue;
+            if (const auto fault = parse_trace_line(text, line))
+                bad_flag(flag, path, fmt::format("line {}: {}", number, *fault));
+            if (line.op != operation::acquire)
+                continue;
+            const auto [at, is_new] = known.try_emplace({line.host, line.role}, plan_.tasks.size());
+            if (is_new)
+                add_host(flag, fmt::format("{}:{}", line.host, line.role));
+            auto& task = plan_.tasks[at->second];
+            task.at.push_back(line.t);
+            task.requests = static_cast<std::int64_t>(task.at.size());
+        }
+    }
+
+    /// Divides what was not assigned to a host among those without a number.
+    void spread() {
+        if (is_quota_ && !tells_)
+            tells_ = simulation::told{true, true};
+        if (tells_)
+            plan_.server.tells = *tells_;
+        std::vector<simulation::task*> open;
+        for (auto& t : plan_.tasks) {
+            if (poisson_ && t.at.empty())
+                t.mean_gap = poisson_;
+            if (t.requests == 0 && t.at.empty())
+                open.push_back(&t);
+        }
+        if (requests_ == 0 && plan_.longest < forever)
+            return;
+        const std::int64_t all = requests_ == 0 ? 10'000 : requests_;
+        const auto count = static_cast<std::int64_t>(open.size());
+        for (std::int64_t i = 0; i < count; ++i)
+            open[static_cast<std::size_t>(i)]->requests = std::max<std::int64_t>(1, all / count + (i < all % count));
+    }
+
+    const configuration& config_;
+    simulate_request out_;
+    simulation::plan plan_;
+    std::int64_t requests_ = 0;
+    std::optional<duration> poisson_;
+    std::optional<simulation::told> tells_;
+    bool is_quota_ = false;
+};
+
+}  // namespace
+
+std::string_view simulate_help() { return simulation_help; }
+
+simulate_request read_simulate_flags(const std::vector<std::string>& args, const configuration& c) {
+    simulate_flags flags{c};
+    flags.take(args);
+    return flags.finish();
+}
+
+}  // namespace weir::tools

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "simulation/world.hpp"
+
+#include "weir/config/configuration.hpp"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace weir::tools {
+
+/// What the command line of `weir simulate` asks for.
+struct simulate_request {
+    simulation::plan plan;
+    bool json = false;
+    std::string plot;  ///< a file; "" = none
+};
+
+[[nodiscard]] std::string_view simulate_help();
+
+/// Reads the arguments that are no rate flags. **Errors.** Throws `exception` with a sentence that names the argument.
+[[nodiscard]] simulate_request read_simulate_flags(const std::vector<std::string>& args, const configuration& c);
+
+}  // namespace weir::tools

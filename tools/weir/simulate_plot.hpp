@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "simulation/world.hpp"
+
+#include <string>
+
+namespace weir::tools {
+
+/// What happened over time as an SVG, or as a page that holds one: admissions and arrivals a second, 429s, the factor
+/// and when a gate moved.
+[[nodiscard]] std::string simulate_plot(const simulation::outcome& o, bool is_page);
+
+}  // namespace weir::tools
