@@ -137,11 +137,9 @@ private:
         const multiplier before = s.factor;
         for (; times > 0 && s.factor < most_; --times) {
             const multiplier next = std::min(multiplier::of_millionths(s.factor.millionths() + step_), most_);
-            const bool has_border = !s.refused.is_one();
-            if (has_border && s.factor >= s.refused) {
-                s.refused = {};  // it held
-                s.failures = 0;
-            } else if (has_border && next >= s.refused && s.waits > 0) {
+            if (s.border > 0 && s.factor.millionths() >= s.border) {
+                s.border = s.failures = 0;  // it held
+            } else if (s.border > 0 && next.millionths() >= s.border && s.waits > 0) {
                 --s.waits;
                 continue;
             }
@@ -162,7 +160,7 @@ private:
         s.answers += taken + refusals;
         s.refusals += refusals;
         s.excess = std::max<std::int64_t>(0, s.excess - std::min(taken, 2 * one / share_ + 1) * share_);
-        const bool is_known = !s.refused.is_one() && s.factor >= s.refused;
+        const bool is_known = s.border > 0 && s.factor.millionths() >= s.border;
         s.excess += (is_known ? 3 * refusals : refusals + (is_new ? seen.stated : 0)) * (one - share_);
         return s.excess > 2 * (one - share_);
     }
@@ -171,10 +169,10 @@ private:
         const multiplier too_much = s.factor;
         s.factor = std::max(multiplier::of_millionths(too_much.millionths() * kept_ / one), least_);
         // Far below the last border the server's limit has fallen: that is a new one.
-        const bool is_same = !s.refused.is_one() && too_much.millionths() > s.refused.millionths() * kept_ / one;
+        const bool is_same = s.border > 0 && too_much.millionths() > s.border * kept_ / one;
         s.failures = is_same ? s.failures + 1 : 0;
         s.waits = is_stated ? stated_wait : wait_after(s.failures);
-        s.refused = too_much;
+        s.border = too_much.millionths();
         s.window = s.cut = now;
         s.bound = std::min(s.bound, now);
         s.answers = s.refusals = s.excess = 0;

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: MIT
+#include "weir/registry/registry.hpp"
+
+#include "support/catch.hpp"
+#include "support/limits.hpp"
+
+#include "weir/storage/common_memory_store.hpp"
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+using namespace std::chrono_literals;
+using weir::instant;
+using weir::limit_unit;
+using weir::multiplier;
+using weir::told_limit;
+
+namespace {
+
+/// Keeps what the tuner did.
+struct tuning_watcher {
+    struct change {
+        std::string host;
+        double before, after;
+        std::string why;
+        std::int64_t answers, refusals;
+    };
+    std::vector<change>* changes;
+    void on_event(const weir::event& e) const {
+        if (e.type == weir::event_type::tune)
+            changes->push_back(
+                {std::string{e.host}, e.before.value(), e.after.value(), std::string{e.text}, e.answers, e.refusals});
+    }
+};
+
+weir::policy tuned_policy(std::vector<weir::rate> rates) {
+    auto p = weir_test::limited(std::move(rates));
+    p.aimd.enabled = true;
+    p.max_delay = 1h;
+    return p;
+}
+
+/// Answers so many requests with one status, one after the other, a millisecond each.
+template <class Limits>
+void answer(Limits& limits, weir::testing::manual_clock& clock, int status, int times, std::string_view host = "h") {
+    for (int i = 0; i < times; ++i) {
+        auto got = limits.try_acquire(host, "metadata");
+        while (!got) {
+            clock.set(got.why().retry_at);
+            got = limits.try_acquire(host, "metadata");
+        }
+        clock.advance(1ms);
+        got.permit().arrived({.status = status});
+    }
+}
+
+using common_store = weir::common_memory_store<weir::testing::manual_clock>;
+
+}  // namespace
+
+TEST_CASE("answers: defect 7: a host on defaults is tuned by what it answers, and every change is told") {
+    std::vector<tuning_watcher::change> changes;
+    weir::testing::manual_clock clock{instant{10s}};
+    weir::registry limits{weir_test::manual_store{clock}, weir_test::configured(tuned_policy({{100, 1s}})),
+                          tuning_watcher{&changes}};
+    answer(limits, clock, 200, 20);
+    CHECK(changes.empty());
+    answer(limits, clock, 429, 3);
+    REQUIRE(changes.size() == 1);
+    CHECK(changes[0].host == "h");
+    CHECK(changes[0].before == 1);
+    CHECK(changes[0].after == 0.8);
+    CHECK(changes[0].why == "high_429_ratio");
+    CHECK(changes[0].answers == 23);
+    CHECK(changes[0].refusals == 3);
+    auto seen = limits.inspect("h", "metadata")->state;
+    CHECK(seen.factor == multiplier::of(0.8));
+    CHECK(seen.windows[0].limit == 80);
+    // History stays: what was sent counts under the new limit.
+    CHECK(seen.windows[0].used > 0);
+    CHECK_FALSE(limits.inspect("other", "metadata"));
+}
+
+TEST_CASE("answers: whoever is not tuned is not cut") {
+    weir_test::manual_limits w{weir_test::limited({{100, 1s}})};
+    answer(w.limits, w.clock, 429, 9);
+    CHECK(w.limits.inspect("h", "metadata")->state.factor.is_one());
+}
+
+TEST_CASE("answers: defect 13: uncounted HEAD requests and unknown answers teach nothing") {
+    weir_test::manual_limits w{tuned_policy({{100, 1s}})};
+    for (int i = 0; i < 9; ++i) {
+        auto got = w.limits.try_acquire("h", "metadata", {.method = "head"});
+        if (got)
+            got.permit().arrived({.status = 429});
+        auto other = w.limits.try_acquire("h", "metadata");
+        if (other)
+            other.permit().arrived();
+        w.clock.advance(1h);
+    }
+    CHECK(w.limits.inspect("h", "metadata")->state.factor.is_one());
+}
+
+TEST_CASE("answers: processes on one store learn together, and each obeys what another learned") {
+    weir::testing::manual_clock clock{instant{10s}};
+    const common_store common{clock};
+    const auto config = weir_test::configured(tuned_policy({{100, 1s}}));
+    weir::registry a{common, config}, b{common, config};
+    answer(a, clock, 429, 2);
+    CHECK(a.inspect("h", "metadata")->state.factor.is_one());
+    answer(b, clock, 429, 1);
+    CHECK(b.inspect("h", "metadata")->state.factor == multiplier::of(0.8));
+    CHECK(a.inspect("h", "metadata")->state.factor == multiplier::of(0.8));
+    answer(a, clock, 200, 1);
+    CHECK(a.inspect("h", "metadata")->state.windows[0].limit == 80);
+}
+
+TEST_CASE("answers: a 429 in one process stops the other, until the very moment it names") {
+    weir::testing::manual_clock clock{instant{10s}};
+    const common_store common{clock};
+    const auto config = weir_test::configured(weir_test::limited({{100, 1s}}));
+    weir::registry a{common, config}, b{common, config};
+    a.acquire("h", "metadata").arrived({.status = 429, .retry_after = 3s});
+    int let_through = 0;
+    for (; clock.now() < instant{13s}; clock.advance(10ms))
+        let_through += b.try_acquire("h", "metadata") ? 1 : 0;
+    CHECK(let_through == 0);
+    CHECK(b.try_acquire("h", "metadata"));
+}
+
+TEST_CASE("answers: who waits for a long window is not held by a cut for longer than it takes to recover") {
+    weir::testing::manual_clock clock{instant{10s}};
+    weir::registry limits{weir_test::manual_store{clock}, weir_test::configured(tuned_policy({{10, 24h}}))};
+    answer(limits, clock, 429, 3);
+    REQUIRE(limits.inspect("h", "metadata")->state.factor == multiplier::of(0.8));
+    answer(limits, clock, 200, 5);
+    // Eight of ten are used: the ninth waits, though no answer will ever come.
+    decltype(limits)::ticket t;
+    limits.submit(t, "h", "metadata", {.max_delay = 30h}, clock.now());
+    REQUIRE_FALSE(t.done());
+    while (!t.done()) {
+        clock.set(limits.next_wake());
+        limits.poll(clock.now());
+    }
+    CHECK(t.why().granted());
+    CHECK(clock.now() < instant{10s} + 10min);
+}
+
+TEST_CASE("answers: a key whose factor has recovered is forgotten") {
+    weir_test::manual_limits w{tuned_policy({{100, 1s}})};
+    answer(w.limits, w.clock, 429, 3);
+    const auto cut = w.clock.now();
+    w.clock.set(cut + 5min);
+    for (int i = 0; i < 100; ++i)
+        answer(w.limits, w.clock, 200, 1, "h" + std::to_string(i) + ".org");
+    CHECK(w.limits.inspect("h", "metadata"));
+    w.clock.set(cut + 1h);
+    for (int i = 0; i < 200; ++i)
+        answer(w.limits, w.clock, 200, 1, "g" + std::to_string(i) + ".org");
+    CHECK_FALSE(w.limits.inspect("h", "metadata"));
+}
+
+TEST_CASE("answers: a limit that the server tells is obeyed where it is less, and never where it is more") {
+    weir_test::manual_limits w{weir_test::limited({{10, 1s}})};
+    const auto tell = [&](const told_limit& l) {
+        const std::array all{l};
+        auto p = w.limits.acquire("h", "metadata");
+        p.arrived({.status = 200, .limits = all});
+        w.clock.advance(1h);
+        return w.limits.inspect("h", "metadata")->state.windows;
+    };
+    CHECK(tell({limit_unit::requests, 20, 1s}).size() == 1);
+    CHECK(tell({limit_unit::requests, 10, 1s}).size() == 1);
+    CHECK(tell({limit_unit::requests, 36'000, 1h}).size() == 1);  // ten a second are no more
+    auto windows = tell({limit_unit::requests, 7, 1s});
+    REQUIRE(windows.size() == 2);
+    CHECK(windows[1].limit == 7);
+    CHECK(windows[1].period == 1s);
+    CHECK(windows[1].shown == weir::rate{7, 1s});
+    // It tells more again, but the configuration does not.
+    CHECK(tell({limit_unit::requests, 1'000, 1s}).size() == 1);
+    CHECK(tell({limit_unit::requests, 0, 1s}).size() == 1);
+    CHECK(tell({limit_unit::requests, 5}).size() == 1);  // per what?
+}
+
+TEST_CASE("answers: a told limit outlives a reload and a change of the factor") {
+    weir_test::manual_limits w{weir_test::limited({{10, 1s}})};
+    const std::array all{told_limit{limit_unit::requests, 7, 1s}};
+    w.limits.acquire("h", "metadata").arrived({.status = 200, .limits = all});
+    auto h = w.limits.at("h", "metadata");
+    h.tune(multiplier::of(0.9));
+    REQUIRE(h.inspect().state.windows.size() == 2);
+    CHECK(h.inspect().state.windows[0].limit == 9);
+    CHECK(h.inspect().state.windows[1].limit == 7);
+    REQUIRE_FALSE(w.limits.reload(weir_test::configured(weir_test::limited({{20, 1s}}))));
+    REQUIRE(h.inspect().state.windows.size() == 2);
+    CHECK(h.inspect().state.windows[0].limit == 18);
+    CHECK(h.inspect().state.windows[1].limit == 7);
+}
+
+TEST_CASE("answers: a told ceiling on concurrent requests is obeyed where it is less") {
+    weir_test::manual_limits w{weir_test::limited({{100, 1s}})};
+    const std::array two{told_limit{limit_unit::concurrent_requests, 2}};
+    w.limits.acquire("h", "metadata").arrived({.status = 200, .limits = two});
+    const auto first = w.limits.try_acquire("h", "metadata"), second = w.limits.try_acquire("h", "metadata");
+    CHECK(first);
+    CHECK(second);
+    const auto third = w.limits.try_acquire("h", "metadata");
+    CHECK_FALSE(third);
+    CHECK(third.why().why == weir::cause::concurrency);
+}
+
+TEST_CASE("answers: nothing left holds until there is more, little left is made to last") {
+    const auto gate_after = [](const weir::feedback& said) {
+        weir_test::manual_limits w{weir_test::limited({{10, 1s}})};
+        w.limits.acquire("h", "metadata").arrived(said);
+        return w.limits.inspect("h", "metadata")->state.gate - w.clock.now();
+    };
+    const auto left = [&](std::int64_t limit, std::int64_t remaining, weir::duration reset, int status = 200) {
+        const std::array all{told_limit{limit_unit::requests, limit, {}, remaining, reset}};
+        return gate_after({.status = status, .limits = all});
+    };
+    CHECK(left(100, 0, 30s) == 30s);
+    CHECK(left(100, 4, 30s) == 6s);  // five parts of the time
+    CHECK(left(100, 50, 30s) < 0s);  // half is left
+    CHECK(left(100, 9, 500ms) == 50ms);
+    CHECK(left(1'000, 99, 1s) < 0s);  // we send no more than that anyway
+    CHECK(left(100, 0, 30s, 429) == 30s);
+
+    // The window is our own: it knows better than seconds that were rounded up.
+    const std::array ours{told_limit{limit_unit::requests, 10, 1s, 0, 1s}};
+    CHECK(gate_after({.status = 200, .limits = ours}) < 0s);
+    CHECK(gate_after({.status = 429, .limits = ours}) == 1s);
+    // Retry-After goes before.
+    const std::array all{told_limit{limit_unit::requests, 10, {}, 0, 60s}};
+    CHECK(gate_after({.status = 429, .retry_after = 2s, .limits = all}) == 2s);
+}
