@@ -20,7 +20,7 @@ struct tuner_state {
     std::int64_t answers = 0;      ///< in the present observation, refusals among them
     std::int64_t refusals = 0;     ///< in the present observation
     std::int64_t excess = 0;       ///< refusals beyond the share that is allowed, in millionths
-    std::int64_t border = 0;       ///< the factor that was cut last, in millionths; 0 = none is known to be too much
+    std::int64_t border = 0;       ///< the least factor that may be too much, in millionths; 0 = none is known
     std::int64_t waits = 0;        ///< observations to let pass before the factor may reach `border` again
     std::int64_t failures = 0;     ///< how often in a row it was cut for reaching it
 

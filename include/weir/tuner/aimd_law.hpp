@@ -71,8 +71,9 @@ struct adjustment {
 /// **Growth.** After an observation of `window_s` in which the limit held somebody back and at most half of r was
 /// refused, the factor grows by `increase_step_pct` hundredths. Below the factor that was refused last it waits before
 /// it tries that again: one observation, then two, from the fourth failure in a row twice as long each time up to
-/// `longest_wait`, and `stated_wait` where the server stated its limit. What passes is forgotten as a border. An
-/// observation in which nobody asked is as good as one without refusals: an idle key recovers.
+/// `longest_wait`. Where the server stated its limit it does not grow at all for `stated_wait`. What passes is
+/// forgotten as a border. An observation in which nobody asked is as good as one without refusals: an idle key
+/// recovers.
 class aimd_law {
 public:
     static constexpr std::int64_t longest_wait = 4;
@@ -172,7 +173,8 @@ private:
         const bool is_same = s.border > 0 && too_much.millionths() > s.border * kept_ / one;
         s.failures = is_same ? s.failures + 1 : 0;
         s.waits = is_stated ? stated_wait : wait_after(s.failures);
-        s.border = too_much.millionths();
+        // What a server states is not to be tried out: the factor stays where nothing was refused yet.
+        s.border = is_stated ? s.factor.millionths() + 1 : too_much.millionths();
         s.window = s.cut = now;
         s.bound = std::min(s.bound, now);
         s.answers = s.refusals = s.excess = 0;
