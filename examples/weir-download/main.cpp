@@ -62,8 +62,6 @@ void say_start(const weir::resolution& made, const weir::yaml::sources& from, re
         tell.say(log_level::warning, "rate limiting is off (disabled): no request is held back by a limit");
     if (config.shadow())
         tell.say(log_level::warning, "rate limits are only watched (shadow): no request is held back by a limit");
-    if (config.aimd().enabled)
-        tell.say(log_level::warning, "aimd.enabled: this version does not tune rates; they stay as configured");
 }
 
 /// `fresh` if its store is the one in use, for that is chosen at start; else the fault at its place.

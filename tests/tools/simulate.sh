@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# weir simulate: figures, the same bytes for the same seed, plots, workloads, and what it refuses.
+set -euo pipefail
+. "$(dirname "$0")/_check.sh"
+find_program weir
+weir=$program
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+cd "$dir"
+
+run() { status=0; said=$("$weir" simulate --rate 'api.example.org=10/s' --rate 'b.example.org=5/s' "$@" 2>err) || status=$?; }
+of() { jq -r "$1" <<<"$said"; }
+
+run --requests 1000 --json
+check "a plain run: exit code" "$status" 0
+check "a plain run: all done, none refused" "$(of '[.requests, .refused, .done, .hosts[0].host] | join(" ")')" "1000 0 1000 api.example.org"
+check "a plain run: what is lawful is used" "$(of '.goodput > 0.98')" true
+once=$said
+run --requests 1000 --json
+check "the same seed, the same bytes" "$said" "$once"
+run --requests 1000 --json --seed 2
+check "another seed is another run" "$([ "$said" != "$once" ] && echo other)" other
+
+run --requests 1000
+check "in words" "$(tail -n 1 <<<"$said")" "1000 documents from 1 host: 1 min 49 s, 0 refused"
+
+run --server-share 0.7,3min:1 --rate-aimd-enabled --for 10min --json --plot p.svg
+check "a limit that changes: some are refused, and most are not" "$(of '.refused > 0 and .refused < 30 and .goodput > 0.6')" true
+check "a plot" "$(grep -c '<polyline' p.svg)" 4
+run --requests 100 --plot p.html
+check "a page" "$(grep -c '<svg' p.html)" 1
+
+for law in docstokg aws none; do
+    run --law "$law" --server-share 0.5 --for 5min --rate-aimd-enabled --json
+    check "$law is refused more" "$(of '.refused > 100')" true
+done
+run --server two-counter --requests 500 --json
+check "two counters refuse bursts" "$(of '.refused > 50')" true
+run --server quota --server-share 0.5 --for 3min --json
+check "a quota that tells what is left" "$(of '.refused <= 5')" true
+
+printf 'api.example.org 30\n# a comment\nb.example.org:artifact 20\n' >hosts
+run --hosts hosts --json
+check "hosts from a file" "$(of '[.hosts[] | .role, .done] | join(" ")')" "metadata 30 artifact 20"
+printf '%s\n' '{"t":0,"op":"acquire","id":"a","host":"b.example.org","role":"metadata"}' '{"t":1000,"op":"end"}' >trace
+run --trace trace --json
+check "a trace" "$(of '[.done, .hosts[0].host] | join(" ")')" "1 b.example.org"
+run --poisson 2/s --for 5min --clients 3 --shared-store --json
+check "by chance: about as many as were asked" "$(of '.done > 500 and .done < 700')" true
+
+refuses() { # refuses TEXT ARGUMENT...
+    local text=$1
+    shift
+    run "$@"
+    check "refused: $*" "$status" 2
+    check "refused: $*: $(cat err)" "$(grep -cF -- "$text" err)" 1
+}
+refuses 'did you mean --requests?' --request 5
+refuses 'a whole number from 1 to' --requests 0
+refuses 'did you mean gcra?' --server gcraa
+refuses 'such as 250ms, 90s, 5min or 1h' --for soon
+refuses 'the first share is from 0 on' --server-share 10s:1
+refuses 'ends in .svg or .html' --plot p.png
+refuses 'add --for TIME' --poisson 2/s
+refuses 'a value is missing' --seed
+refuses 'metdata' --host api.example.org:metdata
+finish "weir simulate: all checks passed"
