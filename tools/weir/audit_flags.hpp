@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "audit_logs.hpp"
+
+#include "weir/core/rate.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace weir::tools {
+
+/// What `weir audit` was asked for.
+struct audit_request {
+    audit_sources from{};
+    std::map<std::string, std::vector<rate>, std::less<>> rates{};  ///< by role; "*" is every other
+    std::string format{};                                           ///< the only family of formats; "" = any
+    std::string nginx_format{};
+    std::int64_t slack = 0;  ///< ns
+    bool json = false;
+    bool help = false;
+};
+
+/// Reads the words after `audit`.
+///
+/// **Errors.** Throws `usage_error`.
+[[nodiscard]] audit_request parse_audit(std::span<const char* const> args);
+/// What `weir audit --help` prints.
+[[nodiscard]] std::string_view audit_help();
+
+}  // namespace weir::tools
