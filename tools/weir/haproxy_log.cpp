@@ -2,6 +2,7 @@
 #include "log_format.hpp"
 #include "log_time.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -72,6 +73,20 @@ std::optional<log_entry> read_request(std::string_view rest, std::int64_t at) {
     return out;
 }
 
+/// Whether it is what the process says of itself, as in "haproxy[7]: Proxy http started." Only known beginnings are,
+/// for a line of a log-format of one's own may tell of a request.
+bool is_about_itself(std::string_view line) {
+    static constexpr std::array<std::string_view, 10> beginnings{
+        "Proxy ",   "Stopping ",     "Pausing ",  "Server ",    "Backup Server ",
+        "backend ", "Health check ", "[NOTICE] ", "[WARNING] ", "[ALERT] "};
+    const auto name = line.find("haproxy[");
+    const auto colon = line.find("]: ", name);
+    if (name == std::string_view::npos || colon == std::string_view::npos)
+        return false;
+    const std::string_view said = line.substr(colon + 3);
+    return std::ranges::any_of(beginnings, [said](std::string_view b) { return said.starts_with(b); });
+}
+
 std::optional<log_entry> read_haproxy(std::string_view line) {
     bool dated = false;
     for (auto open = line.find(" ["); open != std::string_view::npos; open = line.find(" [", open + 1)) {
@@ -88,8 +103,7 @@ std::optional<log_entry> read_haproxy(std::string_view line) {
             if (auto out = read_request(date.rest(), at))
                 return out;
     }
-    // What the process says of itself: "haproxy[7]: Proxy http started."
-    return !dated && line.find("haproxy[") != std::string_view::npos ? std::optional{log_entry{}} : std::nullopt;
+    return !dated && is_about_itself(line) ? std::optional{log_entry{}} : std::nullopt;
 }
 
 }  // namespace

@@ -26,6 +26,9 @@ std::optional<log_entry> read_arrival(std::string_view line) {
     if (!json.is_object() || !has_whole(json, "t_ns") || !has_whole(json, "status") || !has_text(json, "host") ||
         !has_text(json, "role"))
         return {};
+    // A century and more; times beyond it could not be subtracted.
+    if (!(json["t_ns"] >= 0 && json["t_ns"] <= 4'000'000'000'000'000'000))
+        return {};
     return log_entry{.what = log_entry::kind::request,
                      .at = json["t_ns"].get<std::int64_t>(),
                      .host = json["host"].get<std::string>(),
