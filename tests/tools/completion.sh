@@ -41,6 +41,7 @@ check "bash: commands" "$(in_bash weir "")" "audit|check|completion|explain|repl
 check "bash: a command's beginning" "$(in_bash weir ex)" "explain|"
 check "bash: flags" "$(in_bash weir explain --rate-m)" "--rate-max-delay|--rate-max-inflight|--rate-mode|"
 check "bash: check has no rate flags" "$(in_bash weir check --)" "--help|--json|"
+check "bash: a word of audit" "$(in_bash weir audit --format ng)" "nginx|"
 check "bash: a word" "$(in_bash weir-download --rate-backend re)" "redis|"
 check "bash: a word after =" "$(in_bash weir-download --rate-backend = "p")" "postgres|"
 check "bash: nothing but = yet" "$(in_bash weir-download --log-level =)" "debug|error|info|warning|"

@@ -33,7 +33,7 @@ constexpr std::array commands{
     command{"completion", weir::tools::complete, "print the completion script of bash, zsh or fish"},
     command{"replay", weir::tools::replay, "run a trace on a virtual clock and print what would have happened"},
     command{"simulate", weir::tools::simulate, "play a workload against server models in virtual time"},
-    command{"audit", weir::tools::audit, "find the worst window of every key and rate in an arrival log"},
+    command{"audit", weir::tools::audit, "find the worst window of every key and rate in access and event logs"},
 };
 
 int usage(std::FILE* to) {
