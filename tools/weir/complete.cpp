@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "complete.hpp"
 
+#include "simulate_flags.hpp"
+
 #include "weir/config/completion.hpp"
 #include "weir/ext/yaml/preset.hpp"
 
@@ -10,6 +12,7 @@
 #include <cstdio>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace weir::tools {
@@ -24,6 +27,9 @@ completed_program all_commands() {
     rate_and_json.push_back(json);
     // `weir explain` names its host without a flag.
     std::erase_if(rate_and_json, [](const completed_flag& f) { return f.name == "--rate-explain"; });
+    std::vector<completed_flag> simulated = rate;
+    for (completed_flag& f : completed_simulate_flags())
+        simulated.push_back(std::move(f));
     return {"weir",
             {{"check", "say everything that is wrong with configuration files", {json, help}, true, {}},
              {"explain", "show where each limit of a host comes from", rate_and_json, false, {}},
@@ -34,6 +40,7 @@ completed_program all_commands() {
               false,
               {completion_shells.begin(), completion_shells.end()}},
              {"replay", "run a trace on a virtual clock", rate, true, {}},
+             {"simulate", "play a workload against server models in virtual time", simulated, false, {}},
              {"audit",
               "find the worst window of every key and rate in access and event logs",
               {{"--rate", "ROLE=RATES", "a limit of a role"},

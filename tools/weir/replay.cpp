@@ -7,7 +7,7 @@
 #include "trace.hpp"
 
 #include "weir/core/detail/json_text.hpp"
-#include "weir/http/retry_after.hpp"
+#include "weir/http/told.hpp"
 #include "weir/registry/open_store.hpp"
 #include "weir/testing/manual_clock.hpp"
 #include "weir/weir.hpp"
@@ -126,7 +126,7 @@ private:
             f.ticket.cancel(line.t);
         } else if (f.permit) {
             if (line.op == operation::arrived)
-                f.permit.arrived(heard(line), line.t);
+                f.permit.arrived(heard(line).said(), line.t);
             else if (line.op == operation::release)
                 f.permit.release(line.t);
             else
@@ -183,14 +183,9 @@ private:
 
     /// A trace has no calendar of its own: t = 0 is the Unix epoch where a date has to be measured without the
     /// response's `Date`.
-    static feedback heard(const trace_line& line) {
+    static http::told heard(const trace_line& line) {
         const std::chrono::sys_time<duration> now{line.t.time_since_epoch()};
-        feedback out;
-        out.status = line.status;
-        if (line.status == 0 || http::may_retry_after(line.status))
-            out.retry_after =
-                http::retry_after(line.headers, std::chrono::time_point_cast<std::chrono::system_clock::duration>(now));
-        return out;
+        return {line.status, line.headers, std::chrono::time_point_cast<std::chrono::system_clock::duration>(now)};
     }
 
     std::string& begin(instant at) {

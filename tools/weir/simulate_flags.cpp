@@ -10,6 +10,7 @@
 #include "weir/core/rate.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <array>
 #include <cerrno>
@@ -25,30 +26,54 @@
 namespace weir::tools {
 namespace {
 
-constexpr std::string_view simulation_help =
-    "What is asked\n"
-    "  --host HOST[:ROLE][=N]  N documents of a host; may be repeated; ROLE is metadata\n"
-    "  --hosts FILE            the same, one `HOST[:ROLE] [N]` a line\n"
-    "  --requests N            documents in all where N is not given (10000)\n"
-    "  --for TIME              as many as fit into this time, such as 1h, instead\n"
-    "  --poisson RATE          they come by chance, so many of each host, such as 2/s; needs --for\n"
-    "  --trace FILE            they come as the acquire lines of a trace do (see weir replay)\n"
-    "  --clients N             processes that do not know of each other (1)\n"
-    "  --shared-store          the processes share one store\n"
-    "  --workers N             requests of each process and host that wait or are under way (16)\n"
-    "The servers\n"
-    "  --server MODEL          sliding-log, fixed-window, two-counter, gcra, or quota: a fixed window that tells of\n"
-    "                          what is left (sliding-log)\n"
-    "  --server-burst N        how many GCRA lets through at once (a rate's N)\n"
-    "  --server-share LIST     what share of the configured limits it really allows: 0.7, or 0s:0.7,10min:1\n"
-    "  --feedback WHAT         none, retry-after, ratelimit or both (none; for quota both)\n"
-    "  --latency MEAN[:SIGMA]  of the way there and back, log-normal (100ms:0.5)\n"
-    "The run\n"
-    "  --law LAW               weir, or one to compare with: docstokg, aws, none (weir)\n"
-    "  --skip TIME             what is not counted at the beginning (0)\n"
-    "  --seed N                the same seed is the same run (1)\n"
-    "  --json                  one JSON object\n"
-    "  --plot FILE             FILE.svg or FILE.html: admissions, arrivals, 429s, factor and gates over time\n";
+struct simulate_flag_group {
+    std::string_view heading;
+    std::vector<completed_flag> flags;
+};
+
+/// What there is, by heading, as the help and a shell's completion say it.
+const std::vector<simulate_flag_group>& flag_groups() {
+    static const std::vector<simulate_flag_group> all{
+        {"What is asked",
+         {{"--host", "HOST[:ROLE][=N]", "N documents of a host; may be repeated; ROLE is metadata"},
+          {.name = "--hosts", .argument = "FILE", .meaning = "the same, one HOST[:ROLE] [N] a line", .file = true},
+          {"--requests", "N", "documents in all, where N is not given (10000)"},
+          {"--for", "TIME", "as many as fit into this time, such as 1h, instead"},
+          {"--poisson", "RATE", "they come by chance, so many of each host, such as 2/s; needs --for"},
+          {.name = "--trace",
+           .argument = "FILE",
+           .meaning = "they come as the acquire lines of a trace do",
+           .file = true},
+          {"--clients", "N", "processes that do not know of each other (1)"},
+          {"--shared-store", "", "the processes share one store"},
+          {"--workers", "N", "requests of each process and host that wait or are under way (16)"}}},
+        {"The servers",
+         {{.name = "--server",
+           .argument = "MODEL",
+           .meaning = "how they count; quota is a fixed window that tells what is left (sliding-log)",
+           .words = {"sliding-log", "fixed-window", "two-counter", "gcra", "quota"}},
+          {"--server-burst", "N", "how many GCRA lets through at once (a rate's N)"},
+          {"--server-share", "LIST", "what share of the configured limits they allow: 0.7, or 0s:0.7,10min:1 (1)"},
+          {.name = "--feedback",
+           .argument = "WHAT",
+           .meaning = "what answers tell (none; of a quota both)",
+           .words = {"none", "retry-after", "ratelimit", "both"}},
+          {"--latency", "MEAN[:SIGMA]", "of the way there and back, log-normal (100ms:0.5)"}}},
+        {"The run",
+         {{.name = "--law",
+           .argument = "LAW",
+           .meaning = "who decides (weir)",
+           .words = {"weir", "docstokg", "aws", "none"}},
+          {"--skip", "TIME", "what is not counted at the beginning (0)"},
+          {"--seed", "N", "the same seed is the same run (1)"},
+          {"--json", "", "one JSON object"},
+          {.name = "--plot",
+           .argument = "FILE",
+           .meaning = "FILE.svg or FILE.html: what happened over time",
+           .file = true}}},
+    };
+    return all;
+}
 
 [[noreturn]] void bad_flag(std::string_view flag, std::string_view value, std::string_view why) {
     throw exception{{errc::bad_configuration, fmt::format("{} {}: {}", flag, detail::in_quotes(value), why)}};
@@ -132,9 +157,9 @@ public:
             }
             const auto known = known_flags().find(flag);
             if (known == known_flags().end()) {
-                std::vector<std::string_view> names{"--json", "--shared-store"};
-                for (const auto& [name, how] : known_flags())
-                    names.push_back(name);
+                std::vector<std::string> names;
+                for (const completed_flag& f : completed_simulate_flags())
+                    names.push_back(f.name);
                 const std::string guess = nearest(flag, names);
                 throw exception{{errc::bad_configuration,
                                  fmt::format("unknown argument {}{}", detail::in_quotes(flag),
@@ -332,7 +357,25 @@ private:
 
 }  // namespace
 
-std::string_view simulate_help() { return simulation_help; }
+std::string simulate_help() {
+    std::string out;
+    for (const simulate_flag_group& group : flag_groups()) {
+        out += fmt::format("{}\n", group.heading);
+        for (const completed_flag& f : group.flags) {
+            out += fmt::format("  {:<24}{}\n", f.name + (f.argument.empty() ? "" : " " + f.argument), f.meaning);
+            if (!f.words.empty())
+                out += fmt::format("  {:<24}{}\n", "", fmt::join(f.words, ", "));
+        }
+    }
+    return out;
+}
+
+std::vector<completed_flag> completed_simulate_flags() {
+    std::vector<completed_flag> out;
+    for (const simulate_flag_group& group : flag_groups())
+        out.insert(out.end(), group.flags.begin(), group.flags.end());
+    return out;
+}
 
 simulate_request read_simulate_flags(const std::vector<std::string>& args, const configuration& c) {
     simulate_flags flags{c};

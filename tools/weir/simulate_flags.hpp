@@ -3,10 +3,10 @@
 
 #include "simulation/world.hpp"
 
+#include "weir/config/completion.hpp"
 #include "weir/config/configuration.hpp"
 
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace weir::tools {
@@ -18,7 +18,8 @@ struct simulate_request {
     std::string plot;  ///< a file; "" = none
 };
 
-[[nodiscard]] std::string_view simulate_help();
+[[nodiscard]] std::string simulate_help();
+[[nodiscard]] std::vector<completed_flag> completed_simulate_flags();
 
 /// Reads the arguments that are no rate flags. **Errors.** Throws `exception` with a sentence that names the argument.
 [[nodiscard]] simulate_request read_simulate_flags(const std::vector<std::string>& args, const configuration& c);

@@ -149,6 +149,24 @@ TEST_CASE("answers: who waits for a long window is not held by a cut for longer 
     CHECK(clock.now() < instant{10s} + 10min);
 }
 
+TEST_CASE("answers: a reload that turns tuning off puts the rates in force as they are written") {
+    const auto tuned = weir_test::configured(tuned_policy({{100, 1s}}));
+    const auto plain = weir_test::configured(weir_test::limited({{100, 1s}}));
+    weir_test::manual_limits w{tuned_policy({{100, 1s}})};
+    answer(w.limits, w.clock, 429, 3);
+    REQUIRE_FALSE(w.limits.reload(plain));
+    CHECK(w.limits.inspect("h", "metadata")->state.windows[0].limit == 100);
+
+    weir::testing::manual_clock clock{instant{10s}};
+    const common_store common{clock};
+    weir::registry a{common, tuned}, b{common, plain};
+    answer(a, clock, 429, 3);
+    CHECK(b.at("h", "metadata").inspect().state.factor == multiplier::of(0.8));
+    REQUIRE_FALSE(a.reload(plain));
+    CHECK(b.at("h", "metadata").inspect().state.factor.is_one());
+    CHECK(a.inspect("h", "metadata")->state.windows[0].limit == 100);
+}
+
 TEST_CASE("answers: a key whose factor has recovered is forgotten") {
     weir_test::manual_limits w{tuned_policy({{100, 1s}})};
     answer(w.limits, w.clock, 429, 3);

@@ -122,6 +122,12 @@ private:
         for (multiplier m{};;) {
             rules scaled = m.is_one() && told == nullptr ? fresh : governed::make(fresh->policy, m, told);
             n.lock();
+            if (n.tuner != nullptr && !fresh->policy.aimd.enabled) {
+                // Whoever turns tuning off wants the rates as they are written.
+                n.tuner.reset();
+                n.retune = far_future;
+                n.tune(engine_.store_, {});
+            }
             const multiplier in_force = n.factor(engine_.store_);
             if (in_force == m && told == n.rules().told) {
                 const instant now = engine_.time(when_);
