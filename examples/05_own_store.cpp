@@ -44,7 +44,7 @@ struct key_file {
 
     std::string name;  // of the key: two names may have one hash
     std::vector<held> entries{};
-    weir::multiplier factor{};
+    weir::tuner_state tuned{};
     weir::instant newest = weir::long_ago;
 
     // What weir::assess looks at: the names are its own.
@@ -102,7 +102,12 @@ std::int64_t number(weir::instant at) { return at.time_since_epoch().count(); }
 
 std::ostream& operator<<(std::ostream& to, const key_file& k) {
     to << k.name.size() << ' ' << k.name << ' ' << number(k.newest) << ' ' << number(k.gate) << ' '
-       << k.factor.millionths() << ' ' << number(k.log.forgotten) << ' ' << k.entries.size() << ' ' << k.log.at.size();
+       << number(k.log.forgotten) << ' ' << k.entries.size() << ' ' << k.log.at.size();
+    const weir::tuner_state& t = k.tuned;
+    for (const std::int64_t n :
+         {t.factor.millionths(), number(t.window), number(t.bound), number(t.cut), number(t.recovered), t.answers,
+          t.refusals, t.excess, t.refused.millionths(), t.waits, t.failures})
+        to << ' ' << n;
     for (const auto& e : k.entries)
         to << ' ' << e.id << ' ' << e.cost << ' ' << e.open << ' ' << number(e.stamp) << ' ' << number(e.expires);
     for (const weir::instant at : k.log.at)
@@ -118,9 +123,14 @@ std::istream& operator>>(std::istream& from, key_file& k) {
     k.name.resize(static_cast<std::size_t>(std::clamp<std::int64_t>(whole(), 0, 1 << 16)));
     from.ignore().read(k.name.data(), static_cast<std::streamsize>(k.name.size()));
     k.newest = time(), k.gate = time();
-    k.factor = weir::multiplier::of(static_cast<double>(whole()) / static_cast<double>(weir::multiplier::one));
     k.log.forgotten = time();
     const std::int64_t entries = whole(), units = whole();
+    weir::tuner_state& t = k.tuned;
+    t.factor = weir::multiplier::of_millionths(whole());
+    t.window = time(), t.bound = time(), t.cut = time(), t.recovered = time();
+    t.answers = whole(), t.refusals = whole(), t.excess = whole();
+    t.refused = weir::multiplier::of_millionths(whole());
+    t.waits = whole(), t.failures = whole();
     for (std::int64_t i = 0; i < entries && from; ++i) {
         key_file::held e{};
         from >> e.id >> e.cost >> e.open;
@@ -255,13 +265,18 @@ public:
         return moved;
     }
     void tune(slot& s, weir::multiplier m) {
-        step(s, weir::long_ago, [&](key_file& k, weir::instant) { k.factor = m; });
+        step(s, weir::long_ago, [&](key_file& k, weir::instant) { k.tuned.factor = m; });
+    }
+    weir::tuner_state learn(slot& s, weir::tuner_step how) {
+        weir::tuner_state out;
+        step(s, weir::long_ago, [&](key_file& k, weir::instant) { out = k.tuned = how(k.tuned); });
+        return out;
     }
     [[nodiscard]] weir::multiplier factor(const slot& s) const { return s.factor; }
     [[nodiscard]] weir::reading read(slot& s, const weir::window_plan& plan, weir::instant now) {
         weir::reading out;
         step(s, now, [&](key_file& k, weir::instant t) {
-            out = {{}, k.open, k.in_flight, k.gate, k.factor, k.newest, 0};
+            out = {{}, k.open, k.in_flight, k.gate, k.tuned.factor, k.newest, 0};
             for (std::size_t i = 0; i < plan.windows.size(); ++i) {
                 const weir::window& w = plan.windows[i];
                 std::int64_t used =
@@ -318,7 +333,7 @@ private:
     void step(slot& s, weir::instant now, F&& f) const {
         change(s, now, [&](key_file& k, weir::instant t) {
             f(k, t);
-            s.factor = k.factor;
+            s.factor = k.tuned.factor;
         });
     }
     // [step]

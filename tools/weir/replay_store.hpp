@@ -5,6 +5,7 @@
 #include "weir/algorithm/window_plan.hpp"
 #include "weir/core/multiplier.hpp"
 #include "weir/core/time.hpp"
+#include "weir/core/tuner_state.hpp"
 #include "weir/storage/any_store.hpp"
 #include "weir/storage/memory_store.hpp"
 #include "weir/storage/store.hpp"
@@ -149,6 +150,12 @@ public:
     void tune(slot& s, multiplier m) {
         here_.tune(s.here_, m);
         ask(s, now(), [&](any_store& there) { there.tune(*s.there_, m); });
+    }
+    tuner_state learn(slot& s, tuner_step step) {
+        tuner_state out;
+        if (!ask(s, now(), [&](any_store& there) { out = there.learn(*s.there_, step); }))
+            return here_.learn(s.here_, step);
+        return here_.learn(s.here_, [&](const tuner_state&) { return out; });
     }
     [[nodiscard]] multiplier factor(const slot& s) const { return here_.factor(s.here_); }
     [[nodiscard]] reading read(slot& s, const window_plan& plan, instant now) {

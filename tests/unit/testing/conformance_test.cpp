@@ -77,6 +77,33 @@ struct place_is_kept : model {
         return model::admit(s, plan, cost, now, weir::detail::free_place{}, out);
     }
 };
+struct learns_from_nothing : model {
+    weir::tuner_state learn(slot& s, weir::tuner_step step) {
+        if (s.tuned != nullptr)
+            s.tuned->bound = weir::long_ago;
+        return model::learn(s, step);
+    }
+};
+struct learning_keeps_the_factor : model {
+    weir::tuner_state learn(slot& s, weir::tuner_step step) {
+        const weir::multiplier before = s.factor;
+        const weir::tuner_state out = model::learn(s, step);
+        s.factor = before;
+        return out;
+    }
+};
+struct erase_keeps_what_was_learnt : model {
+    void erase(slot& s) {
+        auto tuned = std::move(s.tuned);
+        model::erase(s);
+        s.tuned = std::move(tuned);
+    }
+};
+struct forgets_what_was_learnt : model {
+    [[nodiscard]] bool idle(const slot& s, const weir::window_plan& plan, weir::instant now) const {
+        return s.tuned != nullptr || model::idle(s, plan, now);
+    }
+};
 struct erase_keeps_the_gate : model {
     void erase(slot& s) {
         const weir::instant gate = s.gate;
@@ -126,6 +153,11 @@ public:
     void tune(slot& s, weir::multiplier m) {
         model_.tune(*s.truth, m);
         look(s);
+    }
+    weir::tuner_state learn(slot& s, weir::tuner_step step) {
+        const weir::tuner_state out = model_.learn(*s.truth, step);
+        look(s);
+        return out;
     }
     [[nodiscard]] weir::multiplier factor(const slot& s) const { return s.seen; }
     [[nodiscard]] weir::reading read(slot& s, const weir::window_plan& plan, weir::instant now) {
@@ -179,6 +211,16 @@ struct sees_no_factor_of_others : shared_model {
     [[nodiscard]] weir::multiplier factor(const slot&) const { return mine_; }
     weir::multiplier mine_{};
 };
+struct learns_by_its_own_memory : shared_model {
+    using shared_model::shared_model;
+    weir::tuner_state learn(slot& s, weir::tuner_step step) {
+        return shared_model::learn(s, [&](weir::tuner_state before) {
+            before.failures = mine_.failures;
+            return mine_ = step(before);
+        });
+    }
+    weir::tuner_state mine_{};
+};
 struct denial_keeps_the_place : shared_model {
     using shared_model::shared_model;
     template <class Place>
@@ -221,6 +263,10 @@ TEST_CASE("conformance: a store that is wrong in one respect is caught, with the
     CHECK(run<refund_forgets_stamps>(seed).size() == 1);
     CHECK(run<reduced_in_name_only>(seed).size() == 1);
     CHECK(run<place_is_kept>(seed).size() == 1);
+    CHECK(run<learns_from_nothing>(seed).size() == 1);
+    CHECK(run<learning_keeps_the_factor>(seed).size() == 1);
+    CHECK(run<erase_keeps_what_was_learnt>(seed).size() == 1);
+    CHECK(run<forgets_what_was_learnt>(seed).size() == 1);
     CHECK(run<erase_keeps_the_gate>(seed).size() == 1);
     const auto early = run<early_by_a_nanosecond>(seed);
     REQUIRE(early.size() == 1);
@@ -241,6 +287,7 @@ TEST_CASE("conformance: a shared store that is wrong in one respect is caught") 
     CHECK(run_shared<names_end_at_zero>(seed).size() == 1);
     CHECK(run_shared<admits_by_its_own_count>(seed).size() == 1);
     CHECK(run_shared<sees_no_factor_of_others>(seed).size() == 1);
+    CHECK(run_shared<learns_by_its_own_memory>(seed).size() == 1);
     CHECK(run_shared<denial_keeps_the_place>(seed).size() == 1);
     // The model's entries outlive every holder.
     CHECK(run_shared<shared_model>(seed, 50ms).size() == 1);

@@ -5,6 +5,7 @@
 #include "weir/algorithm/window_plan.hpp"
 #include "weir/core/multiplier.hpp"
 #include "weir/core/time.hpp"
+#include "weir/core/tuner_state.hpp"
 #include "weir/storage/store.hpp"
 
 #include <algorithm>
@@ -31,6 +32,7 @@ struct naive_key {
     std::vector<item> entries{};
     instant gate = long_ago;
     multiplier factor{};
+    tuner_state tuned{};  ///< but for its factor, which is the one above
     instant newest = long_ago;
     std::uint64_t last_id = 0;
 
@@ -140,10 +142,17 @@ struct naive_key {
         gate = until;
         return true;
     }
+    tuner_state learn(tuner_step step) {
+        tuned.factor = factor;
+        tuned = step(tuned);
+        factor = tuned.factor;
+        return tuned;
+    }
     void erase() {
         stamps.clear();
         newest = gate = long_ago;
         factor = {};
+        tuned = {};
     }
 };
 

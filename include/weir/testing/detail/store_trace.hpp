@@ -9,6 +9,7 @@
 #include "weir/core/multiplier.hpp"
 #include "weir/core/policy.hpp"
 #include "weir/core/time.hpp"
+#include "weir/core/tuner_state.hpp"
 #include "weir/storage/store.hpp"
 
 #include <fmt/format.h>
@@ -211,6 +212,8 @@ private:
             govern(keys_[k]);
         else if (dice <= 92 && setup_.processes > 1)
             restart(p);
+        else if (dice <= 95)
+            learn(p, k);
         else
             read(p, k, asked);
     }
@@ -338,6 +341,40 @@ private:
         note("tune by {} key {}: {} millionths", p, k, key_.truth.factor.millionths());
     }
 
+    /// What the tuner keeps, moved by any step that depends on what was there.
+    void learn(std::size_t p, std::size_t k) {
+        key& key_ = keys_[k];
+        tuner_state more;
+        more.factor = chance(30) ? multiplier{} : multiplier::of(static_cast<double>(from(50, 1000)) / 1000);
+        for (instant* at : {&more.window, &more.bound, &more.cut, &more.recovered})
+            *at = chance(20) ? long_ago : chance(10) ? far_future : now_ + from(-60, 60) * tick;
+        const bool changes = !chance(15);
+        const auto step = [&](const tuner_state& before) {
+            tuner_state after = before;
+            if (!changes)
+                return after;
+            after.factor = more.factor;
+            after.window = more.window;
+            after.bound = std::max(before.bound, more.bound);
+            after.cut = before.recovered;
+            after.recovered = more.recovered;
+            after.refusals = before.answers % 3;
+            after.answers = before.answers + 1;
+            after.excess = after.answers * 700'000 - before.excess;
+            after.refused = before.factor;
+            after.waits = before.failures;
+            after.failures = before.waits + 1;
+            return after;
+        };
+        const tuner_state said = store(p).learn(slot_of(p, k), step);
+        const tuner_state right = key_.truth.learn(step);
+        replan(key_);
+        note("learn by {} key {}: {} answers, {} millionths", p, k, said.answers, said.factor.millionths());
+        if (said != right || store(p).factor(slot_of(p, k)) != right.factor)
+            fail(fmt::format("what the tuner keeps is not what the step made of it: {} answers, {} millionths",
+                             right.answers, right.factor.millionths()));
+    }
+
     void erase(std::size_t p, std::size_t k) {
         read(p, k, now_);  // erase takes no time: what has expired by now is dealt with first
         store(p).erase(slot_of(p, k));
@@ -387,6 +424,8 @@ private:
         });
         if (holds || (store_type::is_local && keys_[k].truth.in_flight() > 0))
             fail("a slot that has an entry is not idle");
+        if (store_type::is_local && keys_[k].truth.tuned.recovered > asked)
+            fail("a slot whose factor has not recovered is not idle");
     }
     static bool knows(const naive_key& truth, std::uint64_t id) {
         return std::ranges::find(truth.entries, id, &naive_key::item::id) != truth.entries.end();
