@@ -7,7 +7,10 @@
 
 #include "weir/algorithm/window_plan.hpp"
 #include "weir/config/configuration.hpp"
+#include "weir/core/multiplier.hpp"
 #include "weir/core/policy.hpp"
+#include "weir/core/time.hpp"
+#include "weir/core/tuner_state.hpp"
 #include "weir/registry/registry.hpp"
 #include "weir/storage/store.hpp"
 #include "weir/storage/store_error.hpp"
@@ -19,6 +22,7 @@
 #include <array>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <iostream>
 #include <set>
 #include <stdexcept>
@@ -120,6 +124,94 @@ void check_killed_holder(Make&& make) {
     CHECK(waited > 550ms);
     CHECK(waited < 2s);
     std::cout << "after a killed holder: " << std::chrono::duration<double>(waited).count() << " s" << std::endl;
+}
+
+/// Two processes learn at once: no step is lost, who comes later finds all of it, also after `restart()`. `make()`
+/// gives stores that share their state.
+template <class Make, class Restart>
+void check_learning(Make&& make, Restart&& restart) {
+    constexpr int each = 500;
+    const int failed = in_processes(2, [&](int p) {
+        auto store = make();
+        auto slot = store.make_slot("h.org", "metadata");
+        std::int64_t last = 0;
+        for (int i = 0; i < each; ++i) {
+            const weir::tuner_state said = store.learn(slot, [&](weir::tuner_state s) {
+                ++s.answers;
+                s.refusals += p;
+                s.factor = weir::multiplier::of_millionths(1'000'000 - s.answers);
+                s.recovered = store.now() + std::chrono::hours{1};
+                return s;
+            });
+            if (said.answers <= last || store.factor(slot) != said.factor)
+                throw std::runtime_error{"a step is gone"};
+            last = said.answers;
+        }
+    });
+    CHECK(failed == 0);
+    const auto same = [](const weir::tuner_state& s) { return s; };
+    for (int i = 0; i < 2; ++i) {
+        auto store = make();
+        auto slot = store.make_slot("h.org", "metadata");
+        const weir::tuner_state found = store.learn(slot, same);
+        CHECK(found.answers == 2 * each);
+        CHECK(found.refusals == each);
+        CHECK(found.factor.millionths() == 1'000'000 - 2 * each);
+        CHECK(store.factor(slot) == found.factor);
+        CHECK(found.recovered > store.now() + std::chrono::minutes{50});
+        CHECK(found.recovered < store.now() + std::chrono::minutes{61});
+        if (i == 0)
+            restart();
+    }
+}
+
+/// What one store learnt the other finds, with its times on this process's clock; what did not change does not move.
+/// `one` and `other` share their state.
+template <class Store>
+void check_learnt(Store& one, Store& other) {
+    using namespace std::chrono_literals;
+    const auto plan = weir::plan_windows(rates({{10, 1h}}));
+    auto here = one.make_slot("h.org", "metadata");
+    auto there = other.make_slot("h.org", "metadata");
+    const auto same = [](const weir::tuner_state& s) { return s; };
+    CHECK(one.learn(here, same) == weir::tuner_state{});
+    const weir::instant now = one.now();
+    weir::tuner_state made{
+        weir::multiplier::of(0.7), now, weir::long_ago, now - 10s, weir::far_future, 7, 3, -2'500'000'000'000,
+        weir::multiplier::of(0.9), 4,   INT64_MAX};
+    const weir::tuner_state given = one.learn(here, [&](const weir::tuner_state&) { return made; });
+    CHECK(given == made);
+    CHECK(one.factor(here) == made.factor);
+    const auto check_found = [&](const weir::tuner_state& found) {
+        CHECK(found.window > now - 1s);
+        CHECK(found.window < now + 1s);
+        CHECK(found.cut > now - 11s);
+        CHECK(found.cut < now - 9s);
+        weir::tuner_state exact = found;
+        exact.window = made.window;
+        exact.cut = made.cut;
+        CHECK(exact == made);
+    };
+    for (int i = 0; i < 50; ++i) {
+        check_found(other.learn(there, same));
+        check_found(one.learn(here, same));
+    }
+    CHECK(other.factor(there) == made.factor);
+
+    // A factor that is set is the one that the next step finds, and all else is as it was.
+    other.tune(there, weir::multiplier::of(0.5));
+    made.factor = weir::multiplier::of(0.5);
+    check_found(one.learn(here, same));
+    CHECK(one.factor(here) == made.factor);
+    CHECK(other.read(there, plan, other.now()).factor == made.factor);
+
+    other.erase(there);
+    CHECK(one.learn(here, same) == weir::tuner_state{});
+    CHECK(one.factor(here).is_one());
+    // A step that throws has changed nothing.
+    const auto fails = [](const weir::tuner_state&) -> weir::tuner_state { throw std::runtime_error{"no"}; };
+    CHECK_THROWS_AS(one.learn(here, fails), std::runtime_error);
+    CHECK(other.learn(there, same) == weir::tuner_state{});
 }
 
 /// A child of fork cannot use its parent's store, and can make its own.

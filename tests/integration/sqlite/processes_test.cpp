@@ -6,6 +6,7 @@
 #include "support/leased.hpp"
 #include "support/limits.hpp"
 #include "support/seed.hpp"
+#include "support/store_checks.hpp"
 #include "support/workers.hpp"
 
 #include "weir/config/configuration.hpp"
@@ -129,6 +130,18 @@ TEST_CASE("sqlite: four processes counted until the response never have more tha
     });
     CHECK(most_counted(notes, 20ms) <= limit);
     CHECK(most_counted(notes, 20ms) >= limit - 1);
+}
+
+TEST_CASE("sqlite: two processes learn at once, and no step is lost") {
+    const scratch here;
+    weir_test::check_learning([&] { return weir::sqlite::sqlite_store{here.options()}; }, [] {});
+}
+
+TEST_CASE("sqlite: what one process learnt another finds, and what did not change does not move") {
+    const scratch here;
+    weir::sqlite::sqlite_store one{here.options()};
+    weir::sqlite::sqlite_store other{here.options()};
+    weir_test::check_learnt(one, other);
 }
 
 TEST_CASE("sqlite: four processes share a key by leases: no window over, and every unit is used or back") {

@@ -15,7 +15,9 @@
 #include "weir/core/error.hpp"
 #include "weir/core/multiplier.hpp"
 #include "weir/core/time.hpp"
+#include "weir/core/tuner_state.hpp"
 #include "weir/storage/detail/place_ahead.hpp"
+#include "weir/storage/detail/tuner_words.hpp"
 #include "weir/storage/store.hpp"
 #include "weir/storage/store_error.hpp"
 
@@ -165,10 +167,27 @@ public:
             keep_until(key.row, later(at.t, factor_kept));
         });
     }
+    /// `step` is asked inside the transaction, and once.
+    tuner_state learn(slot& s, tuner_step how) {
+        return step(s, "learning", std::nullopt, [&](view& key, const moment& m) {
+            key_row& row = key.row;
+            const duration ahead = m.injected ? duration::zero() : m.t - m.here;
+            const tuner_state before =
+                weir::detail::state_of(row.tuner, multiplier::of_millionths(row.millionths), ahead);
+            const tuner_state after = how(before);
+            if (after == before)
+                return after;
+            row.millionths = after.factor.millionths();
+            row.tuner = weir::detail::words_of(after, ahead);
+            row.tuner_changed = true;
+            keep_while_tuned(row, m);
+            row.changed = true;
+            return after;
+        });
+    }
     /// As of this process's last verb on the key.
     [[nodiscard]] multiplier factor(const slot& s) const {
-        return multiplier::of(static_cast<double>(s.state().millionths.load(std::memory_order_relaxed)) /
-                              static_cast<double>(multiplier::one));
+        return multiplier::of_millionths(s.state().millionths.load(std::memory_order_relaxed));
     }
 
     [[nodiscard]] reading read(const slot& s, const window_plan& plan, instant now) {
@@ -178,7 +197,7 @@ public:
             const key_row& row = key.row;
             const std::int64_t blocks = row.end_block - row.first_block;
             reading out{{}, row.open, key.in_flight, m.local(row.gate), {}, m.local(row.newest), 0};
-            out.factor = multiplier::of(static_cast<double>(row.millionths) / static_cast<double>(multiplier::one));
+            out.factor = multiplier::of_millionths(row.millionths);
             out.bytes = row.id == 0 ? 0 : row.bytes() + static_cast<std::size_t>(blocks) * 8 * detail::block_units;
             for (std::size_t i = 0; i < plan.windows.size(); ++i) {
                 const window& w = plan.windows[i];
@@ -204,6 +223,8 @@ public:
             }
             row.newest = row.gate = row.dropped = long_ago;
             row.millionths = multiplier::one;
+            row.tuner_changed = !row.tuner.empty();
+            row.tuner.clear();
             row.recent.clear();
             row.first_block = row.end_block = 0;
             if (row.entries.empty())
@@ -239,7 +260,7 @@ private:
     /// How far stamps may lie ahead of the file's time before they are taken for another clock's.
     static constexpr duration tolerance = std::chrono::seconds{1};
     /// How long a key is kept after its last change at least, for a reload may lengthen its windows; and while a factor
-    /// is set.
+    /// is set that the tuner did not make.
     static constexpr duration history_kept = std::chrono::minutes{1};
     static constexpr duration factor_kept = std::chrono::hours{24};
 
@@ -414,7 +435,13 @@ private:
         keep_until(row, row.gate);
         if (!row.entries.empty())
             keep_until(row, later(row.last_expiry, plan.kept.longest));
-        if (row.millionths != multiplier::one)
+        keep_while_tuned(row, m);
+    }
+    /// What the tuner keeps says itself until when it matters; a factor that was set does not.
+    static void keep_while_tuned(key_row& row, const moment& m) {
+        if (!row.tuner.empty())
+            keep_until(row, instant{duration{row.tuner[weir::detail::recovered_word]}});
+        else if (row.millionths != multiplier::one)
             keep_until(row, later(m.t, factor_kept));
     }
     static void keep_until(key_row& row, instant at) {

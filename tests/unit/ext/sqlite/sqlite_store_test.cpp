@@ -21,6 +21,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <thread>
 #include <utility>
@@ -372,25 +373,141 @@ TEST_CASE("sqlite: the file is brought to the newest format step by step, and a 
     const scratch here;
     detail::patience waiting;
     waiting.begin(std::chrono::steady_clock::now() + 1s);
-    const std::array<const char*, 2> two{detail::migrations[0], "CREATE TABLE more (a INTEGER)"};
-    const std::array<const char*, 3> broken{two[0], two[1], "CREATE TABLE half (a); CREATE TABLE more (again)"};
+    const std::array<const char*, 3> three{detail::migrations[0], detail::migrations[1],
+                                           "CREATE TABLE more (a INTEGER)"};
+    const std::array<const char*, 4> broken{three[0], three[1], three[2],
+                                            "CREATE TABLE half (a); CREATE TABLE more (again)"};
     {
         detail::connection db{here.file(), waiting};
         detail::use_wal(db);
         detail::migrate(db, detail::migrations);
-        CHECK(detail::ask(db, "PRAGMA user_version") == 1);
-        detail::migrate(db, two);
         CHECK(detail::ask(db, "PRAGMA user_version") == 2);
+        detail::migrate(db, three);
+        CHECK(detail::ask(db, "PRAGMA user_version") == 3);
         CHECK(detail::ask(db, "SELECT count(*) FROM more") == 0);
         // A step that fails leaves nothing of itself.
         CHECK_THROWS_AS(detail::migrate(db, broken), weir::store_error);
-        CHECK(detail::ask(db, "PRAGMA user_version") == 2);
+        CHECK(detail::ask(db, "PRAGMA user_version") == 3);
         CHECK(detail::ask(db, "SELECT count(*) FROM sqlite_master WHERE name = 'half'") == 0);
     }
     store s{here.options()};
     const std::string said = trouble([&] { s.open(); });
-    CHECK(said.find("version 2") != std::string::npos);
-    CHECK(said.find("up to 1") != std::string::npos);
+    CHECK(said.find("version 3") != std::string::npos);
+    CHECK(said.find("up to 2") != std::string::npos);
+}
+
+TEST_CASE("sqlite: a file of the first version is brought up to date with all that is in it") {
+    namespace detail = weir::sqlite::detail;
+    const scratch here;
+    const set_clock clock;
+    const auto plan = plan_of({{10, 1h}});
+    detail::patience waiting;
+    waiting.begin(std::chrono::steady_clock::now() + 1s);
+    const auto first = std::span{detail::migrations}.first(1);
+    {
+        detail::connection db{here.file(), waiting};
+        detail::use_wal(db);
+        detail::migrate(db, first);
+        detail::key_row row;
+        row.millionths = 250'000;
+        row.newest = row.seen = clock.wall() - 1min;
+        row.recent = {row.newest, row.newest};
+        std::string bytes;
+        row.encode(bytes);
+        const std::string name = detail::slot_state{"h", "r"}.name;
+        detail::statement{db, "INSERT INTO keys (forget_at, state, name) VALUES (?1, ?2, ?3)"}
+            .bind(1, INT64_MAX)
+            .bind(2, bytes)
+            .bind(3, name)
+            .run();
+    }
+    const auto learnt = [](weir::tuner_state t) { return ++t.answers, t; };
+    {
+        set_store s{here.options(), clock};
+        CHECK(used(s, plan) == 2);
+        auto slot = s.make_slot("h", "r");
+        const auto got = s.learn(slot, learnt);
+        CHECK(got.factor == weir::multiplier::of(0.25));
+        CHECK(got.answers == 1);
+        CHECK(used(s, plan) == 2);
+    }
+    set_store s{here.options(), clock};
+    auto slot = s.make_slot("h", "r");
+    CHECK(s.learn(slot, learnt).answers == 2);
+    waiting.begin(std::chrono::steady_clock::now() + 1s);
+    detail::connection db{here.file(), waiting};
+    CHECK(detail::ask(db, "PRAGMA user_version") == 2);
+    // As a program of before would find it.
+    const std::string said = trouble([&] { detail::migrate(db, first); });
+    CHECK(said.find("its format is version 2, and this program knows up to 1") != std::string::npos);
+}
+
+TEST_CASE("sqlite: what the tuner keeps stays in the file until the factor has recovered, and no longer") {
+    const scratch here;
+    const set_clock clock;
+    const auto minute = plan_of({{100'000, 1min}});
+    set_store s{here.options(), clock};
+    const auto cut_until = [&](weir::duration span) {
+        return [&s, span](weir::tuner_state t) {
+            t.factor = weir::multiplier::of(0.5);
+            t.window = s.now();
+            t.recovered = s.now() + span;
+            return t;
+        };
+    };
+    auto tuned = s.make_slot("tuned", "r");
+    auto set = s.make_slot("set", "r");
+    auto erased = s.make_slot("erased", "r");
+    static_cast<void>(s.learn(tuned, cut_until(48h)));
+    s.tune(set, weir::multiplier::of(0.5));
+    for (int i = 0; i < 300; ++i)
+        REQUIRE(s.count(erased, minute, 1, s.now()).admits());
+    static_cast<void>(s.learn(erased, cut_until(48h)));
+    s.erase(erased);
+    CHECK(s.learn(erased, [](const weir::tuner_state& t) { return t; }) == weir::tuner_state{});
+    // A decision later must not shorten it.
+    REQUIRE(s.count(tuned, minute, 1, s.now()).admits());
+    const auto work = [&] {
+        for (int i = 0; i < 500; ++i)
+            static_cast<void>(count(s, minute, "busy"));
+    };
+    clock.pass(10min);
+    work();
+    CHECK(rows(here.file(), "keys") == 3);
+    clock.pass(25h);
+    work();
+    CHECK(rows(here.file(), "keys") == 2);
+    CHECK(s.read(tuned, minute, s.now()).factor == weir::multiplier::of(0.5));
+    clock.pass(22h);
+    work();
+    CHECK(rows(here.file(), "keys") == 2);
+    clock.pass(2h);
+    work();
+    CHECK(rows(here.file(), "keys") == 1);
+    CHECK(s.read(tuned, minute, s.now()).factor.is_one());
+}
+
+TEST_CASE("sqlite: over a restart of the machine what was learnt is as old as the wall clock says") {
+    const scratch here;
+    const set_clock clock;
+    weir::tuner_state made;
+    {
+        set_store s{here.options(), clock};
+        auto slot = s.make_slot("h", "r");
+        made = s.learn(slot, [&](weir::tuner_state t) {
+            t.window = s.now();
+            t.recovered = s.now() + 2h;
+            return t;
+        });
+    }
+    clock.restart(30min, 0s, "second");
+    set_store s{here.options(), clock};
+    auto slot = s.make_slot("h", "r");
+    const auto found = s.learn(slot, [](const weir::tuner_state& t) { return t; });
+    CHECK(s.now() - found.window > 30min);
+    CHECK(s.now() - found.window < 31min);
+    CHECK(found.recovered - found.window == made.recovered - made.window);
+    CHECK(found.bound == weir::long_ago);
 }
 
 TEST_CASE("sqlite: threads share a store") {

@@ -8,6 +8,7 @@
 #include "weir/ext/sqlite/options.hpp"
 
 #include "weir/core/time.hpp"
+#include "weir/storage/detail/tuner_words.hpp"
 
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -18,6 +19,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace weir::sqlite::detail {
 
@@ -46,9 +48,10 @@ public:
                  (ask(db_, "SELECT seq FROM sqlite_sequence WHERE name = 'keys'") + 1);
         begin_.emplace(db_, "BEGIN IMMEDIATE");
         commit_.emplace(db_, "COMMIT");
-        by_id_.emplace(db_, "SELECT forget_at, state FROM keys WHERE id = ?1");
-        by_name_.emplace(db_, "SELECT id, forget_at, state FROM keys WHERE name = ?1");
+        by_id_.emplace(db_, "SELECT forget_at, state, tuner FROM keys WHERE id = ?1");
+        by_name_.emplace(db_, "SELECT id, forget_at, state, tuner FROM keys WHERE name = ?1");
         update_.emplace(db_, "UPDATE keys SET forget_at = ?2, state = ?3 WHERE id = ?1");
+        set_tuner_.emplace(db_, "UPDATE keys SET tuner = ?2 WHERE id = ?1");
         insert_.emplace(db_, "INSERT INTO keys (forget_at, state, name) VALUES (?1, ?2, ?3)");
         remove_.emplace(db_, "DELETE FROM keys WHERE id = ?1");
         get_block_.emplace(db_, "SELECT stamps FROM blocks WHERE key = ?1 AND no = ?2");
@@ -99,16 +102,14 @@ public:
     /// Reads a key's row into `row`, by its id if that is known and still right. Without one, `row` is a new key.
     void load(key_row& row, std::int64_t id, std::string_view name) {
         bool good = true;
-        const auto read = [&](std::int64_t found, std::int64_t forget_at, std::string_view state) {
-            good = row.decode(state);
+        const auto read = [&](const statement& s, int first, std::int64_t found) {
+            good = row.decode(s.bytes(first + 1)) && weir::detail::read_words(s.bytes(first + 2), row.tuner);
             row.id = found;
-            row.forget_at = forget_at;
-            row.changed = false;
+            row.forget_at = s.integer(first);
+            row.changed = row.tuner_changed = false;
         };
-        const bool known =
-            id != 0 && by_id_->bind(1, id).first([&](const statement& s) { read(id, s.integer(0), s.bytes(1)); });
-        if (!known &&
-            !by_name_->bind(1, name).first([&](const statement& s) { read(s.integer(0), s.integer(1), s.bytes(2)); })) {
+        const bool known = id != 0 && by_id_->bind(1, id).first([&](const statement& s) { read(s, 0, id); });
+        if (!known && !by_name_->bind(1, name).first([&](const statement& s) { read(s, 1, s.integer(0)); })) {
             row.clear();
             // Random, so that an entry of a row that was forgotten is never taken for one of this row.
             sqlite3_randomness(sizeof row.last_id, &row.last_id);
@@ -122,10 +123,14 @@ public:
         row.encode(bytes_);
         if (row.id != 0) {
             update_->bind(1, row.id).bind(2, row.forget_at).bind(3, bytes_).run();
-            return;
+        } else {
+            insert_->bind(1, row.forget_at).bind(2, bytes_).bind(3, name).run();
+            row.id = sqlite3_last_insert_rowid(db_.get());
         }
-        insert_->bind(1, row.forget_at).bind(2, bytes_).bind(3, name).run();
-        row.id = sqlite3_last_insert_rowid(db_.get());
+        if (std::exchange(row.tuner_changed, false)) {
+            const std::string words = weir::detail::bytes_of(row.tuner);
+            set_tuner_->bind(1, row.id).bind(2, words).run();
+        }
     }
     /// Removes the row and forgets its blocks, which go in small steps.
     void forget(std::int64_t id, bool has_blocks = true) {
@@ -238,8 +243,8 @@ private:
     std::int64_t swept_ = 0;
     bool untidy_ = false;
     std::string bytes_;
-    std::optional<statement> begin_, commit_, by_id_, by_name_, update_, insert_, remove_, get_block_, put_block_,
-        drop_block_, retire_, some_keys_, one_retired_, drop_blocks_, unretire_;
+    std::optional<statement> begin_, commit_, by_id_, by_name_, update_, set_tuner_, insert_, remove_, get_block_,
+        put_block_, drop_block_, retire_, some_keys_, one_retired_, drop_blocks_, unretire_;
 };
 
 }  // namespace weir::sqlite::detail

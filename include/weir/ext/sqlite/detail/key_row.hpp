@@ -3,6 +3,7 @@
 
 #include "weir/core/multiplier.hpp"
 #include "weir/core/time.hpp"
+#include "weir/storage/detail/tuner_words.hpp"
 
 #include <algorithm>
 #include <array>
@@ -48,19 +49,24 @@ struct key_row {
     // Not part of the row's bytes.
     std::int64_t id = 0;  ///< 0 = there is no row yet
     std::int64_t forget_at = 0;
+    weir::detail::tuner_words tuner;  ///< a column of its own, which is written only when it has changed
     std::size_t entry_room = 0;
     std::size_t stamp_room = 0;
     bool changed = false;
+    bool tuner_changed = false;
 
     /// As a key that has no row.
     void clear() {
         auto keep_entries = std::move(entries);
         auto keep_recent = std::move(recent);
+        auto keep_tuner = std::move(tuner);
         *this = key_row{};
         entries = std::move(keep_entries);
         recent = std::move(keep_recent);
+        tuner = std::move(keep_tuner);
         entries.clear();
         recent.clear();
+        tuner.clear();
     }
 
     void add(const held_entry& e) {

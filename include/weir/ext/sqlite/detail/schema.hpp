@@ -21,7 +21,9 @@ inline constexpr std::int64_t application_id = 0x77656972;
 ///
 /// `keys` holds a key's state in one blob of steady size, for then an update writes the one page that changed; its
 /// name comes last, so that a long one is out of the way. `blocks` holds the older stamps, 64 a row.
-inline constexpr std::array<const char*, 1> migrations{
+///
+/// `tuner` is what the tuner keeps of a key: ten 64-bit words, or nothing (`weir::detail::tuner_words`).
+inline constexpr std::array<const char*, 2> migrations{
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
     "INSERT INTO meta VALUES ('epoch', random());"
     "CREATE TABLE clock (boot TEXT PRIMARY KEY, ahead INTEGER NOT NULL) WITHOUT ROWID;"
@@ -30,6 +32,7 @@ inline constexpr std::array<const char*, 1> migrations{
     "CREATE TABLE blocks (key INTEGER NOT NULL, no INTEGER NOT NULL, stamps BLOB NOT NULL, PRIMARY KEY (key, no))"
     " WITHOUT ROWID;"
     "CREATE TABLE retired (key INTEGER PRIMARY KEY);",
+    "ALTER TABLE keys ADD COLUMN tuner BLOB;",
 };
 
 /// Whether the file may be used at all; it is not touched.
