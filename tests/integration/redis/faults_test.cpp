@@ -239,6 +239,7 @@ TEST_CASE("redis: an ACL user with the commands that are documented, and no othe
     }
     CHECK(store.hold(slot, store.now() + 10ms));
     store.tune(slot, weir::multiplier::of(0.5));
+    CHECK(store.learn(slot, [](weir::tuner_state s) { return ++s.answers, s; }).answers == 1);
     store.flush();
     CHECK(store.read(slot, plan, store.now()).windows.at(0).used == 135);
     store.erase(slot);

@@ -206,6 +206,85 @@ TEST_CASE("redis: a decision is one command sent, a settlement another, and none
     }
 }
 
+TEST_CASE("redis: what one process learnt another finds, and what did not change does not move") {
+    WEIR_NEEDS_REDIS();
+    weir_test::redis_server server;
+    redis_store one{options_of(server)};
+    redis_store other{options_of(server)};
+    weir_test::check_learnt(one, other);
+}
+
+TEST_CASE("redis: to learn is one command sent where nobody was faster, and nothing is written where nothing changed") {
+    WEIR_NEEDS_REDIS();
+    weir_test::redis_server server;
+    redis_store store{options_of(server)};
+    redis_store other{options_of(server)};
+    const auto plan = plan_of({{100, 1h}}, weir::counting::admission);
+    auto mine = store.make_slot("h.org", "metadata");
+    auto theirs = other.make_slot("h.org", "metadata");
+    REQUIRE(store.count(mine, plan, 1, store.now()).admits());
+    REQUIRE(other.count(theirs, plan, 1, other.now()).admits());
+    const auto more = [](weir::tuner_state s) { return ++s.answers, s; };
+    const auto same = [](const weir::tuner_state& s) { return s; };
+    const auto calls = [&](std::string_view name) {
+        for (const auto& [command, count] : command_counts(server))
+            if (command == name)
+                return count;
+        return std::int64_t{0};
+    };
+    REQUIRE(server.say({"CONFIG", "RESETSTAT"}) == "OK");
+    for (int i = 1; i <= 20; ++i)
+        CHECK(store.learn(mine, more).answers == i);
+    CHECK(calls("evalsha") == 20);
+    const auto writes = calls("set");
+    for (int i = 0; i < 20; ++i)
+        CHECK(store.learn(mine, same).answers == 20);
+    CHECK(calls("evalsha") == 40);
+    CHECK(calls("set") == writes);
+    // Who has not heard of it asks twice, and once from then on.
+    CHECK(other.learn(theirs, more).answers == 21);
+    CHECK(calls("evalsha") == 42);
+    CHECK(other.learn(theirs, more).answers == 22);
+    CHECK(calls("evalsha") == 43);
+}
+
+TEST_CASE("redis: what the tuner keeps lives until the factor has recovered, however short the windows are") {
+    WEIR_NEEDS_REDIS();
+    weir_test::redis_server server;
+    auto options = options_of(server);
+    options.entry_ttl = 10ms;
+    redis_store store{options};
+    const auto plan = plan_of({{100, 10ms}}, weir::counting::admission);
+    auto slot = store.make_slot("h.org", "metadata");
+    const std::string head = "weir:1:{h.org|metadata}";
+    const auto left = [&](const std::string& key) { return server.number({"PTTL", key}); };
+    const auto recover_in = [&](weir::duration span) {
+        return store.learn(slot, [&](weir::tuner_state s) {
+            s.factor = weir::multiplier::of(0.5);
+            s.recovered = store.now() + span;
+            return s;
+        });
+    };
+    // A key that had nothing else.
+    static_cast<void>(recover_in(1h));
+    CHECK(left(head) > 3'590'000);
+    CHECK(left(head + ":t") > 86'400'000 + 3'590'000);
+    // What is heard later prolongs it, without a new factor too; what is admitted does not shorten it.
+    static_cast<void>(recover_in(3h));
+    REQUIRE(store.count(slot, plan, 1, store.now()).admits());
+    CHECK(store.factor(slot) == weir::multiplier::of(0.5));
+    CHECK(left(head) > 3 * 3'590'000);
+    CHECK(left(head) < 3 * 3'600'000 + 60'000);
+    CHECK(left(head + ":t") > left(head));
+    // Nothing is left once it is erased, but what is to live for its entries.
+    store.erase(slot);
+    CHECK(left(head + ":t") == -2);
+    // A span without an end is a long one.
+    static_cast<void>(store.learn(slot, [](weir::tuner_state s) { return s.recovered = weir::far_future, s; }));
+    CHECK(left(head) > 365LL * 86'400'000);
+    CHECK(left(head + ":t") > left(head));
+}
+
 TEST_CASE("redis: stores with different prefixes or databases do not meet") {
     WEIR_NEEDS_REDIS();
     weir_test::redis_server server;

@@ -126,6 +126,18 @@ TEST_CASE("redis: four processes share a key by leases: no window over, and ever
     weir_test::check_leases("redis, leases", server.folder(), [&] { return a_noting_store(server, true); });
 }
 
+TEST_CASE("redis: two processes learn at once, no step is lost, and all of it survives what the factor survives") {
+    WEIR_NEEDS_REDIS();
+    weir_test::redis_server server{{"--appendonly", "yes", "--appendfsync", "always"}};
+    auto options = weir::redis::parse_redis_dsn(server.unix_dsn()).value();
+    options.command_timeout = 10s;
+    weir_test::check_learning([&] { return redis_store{options}; },
+                              [&] {
+                                  server.kill();
+                                  server.start();
+                              });
+}
+
 TEST_CASE("redis: what a killed process held counts until its time is over, and a window longer") {
     WEIR_NEEDS_REDIS();
     weir_test::redis_server server;

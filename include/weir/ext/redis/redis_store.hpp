@@ -3,11 +3,16 @@
 
 #include "weir/ext/redis/detail/pool.hpp"
 #include "weir/ext/redis/detail/server_clock.hpp"
+#include "weir/ext/redis/detail/slot_state.hpp"
+#include "weir/ext/redis/detail/tuner_call.hpp"
 #include "weir/ext/redis/options.hpp"
 
 #include "weir/core/clock.hpp"
+#include "weir/core/tuner_state.hpp"
+#include "weir/storage/detail/entry_ids.hpp"
 #include "weir/storage/detail/own_process.hpp"
 #include "weir/storage/detail/place_ahead.hpp"
+#include "weir/storage/detail/tuner_swap.hpp"
 #include "weir/storage/store.hpp"
 #include "weir/storage/store_error.hpp"
 
@@ -22,7 +27,6 @@
 #include <limits>
 #include <memory>
 #include <optional>
-#include <random>
 #include <span>
 #include <string>
 #include <string_view>
@@ -50,22 +54,7 @@ public:
 
     private:
         friend class redis_store;
-        struct state : detail::key_line {
-            std::atomic<std::int64_t> held = 0;  // entries of this process; settle runs beside the other verbs
-            // Written by one verb at a time.
-            multiplier factor{};
-            instant lost_at = long_ago;
-            double born = 0;                // the head's first moment, ...
-            std::uint32_t seq = 0;          // ... how many admissions it had seen, ...
-            std::atomic<double> lives = 0;  // ... and until when it should at least live, by the server's clock
-
-            /// Whether `head` should know of an admission here, and does not.
-            [[nodiscard]] bool remembers(const detail::admitted& head, double head_born) const noexcept {
-                return born != 0 && head.t < lives &&
-                       (head_born != born || static_cast<std::int32_t>(head.seq - seq) <= 0);
-            }
-        };
-        std::shared_ptr<state> state_;
+        std::shared_ptr<detail::slot_state> state_;
     };
 
     static constexpr bool is_local = false;
@@ -83,9 +72,10 @@ public:
 
     [[nodiscard]] slot make_slot(std::string_view host, std::string_view role) const {
         slot out;
-        out.state_ = std::make_shared<slot::state>();
+        out.state_ = std::make_shared<detail::slot_state>();
         const detail::key_names names = detail::names_of(options().prefix, host, role);
         out.state_->parts = detail::key_parts(names);
+        detail::append_part(out.state_->tuner_part, names.tuner);
         out.state_->note = detail::note_start(names);
         out.state_->home = shared_->links.next_home();
         return out;
@@ -102,7 +92,7 @@ public:
         made.state = plan.from_response ? entry_state::open : entry_state::stamped;
         const forecast f = weir::detail::with_place_ahead(plan, cost, now, place, [&] {
             if (has_entry)
-                made.id = new_id();
+                made.id = shared_->ids.next();
             return decide(s, plan, cost, now, !has_entry ? 0 : plan.from_response ? 1 : 2, made.id, &made);
         });
         if (!f.admits())
@@ -175,6 +165,16 @@ public:
         keep(s, 1, static_cast<double>(m.millionths()), now(), "tune");
         s.state_->factor = m;
     }
+    tuner_state learn(slot& s, tuner_step step) {
+        detail::slot_state& key = *s.state_;
+        const auto out = weir::detail::learn_by_swap(
+            key.tuner, key.factor, step, options().command_timeout, [&] { return ahead(); },
+            [&](const weir::detail::tuner_offer& offer) { return swap(key, offer); });
+        if (!out)
+            throw store_error{fmt::format("redis: cannot learn at {}: others were faster each time; try again",
+                                          detail::place_of(options()))};
+        return *out;
+    }
     void erase(slot& s) {
         keep(s, 2, 0, now(), "erase");
         s.state_->factor = {};
@@ -190,7 +190,7 @@ public:
         std::vector<double> args{3, time_argument(now), 0};
         for (const window& w : plan.windows)
             args.push_back(period_of(w.period));
-        const std::string got = call(*s.state_, detail::script::keep, args, nullptr, "read", now);
+        const std::string got = call(*s.state_, detail::script::keep, args, {}, "read", now);
         if (got.size() != (7 + plan.windows.size()) * 8)
             bad_reply("read");
         const auto at = [&](std::size_t i) { return detail::double_at(got, i); };
@@ -199,7 +199,7 @@ public:
         out.open = static_cast<std::int64_t>(at(1));
         out.in_flight = static_cast<std::int64_t>(at(2));
         out.gate = local(at(3), at(0), here);
-        out.factor = factor_of(at(4));
+        out.factor = detail::factor_of(at(4));
         out.newest = local(at(5), at(0), here);
         for (std::size_t i = 0; i < plan.windows.size(); ++i) {
             const window& w = plan.windows[i];
@@ -237,15 +237,10 @@ private:
         explicit shared(redis_options options) : links(std::move(options)) {}
         detail::pool links;
         detail::server_clock clock;
-        std::atomic<std::uint64_t> next_id{random_start()};
+        weir::detail::entry_ids ids;
         std::atomic<std::uint64_t> lost_keys = 0;
         std::atomic<instant> last{long_ago};  // the latest injected time
         weir::detail::own_process owner;
-
-        static std::uint64_t random_start() {
-            std::random_device device;
-            return (static_cast<std::uint64_t>(device()) << 32) ^ device();
-        }
     };
 
     [[nodiscard]] static redis_options checked(redis_options o) {
@@ -262,12 +257,6 @@ private:
         throw store_error{fmt::format("redis: cannot {} at {}: the reply is not what the script returns; is another "
                                       "version of weir using this prefix?",
                                       what, detail::place_of(options()))};
-    }
-    /// Unique among all processes as far as 63 random bits make it; never 0.
-    [[nodiscard]] std::uint64_t new_id() noexcept {
-        for (;;)
-            if (const auto id = shared_->next_id.fetch_add(1, std::memory_order_relaxed) & ~detail::stamp_mark; id != 0)
-                return id;
     }
 
     // ---- time
@@ -299,9 +288,6 @@ private:
         const duration span = detail::span_of(at - t);
         return span < duration::zero() ? here + span : later(here, span);
     }
-    [[nodiscard]] static multiplier factor_of(double millionths) noexcept {
-        return multiplier::of(millionths / static_cast<double>(multiplier::one));
-    }
     [[nodiscard]] static std::int64_t kept(const window_plan& plan) noexcept {
         auto most = static_cast<std::int64_t>(plan.kept.exact);
         for (const window& w : plan.windows)
@@ -311,19 +297,19 @@ private:
 
     // ---- steps
 
-    [[nodiscard]] std::string call(slot::state& key, detail::script which, std::span<const double> args,
-                                   const std::uint64_t* id, std::string_view what, instant now) const {
+    [[nodiscard]] std::string call(detail::slot_state& key, detail::script which, std::span<const double> args,
+                                   std::string_view tail, std::string_view what, instant now) const {
         require_own_process(what);
         const auto line = shared_->links.borrow(key, steady_now(now));
         shared_->links.take_posted(*line);
         bool sent = false;
-        return std::string{detail::text_of(*line->call(which, key, args, id, what, sent))};
+        return std::string{detail::text_of(*line->call(which, key, args, tail, what, sent))};
     }
 
     /// `what` as in the script. Tells `made`, where there is one, the stamp that was given.
     [[nodiscard]] forecast decide(slot& s, const window_plan& plan, std::int64_t cost, instant now, int what,
                                   std::uint64_t id, entry* made) {
-        slot::state& key = *s.state_;
+        detail::slot_state& key = *s.state_;
         require_own_process("admit");
         forecast warm = warming(key, plan, cost, now);
         if (!warm.admits() && plan.enforce)
@@ -355,7 +341,9 @@ private:
         detail::reply got;
         const auto asked = detail::server_clock::here();
         try {
-            got = line->call(detail::script::admit, key, {args, size}, id != 0 ? &id : nullptr, "admit", sent);
+            const auto name = detail::bytes_of(id);
+            got = line->call(detail::script::admit, key, {args, size}, {name.data(), id != 0 ? name.size() : 0},
+                             "admit", sent);
         } catch (const store_error&) {
             // It may have been entered, and nobody will use it.
             if (sent && id != 0)
@@ -372,7 +360,7 @@ private:
             bad_reply("admit");
         const double born = head->is_whole ? head->born : key.born;
         if (head->is_whole)
-            key.factor = factor_of(head->factor);
+            key.factor = detail::factor_of(head->factor);
         shared_->clock.learn(head->t, asked);
         if (!options().injected_time && key.remembers(*head, born)) [[unlikely]]
             lose(*line, key);
@@ -402,10 +390,10 @@ private:
     }
 
     /// What a reply says that admits nothing.
-    [[nodiscard]] forecast denied(slot::state& key, const window_plan& plan, std::int64_t cost, std::string_view text,
-                                  std::int64_t asked, instant now) {
+    [[nodiscard]] forecast denied(detail::slot_state& key, const window_plan& plan, std::int64_t cost,
+                                  std::string_view text, std::int64_t asked, instant now) {
         const double t = detail::double_at(text, 4);
-        key.factor = factor_of(detail::double_at(text, 5));
+        key.factor = detail::factor_of(detail::double_at(text, 5));
         shared_->clock.learn(t, asked);
         forecast f = obstacle(text, plan, t);
         if (f.why == cause::none)
@@ -430,14 +418,14 @@ private:
     }
 
     /// Denies until the key's shortest window has passed since a loss of history was seen.
-    [[nodiscard]] forecast warming(const slot::state& key, const window_plan& plan, std::int64_t cost,
+    [[nodiscard]] forecast warming(const detail::slot_state& key, const window_plan& plan, std::int64_t cost,
                                    instant now) const {
         const instant lost = std::max(key.lost_at, shared_->links.lost_at());
         if (lost == long_ago || options().injected_time || options().on_lost_history == lost_history::ignore)
             return {now, cause::none, 0};
         return warm_up(plan, cost, lost, now);
     }
-    void lose(detail::session& line, slot::state& key) {
+    void lose(detail::session& line, detail::slot_state& key) {
         shared_->lost_keys.fetch_add(1, std::memory_order_relaxed);
         key.lost_at = this->now();
         try {
@@ -467,11 +455,33 @@ private:
     double keep(slot& s, double what, double value, instant now, std::string_view name) {
         // These have no instant of their own: under injected time a gate is absolute and the rest has no time.
         const std::array<double, 3> args{what, options().injected_time ? -detail::never : detail::server_time, value};
-        const std::string got = call(*s.state_, detail::script::keep, args, nullptr, name, now);
+        const std::string got = call(*s.state_, detail::script::keep, args, {}, name, now);
         if (got.size() != 8)
             bad_reply(name);
         return detail::double_at(got, 0);
     }
+
+    // ---- what the tuner keeps: its times are the server's, in nanoseconds
+
+    [[nodiscard]] std::optional<duration> ahead() const noexcept {
+        if (options().injected_time)
+            return duration::zero();
+        if (!shared_->clock.is_known())
+            return std::nullopt;
+        return std::chrono::microseconds{shared_->clock.now()} - this->now().time_since_epoch();
+    }
+    [[nodiscard]] weir::detail::tuner_answer swap(detail::slot_state& key, const weir::detail::tuner_offer& offer) {
+        const auto [args, tail] =
+            detail::tuner_call_of(offer, options().injected_time ? -detail::never : detail::server_time);
+        const auto asked = detail::server_clock::here();
+        auto said = detail::tuner_reply_of(call(key, detail::script::learn, args, tail, "learn", this->now()));
+        if (!said)
+            bad_reply("learn");
+        shared_->clock.learn(said->t, asked);
+        key.factor = said->answer.factor;
+        return std::move(said->answer);
+    }
+
     std::unique_ptr<shared> shared_;
 };
 

@@ -45,6 +45,7 @@ TEST_CASE("redis store: names join so that no two pairs meet, and the tag in bra
     const auto one = detail::names_of("weir", "api.crossref.org:8080", "metadata");
     CHECK(one.head == "weir:1:{api.crossref.org:8080|metadata}");
     CHECK(one.list == one.head + ":s");
+    CHECK(one.tuner == one.head + ":t");
     CHECK(detail::names_of("weir", "a|b", "c").head != detail::names_of("weir", "a", "b|c").head);
     CHECK(detail::names_of("weir", "a|b", "c").head == "weir:1:{a%7Cb|c}");
     CHECK(detail::names_of("weir", "a%7Cb", "c").head == "weir:1:{a%257Cb|c}");
@@ -57,23 +58,32 @@ TEST_CASE("redis store: commands are sized, so that bytes in them end nothing") 
     CHECK(detail::command(parts) == "*2\r\n$3\r\nGET\r\n$4\r\na\r\nb\r\n");
     std::string out;
     const std::array<double, 2> args{1.0, -0.5};
-    detail::append_call(out, std::string(40, 'f'), detail::key_parts({"h", "l"}), args, std::nullopt, {});
+    const detail::key_names keys{"h", "l", "t"};
+    detail::append_call(out, std::string(40, 'f'), detail::key_parts(keys), args, {}, {});
     CHECK(out.starts_with("*6\r\n$7\r\nEVALSHA\r\n$40\r\n"));
     CHECK(out.find("$1\r\n2\r\n$1\r\nh\r\n$1\r\nl\r\n$16\r\n") != std::string::npos);
     const auto packed = out.substr(out.size() - 18, 16);
     CHECK(detail::double_at(packed, 0) == 1.0);
     CHECK(detail::double_at(packed, 1) == -0.5);
     out.clear();
-    detail::append_call(out, std::string(40, 'f'), detail::key_parts({"h", "l"}), args, 0x0102030405060708U, {});
+    detail::append_call(out, std::string(40, 'f'), detail::key_parts(keys), args, "\x08\x07\x06\x05\x04\x03\x02\x01",
+                        {});
     CHECK(out.starts_with("*6\r\n"));
     CHECK(out.find("$24\r\n") != std::string::npos);
     CHECK(out.ends_with("\x08\x07\x06\x05\x04\x03\x02\x01\r\n"));
     out.clear();
-    detail::append_call(out, std::string(40, 'f'), detail::key_parts({"h", "l"}), args, std::nullopt, "note");
+    detail::append_call(out, std::string(40, 'f'), detail::key_parts(keys), args, {}, "note");
     CHECK(out.starts_with("*7\r\n"));
     CHECK(out.ends_with("\r\n$4\r\nnote\r\n"));
     out.clear();
-    detail::append_noting(out, detail::note_start({"h", "l"}), 1, 2.0, 2);
+    std::string third;
+    detail::append_part(third, keys.tuner);
+    detail::append_call(out, std::string(40, 'f'), detail::all_key_parts(detail::key_parts(keys), third), args, "x",
+                        "note");
+    CHECK(out.starts_with("*8\r\n"));
+    CHECK(out.find("$1\r\n3\r\n$1\r\nh\r\n$1\r\nl\r\n$1\r\nt\r\n$17\r\n") != std::string::npos);
+    out.clear();
+    detail::append_noting(out, detail::note_start(keys), 1, 2.0, 2);
     CHECK(out.size() == std::string_view{"*3\r\n$6\r\nAPPEND\r\n$1\r\nh\r\n$17\r\n"}.size() + 17 + 2);
 }
 

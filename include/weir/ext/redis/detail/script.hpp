@@ -6,13 +6,14 @@
 #include <string>
 #include <string_view>
 
-// The store's steps, as Lua. Each runs whole or not at all, on one key's two Redis keys:
+// The store's steps, as Lua. Each runs whole or not at all, on one key's Redis keys, of which a decision needs two:
 //
 //   KEYS[1]  a string, the head: its fields (`fields` below); the newest stamps, at most 25, oldest first; the
 //            entries: id, when it expires, its units, its stamp (NaN while it is open), 8 bytes each; the settlements
 //            since then, 17 bytes: id, time, how (0 answered, 1 released, 2 refunded); or stamp, units, 3: units
 //            counted from their admission are refunded; or id, units, 4: the entry is lowered to so many
 //   KEYS[2]  a list of chunks, newest first: 16 stamps each, oldest first. Where no window is deep there is none.
+//   KEYS[3]  a string: what the tuner keeps besides the factor, as this store's users write it; no script reads it
 //   ARGV[1]  the arguments, with the entry's id behind them; ARGV[2] settlements that come with the call
 //
 // What this is shaped by, as measured: a call into Redis takes about 1 us, and Redis's Lua takes 1.3 ns a byte to make
@@ -30,8 +31,8 @@
 
 namespace weir::redis::detail {
 
-enum class script : std::size_t { admit, keep };
-inline constexpr std::size_t script_count = 2;
+enum class script : std::size_t { admit, keep, learn };
+inline constexpr std::size_t script_count = 3;
 
 namespace lua {
 
@@ -390,7 +391,7 @@ if what == 0 then
 elseif what == 1 then
   factor, dirty, needed = value, true, began + 3600000000
 elseif what == 2 then
-  if n > 0 then call('DEL', KEYS[2]) end
+  call('DEL', KEYS[2], KEYS[3])
   newest, gate, factor, dropped, dirty, needed = -huge, -huge, 1000000, -huge, h, began
   recent, last_stamp, r, n, b1, b2 = '', '', 0, 0, huge, huge
 end
@@ -430,11 +431,47 @@ end
 return table.concat(out)
 )lua";
 
+/// ARGV[1]: time, the factor and the bytes that the caller saw last, the new factor, until when they matter, how many
+/// bytes; the bytes that were seen, the new ones. Returns whether they were still the same, the time and the factor;
+/// then, if not, the bytes that are there. The bytes outlive the head by a day, for a head's time grows with
+/// admissions, which do not look at them, and a factor whose history is gone would not recover by itself.
+inline const std::string learn = std::string{names} + R"lua(
+local t, seen, new, needed, length = get('<ddddd', a)
+)lua" + std::string{clock} + R"lua(
+)lua" + std::string{head} + settled +
+                                 R"lua(
+local spare, known, told = 1000000
+if fixed then began = 0 end
+local kept = call('GET', KEYS[3]) or ''
+local next = sub(a, 41 + length)
+local swaps = factor == seen and kept == sub(a, 41, 40 + length)
+local writes = swaps and (factor ~= new or kept ~= next)
+if not writes then
+  needed = -huge
+else
+  if needed < began then needed = began end
+  if lives > needed then needed = lives end
+  -- Who knows the factor by `lives` is to be told.
+  if factor ~= new then factor, other, lives = new, true, -huge end
+  dirty = true
+end
+if dirty then
+)lua" + std::string{save} + R"lua(
+end
+if writes then
+  local ms = 3600000
+  if not fixed then ms = math.ceil((lives - began) / 1000) + 86400000 end
+  call('SET', KEYS[3], next, 'PX', ms)
+end
+if swaps then return put('<ddd', 1, began, factor) end
+return put('<ddd', 0, began, factor) .. kept
+)lua";
+
 }  // namespace lua
 
 /// The scripts' texts, by `script`.
 [[nodiscard]] inline const std::array<std::string_view, script_count>& script_texts() noexcept {
-    static const std::array<std::string_view, script_count> all{lua::admit, lua::keep};
+    static const std::array<std::string_view, script_count> all{lua::admit, lua::keep, lua::learn};
     return all;
 }
 

@@ -37,6 +37,12 @@ public:
         learnt_.store(asked, std::memory_order_relaxed);
     }
 
+    /// Whether any reply has come yet.
+    [[nodiscard]] bool is_known() const noexcept { return learnt_.load(std::memory_order_relaxed) != 0; }
+
+    /// What the server's clock shows now, in its microseconds, as far as the last reply tells.
+    [[nodiscard]] std::int64_t now() const noexcept { return here() + ahead_.load(std::memory_order_relaxed); }
+
     /// Not earlier than what the server's clock shows now, in its microseconds.
     [[nodiscard]] double at_most() const noexcept {
         const std::int64_t now = here();

@@ -27,7 +27,8 @@ namespace weir::redis::detail {
 
 /// What calls on one key have in common.
 struct key_line {
-    std::string parts;                ///< the keys, as they stand in a call
+    std::string parts;                ///< the keys of a decision, as they stand in a call
+    std::string tuner_part;           ///< the third key, which only some scripts need
     std::string note;                 ///< a note before its text
     std::size_t home = 0;             ///< the session its settlements go through
     std::atomic<int> unanswered = 0;  ///< settlements whose reply has not been read
@@ -114,14 +115,13 @@ public:
 
     /// Runs a script on a key: one round trip, in which the settlements before it go too. `sent` says whether the
     /// server may have carried it out where this throws.
-    [[nodiscard]] reply call(script which, const key_line& line, std::span<const double> args, const std::uint64_t* id,
+    [[nodiscard]] reply call(script which, const key_line& line, std::span<const double> args, std::string_view tail,
                              std::string_view what, bool& sent) {
         for (int attempt = 0;; ++attempt) {
             notes_.clear();
             for (const settlement_call& s : carried_)
                 append_note(notes_, s.id, s.at, s.how);
-            append_call(connection_.out(), sha_[index(which)], line.parts, args,
-                        id == nullptr ? std::nullopt : std::optional{*id}, notes_);
+            append(which, line, args, tail, notes_);
             sent = true;
             const instant deadline = begin();
             drain(deadline);
@@ -188,6 +188,15 @@ private:
     static constexpr std::string_view epoch_life = "2764800000";  // 32 days
     static constexpr std::size_t index(script s) noexcept { return static_cast<std::size_t>(s); }
 
+    void append(script which, const key_line& line, std::span<const double> args, std::string_view tail,
+                std::string_view notes) {
+        std::string& out = connection_.out();
+        if (which == script::admit)
+            append_call(out, sha_[index(which)], line.parts, args, tail, notes);
+        else
+            append_call(out, sha_[index(which)], all_key_parts(line.parts, line.tuner_part), args, tail, notes);
+    }
+
     [[nodiscard]] instant begin() {
         connection_.write();
         return steady_clock{}.now() + limit_;
@@ -225,7 +234,7 @@ private:
         constexpr std::array<double, 3> args{4, server_time, 0};
         auto lines = std::exchange(homeless_, {});
         for (const auto& line : lines)
-            append_call(connection_.out(), sha_[index(script::keep)], line->parts, args, std::nullopt, {});
+            append(script::keep, *line, args, {}, {});
         const instant deadline = begin();
         for (std::size_t i = 0; i < lines.size(); ++i)
             static_cast<void>(connection_.read(deadline));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "weir/core/multiplier.hpp"
 #include "weir/core/time.hpp"
 
 #include <fmt/format.h>
@@ -39,6 +40,11 @@ inline constexpr double server_time = std::numeric_limits<double>::quiet_NaN();
     for (std::size_t i = 8; i-- > 0;)
         value = value << 8 | static_cast<unsigned char>(bytes[index * 8 + i]);
     return std::bit_cast<double>(value);
+}
+
+/// A factor as the scripts have it.
+[[nodiscard]] inline multiplier factor_of(double millionths) noexcept {
+    return multiplier::of(millionths / static_cast<double>(multiplier::one));
 }
 
 /// A little-endian number of four bytes.
@@ -104,6 +110,9 @@ inline void append_part(std::string& out, std::string_view text) {
     return out;
 }
 
+/// Where in `key_parts` it stands how many keys there are.
+inline constexpr std::size_t keys_count = 4;
+
 /// What became of an entry, as the scripts read it. Repeating it changes nothing.
 inline void append_note(std::string& out, std::uint64_t id, double at, char how) {
     const auto name = bytes_of(id);
@@ -118,23 +127,22 @@ inline void append_noting(std::string& out, std::string_view start, std::uint64_
     out.append("\r\n");
 }
 
-/// `EVALSHA sha 2 head list arguments [notes]`, appended; `keys` is what `key_parts` made; the id, if there is one, is
-/// the arguments' end.
+/// `EVALSHA sha keys arguments [notes]`, appended; `keys` is what `key_parts` or `all_key_parts` made; `tail` is the
+/// end of the arguments.
 inline void append_call(std::string& out, std::string_view sha, std::string_view keys, std::span<const double> args,
-                        std::optional<std::uint64_t> id, std::string_view notes) {
-    out.append(notes.empty() ? "*6\r\n$7\r\nEVALSHA\r\n" : "*7\r\n$7\r\nEVALSHA\r\n");
+                        std::string_view tail, std::string_view notes) {
+    const std::size_t parts = 4 + static_cast<std::size_t>(keys[keys_count] - '0') + (notes.empty() ? 0 : 1);
+    out += '*';
+    out += static_cast<char>('0' + parts);
+    out.append("\r\n$7\r\nEVALSHA\r\n");
     append_part(out, sha);
     out.append(keys);
-    append_size(out, args.size() * 8 + (id ? 8 : 0));
+    append_size(out, args.size() * 8 + tail.size());
     for (const double value : args) {
         const auto bytes = bytes_of(std::bit_cast<std::uint64_t>(value));
         out.append(bytes.data(), bytes.size());
     }
-    if (id) {
-        const auto bytes = bytes_of(*id);
-        out.append(bytes.data(), bytes.size());
-    }
-    out.append("\r\n");
+    out.append(tail).append("\r\n");
     if (!notes.empty())
         append_part(out, notes);
 }
@@ -152,11 +160,13 @@ inline void append_escaped(std::string& out, std::string_view name) {
     }
 }
 
-/// The names of a key's head and list: `prefix:1:{host|role}` and the same with `:s`; 1 is the version of what they
-/// hold. The text in the braces alone decides the Cluster slot, so both lie in one.
+/// The names of a key's head, its list and what the tuner keeps of it: `prefix:1:{host|role}`, and the same with `:s`
+/// and with `:t`; 1 is the version of what they hold. The text in the braces alone decides the Cluster slot, so all lie
+/// in one.
 struct key_names {
     std::string head;
     std::string list;
+    std::string tuner;
 };
 [[nodiscard]] inline key_names names_of(std::string_view prefix, std::string_view host, std::string_view role) {
     key_names out;
@@ -166,14 +176,21 @@ struct key_names {
     append_escaped(out.head, role);
     out.head += '}';
     out.list = out.head + ":s";
+    out.tuner = out.head + ":t";
     return out;
 }
-/// The part of a call that names the keys.
+/// The part of a call that names head and list.
 [[nodiscard]] inline std::string key_parts(const key_names& names) {
     std::string out = "$1\r\n2\r\n";
     append_part(out, names.head);
     append_part(out, names.list);
     return out;
+}
+/// The same with the third key, of which `tuner` is the part; made anew for the few calls that need it.
+[[nodiscard]] inline std::string all_key_parts(std::string_view two, std::string_view tuner) {
+    std::string out{two};
+    out[keys_count] = '3';
+    return out.append(tuner);
 }
 
 /// The part of a note before the note itself.

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <random>
+
+namespace weir::detail {
+
+/// Names for the entries of one store object: unique among all processes as far as 63 random bits make it, never 0, and
+/// never with the highest bit set.
+///
+/// **Thread safety.** Any thread.
+class entry_ids {
+public:
+    [[nodiscard]] std::uint64_t next() noexcept {
+        constexpr std::uint64_t highest = std::uint64_t{1} << 63;
+        for (;;)
+            if (const auto id = next_.fetch_add(1, std::memory_order_relaxed) & ~highest; id != 0)
+                return id;
+    }
+
+private:
+    [[nodiscard]] static std::uint64_t random_start() {
+        std::random_device device;
+        return (static_cast<std::uint64_t>(device()) << 32) ^ device();
+    }
+    std::atomic<std::uint64_t> next_{random_start()};
+};
+
+}  // namespace weir::detail
