@@ -133,6 +133,19 @@ TEST_CASE("postgres: four processes share a key by leases: no window over, and e
     weir_test::check_leases("postgres, leases", server.folder(), [&] { return a_noting_store(dsn); });
 }
 
+TEST_CASE("postgres: two processes learn at once, no step is lost, and all of it survives what the factor survives") {
+    WEIR_NEEDS_POSTGRES();
+    postgres_server server;
+    auto options = weir::postgres::parse_postgres_dsn(server.plain_dsn()).value();
+    options.command_timeout = 10s;
+    options.connect_timeout = 10s;
+    weir_test::check_learning([&] { return postgres_store{options}; },
+                              [&] {
+                                  server.kill();
+                                  server.start();
+                              });
+}
+
 TEST_CASE("postgres: what a killed process held counts until its time is over, and a window longer") {
     WEIR_NEEDS_POSTGRES();
     auto options =

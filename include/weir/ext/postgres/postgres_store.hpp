@@ -11,8 +11,11 @@
 #include "weir/core/error.hpp"
 #include "weir/core/multiplier.hpp"
 #include "weir/core/time.hpp"
+#include "weir/core/tuner_state.hpp"
+#include "weir/storage/detail/entry_ids.hpp"
 #include "weir/storage/detail/own_process.hpp"
 #include "weir/storage/detail/place_ahead.hpp"
+#include "weir/storage/detail/tuner_swap.hpp"
 #include "weir/storage/store.hpp"
 #include "weir/storage/store_error.hpp"
 
@@ -23,7 +26,6 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <random>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -88,7 +90,7 @@ public:
                                               : mode::stamped;
         entry made{.stamp = now};
         const forecast f = weir::detail::with_place_ahead(plan, cost, now, place, [&] {
-            const std::int64_t id = has_entry ? next_entry() : 0;
+            const auto id = has_entry ? static_cast<std::int64_t>(shared_->ids.next()) : 0;
             std::int64_t stamp = 0;
             const forecast said = decide(s, plan, cost, now, how, id, stamp);
             // Without an entry on the server, its stamp there is what a refund needs.
@@ -176,6 +178,16 @@ public:
                               [&](detail::parameter_list& values) { values.number(m.millionths()); }));
         s.line_->factor.store(m.millionths());
     }
+    tuner_state learn(slot& s, tuner_step step) {
+        detail::key_line& key = *s.line_;
+        const auto out = weir::detail::learn_by_swap(
+            key.tuner, multiplier::of_millionths(key.factor.load()), step, options().command_timeout,
+            [&] { return options().injected_time ? duration::zero() : key.ahead(); },
+            [&](const weir::detail::tuner_offer& offer) { return swap(s, offer); });
+        if (!out)
+            throw detail::failed("learn", shared_->links.place(), "others were faster each time", "try again");
+        return *out;
+    }
     void erase(slot& s) {
         static_cast<void>(ask(s, detail::verb::erase, "erase", 2, [](detail::parameter_list&) {}));
         s.line_->factor.store(multiplier::one);
@@ -201,7 +213,7 @@ public:
     // ---- queries
 
     /// As of this process's last verb on the key.
-    [[nodiscard]] multiplier factor(const slot& s) const { return factor_of(s.line_->factor.load()); }
+    [[nodiscard]] multiplier factor(const slot& s) const { return multiplier::of_millionths(s.line_->factor.load()); }
 
     /// `bytes` is 0: the log is the server's.
     [[nodiscard]] reading read(slot& s, const window_plan& plan, instant now) {
@@ -216,8 +228,8 @@ public:
             });
         s.line_->factor.store(said[3]);
         const instant here = after(now);
-        reading out{
-            {}, said[4], said[5], local(said[6], said[2], here), factor_of(said[3]), local(said[7], said[2], here), 0};
+        const multiplier factor = multiplier::of_millionths(said[3]);
+        reading out{{}, said[4], said[5], local(said[6], said[2], here), factor, local(said[7], said[2], here), 0};
         for (std::size_t i = 0; i < plan.windows.size(); ++i)
             out.windows.push_back({plan.shown[i], plan.windows[i].limit, plan.windows[i].period, said[8 + i]});
         return out;
@@ -246,16 +258,11 @@ private:
     struct shared {
         explicit shared(postgres_options options) : links(std::move(options)) {}
         detail::pool links;
-        std::atomic<std::uint64_t> next_id{random_start()};
+        weir::detail::entry_ids ids;
         std::atomic<std::int64_t> next_sweep{0};
         std::atomic<std::int64_t> sweep_from{0};
         std::atomic<instant> last{long_ago};  // the latest injected time
         weir::detail::own_process owner;
-
-        static std::uint64_t random_start() {
-            std::random_device device;
-            return (static_cast<std::uint64_t>(device()) << 32) ^ device();
-        }
     };
 
     static constexpr std::uint64_t stamp_mark = std::uint64_t{1} << 63;
@@ -271,12 +278,6 @@ private:
     [[noreturn]] void bad_reply(std::string_view what) const {
         throw detail::failed(what, shared_->links.place(), "the reply is not what the function returns",
                              "is another version of weir using this schema? Name another weir_schema");
-    }
-    /// Unique among all processes as far as 63 random bits make it; never 0.
-    [[nodiscard]] std::int64_t next_entry() noexcept {
-        for (;;)
-            if (const auto id = shared_->next_id.fetch_add(1, std::memory_order_relaxed) & ~stamp_mark; id != 0)
-                return static_cast<std::int64_t>(id);
     }
 
     // ---- what the server is told
@@ -302,9 +303,6 @@ private:
         const instant there{duration{at}};
         return options().injected_time || there <= long_ago || there >= far_future ? there
                                                                                    : later(here, duration{at - t});
-    }
-    [[nodiscard]] static multiplier factor_of(std::int64_t millionths) {
-        return multiplier::of(static_cast<double>(millionths) / static_cast<double>(multiplier::one));
     }
 
     // ---- steps
@@ -363,12 +361,29 @@ private:
         const bool is_short = said.size() == 2;
         key.factor.store(said[is_short ? 1 : 3]);
         stamp = said[is_short ? 0 : 2];
+        key.heard(stamp, now);
         const instant here = options().injected_time ? instant{duration{stamp}} : now;
         forecast f = said.size() < 8 ? forecast{here, cause::none, 0} : obstacle(said, plan, now);
         if (!warm.admits() && warm.at > f.at)
             f = warm;
         f.passed = !f.admits() && !plan.enforce;
         return f;
+    }
+
+    [[nodiscard]] weir::detail::tuner_answer swap(slot& s, const weir::detail::tuner_offer& offer) {
+        const instant asked = now();
+        const auto said = ask(s, detail::verb::learn, "learn", 5, [&](detail::parameter_list& values) {
+            values.number(offer.factor.millionths());
+            values.numbers(offer.seen);
+            values.number(offer.next_factor.millionths());
+            values.numbers(offer.next);
+        });
+        weir::detail::tuner_words words{said.begin() + 5, said.end()};
+        if (!weir::detail::is_well_formed(words))
+            bad_reply("learn");
+        s.line_->heard(said[3], asked);
+        s.line_->factor.store(said[4]);
+        return {said[2] != 0, multiplier::of_millionths(said[4]), std::move(words)};
     }
 
     /// Why, which window, when, and the gate, as the server says it.

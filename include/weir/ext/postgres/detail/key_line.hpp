@@ -3,12 +3,14 @@
 
 #include "weir/core/multiplier.hpp"
 #include "weir/core/time.hpp"
+#include "weir/storage/detail/tuner_words.hpp"
 
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -18,7 +20,7 @@ namespace weir::postgres::detail {
 
 /// What this process keeps of a key.
 ///
-/// **Thread safety.** Every member.
+/// **Thread safety.** Every member but `tuner`, which is one verb's at a time.
 struct key_line {
     key_line(std::string_view h, std::string_view r, std::size_t home_) : host(h), role(r), home(home_) {}
 
@@ -30,6 +32,15 @@ struct key_line {
     std::atomic<std::int64_t> unsettled{0};    ///< settlements whose reply has not been seen
     std::atomic<std::int64_t> held{0};         ///< entries of this process that have not ended
     std::atomic<std::int64_t> factor{multiplier::one};
+    weir::detail::tuner_words tuner;  ///< as the server has them, or had
+
+    /// On the server it was `t` by the key's time, after it was `asked` here.
+    void heard(std::int64_t t, instant asked) noexcept { ahead_.store(t - asked.time_since_epoch().count()); }
+    /// How far the key's time there is ahead of this process's; nothing before the server said so.
+    [[nodiscard]] std::optional<duration> ahead() const noexcept {
+        const std::int64_t by = ahead_.load();
+        return by == unknown ? std::nullopt : std::optional{duration{by}};
+    }
 
     /// Leaves the end of a stamped entry, which is news to nobody but a ceiling, to the next settlement on the key.
     /// False: so many are left that it must go by itself.
@@ -68,6 +79,8 @@ private:
     std::vector<std::int64_t> ended_;
     std::vector<std::int64_t> lost_;
     std::atomic<bool> has_lost_{false};
+    static constexpr std::int64_t unknown = INT64_MIN;
+    std::atomic<std::int64_t> ahead_{unknown};
 };
 
 /// A settlement on its way. Those that name an entry may be sent twice: the second changes nothing.

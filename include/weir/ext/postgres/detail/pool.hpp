@@ -262,9 +262,7 @@ private:
             values.number(options_.injected_time ? 0 : std::max<std::int64_t>(0, (now - s.at).count()));
             for (const std::int64_t n : {s.entry, s.how, s.cost, s.kept, s.longest})
                 values.number(n);
-            values.numbers(s.ended.size());
-            for (const std::int64_t n : s.ended)
-                values.element(n);
+            values.numbers(s.ended);
             try {
                 if (!at.line.send(verb::settle, values, s))
                     break;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "weir/ext/postgres/detail/tuner_verbs.hpp"
 #include "weir/ext/postgres/detail/verbs.hpp"
 
 #include <fmt/format.h>
@@ -13,7 +14,7 @@
 namespace weir::postgres::detail {
 
 /// The version of the schema that this program uses.
-inline constexpr std::int64_t schema_version = 1;
+inline constexpr std::int64_t schema_version = 2;
 
 /// The tables. A key is one hot row in `state`: its 32 to 95 newest stamps in `recent`, its newest entries in `ids` and
 /// `facts` (three numbers each: units, negative once they are stamped; expiry; stamp). Older stamps lie in `log`, 32 to
@@ -103,6 +104,8 @@ END $$;
     if (version == 0)
         for (const std::string_view part : {sql_tables, sql_hello, sql_steps, sql_admit, sql_settle, sql_rest})
             text += part;
+    else if (version == 1)
+        text = sql_tuner;
     const auto put = [&text](std::string_view name, std::string_view value) {
         for (std::size_t at = 0; (at = text.find(name, at)) != std::string::npos; at += value.size())
             text.replace(at, name.size(), value);

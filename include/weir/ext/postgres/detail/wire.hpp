@@ -44,6 +44,11 @@ public:
         append(8, 4);
         append(static_cast<std::uint64_t>(value), 8);
     }
+    void numbers(const std::vector<std::int64_t>& all) {
+        numbers(all.size());
+        for (const std::int64_t value : all)
+            element(value);
+    }
 
     [[nodiscard]] int count() const noexcept { return count_; }
     /// Valid until the next parameter is added.
