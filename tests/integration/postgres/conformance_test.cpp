@@ -53,3 +53,21 @@ TEST_CASE("postgres: under injected time the store's clock shows what was inject
     CHECK_FALSE(store.count(slot, plan, 1, weir::instant{4s}).admits());
     CHECK(store.now() == weir::instant{5s});
 }
+
+// The units that fit without a look at the log were used by a clock that had stepped back, where stamps counted again.
+TEST_CASE("postgres: what is free at one time is not free at an earlier one, to which the clock stepped back") {
+    WEIR_NEEDS_POSTGRES();
+    const auto& server = weir_test::postgres_server::common();
+    auto store = injected(server.plain_dsn("weir_schema=earlier"), 24h);
+    auto slot = store.make_slot("h.org", "metadata");
+    weir::policy p;
+    p.rates = {{2, 20ms}};
+    const auto plan = weir::plan_windows(p);
+    const weir::instant begin{5s};
+    CHECK(store.count(slot, plan, 2, begin).admits());
+    weir::entry open, more;
+    CHECK(store.admit(slot, plan, 1, begin + 25ms, weir::detail::free_place{}, open).admits());
+    const auto f = store.admit(slot, plan, 1, begin + 15ms, weir::detail::free_place{}, more);
+    CHECK(f.why == weir::cause::window);
+    CHECK(store.admit(slot, plan, 1, begin + 26ms, weir::detail::free_place{}, more).admits());
+}

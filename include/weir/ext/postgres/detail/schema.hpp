@@ -21,9 +21,10 @@ inline constexpr std::int64_t schema_version = 2;
 /// a row and in a ring that grows on use; older entries in `block`. No index covers a column that changes, so every
 /// update can stay on its page (HOT) and the pages clean themselves.
 ///
-/// `credit` is what makes a decision cheap: so many more units fit under `plan` whatever the time, because stamps only
-/// age. `admit` counts it; every admission takes from it; nothing but an admission can make it too high. So `stamp` and
-/// `open` are one update each, whose condition is checked on the newest version of the row however many wait for it.
+/// `credit` is what makes a decision cheap: so many more units fit under `plan` at any time from `credit_from` on,
+/// because stamps only age. `admit` counts it; every admission takes from it; nothing but an admission can make it too
+/// high. So `stamp` and `open` are one update each, whose condition is checked on the newest version of the row however
+/// many wait for it.
 ///
 /// The row's own lock is all that orders the holders of a key. Log and blocks change only together with the row, so who
 /// reads all three and then finds the row as it was has seen one state.
@@ -105,12 +106,15 @@ END $$;
         for (const std::string_view part : {sql_tables, sql_hello, sql_steps, sql_admit, sql_settle, sql_rest})
             text += part;
     else if (version == 1)
-        text = sql_tuner;
+        text = std::string{sql_tuner} += sql_admit;
     const auto put = [&text](std::string_view name, std::string_view value) {
         for (std::size_t at = 0; (at = text.find(name, at)) != std::string::npos; at += value.size())
             text.replace(at, name.size(), value);
     };
     put("@OPEN", verb_begin);
+    put("@CREATE", version == 0 ? "CREATE" : "CREATE OR REPLACE");
+    put("@COUNTED", version == 0 ? "" : ", credit_from = t");
+    put("@STILL", version == 0 ? "" : " AND s.credit_from <= greatest(s.newest, t)");
     put("@CLOCK", "(date_part('epoch', clock_timestamp()) * 1e6)::bigint * 1000");
     put("@STEP", "1000000000");
     put("@NEVER", "(-4611686018427387904)");

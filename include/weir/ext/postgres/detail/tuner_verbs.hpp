@@ -9,8 +9,11 @@ namespace weir::postgres::detail {
 /// (`weir::detail::tuner_words`), of which the fourth says until when they matter. A column, for those who were granted
 /// the tables need nothing more then. `learn` answers [0, id, 1, t, factor], or where the key does not have what the
 /// caller saw last, [0, id, 0, t, factor, numbers...].
+///
+/// And the moment from which on `credit` holds: a clock that steps back makes stamps count again that had aged out.
 inline constexpr std::string_view sql_tuner = R"(
 ALTER TABLE @S.state ADD COLUMN tuner bigint[] NOT NULL DEFAULT '{}';
+ALTER TABLE @S.state ADD COLUMN credit_from bigint NOT NULL DEFAULT @FAR;
 
 CREATE FUNCTION @S.learn(p_id bigint, p_host bytea, p_role bytea, p_factor bigint, p_seen bigint[],
   p_next_factor bigint, p_next bigint[]) RETURNS bigint[] LANGUAGE plpgsql AS $$

@@ -155,8 +155,10 @@ $$;
 /// no names were given. Modes: 0 = units that are stamped at once, 1 = the same with an entry, 2 = an open entry, 3 =
 /// not counted; 4 more = whatever stands in the way. p_rules: ceiling, stamps to keep, longest period, then limit and
 /// period of every window.
+///
+/// @CREATE, @COUNTED and @STILL are what version 2 does otherwise.
 inline constexpr std::string_view sql_admit = R"(
-CREATE FUNCTION @S.admit(p_id bigint, p_host bytea, p_role bytea, p_now bigint, p_plan bigint, p_cost bigint,
+@CREATE FUNCTION @S.admit(p_id bigint, p_host bytea, p_role bytea, p_now bigint, p_plan bigint, p_cost bigint,
   p_mode bigint, p_entry bigint, p_ttl bigint, p_rules bigint[]) RETURNS bigint[] LANGUAGE plpgsql AS $$
 #variable_conflict use_variable
 DECLARE
@@ -253,17 +255,17 @@ BEGIN
     -- Whoever was faster made this decision stale; having waited for them we hold the row, and the next one stands.
     IF p_mode = 0 THEN
       UPDATE @S.state s SET newest = t, recent = s.recent || array_fill(t, ARRAY[p_cost::int]), plan = p_plan,
-          credit = left_over, longest = greatest(s.longest, p_rules[3])
+          credit = left_over@COUNTED, longest = greatest(s.longest, p_rules[3])
         WHERE s.id = p_id AND s.xmin = seen;
     ELSIF p_mode = 2 THEN
       UPDATE @S.state s SET open = s.open + p_cost, ids = s.ids || ARRAY[p_entry],
           facts = s.facts || ARRAY[p_cost, t + p_ttl, 0], first_expiry = least(s.first_expiry, t + p_ttl),
-          plan = p_plan, credit = left_over, longest = greatest(s.longest, p_rules[3])
+          plan = p_plan, credit = left_over@COUNTED, longest = greatest(s.longest, p_rules[3])
         WHERE s.id = p_id AND s.xmin = seen;
     ELSE
       UPDATE @S.state s SET newest = t, recent = s.recent || array_fill(t, ARRAY[p_cost::int]),
           ids = s.ids || ARRAY[p_entry], facts = s.facts || ARRAY[-p_cost, t + p_ttl, t], first_expiry = least(s.first_expiry, t + p_ttl),
-          plan = p_plan, credit = left_over, longest = greatest(s.longest, p_rules[3])
+          plan = p_plan, credit = left_over@COUNTED, longest = greatest(s.longest, p_rules[3])
         WHERE s.id = p_id AND s.xmin = seen;
     END IF;
     EXIT WHEN FOUND;
@@ -275,27 +277,27 @@ BEGIN
 END $$;
 
 -- Most decisions end here. Each condition, and the stamp, is seen on the newest version of the row.
-CREATE FUNCTION @S.stamp(p_id bigint, p_host bytea, p_role bytea, p_now bigint, p_plan bigint, p_rules bigint[])
+@CREATE FUNCTION @S.stamp(p_id bigint, p_host bytea, p_role bytea, p_now bigint, p_plan bigint, p_rules bigint[])
 RETURNS bigint[] LANGUAGE plpgsql AS $$
 DECLARE t bigint := coalesce(p_now, @CLOCK); f bigint;
 BEGIN
   UPDATE @S.state s SET newest = greatest(s.newest, t), recent = s.recent || ARRAY[greatest(s.newest, t)],
       credit = s.credit - 1
-    WHERE s.id = p_id AND s.plan = p_plan AND s.credit > 0 AND s.gate <= t AND s.newest - @STEP <= t
+    WHERE s.id = p_id AND s.plan = p_plan AND s.credit > 0@STILL AND s.gate <= t AND s.newest - @STEP <= t
       AND s.first_expiry > greatest(s.newest, t)
     RETURNING s.newest, s.factor INTO t, f;
   IF f > 0 THEN RETURN ARRAY[t, f]; END IF;
   RETURN @S.admit(p_id, p_host, p_role, p_now, p_plan, 1, 0, 0, 0, p_rules);
 END $$;
 
-CREATE FUNCTION @S.open(p_id bigint, p_host bytea, p_role bytea, p_now bigint, p_plan bigint, p_cost bigint,
+@CREATE FUNCTION @S.open(p_id bigint, p_host bytea, p_role bytea, p_now bigint, p_plan bigint, p_cost bigint,
   p_entry bigint, p_ttl bigint, p_rules bigint[]) RETURNS bigint[] LANGUAGE plpgsql AS $$
 DECLARE t bigint := coalesce(p_now, @CLOCK); f bigint;
 BEGIN
   UPDATE @S.state s SET open = s.open + p_cost, credit = s.credit - p_cost, ids = s.ids || ARRAY[p_entry],
       facts = s.facts || ARRAY[p_cost, greatest(s.newest, t) + p_ttl, 0],
       first_expiry = least(s.first_expiry, greatest(s.newest, t) + p_ttl)
-    WHERE s.id = p_id AND s.plan = p_plan AND s.credit >= p_cost AND s.gate <= t AND s.newest - @STEP <= t
+    WHERE s.id = p_id AND s.plan = p_plan AND s.credit >= p_cost@STILL AND s.gate <= t AND s.newest - @STEP <= t
       AND s.first_expiry > greatest(s.newest, t)
     RETURNING greatest(s.newest, t), s.factor INTO t, f;
   IF f > 0 THEN RETURN ARRAY[t, f]; END IF;
