@@ -104,9 +104,8 @@ std::ostream& operator<<(std::ostream& to, const key_file& k) {
     to << k.name.size() << ' ' << k.name << ' ' << number(k.newest) << ' ' << number(k.gate) << ' '
        << number(k.log.forgotten) << ' ' << k.entries.size() << ' ' << k.log.at.size();
     const weir::tuner_state& t = k.tuned;
-    for (const std::int64_t n :
-         {t.factor.millionths(), number(t.window), number(t.bound), number(t.cut), number(t.recovered), t.answers,
-          t.refusals, t.excess, t.refused.millionths(), t.waits, t.failures})
+    for (const std::int64_t n : {t.factor.millionths(), number(t.window), number(t.bound), number(t.cut),
+                                 number(t.recovered), t.answers, t.refusals, t.excess, t.border, t.waits, t.failures})
         to << ' ' << n;
     for (const auto& e : k.entries)
         to << ' ' << e.id << ' ' << e.cost << ' ' << e.open << ' ' << number(e.stamp) << ' ' << number(e.expires);
@@ -129,7 +128,7 @@ std::istream& operator>>(std::istream& from, key_file& k) {
     t.factor = weir::multiplier::of_millionths(whole());
     t.window = time(), t.bound = time(), t.cut = time(), t.recovered = time();
     t.answers = whole(), t.refusals = whole(), t.excess = whole();
-    t.refused = weir::multiplier::of_millionths(whole());
+    t.border = whole();
     t.waits = whole(), t.failures = whole();
     for (std::int64_t i = 0; i < entries && from; ++i) {
         key_file::held e{};

@@ -34,8 +34,8 @@ inline constexpr std::size_t recovered_word = 3;
 /// it was then gives the same words.
 [[nodiscard]] inline tuner_words words_of(const tuner_state& s, duration ahead) {
     const auto time = [ahead](instant at) { return shifted(at, ahead).time_since_epoch().count(); };
-    return {time(s.window), time(s.bound),          time(s.cut), time(s.recovered), s.answers, s.refusals,
-            s.excess,       s.refused.millionths(), s.waits,     s.failures};
+    return {time(s.window), time(s.bound), time(s.cut), time(s.recovered), s.answers,
+            s.refusals,     s.excess,      s.border,    s.waits,           s.failures};
 }
 
 /// **Preconditions.** The words are well formed.
@@ -52,7 +52,7 @@ inline constexpr std::size_t recovered_word = 3;
     out.answers = words[4];
     out.refusals = words[5];
     out.excess = words[6];
-    out.refused = multiplier::of_millionths(words[7]);
+    out.border = words[7];
     out.waits = words[8];
     out.failures = words[9];
     return out;

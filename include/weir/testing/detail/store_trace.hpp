@@ -361,7 +361,7 @@ private:
             after.refusals = before.answers % 3;
             after.answers = before.answers + 1;
             after.excess = after.answers * 700'000 - before.excess;
-            after.refused = before.factor;
+            after.border = before.factor.millionths();
             after.waits = before.failures;
             after.failures = before.waits + 1;
             return after;
