@@ -19,8 +19,6 @@ using ::origin::model_kind;
 
 namespace {
 
-constexpr std::array models{model_kind::sliding_log, model_kind::fixed_window, model_kind::two_counter,
-                            model_kind::gcra};
 constexpr std::array feedbacks{told{false, false}, told{true, false}, told{false, true}, told{true, true}};
 constexpr latency near{100ms, 0.5}, far{300ms, 0.8};
 
