@@ -33,7 +33,7 @@ struct conformance_options {
 
 /// What a store does otherwise than its concept says, one text a failing trace, with all operations so far; empty when
 /// it conforms. Random verbs on random policies are run on the store and on a plain list of every stamp, and every
-/// answer is compared: forecasts to the nanosecond, fill, gate, factor, entries.
+/// answer is compared: forecasts to the nanosecond, fill, gate, factor, entries, what the tuner keeps.
 ///
 /// `make_store()` returns a store that takes the instants it is given as its own time (`injected_time` where a store
 /// has a clock of its own). A store that looks no deeper than the newest `plan.kept.exact` units is exact here.
