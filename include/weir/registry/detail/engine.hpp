@@ -465,11 +465,7 @@ public:
     [[nodiscard]] std::optional<error> reload(const resolution& r, When when) {
         if (r)
             return reload(*r, when);
-        error refusal{errc::bad_configuration, r.fault_text()};
-        while (refusal.message.ends_with('\n'))
-            refusal.message.pop_back();
-        if (refusal.message.empty())
-            refusal.message = "no configuration";  // an event without text would say that it took effect
+        error refusal = refusal_of(r);
         tell_.reloaded(refusal.message, time(when));
         return refusal;
     }

@@ -5,6 +5,7 @@
 #include "weir/registry/key_table.hpp"
 #include "weir/registry/rulebook.hpp"
 
+#include "weir/config/resolution.hpp"
 #include "weir/core/error.hpp"
 #include "weir/core/multiplier.hpp"
 #include "weir/core/time.hpp"
@@ -18,6 +19,16 @@
 #include <vector>
 
 namespace weir::detail {
+
+/// Why a resolution with faults is not put in force. Never without a text: an event without one says that it was.
+[[nodiscard]] inline error refusal_of(const resolution& r) {
+    error refusal{errc::bad_configuration, r.fault_text()};
+    while (refusal.message.ends_with('\n'))
+        refusal.message.pop_back();
+    if (refusal.message.empty())
+        refusal.message = "no configuration";
+    return refusal;
+}
 
 /// One reload: another rulebook takes the place of an engine's, and every key's rules follow.
 ///
