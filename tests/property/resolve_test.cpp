@@ -81,6 +81,7 @@ void write_leaf(dice& d, entry& e, bool risky) {
                               "margin_ms",
                               "enforce",
                               "max_hold_ms",
+                              "gate_scope",
                               "on_store_error",
                               "local_share_percent",
                               "lease",
@@ -142,6 +143,9 @@ void write_leaf(dice& d, entry& e, bool risky) {
         e.apply = [flag](weir::policy& p) {
             p.count_from = flag ? weir::counting::response : weir::counting::admission;
         };
+    } else if (e.leaf == "gate_scope") {
+        e.text = flag ? "host" : "group";
+        e.apply = [flag](weir::policy& p) { p.gate_scope = flag ? weir::gate_reach::host : weir::gate_reach::group; };
     } else if (e.leaf == "on_store_error") {
         e.text = flag ? "closed" : "open";
         e.apply = [flag](weir::policy& p) {
@@ -320,7 +324,7 @@ struct naive {
         p.max_delay = landing ? 250ms : artifact ? 2000ms : 200ms;
         const auto most = landing ? 5 : artifact ? 2 : 10, hourly = landing ? 2000 : artifact ? 500 : 5000;
         for (const char* leaf : {"max_delay_ms", "count_head", "max_concurrent", "count_from", "margin_ms", "enforce",
-                                 "max_hold_ms", "on_store_error", "local_share_percent", "lease"})
+                                 "max_hold_ms", "gate_scope", "on_store_error", "local_share_percent", "lease"})
             if (const auto all = values(key, role, leaf); !all.empty())
                 all.front()->apply(p);
         for (const char* leaf : {"aimd.enabled", "aimd.window_s", "aimd.high_429_ratio", "aimd.increase_step_pct",

@@ -70,6 +70,7 @@ struct policy_leaves {
     std::optional<duration> margin{};
     std::optional<bool> enforce{};
     std::optional<duration> max_hold{};  ///< `forever` = none, stated
+    std::optional<gate_reach> gate_scope{};
     std::optional<store_failure> on_store_error{};
     std::optional<std::int64_t> local_share{};
     std::optional<std::int64_t> lease{};
@@ -91,6 +92,7 @@ struct policy_leaves {
         out.margin = p.margin;
         out.enforce = p.enforce;
         out.max_hold = p.max_hold;
+        out.gate_scope = p.gate_scope;
         out.on_store_error = p.on_store_error;
         out.local_share = p.local_share;
         out.lease = p.lease;
@@ -115,6 +117,7 @@ struct policy_leaves {
         take(margin, lower.margin);
         take(enforce, lower.enforce);
         take(max_hold, lower.max_hold);
+        take(gate_scope, lower.gate_scope);
         take(on_store_error, lower.on_store_error);
         take(local_share, lower.local_share);
         take(lease, lower.lease);
@@ -139,6 +142,7 @@ struct policy_leaves {
         out.margin = margin.value_or(out.margin);
         out.enforce = enforce.value_or(out.enforce);
         out.max_hold = max_hold.value_or(out.max_hold);
+        out.gate_scope = gate_scope.value_or(out.gate_scope);
         out.on_store_error = on_store_error.value_or(out.on_store_error);
         out.local_share = local_share.value_or(out.local_share);
         out.lease = lease.value_or(out.lease);

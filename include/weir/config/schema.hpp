@@ -126,7 +126,7 @@ template <class Rule, std::size_t A, std::size_t B>
     return out;
 }
 
-inline constexpr std::array<stored_rule<policy_leaves>, 13> role_rules{{
+inline constexpr std::array<stored_rule<policy_leaves>, 14> role_rules{{
     {{.name = "rates",
       .type = value_type::rates,
       .fallback = "of the role",
@@ -195,6 +195,15 @@ inline constexpr std::array<stored_rule<policy_leaves>, 13> role_rules{{
      [](policy_leaves& p, checked_value&& v) {
          const auto* span = std::get_if<duration>(&v);
          p.max_hold = span == nullptr ? forever : *span;
+     }},
+    {{.name = "gate_scope",
+      .type = value_type::word,
+      .words = "key, host, group",
+      .fallback = "key",
+      .meaning = "whose not-before time moves with this key's: its own, or that of every role of its host or group"},
+     [](policy_leaves& p, checked_value&& v) {
+         const auto& word = std::get<std::string>(v);
+         p.gate_scope = word == "key" ? gate_reach::key : word == "host" ? gate_reach::host : gate_reach::group;
      }},
     {{.name = "on_store_error",
       .type = value_type::word,

@@ -28,6 +28,13 @@ enum class store_failure : std::uint8_t {
     open,    ///< everything is admitted
 };
 
+/// Whose gates move with a key's.
+enum class gate_reach : std::uint8_t {
+    key,    ///< none but its own: one role of one host, or of one host group
+    host,   ///< those of every role of its host
+    group,  ///< those of every role of its host group; a host without one is a group of its own
+};
+
 /// Everything that governs a key.
 struct policy {
     /// Every one must admit. Empty is legal only together with `unlimited`.
@@ -53,6 +60,9 @@ struct policy {
     /// The farthest gate a caller waits for, in ns: one that opens later refuses at once with its `retry_at`; `forever`
     /// = only `max_delay` bounds the wait; 0 = no gate is waited for.
     duration max_hold = forever;
+    /// Whose gates move when this key's does. The hosts of a group share their keys, so `host` and `group` come to the
+    /// same: both names are there so that a configuration can say which of the two is meant.
+    gate_reach gate_scope = gate_reach::key;
     /// Who decides while the store cannot be reached.
     store_failure on_store_error = store_failure::local;
     /// This process's part of every rate under `store_failure::local`, in percent: 100 divided by the processes.

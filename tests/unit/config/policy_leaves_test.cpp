@@ -51,6 +51,7 @@ TEST_CASE("the leaves of a whole policy make the same policy again", "[config]")
     p.count_head = true;
     p.enforce = false;
     p.max_hold = 3s;
+    p.gate_scope = weir::gate_reach::host;
     p.on_store_error = weir::store_failure::closed;
     p.local_share = 50;
     p.lease = 20;

@@ -318,7 +318,7 @@ TEST_CASE("a leaf that a stronger layer lifts again is in force again", "[config
     CHECK(p.burst == 3);
 }
 
-TEST_CASE("enforce, max_hold_ms and on_store_error reach the policy", "[config]") {
+TEST_CASE("enforce, max_hold_ms, gate_scope and on_store_error reach the policy", "[config]") {
     const auto of = [](const char* name, const char* text) {
         return *file{}.plain(host(name), text).resolve()->policy_for("api.x.org", "metadata");
     };
@@ -326,11 +326,16 @@ TEST_CASE("enforce, max_hold_ms and on_store_error reach the policy", "[config]"
     CHECK(of("max_hold_ms", "1500").max_hold == 1500ms);
     CHECK(of("max_hold_ms", "0").max_hold == 0ms);
     CHECK(of("max_hold_ms", "none").max_hold == weir::forever);
+    CHECK(of("gate_scope", "key").gate_scope == weir::gate_reach::key);
+    CHECK(of("gate_scope", "host").gate_scope == weir::gate_reach::host);
+    CHECK(of("gate_scope", "group").gate_scope == weir::gate_reach::group);
     CHECK(of("on_store_error", "closed").on_store_error == weir::store_failure::closed);
     CHECK(of("on_store_error", "open").on_store_error == weir::store_failure::open);
     CHECK(of("local_share_percent", "50").local_share == 50);
     CHECK(of("lease", "20").lease == 20);
     CHECK(file{}.plain(host("on_store_error"), "fail").resolve().fault_text().find("local, closed, open") !=
+          std::string::npos);
+    CHECK(file{}.plain(host("gate_scope"), "role").resolve().fault_text().find("key, host, group") !=
           std::string::npos);
     const auto low = file{}.plain(metadata("max_hold_ms"), "5").l;
     const auto high = file{}.of(host("max_hold_ms"), weir::value_kind::null).l;

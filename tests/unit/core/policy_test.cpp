@@ -76,9 +76,11 @@ TEST_CASE("policy: alone, a process has its share of every rate, and never more"
     CHECK(weir::alone(p).max_concurrent == 0);
 }
 
-TEST_CASE("policy: by default it is enforced, holds wait for max_delay alone, and a lost store is stood in for") {
+TEST_CASE("policy: by default it is enforced, holds wait for max_delay alone and are of the key, and a lost store is "
+          "stood in for") {
     CHECK(weir::policy{}.enforce);
     CHECK(weir::policy{}.max_hold == weir::forever);
+    CHECK(weir::policy{}.gate_scope == weir::gate_reach::key);
     CHECK(weir::policy{}.on_store_error == weir::store_failure::local);
     CHECK(weir::policy{}.local_share == 25);
     CHECK_FALSE(weir::policy{}.aimd.enabled);
