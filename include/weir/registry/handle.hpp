@@ -2,10 +2,12 @@
 #pragma once
 
 #include "weir/registry/detail/engine.hpp"
+#include "weir/registry/detail/hold_others.hpp"
 #include "weir/registry/permit.hpp"
 
 #include "weir/core/decision.hpp"
 #include "weir/core/multiplier.hpp"
+#include "weir/core/policy.hpp"
 #include "weir/core/time.hpp"
 #include "weir/limiter/ask.hpp"
 #include "weir/storage/store.hpp"
@@ -67,17 +69,22 @@ public:
 
     // ---- changes
 
-    /// Admits nothing before `until`; says whether the gate moved. It only moves forward.
+    /// Admits nothing before `until`; says whether the gate moved. It only moves forward, and where the policy's
+    /// `gate_scope` is not `key` those of the other roles of the host move with it.
     bool hold_until(instant until) {
         node& n = locked();
         const instant now = engine_->store_.now();
         bool moved = false;
+        gate_reach scope = gate_reach::key;
         {
             typename Engine::locked_step step{*engine_, n};
             moved = n.hold(engine_->store_, engine_->ceiling_, until, now, step.settled);
+            scope = n.rules().policy.gate_scope;
         }
-        if (moved)
+        if (moved) {
             engine_->tell_.held(n, now, until);
+            detail::hold_others(*engine_, n, scope, until, now);
+        }
         return moved;
     }
 

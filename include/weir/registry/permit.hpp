@@ -42,8 +42,9 @@ public:
     /// The response headers are in: the entry counts for T from now. The in-flight place stays taken until the body is
     /// done.
     void arrived() noexcept { arrived(feedback{}); }
-    /// The same, with what the response said about the limit: a `retry_after` moves the key's gate. A 429 or 503
-    /// without one moves it by a second, by twice as much each time the next request is refused too, a minute at most.
+    /// The same, with what the response said about the limit: a `retry_after` moves the key's gate, and with it those
+    /// that `gate_scope` names. A 429 or 503 without one moves it by a second, by twice as much each time the next
+    /// request is refused too, a minute at most.
     void arrived(const feedback& said) noexcept {
         if (engine_ != nullptr)
             engine_->settle_answered(*node_, entry_, said, Engine::read_clock);

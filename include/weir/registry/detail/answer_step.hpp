@@ -2,10 +2,12 @@
 #pragma once
 
 #include "weir/core/aimd.hpp"
+#include "weir/core/policy.hpp"
 #include "weir/core/time.hpp"
 #include "weir/limiter/feedback.hpp"
 #include "weir/limiter/key_queue.hpp"
 #include "weir/limiter/waiter.hpp"
+#include "weir/registry/detail/hold_others.hpp"
 #include "weir/registry/detail/key_tuner.hpp"
 #include "weir/registry/detail/told_limits.hpp"
 #include "weir/storage/store.hpp"
@@ -17,7 +19,7 @@
 
 namespace weir::detail {
 
-/// What an answer does to its key: gate, entry, tuner.
+/// What an answer does to its key: gate, entry, tuner; and to the gates that move with it.
 template <class Engine>
 class answer_step {
     using node = typename Engine::node;
@@ -34,12 +36,15 @@ public:
         const bool is_counted = e.cost > 0;
         const instant until = std::max(node_.pause.after(said, admitted, now), held_by_limits(said, now));
         bool moved = false;
+        gate_reach scope = gate_reach::key;
         adjustment tuned;
         {
             settled_list settled;
             // The gate first: nobody is to be let go in the same step in which the server asks us to stay away.
-            if (until != long_ago)
+            if (until != long_ago) {
                 moved = node_.hold(engine_.store_, engine_.ceiling_, until, now, settled);
+                scope = node_.rules().policy.gate_scope;
+            }
             node_.settle(engine_.store_, engine_.ceiling_, e, settlement::answered, now, settled);
             if (is_counted && node_.rules().policy.aimd.enabled) [[unlikely]]
                 tuned = tune(said, admitted, now, settled);
@@ -48,8 +53,10 @@ public:
             engine_.unlock(node_);
         }
         engine_.tell_.answered(node_, said.status, now);
-        if (moved)
+        if (moved) {
             engine_.tell_.held(node_, now, until);
+            hold_others(engine_, node_, scope, until, now);
+        }
         if (tuned)
             engine_.tell_.tuned(node_, tuned, now);
     }

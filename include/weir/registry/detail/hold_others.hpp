@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "weir/registry/key_table.hpp"
+
+#include "weir/core/policy.hpp"
+#include "weir/core/time.hpp"
+
+#include <exception>
+#include <string>
+
+namespace weir::detail {
+
+/// Moves the gate of one more role of a key's host, which need not have any state yet.
+template <class Engine>
+void hold_role(Engine& engine, const std::string& host, const std::string& role, instant until, instant now) {
+    using node = typename Engine::node;
+    node& n = engine.make_node(host, role);
+    n.pin();  // a store that is told lets the lock go, and the event names the key
+    const typename key_table<node>::pinned stays{&n};
+    bool moved = false;
+    {
+        typename Engine::locked_step step{engine, n};
+        moved = n.hold(engine.store_, engine.ceiling_, until, now, step.settled);
+    }
+    if (moved)
+        engine.tell_.held(n, now, until);
+}
+
+/// Moves the gates that move with that of `n`, whose own was moved to `until`: none, or those of every other role of
+/// its host that the configuration in force declares.
+///
+/// A key's host is the host group where there is one, so the two wider scopes are one.
+///
+/// **Preconditions.** No key is locked; `n` is pinned, and so its host stays in its group. **Complexity.** A key's
+/// lookup for each role, and a round trip where the store is shared.
+template <class Engine>
+[[gnu::noinline, gnu::cold]] void hold_others(Engine& engine, const typename Engine::node& n, gate_reach scope,
+                                              instant until, instant now) noexcept {
+    if (scope == gate_reach::key || until <= now)
+        return;
+    const auto book = engine.current_rules();
+    for (const std::string& role : book->config().roles()) {
+        if (role == n.role)
+            continue;
+        try {
+            hold_role(engine, n.host, role, until, now);
+        } catch (const std::exception&) {
+            // A reload has just taken the role away, or there is no memory for its key: the others are held in any
+            // case.
+        }
+    }
+}
+
+}  // namespace weir::detail
