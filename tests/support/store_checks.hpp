@@ -176,9 +176,17 @@ void check_learnt(Store& one, Store& other) {
     const auto same = [](const weir::tuner_state& s) { return s; };
     CHECK(one.learn(here, same) == weir::tuner_state{});
     const weir::instant now = one.now();
-    weir::tuner_state made{
-        weir::multiplier::of(0.7), now, weir::long_ago, now - 10s, weir::far_future, 7, 3, -2'500'000'000'000,
-        weir::multiplier::of(0.9), 4,   INT64_MAX};
+    weir::tuner_state made{weir::multiplier::of(0.7),
+                           now,
+                           weir::long_ago,
+                           now - 10s,
+                           weir::far_future,
+                           7,
+                           3,
+                           -2'500'000'000'000,
+                           900'000,
+                           4,
+                           INT64_MAX};
     const weir::tuner_state given = one.learn(here, [&](const weir::tuner_state&) { return made; });
     CHECK(given == made);
     CHECK(one.factor(here) == made.factor);

@@ -27,6 +27,15 @@ struct tuner_state {
     friend bool operator==(const tuner_state&, const tuner_state&) = default;
 };
 
+/// What a process saw of a key since it last told.
+struct observation {
+    std::int64_t answers = 0;   ///< refusals among them
+    std::int64_t refusals = 0;  ///< 429 and 503
+    std::int64_t stated = 0;    ///< refusals that said until when, or what the limit is
+    instant sent = long_ago;    ///< when the last refused request was admitted
+    instant bound = long_ago;   ///< until when the limit held somebody back
+};
+
 /// What turns a key's tuner state into the next: a view of a callable, for the length of one call.
 class tuner_step {
 public:

@@ -217,7 +217,7 @@ public:
     [[nodiscard]] multiplier factor(const Store& store) const { return store.factor(slot_); }
     /// When the thread behind `w` has to look again: the uncounted pass as soon as the gate opens.
     [[nodiscard]] instant wake_of(const waiter& w) const noexcept {
-        return is_head(w) || w.cost == 0 ? std::min({head_at(), w.deadline, retune}) : w.deadline;
+        return is_head(w) || w.cost == 0 ? std::min({head_at(), w.deadline, retune()}) : w.deadline;
     }
     /// Whether a permit, a handle or a caller refers to this key, or its past still decides something.
     [[nodiscard]] bool in_use(const Store& store, instant now) const {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "weir/limiter/detail/key_tuner.hpp"
 #include "weir/limiter/detail/published_denial.hpp"
 #include "weir/limiter/detail/refusal_pause.hpp"
 #include "weir/limiter/detail/spin_lock.hpp"
@@ -49,16 +50,13 @@ public:
     detail::published_denial denial;
 
     /// What refusals that do not say how long mean.
-    detail::refusal_pause pause;
-
-    /// Until when the windows were seen to hold somebody back.
-    instant bound = long_ago;
-
-    /// When time alone may change the factor for those who wait; `far_future` = it may not.
-    instant retune = far_future;
+    [[no_unique_address]] detail::refusal_pause pause;  // whose end `pins` fills
 
     /// Permits, handles and callers that refer to this key: it is not evicted while there are any.
     std::uint32_t pins = 0;
+
+    /// What was seen for the tuner; null until there is an answer to learn from.
+    std::unique_ptr<detail::key_tuner> tuner;
 
     // ---- answers
 
@@ -94,8 +92,10 @@ public:
     }
     /// When the queue has to be pumped at the latest; `far_future` when only a change can move it.
     [[nodiscard]] instant next_wake() const noexcept {
-        return waiting() == 0 ? far_future : std::min({queue_->head_at, queue_->first_deadline, retune});
+        return waiting() == 0 ? far_future : std::min({queue_->head_at, queue_->first_deadline, retune()});
     }
+    /// When time alone may change the factor for those who wait.
+    [[nodiscard]] instant retune() const noexcept { return tuner == nullptr ? far_future : tuner->retune(); }
     /// When the time of the head comes, or of those who wait for the gate alone.
     [[nodiscard]] instant head_at() const noexcept { return queue_ == nullptr ? far_future : queue_->head_at; }
     /// Whether anybody in the queue relies on `poll()`.
@@ -198,8 +198,8 @@ protected:
     }
 
     void note_bound(const forecast& f) noexcept {
-        if (f.why == cause::window)
-            bound = std::max(bound, f.at);
+        if (f.why == cause::window && tuner != nullptr) [[unlikely]]
+            tuner->hold_back(f.at);
     }
 
     std::shared_ptr<const governed> rules_;

@@ -157,8 +157,10 @@ public:
     bool hold(Store& store, inflight_ceiling&, instant until, instant now, settled_list& settled) {
         bool moved = false;
         // A store that cannot be told does not let this process go on.
-        if (!call(store, [&](const window_plan&) { moved = store.hold(slot_, until); }))
+        if (!call(store, [&](const window_plan&) { moved = store.hold(slot_, until); })) {
             moved = alone().hold(until);
+            untold_ = std::max(untold_, until);
+        }
         end_leases(store, now);
         if (moved) {
             remember({until, cause::gate, 0}, 1, now);
@@ -228,11 +230,11 @@ public:
         if (!key_queue::is_polled())
             return at;
         return std::min(
-            {at, queue_->waiting.front()->polled() ? key_queue::next_wake() : queue_->first_deadline, retune});
+            {at, queue_->waiting.front()->polled() ? key_queue::next_wake() : queue_->first_deadline, retune()});
     }
     /// When the thread behind `w` has to look again.
     [[nodiscard]] instant wake_of(const waiter& w) const noexcept {
-        return is_head(w) ? std::min({queue_->head_at, w.deadline, retune}) : w.deadline;
+        return is_head(w) ? std::min({queue_->head_at, w.deadline, retune()}) : w.deadline;
     }
 
 private:
@@ -291,7 +293,12 @@ private:
         if (is_alone() && alone_->until() > now) {
             end_turn();
             trouble_ = alone_->trouble();
-        } else if (call_in_turn(store, [&](const window_plan& plan) { f = step(plan); })) {
+        } else if (call_in_turn(store, [&, untold = untold_](const window_plan& plan) {
+                       if (untold > now)
+                           static_cast<void>(store.hold(slot_, untold));
+                       f = step(plan);
+                   })) {
+            untold_ = long_ago;
             if (alone_ != nullptr)
                 alone_->end();
             remember(f, cost, now);
@@ -468,6 +475,7 @@ private:
     }
 
     typename Store::slot slot_;
+    instant untold_ = long_ago;                // a gate that the store could not be told
     std::unique_ptr<detail::lone_key> alone_;  // there once the store has failed
     detail::lease_book leases_;
     multiplier factor_;

@@ -12,15 +12,6 @@
 
 namespace weir {
 
-/// What a process saw of a key since it last told.
-struct observation {
-    std::int64_t answers = 0;   ///< refusals among them
-    std::int64_t refusals = 0;  ///< 429 and 503
-    std::int64_t stated = 0;    ///< refusals that said until when, or what the limit is
-    instant sent = long_ago;    ///< when the last refused request was admitted
-    instant bound = long_ago;   ///< until when the limit held somebody back
-};
-
 /// Why the tuner changed a factor.
 enum class tuning : std::uint8_t {
     none,     ///< it did not

@@ -312,6 +312,28 @@ TEST_CASE("shared_key_limiter: while the store fails, a log of this process deci
     }
 }
 
+TEST_CASE("shared_key_limiter: a gate that the store could not be told is told before the next decision") {
+    clock_type clock{instant{10s}};
+    common_store common{clock};
+    process p{common, clock, limited(8, 10s)}, other{common, clock, limited(8, 10s)};
+    bool down = true;
+    common.before([&](std::string_view verb) {
+        if (down && verb == "hold")
+            throw weir::store_error{"no route to the store"};
+    });
+    {
+        weir::settled_list settled;
+        const std::lock_guard guard{p.key};
+        CHECK(p.key.hold(p.store, p.ceiling, instant{40s}, clock.now(), settled));
+    }
+    down = false;
+    weir::entry e;
+    CHECK(p.decide(e).why == cause::gate);
+    CHECK(other.decide(e).why == cause::gate);
+    clock.set(instant{40s});
+    CHECK(other.decide(e).admits());
+}
+
 TEST_CASE("shared_key_limiter: an open policy lets everybody go while the store fails, but not through a gate") {
     clock_type clock{instant{10s}};
     common_store common{clock};

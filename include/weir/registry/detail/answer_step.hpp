@@ -4,11 +4,11 @@
 #include "weir/core/aimd.hpp"
 #include "weir/core/policy.hpp"
 #include "weir/core/time.hpp"
+#include "weir/limiter/detail/key_tuner.hpp"
 #include "weir/limiter/feedback.hpp"
 #include "weir/limiter/key_queue.hpp"
 #include "weir/limiter/waiter.hpp"
 #include "weir/registry/detail/hold_others.hpp"
-#include "weir/registry/detail/key_tuner.hpp"
 #include "weir/registry/detail/told_limits.hpp"
 #include "weir/storage/store.hpp"
 #include "weir/tuner/aimd_law.hpp"
@@ -64,12 +64,8 @@ public:
     /// Tells the store what was seen, and puts the factor that comes of it in force. **Preconditions.** The key is
     /// locked, pinned and tuned.
     adjustment tune(instant now, settled_list& settled) {
-        node_.retune = far_future;
-        if (!node_.rules().policy.aimd.enabled || node_.tuner == nullptr)
-            return {};
         const aimd_law law{node_.rules().policy.aimd};
-        observation seen = node_.tuner->seen();
-        seen.bound = node_.bound;
+        const observation seen = node_.tuner->seen();
         adjustment out;
         const auto step = [&](const tuner_state& before) {
             tuner_state after = before;
@@ -77,12 +73,13 @@ public:
             return after;
         };
         const std::optional<tuner_state> kept = node_.learn(engine_.store_, step);
+        if (node_.tuner == nullptr)
+            return {};  // a reload has just turned tuning off
         if (!kept) {
-            node_.retune = later(now, law.length());
+            node_.tuner->retune_at(later(now, law.length()));
             return {};
         }
-        node_.tuner->told(seen, *kept, law);
-        node_.retune = kept->factor < law.most() ? node_.tuner->next() : far_future;
+        node_.tuner->told(seen, *kept, law.length(), kept->factor < law.most());
         // A shared store's limiter has put the factor in force itself.
         if constexpr (Engine::is_local)
             if (out)
@@ -95,7 +92,7 @@ private:
     adjustment tune(const feedback& said, instant admitted, instant now, settled_list& settled) {
         if (node_.tuner == nullptr)
             node_.tuner = std::make_unique<key_tuner>();
-        if (!node_.tuner->hears(aimd_law{node_.rules().policy.aimd}, said, admitted, now))
+        if (!node_.tuner->hears(aimd_law{node_.rules().policy.aimd}.share(), said, admitted, now))
             return {};
         return tune(now, settled);
     }

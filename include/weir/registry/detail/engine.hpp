@@ -3,7 +3,6 @@
 
 #include "weir/registry/detail/announcer.hpp"
 #include "weir/registry/detail/answer_step.hpp"
-#include "weir/registry/detail/key_tuner.hpp"
 #include "weir/registry/detail/reload.hpp"
 #include "weir/registry/detail/rules_in_force.hpp"
 #include "weir/registry/key_report.hpp"
@@ -92,8 +91,7 @@ public:
         std::string role;
         std::size_t hash = 0;
         std::size_t position = 0;
-        std::unique_ptr<key_tuner> tuner;  // what this process saw since the store was told
-        std::uint64_t reloaded = 0;        // the last reload that has seen it; belongs to the thread that reloads
+        std::uint64_t reloaded = 0;  // the last reload that has seen it; belongs to the thread that reloads
     };
 
     /// Stands for "ask the store's clock" where an instant could be given.
@@ -113,7 +111,7 @@ public:
         /// Does what time and the store allow for those who wait.
         void serve(instant now, const waiter* self) {
             at = now;
-            if (n.retune <= now) [[unlikely]]
+            if (n.retune() <= now) [[unlikely]]
                 tuned = answer_step{owner, n}.tune(now, settled);
             n.serve(owner.store_, owner.ceiling_, now, settled, self);
         }

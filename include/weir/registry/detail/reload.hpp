@@ -136,7 +136,6 @@ private:
             if (n.tuner != nullptr && !fresh->policy.aimd.enabled) {
                 // Whoever turns tuning off wants the rates as they are written.
                 n.tuner.reset();
-                n.retune = far_future;
                 n.tune(engine_.store_, {});
             }
             const multiplier in_force = n.factor(engine_.store_);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "weir/limiter/feedback.hpp"
+
 #include "weir/core/time.hpp"
 #include "weir/core/tuner_state.hpp"
-#include "weir/limiter/feedback.hpp"
-#include "weir/tuner/aimd_law.hpp"
 
 #include <algorithm>
 #include <cstdint>
@@ -17,9 +17,9 @@ namespace weir::detail {
 /// **Thread safety.** Every member needs the key's lock.
 class key_tuner {
 public:
-    /// Takes in an answer to a request that was admitted at `admitted`; says whether the store is to be
-    /// told.
-    [[nodiscard]] bool hears(const aimd_law& law, const feedback& said, instant admitted, instant now) noexcept {
+    /// Takes in an answer to a request that was admitted at `admitted`; says whether the store is to be told. Of
+    /// answers `share` millionths may be refusals.
+    [[nodiscard]] bool hears(std::int64_t share, const feedback& said, instant admitted, instant now) noexcept {
         if (said.status == 0)
             return false;
         ++seen_.answers;
@@ -33,27 +33,34 @@ public:
             seen_.sent = std::max(seen_.sent, admitted);
             return true;
         }
-        return now >= next_ || (excess_ > 0 && seen_.answers * law.share() >= excess_);
+        return now >= next_ || (excess_ > 0 && seen_.answers * share >= excess_);
     }
+
+    /// The windows hold somebody back until `until`.
+    void hold_back(instant until) noexcept { seen_.bound = std::max(seen_.bound, until); }
 
     [[nodiscard]] const observation& seen() const noexcept { return seen_; }
 
-    /// The store was told `what`, and this is what it came to.
-    void told(const observation& what, const tuner_state& now_kept, const aimd_law& law) noexcept {
+    /// The store was told `what`, and this is what it came to. An observation lasts for `length`; `may_grow`
+    /// says whether time alone may change the factor.
+    void told(const observation& what, const tuner_state& kept, duration length, bool may_grow) noexcept {
         seen_.answers -= what.answers;
         seen_.refusals -= what.refusals;
         seen_.stated -= what.stated;
-        next_ = later(now_kept.window, law.length());
-        cut_ = now_kept.cut;
-        excess_ = now_kept.excess;
+        next_ = later(kept.window, length);
+        cut_ = kept.cut;
+        excess_ = kept.excess;
+        retune_ = may_grow ? next_ : far_future;
     }
-    /// When the present observation ends, as far as is known here.
-    [[nodiscard]] instant next() const noexcept { return next_; }
+    /// When time alone may change the factor for those who wait; `far_future` = it may not.
+    [[nodiscard]] instant retune() const noexcept { return retune_; }
+    void retune_at(instant when) noexcept { retune_ = when; }
 
 private:
     observation seen_;
     instant next_ = long_ago;
     instant cut_ = long_ago;
+    instant retune_ = far_future;
     std::int64_t excess_ = 0;
 };
 
