@@ -6,6 +6,7 @@ after another. Before each server stands a relay, which counts; what a client sa
 """
 
 import concurrent.futures
+import dataclasses
 import json
 import pathlib
 import signal
@@ -23,12 +24,14 @@ REST = 3  # seconds, in which every server forgets the client that it had
 
 CLIENTS = {
     "weir": ("weir", ["./weir_peer", "0"]),
-    "spaced": ("weir, `burst: 1`", ["./weir_peer", "1"]),
+    "weir3": ("weir, `burst: 3`", ["./weir_peer", "3"]),
+    "weir1": ("weir, `burst: 1`", ["./weir_peer", "1"]),
     "pyrate": ("pyrate-limiter", ["venv/bin/python", str(HERE / "peer.py")]),
     "governor": ("governor", ["./peer_rs"]),
-    "xtime": ("x/time/rate", ["./peer_go", "xtime"]),
+    "xtime": ("x/time/rate", ["./peer_go", "10"]),
+    "xtime1": ("x/time/rate, burst 1", ["./peer_go", "1"]),
     "bottleneck": ("bottleneck", ["node", "peer.mjs"]),
-    "none": ("no limiter", ["./peer_go", "none"]),
+    "none": ("no limiter", ["./peer_go", "0"]),
 }
 
 
@@ -72,25 +75,37 @@ def start_server(command):
     raise RuntimeError(f"{server.args} did not start; see its message above")
 
 
+@dataclasses.dataclass
+class Met:
+    """What a client met."""
+
+    requests: int
+    refused: int
+    seconds: float
+    fullest: int  # the most requests that came to the server within a second
+
+    def refusals(self):
+        return self.refused / self.requests * 10_000
+
+    def goodput(self):
+        return (self.requests - self.refused) / self.seconds / LIMIT * 100
+
+
 def run(port, words, documents):
-    """What one client met: 429s per 10,000 requests, goodput in percent of the limit, and the fullest second at the server."""
     relay = start(["./relay", port, *LATENCY], stdout=subprocess.PIPE)
     url = f"http://127.0.0.1:{relay.stdout.readline().strip()}/works?rows=1"
-    client = start([*words, url, str(documents), str(WORKERS), str(PATIENCE * documents // LIMIT)], stdout=subprocess.PIPE)
+    most = PATIENCE * documents // LIMIT
+    client = start([*words, url, str(documents), str(WORKERS), str(most)], stdout=subprocess.PIPE)
     said = client.communicate()[0].split()
     relay.terminate()
     seen = json.loads(relay.communicate()[0] or "{}")
     if client.returncode or relay.returncode or not said:
         raise RuntimeError(f"{words} at port {port} failed; see its message, or the relay's, above")
-    requests, refused, seconds = int(said[0]), int(said[1]), float(said[2])
-    answers = {"200": requests - refused, "429": refused}
+    met = Met(int(said[0]), int(said[1]), float(said[2]), seen["fullest"])
+    answers = {"200": met.requests - met.refused, "429": met.refused}
     if seen["answers"] != {status: n for status, n in answers.items() if n}:
         raise RuntimeError(f"{words} says {answers}, the relay {seen['answers']}")
-    return {
-        "refusals": refused / requests * 10_000,
-        "goodput": answers["200"] / seconds / LIMIT * 100,
-        "fullest": seen["fullest"],
-    }
+    return met
 
 
 def meet(server, clients, documents):
@@ -105,9 +120,15 @@ def meet(server, clients, documents):
 
 
 def table(title, clients, met, cell):
-    print(f"\n| {title} | {' | '.join(SERVERS[s][0] for s in met)} |\n|---|{'---|' * len(met)}")
+    print(f"\n| {title} | {' | '.join(SERVERS[s][0] for s in met)} | all |\n|---|{'---|' * (len(met) + 1)}")
     for client in clients:
-        print(f"| {CLIENTS[client][0]} | {' | '.join(cell(met[s][client]) for s in met)} |")
+        row = [met[s][client] for s in met]
+        print(f"| {CLIENTS[client][0]} | {' | '.join(map(cell, row))} | {cell(together(row))} |")
+
+
+def together(row):
+    """Requests and refusals of all servers, as if they had been asked one after another."""
+    return Met(*(sum(getattr(m, name) for m in row) for name in ("requests", "refused", "seconds")), max(m.fullest for m in row))
 
 
 def main():
@@ -125,9 +146,8 @@ def main():
             if process.poll() is None:
                 process.terminate()
         pool.shutdown()
-    table("429s per 10,000 requests", clients, met, lambda m: f"{m['refusals']:,.0f}")
-    table("goodput, of 10 a second", clients, met, lambda m: f"{m['goodput']:.0f} %")
-    table("fullest second at the server", clients, met, lambda m: f"{m['fullest']}")
+    table("429s per 10,000 · goodput", clients, met, lambda m: f"{m.refusals():,.0f} · {m.goodput():.0f} %")
+    table("fullest second", clients, met, lambda m: f"{m.fullest}")
 
 
 main()

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 
-// peer KIND URL DOCUMENTS WORKERS SECONDS fetches the document so many times, or for so many seconds, and prints
-// "REQUESTS REFUSED SECONDS". KIND is `xtime` for golang.org/x/time/rate, `none` for no limiter. What is refused is fetched
+// peer BURST URL DOCUMENTS WORKERS SECONDS fetches the document so many times, or for so many seconds, and prints
+// "REQUESTS REFUSED SECONDS". BURST is that of golang.org/x/time/rate, 0 is no limiter. What is refused is fetched
 // again as soon as the limiter lets it.
 package main
 
@@ -30,11 +30,11 @@ func number(text string) int {
 
 func main() {
 	if len(os.Args) != 6 {
-		log.Fatal("usage: peer KIND URL DOCUMENTS WORKERS SECONDS")
+		log.Fatal("usage: peer BURST URL DOCUMENTS WORKERS SECONDS")
 	}
-	kind, url, workers := os.Args[1], os.Args[2], number(os.Args[4])
-	limiter := rate.NewLimiter(10, 10)
-	if kind == "none" {
+	burst, url, workers := number(os.Args[1]), os.Args[2], number(os.Args[4])
+	limiter := rate.NewLimiter(10, burst)
+	if burst == 0 {
 		limiter = rate.NewLimiter(rate.Inf, 0)
 	}
 	client := http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: workers}}

@@ -17,7 +17,7 @@ cargo_http=ureq@=3.5.2
 
 documents=600 plot=
 servers=origin,nginx,haproxy,express,flask
-clients=weir,spaced,pyrate,governor,xtime,bottleneck,none
+clients=weir,weir3,weir1,pyrate,governor,xtime,xtime1,bottleneck,none
 usage() {
     cat >&2 <<USAGE
 usage: run.sh [--documents N] [--servers A,B] [--clients A,B] [--plot FILE]
@@ -38,6 +38,7 @@ while [ "$#" -gt 0 ]; do
     *) usage; exit 2 ;;
     esac
 done
+if [ -n "$plot" ]; then plot=$(realpath -- "$plot"); fi
 case $documents in '' | *[!0-9]* | 0*) usage; exit 2 ;; esac
 
 wanted() { case ",$servers,$clients," in *",$1,"*) ;; *) return 1 ;; esac }
@@ -106,11 +107,11 @@ try() { # try WHAT WHY NAME...: NAMEs need WHAT_works
 }
 export GOMODCACHE=$folder/go-modules GOFLAGS="-modcacherw ${GOFLAGS:-}"
 go build -o relay "$here/relay.go"
-try go "what it needs cannot be built with go" xtime none
+try go "what it needs cannot be built with go" xtime xtime1 none
 try python "pip cannot install what it needs" flask pyrate
 try node "node or what it needs from npm is missing" express bottleneck
 try rust "cargo is missing or cannot build it" governor
-try weir "it cannot be compiled" weir spaced
+try weir "it cannot be compiled" weir weir3 weir1
 try origin "it is not built, and cannot be; see ./dev run" origin
 for server in nginx haproxy; do
     command -v "$server" >/dev/null || leave_out "$server" "there is no $server here"
@@ -126,3 +127,4 @@ comparing=$!
 wait "$comparing"
 comparing=
 cat -- tables
+if [ -n "$plot" ]; then python3 "$here/plot.py" <tables >"$plot"; fi

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// weir_peer BURST URL DOCUMENTS WORKERS SECONDS: weir over libcurl, by the contract of peer.go. BURST is the policy's, 0 is
-// none.
+// weir_peer BURST URL DOCUMENTS WORKERS SECONDS: weir over libcurl, by the contract of peer.go. BURST is the policy's,
+// 0 is none.
 #include "weir/ext/curl/transport.hpp"
 #include "weir/http/limited.hpp"
 #include "weir/weir.hpp"
