@@ -13,6 +13,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -23,9 +24,10 @@ PATIENCE = 3  # a client is stopped when it has taken so many times as long as t
 REST = 3  # seconds, in which every server forgets the client that it had
 
 CLIENTS = {
-    "weir": ("weir", ["./weir_peer", "0"]),
-    "weir3": ("weir, `burst: 3`", ["./weir_peer", "3"]),
-    "weir1": ("weir, `burst: 1`", ["./weir_peer", "1"]),
+    "weir": ("weir", ["./weir_peer", "response", "0"]),
+    "weir3": ("weir, `burst: 3`", ["./weir_peer", "response", "3"]),
+    "weir1": ("weir, `burst: 1`", ["./weir_peer", "response", "1"]),
+    "weira": ("weir, `count_from: admission`", ["./weir_peer", "admission", "0"]),
     "pyrate": ("pyrate-limiter", ["venv/bin/python", str(HERE / "peer.py")]),
     "governor": ("governor", ["./peer_rs"]),
     "xtime": ("x/time/rate", ["./peer_go", "10"]),
@@ -50,13 +52,25 @@ SERVERS = {
     "flask": ("Flask-Limiter", lambda port: ["venv/bin/python", str(HERE / "server.py"), port]),
 }
 
-running = []
+running, starting, is_over = [], threading.Lock(), False
 
 
 def start(words, **more):
-    process = subprocess.Popen(words, text=True, **more)
-    running.append(process)
+    with starting:
+        if is_over:
+            raise RuntimeError("the comparison is over")
+        process = subprocess.Popen(words, text=True, **more)
+        running.append(process)
     return process
+
+
+def stop_all():
+    global is_over
+    with starting:
+        is_over = True
+    for process in running:
+        if process.poll() is None:
+            process.terminate()
 
 
 def start_server(command):
@@ -142,9 +156,7 @@ def main():
             future.result()  # the fault, if there is one
         met = {s: f.result() for s, f in futures.items()}
     finally:
-        for process in running:  # the servers; after a fault the clients too, which ends the other threads
-            if process.poll() is None:
-                process.terminate()
+        stop_all()  # the servers; after a fault the clients too, which ends the other threads
         pool.shutdown()
     table("429s per 10,000 · goodput", clients, met, lambda m: f"{m.refusals():,.0f} · {m.goodput():.0f} %")
     table("fullest second", clients, met, lambda m: f"{m.fullest}")

@@ -5,8 +5,8 @@ import math
 import re
 import sys
 
-LABELS, PANEL, GAP, LINE, TOP = 150, 122, 12, 20, 52
-WEIR, PEER, TEXT, FAINT = "#1f6f8b", "#b5b5ad", "#222222", "#666666"
+LABELS, PANEL, GAP, LINE, TOP = 180, 104, 26, 20, 52
+WEIR, PEER, TEXT, FAINT = "#7fc4dd", "#d9d9d2", "#222222", "#666666"
 
 
 def read_table(lines):
@@ -39,7 +39,7 @@ def main():
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
         f' font-family="sans-serif" font-size="11" fill="{TEXT}">',
         f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
-        text(8, 18, "Requests answered with 429, of 10,000 (logarithmic); beside it the goodput, of 10 a second", font_size=13),
+        text(8, 18, "429s per 10,000 requests (the bars, logarithmic) · goodput, of 10 a second", font_size=13),
     ]
     out += [text(8, TOP + i * LINE + 14, name) for i, (name, _) in enumerate(rows)]
     for column, server in enumerate(servers):
@@ -58,9 +58,7 @@ def main():
                 long = PANEL * min(1, math.log10(max(refusals, 1.2)) / 4)
                 color = WEIR if name.startswith("weir") else PEER
                 out.append(f'<rect x="{left}" y="{y + 3}" width="{long:.1f}" height="{LINE - 6}" fill="{color}"/>')
-            out.append(
-                text(left + 3, y + 14, f"{refusals:,} · {goodput} %", paint_order="stroke", stroke="#ffffff", stroke_width=3)
-            )
+            out.append(text(left + 3, y + 14, f"{refusals:,} · {goodput} %"))
     print("\n".join([*out, "</svg>"]))
 
 

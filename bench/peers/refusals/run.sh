@@ -16,15 +16,16 @@ cargo_packages=(governor@=0.10.4 futures-executor@=0.3.34)
 cargo_http=ureq@=3.5.2
 
 documents=600 plot=
-servers=origin,nginx,haproxy,express,flask
-clients=weir,weir3,weir1,pyrate,governor,xtime,xtime1,bottleneck,none
+all_servers=origin,nginx,haproxy,express,flask
+all_clients=weir,weir3,weir1,weira,pyrate,governor,xtime,xtime1,bottleneck,none
+servers=$all_servers clients=$all_clients
 usage() {
     cat >&2 <<USAGE
 usage: run.sh [--documents N] [--servers A,B] [--clients A,B] [--plot FILE]
 
   --documents N   that each client fetches from each server (default $documents)
-  --servers A,B   of $servers (default: all)
-  --clients A,B   of $clients (default: all)
+  --servers A,B   of $all_servers (default: all)
+  --clients A,B   of $all_clients (default: all)
   --plot FILE     where the plot goes, an SVG (default: nowhere)
 USAGE
 }
@@ -40,6 +41,14 @@ while [ "$#" -gt 0 ]; do
 done
 if [ -n "$plot" ]; then plot=$(realpath -- "$plot"); fi
 case $documents in '' | *[!0-9]* | 0*) usage; exit 2 ;; esac
+known() { # known ALL SOME
+    local name
+    for name in ${2//,/ }; do
+        case ",$1," in *",$name,"*) ;; *) echo "run.sh: there is no $name; there are $1" >&2; exit 2 ;; esac
+    done
+}
+known "$all_servers" "$servers"
+known "$all_clients" "$clients"
 
 wanted() { case ",$servers,$clients," in *",$1,"*) ;; *) return 1 ;; esac }
 leave_out() { # leave_out NAME WHY
@@ -111,7 +120,7 @@ try go "what it needs cannot be built with go" xtime xtime1 none
 try python "pip cannot install what it needs" flask pyrate
 try node "node or what it needs from npm is missing" express bottleneck
 try rust "cargo is missing or cannot build it" governor
-try weir "it cannot be compiled" weir weir3 weir1
+try weir "it cannot be compiled" weir weir3 weir1 weira
 try origin "it is not built, and cannot be; see ./dev run" origin
 for server in nginx haproxy; do
     command -v "$server" >/dev/null || leave_out "$server" "there is no $server here"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// weir_peer BURST URL DOCUMENTS WORKERS SECONDS: weir over libcurl, by the contract of peer.go. BURST is the policy's,
-// 0 is none.
+// weir_peer COUNT_FROM BURST URL DOCUMENTS WORKERS SECONDS: weir over libcurl, by the contract of peer.go. COUNT_FROM
+// and BURST are the policy's: `response` and 0 are what it has by itself.
 #include "weir/ext/curl/transport.hpp"
 #include "weir/http/limited.hpp"
 #include "weir/weir.hpp"
@@ -22,11 +22,8 @@ namespace {
 
 using clock_type = std::chrono::steady_clock;
 
-void run(std::int64_t burst, const std::string& url, std::int64_t documents, int workers, std::chrono::seconds most) {
-    weir::policy p;
-    p.rates = {weir::parse_rate("10/SECOND").value()};
-    p.burst = burst;
-    p.max_delay = std::chrono::hours{1};
+void run(const weir::policy& p, const std::string& url, std::int64_t documents, int workers,
+         std::chrono::seconds most) {
     weir::registry limits{weir::memory_store{}, weir::configuration::builder{}.defaults("metadata", p).build().value()};
     auto http = weir::http::limited(weir::curl::transport{}, limits);
 
@@ -59,8 +56,12 @@ void run(std::int64_t burst, const std::string& url, std::int64_t documents, int
 
 int main(int argc, char** argv) try {
     const std::vector<std::string> words(argv + 1, argv + argc);
-    run(std::stoll(words.at(0)), words.at(1), std::stoll(words.at(2)), std::stoi(words.at(3)),
-        std::chrono::seconds{std::stoll(words.at(4))});
+    weir::policy p;
+    p.rates = {weir::parse_rate("10/SECOND").value()};
+    p.count_from = words.at(0) == "admission" ? weir::counting::admission : weir::counting::response;
+    p.burst = std::stoll(words.at(1));
+    p.max_delay = std::chrono::hours{1};
+    run(p, words.at(2), std::stoll(words.at(3)), std::stoi(words.at(4)), std::chrono::seconds{std::stoll(words.at(5))});
 } catch (const std::exception& e) {
     fmt::print(stderr, "weir_peer: {}\n", e.what());
     return 1;
