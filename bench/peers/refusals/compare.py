@@ -152,8 +152,8 @@ def main():
     try:
         futures = {s: pool.submit(meet, s, clients, documents) for s in servers}
         done, _ = concurrent.futures.wait(futures.values(), return_when=concurrent.futures.FIRST_EXCEPTION)
-        for future in done:
-            future.result()  # the fault, if there is one
+        for fault in filter(None, (future.exception() for future in done)):
+            sys.exit(f"compare.py: {fault}")
         met = {s: f.result() for s, f in futures.items()}
     finally:
         stop_all()  # the servers; after a fault the clients too, which ends the other threads
