@@ -243,6 +243,57 @@ void check_forked(Make&& make) {
     CHECK(limits.inspect("h.org", "metadata")->state.windows.at(0).used == 4);
 }
 
+/// A 429 in one process stops another at once, until the moment it named. `make()` gives one store to all.
+template <class Make>
+void check_stopped(Make&& make) {
+    using namespace std::chrono_literals;
+    using clock = std::chrono::steady_clock;  // of the machine, and so of both processes
+    const auto config = limited({{100'000, 1s}}, weir::counting::response);
+    struct grant {
+        clock::time_point asked, given;
+    };
+    std::array<int, 2> told{};
+    REQUIRE(::pipe(told.data()) == 0);
+    const pid_t pid = ::fork();
+    if (pid == 0) {
+        ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+        weir::registry limits{make(), config};
+        for (const auto end = clock::now() + 1200ms; clock::now() < end;) {
+            grant g{clock::now(), {}};
+            limits.acquire("h.org", "metadata").arrived({.status = 200});
+            g.given = clock::now();
+            static_cast<void>(!::write(told[1], &g, sizeof g));
+        }
+        ::_exit(0);
+    }
+    ::close(told[1]);
+    std::vector<grant> all;
+    std::jthread reader{[&] {
+        for (grant g; ::read(told[0], &g, sizeof g) == sizeof g;)
+            all.push_back(g);
+    }};
+    weir::registry limits{make(), config};
+    auto permit = limits.acquire("h.org", "metadata");
+    std::this_thread::sleep_for(300ms);
+    const auto heard = clock::now();
+    permit.arrived({.status = 429, .retry_after = 400ms});
+    const auto known = clock::now();
+    reader.join();
+    ::waitpid(pid, nullptr, 0);
+    ::close(told[0]);
+    std::size_t before = 0, inside = 0, after = 0;
+    for (const grant& g : all) {
+        before += g.given < heard ? 1U : 0U;
+        inside += g.asked >= known && g.given < heard + 400ms ? 1U : 0U;
+        after += g.given >= heard + 400ms ? 1U : 0U;
+    }
+    std::cout << "a 429 in another process: " << before << " before it, " << inside << " in the forbidden 400 ms, "
+              << after << " after them" << std::endl;
+    CHECK(before > 0);
+    CHECK(inside == 0);
+    CHECK(after > 0);
+}
+
 /// Hosts and roles of any bytes, no two alike, with `more` that only one kind of store could mistake.
 inline std::set<std::pair<std::string, std::string>> hostile_names(dice& dice, int count,
                                                                    std::set<std::pair<std::string, std::string>> more) {

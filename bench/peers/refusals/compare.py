@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""compare.py DOCUMENTS SERVER,... CLIENT,...: lets each client fetch so many documents from each server; prints README.md's tables.
+"""compare.py DOCUMENTS MEAN SERVER,... CLIENT,...: lets each client fetch so many documents from each server; prints README.md's tables.
 
 run.sh starts it in the folder in which everything has been built. The servers go at the same time, the clients of each one
 after another. Before each server stands a relay, which counts; what a client says must agree with it.
@@ -19,12 +19,13 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 LIMIT = 10  # a second, as every server and every client has it
 WORKERS = 8
-LATENCY = ("100", "0.5", "1")  # mean in ms, sigma of its logarithm, seed
+LATENCY = (sys.argv[2], "0.5", "1")  # mean in ms, sigma of its logarithm, seed
 PATIENCE = 3  # a client is stopped when it has taken so many times as long as the limit asks for
 REST = 3  # seconds, in which every server forgets the client that it had
 
 CLIENTS = {
     "weir": ("weir", ["./weir_peer", "response", "0"]),
+    "weirt": ("weir, `aimd`", ["./weir_peer", "tuned", "0"]),
     "weir3": ("weir, `burst: 3`", ["./weir_peer", "response", "3"]),
     "weir1": ("weir, `burst: 1`", ["./weir_peer", "response", "1"]),
     "weira": ("weir, `count_from: admission`", ["./weir_peer", "admission", "0"]),
@@ -147,7 +148,7 @@ def together(row):
 
 def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    documents, servers, clients = int(sys.argv[1]), sys.argv[2].split(","), sys.argv[3].split(",")
+    documents, servers, clients = int(sys.argv[1]), sys.argv[3].split(","), sys.argv[4].split(",")
     pool = concurrent.futures.ThreadPoolExecutor()
     try:
         futures = {s: pool.submit(meet, s, clients, documents) for s in servers}

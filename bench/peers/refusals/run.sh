@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 #
-# run.sh [--documents N] [--servers A,B] [--clients A,B] [--plot FILE]: weir beside other limiters at five real servers; prints
+# run.sh [--documents N] [--latency MS] [--servers A,B] [--clients A,B] [--plot FILE]: weir beside other limiters at five real servers; prints
 # the tables of README.md and draws its plot. Everything it makes is in one folder below TMPDIR that goes when it ends, and so
 # do the servers. A server or client that lacks something here is left out, with a sentence.
 
@@ -15,15 +15,16 @@ go_packages=(golang.org/x/time@v0.16.0)
 cargo_packages=(governor@=0.10.4 futures-executor@=0.3.34)
 cargo_http=ureq@=3.5.2
 
-documents=600 plot=
+documents=600 latency=100 plot=
 all_servers=origin,nginx,haproxy,express,flask
-all_clients=weir,weir3,weir1,weira,pyrate,governor,xtime,xtime1,bottleneck,none
+all_clients=weir,weirt,weir3,weir1,weira,pyrate,governor,xtime,xtime1,bottleneck,none
 servers=$all_servers clients=$all_clients
 usage() {
     cat >&2 <<USAGE
-usage: run.sh [--documents N] [--servers A,B] [--clients A,B] [--plot FILE]
+usage: run.sh [--documents N] [--latency MS] [--servers A,B] [--clients A,B] [--plot FILE]
 
   --documents N   that each client fetches from each server (default $documents)
+  --latency MS    mean of the way there and back (default $latency)
   --servers A,B   of $all_servers (default: all)
   --clients A,B   of $all_clients (default: all)
   --plot FILE     where the plot goes, an SVG (default: nowhere)
@@ -31,7 +32,7 @@ USAGE
 }
 while [ "$#" -gt 0 ]; do
     case $1 in
-    --documents | --servers | --clients | --plot)
+    --documents | --latency | --servers | --clients | --plot)
         [ "$#" -ge 2 ] || { usage; exit 2; }
         printf -v "${1#--}" %s "$2"
         shift 2
@@ -40,6 +41,7 @@ while [ "$#" -gt 0 ]; do
     esac
 done
 if [ -n "$plot" ]; then plot=$(realpath -- "$plot"); fi
+case $latency in '' | *[!0-9]* | 0*) usage; exit 2 ;; esac
 case $documents in '' | *[!0-9]* | 0*) usage; exit 2 ;; esac
 known() { # known ALL SOME
     local name
@@ -120,18 +122,18 @@ try go "what it needs cannot be built with go" xtime xtime1 none
 try python "pip cannot install what it needs" flask pyrate
 try node "node or what it needs from npm is missing" express bottleneck
 try rust "cargo is missing or cannot build it" governor
-try weir "it cannot be compiled" weir weir3 weir1 weira
+try weir "it cannot be compiled" weir weirt weir3 weir1 weira
 try origin "it is not built, and cannot be; see ./dev run" origin
 for server in nginx haproxy; do
     command -v "$server" >/dev/null || leave_out "$server" "there is no $server here"
 done
 [ -n "$servers" ] && [ -n "$clients" ] || { echo "run.sh: nothing is left to compare" >&2; exit 1; }
 
-echo "$(uname -sr), $(nproc) cores; $documents documents"
+echo "$(uname -sr), $(nproc) cores; $documents documents, $latency ms"
 echo "${pip_packages[*]} ${npm_packages[*]} ${cargo_packages[*]} $cargo_http ${go_packages[*]}"
 echo "$(go version), $(python3 --version), $(node --version)"
 unset http_proxy HTTP_PROXY all_proxy ALL_PROXY
-python3 "$here/compare.py" "$documents" "$servers" "$clients" >tables &
+python3 "$here/compare.py" "$documents" "$latency" "$servers" "$clients" >tables &
 comparing=$!
 wait "$comparing"
 comparing=

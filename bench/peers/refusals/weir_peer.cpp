@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // weir_peer COUNT_FROM BURST URL DOCUMENTS WORKERS SECONDS: weir over libcurl, by the contract of peer.go. COUNT_FROM
-// and BURST are the policy's: `response` and 0 are what it has by itself.
+// and BURST are the policy's: `response` and 0 are what it has by itself, and `tuned` is `response` with `aimd`.
 #include "weir/ext/curl/transport.hpp"
 #include "weir/http/limited.hpp"
 #include "weir/weir.hpp"
@@ -59,6 +59,7 @@ int main(int argc, char** argv) try {
     weir::policy p;
     p.rates = {weir::parse_rate("10/SECOND").value()};
     p.count_from = words.at(0) == "admission" ? weir::counting::admission : weir::counting::response;
+    p.aimd.enabled = words.at(0) == "tuned";
     p.burst = std::stoll(words.at(1));
     p.max_delay = std::chrono::hours{1};
     run(p, words.at(2), std::stoll(words.at(3)), std::stoi(words.at(4)), std::chrono::seconds{std::stoll(words.at(5))});

@@ -156,6 +156,12 @@ TEST_CASE("postgres: what a killed process held counts until its time is over, a
     weir_test::check_killed_holder([&] { return postgres_store{options}; });
 }
 
+TEST_CASE("postgres: a 429 in one process stops another, until the moment it named") {
+    WEIR_NEEDS_POSTGRES();
+    const auto dsn = weir_test::postgres_server::common().plain_dsn("weir_schema=stopped");
+    weir_test::check_stopped([&] { return a_noting_store(dsn); });
+}
+
 TEST_CASE("postgres: a child of fork cannot use its parent's store, and can make its own") {
     WEIR_NEEDS_POSTGRES();
     const std::string dsn = weir_test::postgres_server::common().plain_dsn("weir_schema=forked");

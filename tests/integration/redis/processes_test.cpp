@@ -146,6 +146,12 @@ TEST_CASE("redis: what a killed process held counts until its time is over, and 
     weir_test::check_killed_holder([&] { return redis_store{options}; });
 }
 
+TEST_CASE("redis: a 429 in one process stops another, until the moment it named") {
+    WEIR_NEEDS_REDIS();
+    weir_test::redis_server server;
+    weir_test::check_stopped([&] { return a_noting_store(server, true); });
+}
+
 TEST_CASE("redis: a child of fork cannot use its parent's store, and can make its own") {
     WEIR_NEEDS_REDIS();
     weir_test::redis_server server;

@@ -144,6 +144,11 @@ TEST_CASE("sqlite: what one process learnt another finds, and what did not chang
     weir_test::check_learnt(one, other);
 }
 
+TEST_CASE("sqlite: a 429 in one process stops another, until the moment it named") {
+    const scratch here;
+    weir_test::check_stopped([&] { return noting_store{here.options()}; });
+}
+
 TEST_CASE("sqlite: four processes share a key by leases: no window over, and every unit is used or back") {
     const scratch here;
     weir_test::check_leases("sqlite, leases", here.path().string(), [&] { return noting_store{here.options()}; });
