@@ -37,7 +37,7 @@ in_bash() {
         printf "%s\n" "${COMPREPLY[@]}"' completion "$dir" "$@" 2>&1 | sort | tr '\n' '|'
 }
 bash -n "$dir/weir.bash" "$dir/weir-download.bash"
-check "bash: commands" "$(in_bash weir "")" "audit|check|completion|explain|replay|schema|"
+check "bash: commands" "$(in_bash weir "")" "audit|check|completion|explain|replay|schema|simulate|"
 check "bash: a command's beginning" "$(in_bash weir ex)" "explain|"
 check "bash: flags" "$(in_bash weir explain --rate-m)" "--rate-max-delay|--rate-max-inflight|--rate-mode|"
 check "bash: check has no rate flags" "$(in_bash weir check --)" "--help|--json|"
