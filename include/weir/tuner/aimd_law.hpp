@@ -89,8 +89,10 @@ public:
         s.bound = std::max(s.bound, seen.bound);
         if (s.window == long_ago)
             s.window = now;
+        // They are told at the end of the observation in which they came.
+        take(s, seen.answers - seen.refusals);
         pass_time(s, now, out);
-        if (count(s, seen)) {
+        if (refuse(s, seen)) {
             out.answers = s.answers;
             out.refusals = s.refusals;
             out.why = tuning::refused;
@@ -114,7 +116,7 @@ private:
         const std::int64_t over = (now - s.window) / length_;
         if (over < 1)
             return;
-        const bool was_bound = s.bound >= s.window;
+        const bool was_bound = s.bound > s.window;
         if (s.answers == 0 || (was_bound && s.refusals * one * 2 <= s.answers * share_))
             grow(s, 1, was_bound ? tuning::stable : tuning::idle, out);
         s.answers = s.refusals = 0;
@@ -144,16 +146,21 @@ private:
         }
     }
 
-    /// Takes in what was seen; says whether it is too much.
-    bool count(tuner_state& s, const observation& seen) const noexcept {
-        const bool is_new = seen.refusals > 0 && seen.sent >= s.cut;
-        const std::int64_t refusals = is_new ? seen.refusals : 0;
-        const std::int64_t taken = seen.answers - seen.refusals;
-        s.answers += taken + refusals;
-        s.refusals += refusals;
-        s.excess = std::max<std::int64_t>(0, s.excess - std::min(taken, 2 * one / share_ + 1) * share_);
+    /// Counts answers that were no refusals.
+    void take(tuner_state& s, std::int64_t answers) const noexcept {
+        s.answers += answers;
+        // More than so many make up for any excess.
+        s.excess = std::max<std::int64_t>(0, s.excess - std::min(answers, 6 * one / share_) * share_);
+    }
+
+    /// Counts refusals; says whether they are too many.
+    bool refuse(tuner_state& s, const observation& seen) const noexcept {
+        if (seen.refusals == 0 || seen.sent < s.cut)
+            return false;
+        s.answers += seen.refusals;
+        s.refusals += seen.refusals;
         const bool is_known = s.border > 0 && s.factor.millionths() >= s.border;
-        s.excess += (is_known ? 3 * refusals : refusals + (is_new ? seen.stated : 0)) * (one - share_);
+        s.excess += (is_known ? 3 * seen.refusals : seen.refusals + seen.stated) * (one - share_);
         return s.excess > 2 * (one - share_);
     }
 

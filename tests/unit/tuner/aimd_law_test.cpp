@@ -119,6 +119,18 @@ TEST_CASE("aimd_law: it grows by hundredths of the configured rate, after a wind
     CHECK(k.s.factor == multiplier::of(0.74));
 }
 
+TEST_CASE(
+    "aimd_law: answers that are told at the end of an observation belong to it: where nothing was binding, no growth") {
+    tuned_key k;
+    static_cast<void>(k.refuse(3));
+    k.is_bound = false;
+    for (int i = 0; i < 9; ++i) {
+        k.now += 61s;
+        CHECK_FALSE(k.pass(50));
+    }
+    CHECK(k.s.factor == multiplier::of(0.8));
+}
+
 TEST_CASE("aimd_law: it waits below the factor that was refused last, and longer each time") {
     tuned_key k;
     static_cast<void>(k.refuse(3));
