@@ -61,6 +61,17 @@ struct naive_key {
             w.period += rules.margin;
         return out;
     }
+    /// What a request counts as: one that the rates as they are written can hold is never too much.
+    std::int64_t counted(std::int64_t cost) const {
+        naive_key unscaled;
+        unscaled.rules = rules;
+        std::int64_t most = INT64_MAX, written = INT64_MAX;
+        for (const naive_window& w : windows())
+            most = std::min(most, w.limit);
+        for (const naive_window& w : unscaled.windows())
+            written = std::min(written, w.limit);
+        return cost > most && cost <= written ? most : cost;
+    }
     std::int64_t open_units() const {
         std::int64_t sum = 0;
         for (const item& i : open)

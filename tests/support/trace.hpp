@@ -259,7 +259,7 @@ private:
         return a;
     }
     static std::int64_t counted(const key& k, const weir::ask& a) {
-        return a.method != "GET" && !k.truth.rules.count_head ? 0 : a.cost;
+        return a.method != "GET" && !k.truth.rules.count_head ? 0 : k.truth.counted(a.cost);
     }
 
     void submit(key& k) {
@@ -306,13 +306,14 @@ private:
     void count(key& k) {
         weir::ask a = any_ask();
         a.method = "GET";
+        const std::int64_t cost = k.truth.counted(a.cost);
         note("admit {} cost {}", k.host, a.cost);
         const auto d = k.handle->admit(a);
         apply_events();
-        judge(k, a.cost, std::max(now(), k.truth.newest), d, true, false);
+        judge(k, cost, std::max(now(), k.truth.newest), d, true, false);
         if (d.granted()) {
-            check_windows(k, a.cost, std::max(now(), k.truth.newest));
-            k.truth.admit(++last_id_, a.cost, now(), false);
+            check_windows(k, cost, std::max(now(), k.truth.newest));
+            k.truth.admit(++last_id_, cost, now(), false);
             ++admissions_;
             if (k.truth.rules.count_from == weir::counting::response)
                 audited_ = false;

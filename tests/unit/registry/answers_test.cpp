@@ -219,6 +219,26 @@ TEST_CASE("answers: a told limit outlives a reload and a change of the factor") 
     CHECK(h.inspect().state.windows[1].limit == 7);
 }
 
+TEST_CASE(
+    "answers: a request that the written rates can hold is not refused for good because they are scaled or told less") {
+    weir_test::manual_limits w{weir_test::limited({{10, 1s}})};
+    auto h = w.limits.at("h", "metadata");
+    h.tune(multiplier::of(0.5));
+    CHECK(w.limits.try_acquire("h", "metadata", {.cost = 11}).why().state == weir::outcome::never);
+    {
+        auto heavy = w.limits.try_acquire("h", "metadata", {.cost = 8});
+        REQUIRE(heavy);
+        CHECK(h.inspect().state.windows[0].used == 5);  // all there is
+        const std::array all{told_limit{limit_unit::requests, 3, 1s}};
+        heavy.permit().arrived({.status = 200, .limits = all});
+    }
+    const auto none = w.limits.try_acquire("h", "metadata", {.cost = 8});
+    CHECK(none.why().state == weir::outcome::denied);
+    w.clock.set(none.why().retry_at);
+    CHECK(w.limits.try_acquire("h", "metadata", {.cost = 8}));
+    CHECK(h.inspect().state.windows[1].used == 3);
+}
+
 TEST_CASE("answers: a told ceiling on concurrent requests is obeyed where it is less") {
     weir_test::manual_limits w{weir_test::limited({{100, 1s}})};
     const std::array two{told_limit{limit_unit::concurrent_requests, 2}};
