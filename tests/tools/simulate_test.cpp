@@ -103,6 +103,18 @@ TEST_CASE("simulate: two counters are met by even spacing") {
     }
 }
 
+TEST_CASE("simulate: two counters are learnt to be met, whatever they tell") {
+    for (const told& t : feedbacks) {
+        plan what = of_one_host(10'000);
+        what.server.model = model_kind::two_counter;
+        what.server.tells = t;
+        const auto o = play(ten_a_second(true, false), what);
+        say("two-counter, tuned, " + name_of(t), o.tasks[0]);
+        CHECK(o.tasks[0].done == 10'000);
+        CHECK(per_10000(o.tasks[0]) <= 100);
+    }
+}
+
 TEST_CASE("simulate: a configuration far above the server's limit costs few refusals and little of the limit") {
     for (const bool has_hour : {false, true})
         for (const model_kind m : {model_kind::sliding_log, model_kind::fixed_window, model_kind::gcra})
