@@ -176,7 +176,8 @@ public:
 
     /// Settles an entry. The caller gives the in-flight place back to the ceiling when `e` held one and `how` ends it.
     void settle(Store& store, inflight_ceiling& ceiling, entry& e, settlement how, instant now, settled_list& settled) {
-        const bool worse = e.state == entry_state::open && how != settlement::refunded;
+        // While it was open every forecast took it for answered at once: also where it goes unused, time has passed.
+        const bool worse = e.state == entry_state::open;
         store.settle(slot_, rules_->plan, e, how, now);
         changed(store, ceiling, now, worse, settled);
     }
