@@ -67,7 +67,6 @@ struct outcome_of {
     std::int64_t denied = 0;  ///< by us: not waited for
     instant last{};           ///< answer
     std::int64_t lawful = 0;  ///< what could have been done in the same time at best
-    std::int64_t limit = 0;   ///< the same if nothing took time
     std::vector<instant> refusals{};
 };
 
@@ -92,7 +91,7 @@ public:
             out_.tasks.push_back({.of = &t});
         }
         for (std::size_t i = 0; i < std::max<std::size_t>(1, plan_.clients); ++i)
-            clients_.push_back(make_client(i, idna));
+            clients_.push_back(make_client(idna));
         if (plan_.points > 0) {
             out_.part = plan_.longest / static_cast<std::int64_t>(plan_.points) + duration{1};
             out_.series.resize(plan_.points);
@@ -130,9 +129,8 @@ private:
     struct attempt {
         std::size_t task = 0;
         std::size_t client = 0;
-        std::size_t slot = 0;
         instant wished{};
-        instant admitted{};
+        instant answered{};
         server::answer answer{0, {}};
     };
     struct event {
@@ -264,7 +262,7 @@ private:
         std::vector<std::deque<std::size_t>> queues;
     };
 
-    std::unique_ptr<client> make_client(std::size_t, idna_function idna) {
+    std::unique_ptr<client> make_client(idna_function idna) {
         if (plan_.by != law::weir)
             return std::make_unique<rival_client>(*this);
         if (plan_.is_shared)
@@ -300,7 +298,7 @@ private:
             return;
         ++wished_[t];
         const std::size_t a = new_attempt();
-        attempts_[a] = {t, who, 0, at, {}, {0, {}}};
+        attempts_[a] = {t, who, at, {}, {0, {}}};
         schedule(now, kind::again, a);
     }
     [[nodiscard]] std::size_t new_attempt() {
@@ -338,7 +336,6 @@ private:
 
     void admitted(std::size_t a, instant now) {
         attempt& what = attempts_[a];
-        what.admitted = now;
         if (counts(now))
             out_.waited_s.push_back(std::chrono::duration<float>(now - what.wished).count());
         if (point* p = at(now))
@@ -346,8 +343,7 @@ private:
         const duration whole = dice_.of(plan_.under_way);
         const duration there = duration{static_cast<std::int64_t>(static_cast<double>(whole.count()) * dice_.share())};
         schedule(now + there, kind::arrive, a);
-        back_.resize(std::max(back_.size(), a + 1));
-        back_[a] = now + whole;
+        what.answered = now + whole;
     }
     void denied(std::size_t a, instant again) {
         ++out_.tasks[attempts_[a].task].denied;
@@ -368,7 +364,7 @@ private:
             ++p->arrived;
             p->refused += is_refused ? 1 : 0;
         }
-        schedule(back_[a], kind::answer, a);
+        schedule(what.answered, kind::answer, a);
     }
     void answer(std::size_t a, instant now) {
         attempt& what = attempts_[a];
@@ -421,7 +417,6 @@ private:
             out_.length = std::max(out_.length, last.time_since_epoch());
             const server fresh{config_.policy_for(plan_.tasks[t].host, plan_.tasks[t].role)->rates, plan_.server};
             of.lawful = most_lawful(fresh, plan_.skipped, last.time_since_epoch(), plan_.under_way.mean);
-            of.limit = most_lawful(fresh, plan_.skipped, last.time_since_epoch(), {});
         }
     }
 
@@ -435,7 +430,6 @@ private:
     std::priority_queue<event> events_;
     std::uint64_t number_ = 0;
     std::vector<attempt> attempts_;
-    std::vector<instant> back_;
     std::vector<std::size_t> free_;
     std::vector<std::int64_t> wished_;
     std::size_t next_client_ = 0;

@@ -97,11 +97,9 @@ private:
         return tune(now, settled);
     }
 
-    /// Until when the limits that were told hold the key.
-    [[nodiscard]] instant held_by_limits(const feedback& said, instant now) const {
-        return said.limits.empty() ? long_ago : later_by(now, told_wait(said, node_.rules().plan));
-    }
-    static instant later_by(instant now, duration wait) noexcept {
+    /// Until when the limits that were told hold the key; `long_ago` = they do not.
+    [[nodiscard]] instant held_by_limits(const feedback& said, instant now) const noexcept {
+        const duration wait = told_wait(said, node_.rules().plan);
         return wait > duration::zero() ? later(now, wait) : long_ago;
     }
 
