@@ -422,11 +422,17 @@ private:
         limits_->poll();
         apply_events();
     }
+    /// Under other windows those who wait may cost more than one holds.
+    void recount(key& k) {
+        for (wait* w : k.queue)
+            w->cost = k.truth.counted(w->cost);
+    }
     void tune(key& k) {
         k.truth.millionths = dice_.chance(20) ? 1'000'000 : dice_.from(200'000, 1'000'000);
         audited_ = false;
         note("tune {} to {} millionths", k.host, k.truth.millionths);
         remember(k);
+        recount(k);
         changed_ = &k;
         k.handle->tune(weir::multiplier::of(static_cast<double>(k.truth.millionths) / 1e6));
         apply_events();
@@ -437,6 +443,7 @@ private:
             if (dice_.chance(60))
                 k.truth.rules = any_policy();
             remember(k);
+            recount(k);
         }
         if (dice_.chance(40))
             ceiling_ = dice_.chance(50) ? dice_.from(1, 4) : 0;

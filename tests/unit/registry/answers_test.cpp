@@ -239,6 +239,34 @@ TEST_CASE(
     CHECK(h.inspect().state.windows[1].used == 3);
 }
 
+TEST_CASE("answers: nor is one that waits when they are scaled") {
+    const auto rules = weir_test::configured(tuned_policy({{10, 1s}}));
+    const auto waits = [&](auto& limits, weir::testing::manual_clock& clock) {
+        auto h = limits.at("h", "metadata");
+        limits.acquire("h", "metadata", {.cost = 5}).arrived();
+        typename std::remove_reference_t<decltype(limits)>::ticket first, second;
+        limits.submit(first, "h", "metadata", {.cost = 8}, clock.now());
+        limits.submit(second, "h", "metadata", {.cost = 2}, clock.now());
+        h.tune(multiplier::of(0.4));
+        const auto granted = [&](auto& t) {
+            for (int i = 0; i < 100 && !t.done(); ++i) {
+                clock.advance(100ms);
+                limits.poll(clock.now());
+            }
+            REQUIRE(t.done());
+            return t.why().granted();
+        };
+        REQUIRE(granted(first));
+        first.take().release(clock.now());
+        CHECK(granted(second));
+    };
+    weir::testing::manual_clock clock{instant{10s}};
+    weir::registry own{weir_test::manual_store{clock}, rules};
+    waits(own, clock);
+    weir::registry shared{common_store{clock}, rules};
+    waits(shared, clock);
+}
+
 TEST_CASE("answers: a told ceiling on concurrent requests is obeyed where it is less") {
     weir_test::manual_limits w{weir_test::limited({{100, 1s}})};
     const std::array two{told_limit{limit_unit::concurrent_requests, 2}};
