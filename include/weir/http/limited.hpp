@@ -81,7 +81,7 @@ private:
 
         void located(std::string_view url) override { to_.located(url); }
         void head(int status, const headers& fields) override {
-            permit_.arrived(told{status, fields, std::chrono::system_clock::now()}.said());
+            permit_.arrived(told{status, fields}.said());
             to_.head(status, fields);
         }
         bool body(std::string_view bytes) override { return to_.body(bytes); }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "weir/core/time.hpp"
+#include "weir/limiter/feedback.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -12,24 +13,7 @@
 namespace weir::http {
 
 /// What a server counts against a quota.
-enum class quota_unit : std::uint8_t {
-    requests,             ///< requests per window
-    content_bytes,        ///< bytes of content per window
-    concurrent_requests,  ///< requests at the same time; a window says nothing here
-};
-
-/// The unit's name on the wire.
-[[nodiscard]] constexpr std::string_view to_string(quota_unit unit) noexcept {
-    switch (unit) {
-    case quota_unit::content_bytes:
-        return "content-bytes";
-    case quota_unit::concurrent_requests:
-        return "concurrent-requests";
-    case quota_unit::requests:
-        break;
-    }
-    return "requests";
-}
+using quota_unit = limit_unit;
 
 /// One limit as a response told of it. What it did not tell is absent, and nothing is made up for it; numbers are what
 /// the server said, 0 too.

@@ -16,6 +16,11 @@
 
 namespace weir::http {
 
+/// Whether any field may tell of a quota, by its name. **Complexity.** One walk over the fields.
+[[nodiscard]] inline bool may_tell_quotas(const headers& fields) noexcept {
+    return std::any_of(fields.begin(), fields.end(), [](const header& h) { return detail::wire::may_be_one(h.name); });
+}
+
 /// The quotas that a response's fields tell of:
 ///
 /// - `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers-10 and -11), joined by policy name and
@@ -34,7 +39,7 @@ namespace weir::http {
 [[nodiscard]] inline quota_reading read_ratelimit_fields(const headers& fields,
                                                          std::chrono::system_clock::time_point now,
                                                          reset_unit unit = reset_unit::guessed) {
-    if (std::none_of(fields.begin(), fields.end(), [](const header& h) { return detail::wire::may_be_one(h.name); }))
+    if (!may_tell_quotas(fields))
         return {};
     quota_reading read = detail::ratelimit_reader{fields, now, unit}.read();
     if (read.quotas.empty())

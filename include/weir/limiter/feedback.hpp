@@ -6,11 +6,29 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string_view>
 
 namespace weir {
 
 /// What a server counts against a limit.
-enum class limit_unit : std::uint8_t { requests, content_bytes, concurrent_requests };
+enum class limit_unit : std::uint8_t {
+    requests,             ///< requests per window
+    content_bytes,        ///< bytes of content per window
+    concurrent_requests,  ///< requests at the same time; a window says nothing here
+};
+
+/// The unit's name on the wire.
+[[nodiscard]] constexpr std::string_view to_string(limit_unit unit) noexcept {
+    switch (unit) {
+    case limit_unit::content_bytes:
+        return "content-bytes";
+    case limit_unit::concurrent_requests:
+        return "concurrent-requests";
+    case limit_unit::requests:
+        break;
+    }
+    return "requests";
+}
 
 /// One limit as a response told of it; what it did not tell is absent.
 struct told_limit {
@@ -35,6 +53,9 @@ struct feedback {
     std::optional<duration> retry_after{};
     /// The limits it told of. **Lifetime.** Theirs, for the length of the call.
     std::span<const told_limit> limits{};
+
+    /// Whether the server refused because of a limit or a load.
+    [[nodiscard]] constexpr bool refuses() const noexcept { return status == 429 || status == 503; }
 };
 
 }  // namespace weir

@@ -20,14 +20,10 @@ public:
     /// Takes in an answer to a request that was admitted at `admitted`; says whether the store is to be told. Of
     /// answers `share` millionths may be refusals.
     [[nodiscard]] bool hears(std::int64_t share, const feedback& said, instant admitted, instant now) noexcept {
-        if (said.status == 0)
+        if (said.status == 0 || (said.refuses() && admitted < cut_))
             return false;
         ++seen_.answers;
-        if (said.status == 429 || said.status == 503) {
-            if (admitted < cut_) {
-                --seen_.answers;
-                return false;
-            }
+        if (said.refuses()) {
             ++seen_.refusals;
             seen_.stated += said.retry_after || !said.limits.empty() ? 1 : 0;
             seen_.sent = std::max(seen_.sent, admitted);

@@ -25,7 +25,7 @@ public:
     /// Until when to stay away after the answer to a request that was admitted at `admitted`; `long_ago` = not at all.
     [[nodiscard]] instant after(const feedback& said, instant admitted, instant now) noexcept {
         const bool is_new = admitted >= since_;
-        if (said.status != 429 && said.status != 503) {
+        if (!said.refuses()) {
             if (is_new && said.status != 0)
                 refusals_ = 0;
             return said.retry_after ? later(now, *said.retry_after) : long_ago;

@@ -64,7 +64,6 @@ inline constexpr std::size_t most_told = 4;
 [[nodiscard]] inline duration told_wait(const feedback& said, const window_plan& plan) noexcept {
     if (said.retry_after)
         return duration::zero();
-    const bool is_refused = said.status == 429 || said.status == 503;
     duration wait{};
     for (const told_limit& l : said.limits) {
         if (l.unit == limit_unit::concurrent_requests || !l.remaining || !l.reset || *l.remaining < 0)
@@ -74,7 +73,7 @@ inline constexpr std::size_t most_told = 4;
                                  return w.limit <= *l.limit && w.period >= *l.window;
                              });
         if (*l.remaining == 0) {
-            if (!is_ours || is_refused || *l.reset > std::chrono::seconds{1})
+            if (!is_ours || said.refuses() || *l.reset > std::chrono::seconds{1})
                 wait = std::max(wait, *l.reset);
         } else if (!is_ours && l.unit == limit_unit::requests && (!l.limit || *l.remaining < *l.limit / 10) &&
                    *l.remaining < most_in(plan.windows, *l.reset)) {
