@@ -246,10 +246,14 @@ private:
         assert(is_calling());
         const auto rules = rules_;
         bool done = false;
-        unlocked([&] {
+        unlocked([&, untold = untold_] {
+            if (untold > store.now())
+                static_cast<void>(store.hold(slot_, untold));
             step(rules->plan);
             done = true;
         });
+        if (done)
+            untold_ = long_ago;
         end_turn();
         // Another process may have tuned the key: its windows are then scaled from the next call on.
         if (const multiplier m = store.factor(slot_); m != factor_) {
@@ -293,12 +297,7 @@ private:
         if (is_alone() && alone_->until() > now) {
             end_turn();
             trouble_ = alone_->trouble();
-        } else if (call_in_turn(store, [&, untold = untold_](const window_plan& plan) {
-                       if (untold > now)
-                           static_cast<void>(store.hold(slot_, untold));
-                       f = step(plan);
-                   })) {
-            untold_ = long_ago;
+        } else if (call_in_turn(store, [&](const window_plan& plan) { f = step(plan); })) {
             if (alone_ != nullptr)
                 alone_->end();
             remember(f, cost, now);
