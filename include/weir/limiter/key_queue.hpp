@@ -30,7 +30,7 @@ struct governed {
     std::shared_ptr<const told_rates> told{};
 
     [[nodiscard]] static std::shared_ptr<const governed> make(weir::policy p, multiplier m,
-                                                              std::shared_ptr<const told_rates> told) {
+                                                              std::shared_ptr<const told_rates> told = {}) {
         auto plan = plan_windows(p, m, told.get());
         return std::make_shared<const governed>(governed{std::move(p), std::move(plan), std::move(told)});
     }

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "weir/registry/detail/engine.hpp"
-#include "weir/registry/detail/hold_others.hpp"
+#include "weir/registry/detail/gate_moved.hpp"
 #include "weir/registry/permit.hpp"
 
 #include "weir/core/decision.hpp"
@@ -81,10 +81,8 @@ public:
             moved = n.hold(engine_->store_, engine_->ceiling_, until, now, step.settled);
             scope = n.rules().policy.gate_scope;
         }
-        if (moved) {
-            engine_->tell_.held(n, now, until);
-            detail::hold_others(*engine_, n, scope, until, now);
-        }
+        if (moved)
+            detail::gate_moved(*engine_, n, scope, until, now);
         return moved;
     }
 

@@ -38,11 +38,11 @@ public:
         if (!found)
             return found.error();
         if (!m.is_one())
-            return governed::make(std::move(*found), m, {});
+            return governed::make(std::move(*found), m);
         const std::lock_guard guard{mutex_};
         const auto [at, is_new] = shared_.try_emplace(std::move(*found));
         if (is_new)
-            at->second = before && before->policy == at->first ? before : governed::make(at->first, m, {});
+            at->second = before && before->policy == at->first ? before : governed::make(at->first, m);
         return at->second;
     }
 

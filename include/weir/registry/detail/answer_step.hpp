@@ -8,7 +8,7 @@
 #include "weir/limiter/feedback.hpp"
 #include "weir/limiter/key_queue.hpp"
 #include "weir/limiter/waiter.hpp"
-#include "weir/registry/detail/hold_others.hpp"
+#include "weir/registry/detail/gate_moved.hpp"
 #include "weir/registry/detail/told_limits.hpp"
 #include "weir/storage/store.hpp"
 #include "weir/tuner/aimd_law.hpp"
@@ -53,10 +53,8 @@ public:
             engine_.unlock(node_);
         }
         engine_.tell_.answered(node_, said.status, now);
-        if (moved) {
-            engine_.tell_.held(node_, now, until);
-            hold_others(engine_, node_, scope, until, now);
-        }
+        if (moved)
+            gate_moved(engine_, node_, scope, until, now);
         if (tuned)
             engine_.tell_.tuned(node_, tuned, now);
     }

@@ -104,15 +104,15 @@ private:
             return std::nullopt;
         n.reloaded = number_;
         rules before;
-        bool in_use = false, is_quiet = false, is_scaled = false;
+        bool in_use = false, is_quiet = false, has_own_rules = false;
         {
             const std::lock_guard guard{n};
             before = n.shared_rules();
             is_quiet = n.quiet();
-            is_scaled = !n.factor(engine_.store_).is_one() || n.rules().told != nullptr;
+            has_own_rules = !n.factor(engine_.store_).is_one() || n.rules().told != nullptr;
             in_use = n.in_use(engine_.store_, engine_.time(when_));
         }
-        auto after = fresh_->rules_for(n.host, n.role, {}, is_scaled ? rules{} : before);
+        auto after = fresh_->rules_for(n.host, n.role, {}, has_own_rules ? rules{} : before);
         // A role that vanished may belong to an idle key: it keeps its rules until it is forgotten.
         if (!after)
             return in_use ? std::optional{after.error()} : std::nullopt;

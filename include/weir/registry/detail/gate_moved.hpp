@@ -27,16 +27,17 @@ void hold_role(Engine& engine, const std::string& host, const std::string& role,
         engine.tell_.held(n, now, until);
 }
 
-/// Moves the gates that move with that of `n`, whose own was moved to `until`: none, or those of every other role of
-/// its host that the configuration in force declares.
+/// Tells that the gate of `n` was moved to `until`, and moves those that move with it: none, or those of every other
+/// role of its host that the configuration in force declares.
 ///
 /// A key's host is the host group where there is one, so the two wider scopes are one.
 ///
 /// **Preconditions.** No key is locked; `n` is pinned, and so its host stays in its group. **Complexity.** A key's
 /// lookup for each role, and a round trip where the store is shared.
 template <class Engine>
-[[gnu::noinline, gnu::cold]] void hold_others(Engine& engine, const typename Engine::node& n, gate_reach scope,
-                                              instant until, instant now) noexcept {
+[[gnu::noinline, gnu::cold]] void gate_moved(Engine& engine, const typename Engine::node& n, gate_reach scope,
+                                             instant until, instant now) noexcept {
+    engine.tell_.held(n, now, until);
     if (scope == gate_reach::key || until <= now)
         return;
     const auto book = engine.current_rules();
