@@ -3,6 +3,7 @@
 
 #include "audit_logs.hpp"
 #include "log_format.hpp"
+#include "spans.hpp"
 
 #include "weir/core/nearest.hpp"
 #include "weir/core/rate.hpp"
@@ -77,10 +78,10 @@ void add_rates(audit_request& into, std::string_view text) {
 }
 
 std::int64_t parse_slack(std::string_view text) {
-    const auto one = parse_rate(fmt::format("1/{}", text));
-    if (!one)
+    const auto span = parse_span(text);
+    if (!span)
         throw usage_error{fmt::format("--slack: \"{}\" is no span such as 50ms or 2s", text)};
-    return one->period.count();
+    return span->count();
 }
 
 std::size_t parse_skips(std::string_view text) {

@@ -3,6 +3,7 @@
 
 #include "rate_flags.hpp"
 #include "replay_store.hpp"
+#include "spans.hpp"
 #include "stores.hpp"
 #include "trace.hpp"
 
@@ -183,10 +184,7 @@ private:
 
     /// A trace has no calendar of its own: t = 0 is the Unix epoch where a date has to be measured without the
     /// response's `Date`.
-    static http::told heard(const trace_line& line) {
-        const std::chrono::sys_time<duration> now{line.t.time_since_epoch()};
-        return {line.status, line.headers, std::chrono::time_point_cast<std::chrono::system_clock::duration>(now)};
-    }
+    static http::told heard(const trace_line& line) { return {line.status, line.headers, calendar_time(line.t)}; }
 
     std::string& begin(instant at) {
         auto& out = out_.line();

@@ -127,16 +127,15 @@ void print_json(const simulation::outcome& o, const figures& f, std::uint64_t se
     fmt::print("{}\n", out.dump(2));
 }
 
-int play(simulate_request& asked, const configuration& c, const rate_flags& flags) {
+int play(simulate_request& asked, const configuration& c) {
     auto& plan = asked.plan;
-    const bool is_open = plan.longest == forever;
-    if (plan.points > 0 && is_open) {
+    if (plan.points > 0 && plan.longest == forever) {
         // How long it takes is not known before.
         auto first = plan;
         first.points = 0;
-        plan.longest = simulation::world{c, first, flags.idna}.run().length;
+        plan.longest = simulation::world{c, first, rate_flags::idna}.run().length;
     }
-    simulation::world world{c, plan, flags.idna};
+    simulation::world world{c, plan, rate_flags::idna};
     simulation::outcome o = world.run();
     std::ranges::sort(o.waited_s);
     const figures f = sum(o);
@@ -160,10 +159,8 @@ int play(simulate_request& asked, const configuration& c, const rate_flags& flag
 int simulate(std::span<const char* const> args) {
     const rate_flags flags{args};
     const auto& rest = flags.rest();
-    const std::string usage =
-        fmt::format("usage: weir simulate [arguments] [rate flags]\n\n{}\n{}", simulate_help(), rate_flags::help());
     if (rest.size() == 1 && (rest[0] == "--help" || rest[0] == "-h")) {
-        fmt::print("{}", usage);
+        fmt::print("usage: weir simulate [arguments] [rate flags]\n\n{}\n{}", simulate_help(), rate_flags::help());
         return 0;
     }
     const auto read = flags.resolved();
@@ -183,7 +180,7 @@ int simulate(std::span<const char* const> args) {
         fmt::print(stderr, "weir simulate: {}\n`weir simulate --help` lists the arguments.\n", e.what());
         return 2;
     }
-    return play(asked, *config, flags);
+    return play(asked, *config);
 }
 
 }  // namespace weir::tools

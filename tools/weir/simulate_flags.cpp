@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "simulate_flags.hpp"
 
+#include "spans.hpp"
 #include "trace.hpp"
 
 #include "weir/core/detail/text.hpp"
@@ -99,10 +100,10 @@ double decimal(std::string_view flag, std::string_view text, double least, doubl
 duration span(std::string_view flag, std::string_view text) {
     if (text == "0" || text == "0s")
         return {};
-    const auto r = parse_rate(fmt::format("1/{}", text));
-    if (!r)
+    const auto out = parse_span(text);
+    if (!out)
         bad_flag(flag, text, "a time is needed, such as 250ms, 90s, 5min or 1h");
-    return r->period;
+    return *out;
 }
 
 template <class T>

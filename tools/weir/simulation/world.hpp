@@ -4,6 +4,7 @@
 #include "dice.hpp"
 #include "rivals.hpp"
 #include "server.hpp"
+#include "spans.hpp"
 
 #include "weir/http/told.hpp"
 #include "weir/storage/common_memory_store.hpp"
@@ -178,16 +179,13 @@ private:
             if (tickets[a] == nullptr)
                 tickets[a] = std::make_unique<held>();
             const task& t = owner.plan_.tasks[what.task];
-            tickets[a]->ticket.emplace([this, a](ticket_t& told) { done.emplace_back(a, &told); });
+            tickets[a]->ticket.emplace([this, a](ticket_t&) { done.push_back(a); });
             limits.submit(*tickets[a]->ticket, t.host, t.role, {.max_delay = forever}, now);
             settle();
         }
         void answered(std::size_t a, instant now) override {
             const server::answer& said = owner.attempts_[a].answer;
-            const std::chrono::sys_time<duration> wall{now.time_since_epoch()};
-            const http::told heard{said.status, said.fields,
-                                   std::chrono::time_point_cast<std::chrono::system_clock::duration>(wall)};
-            tickets[a]->permit.arrived(heard.said(), now);
+            tickets[a]->permit.arrived(http::told{said.status, said.fields, tools::calendar_time(now)}.said(), now);
             tickets[a]->permit.release(now);
             settle();
         }
@@ -200,15 +198,15 @@ private:
         /// Outside of the steps that settled them.
         void settle() {
             while (!done.empty()) {
-                const auto [a, ticket] = done.front();
+                const std::size_t a = done.front();
                 done.pop_front();
+                auto& ticket = tickets[a]->ticket;
                 const decision why = ticket->why();
                 if (why.granted())
                     tickets[a]->permit = ticket->take();
-                tickets[a]->ticket.reset();
-                const instant at = owner.clock_.now();
+                ticket.reset();
                 if (why.granted())
-                    owner.admitted(a, at);
+                    owner.admitted(a, owner.clock_.now());
                 else
                     owner.denied(a, why.state == weir::outcome::never ? far_future : why.retry_at);
             }
@@ -216,7 +214,7 @@ private:
 
         world& owner;
         limits_t limits;
-        std::deque<std::pair<std::size_t, ticket_t*>> done;
+        std::deque<std::size_t> done;
         std::vector<std::unique_ptr<held>> tickets;  // tell `done` of their end
     };
 
@@ -287,18 +285,18 @@ private:
             schedule(instant{dice_.until_next(*what.mean_gap)}, kind::wish, t);
         } else {
             for (std::size_t i = 0; i < plan_.workers * clients_.size(); ++i)
-                wish(t, i % clients_.size(), instant{}, instant{});
+                wish(t, i % clients_.size(), instant{});
         }
     }
     [[nodiscard]] bool has_more(std::size_t t) const {
         return plan_.tasks[t].requests == 0 || wished_[t] < plan_.tasks[t].requests;
     }
-    void wish(std::size_t t, std::size_t who, instant now, instant at) {
+    void wish(std::size_t t, std::size_t who, instant now) {
         if (!has_more(t))
             return;
         ++wished_[t];
         const std::size_t a = new_attempt();
-        attempts_[a] = {t, who, at, {}, {0, {}}};
+        attempts_[a] = {t, who, now, {}, {0, {}}};
         schedule(now, kind::again, a);
     }
     [[nodiscard]] std::size_t new_attempt() {
@@ -317,7 +315,7 @@ private:
         switch (e.what) {
         case kind::wish: {
             const task& what = plan_.tasks[e.which];
-            wish(e.which, next_client_++ % clients_.size(), e.at, e.at);
+            wish(e.which, next_client_++ % clients_.size(), e.at);
             if (what.mean_gap && has_more(e.which))
                 schedule(e.at + dice_.until_next(*what.mean_gap), kind::wish, e.which);
             break;
@@ -381,7 +379,7 @@ private:
         free_.push_back(a);
         const task& whole = plan_.tasks[t];
         if (whole.at.empty() && !whole.mean_gap)
-            wish(t, who, now, now);
+            wish(t, who, now);
     }
 
     void seen(const weir::event& e) {
