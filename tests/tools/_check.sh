@@ -3,6 +3,7 @@
 #
 #   check WHAT ACTUAL EXPECTED   says so when the two are not the same, and goes on
 #   finish WHAT                  ends the script: with WHAT if nothing failed
+#   in_scratch                   goes into a folder that is gone at the end; `dir` is its path
 #   find_program NAME            sets `program` to its path, or ends the script as skipped
 
 failures=0
@@ -16,6 +17,12 @@ finish() {
     [ "$failures" -eq 0 ] || exit 1
     echo "$1"
     exit 0
+}
+
+in_scratch() {
+    dir=$(mktemp -d)
+    trap 'rm -rf "$dir"' EXIT
+    cd "$dir"
 }
 
 find_program() {

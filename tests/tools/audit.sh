@@ -5,9 +5,7 @@ set -euo pipefail
 . "$(dirname "$0")/_check.sh"
 find_program weir
 weir=$program
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-cd "$dir"
+in_scratch
 
 audit() { status=0; "$weir" audit "$@" >out 2>err || status=$?; }
 row() { # row N: the fields of the Nth row of the table, spaces squeezed

@@ -5,9 +5,7 @@ set -euo pipefail
 . "$(dirname "$0")/_check.sh"
 find_program weir
 weir=$program
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-cd "$dir"
+in_scratch
 
 run() { status=0; said=$("$weir" simulate --rate 'api.example.org=10/s' --rate 'b.example.org=5/s' "$@" 2>err) || status=$?; }
 of() { jq -r "$1" <<<"$said"; }
