@@ -70,6 +70,11 @@ struct policy {
     /// Units taken from a shared store in one round trip, for requests to come; 1 = each request by itself. Never more
     /// than half of a window, and only 1 under `max_concurrent` or where `enforce` is false.
     std::int64_t lease = 1;
+    /// How long a request that ended without an answer may still reach the server, in ns: its entry counts until T
+    /// after its end plus this. Absent = the time limit it was sent with, or else the longest latency seen of the key.
+    std::optional<duration> abandon_grace{};
+    /// The most waiters of this key at once; one more is refused at once. 0 = no bound.
+    std::int64_t max_waiting = 0;
     /// How the rates follow the server's answers.
     aimd_options aimd{};
 

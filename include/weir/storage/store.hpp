@@ -29,6 +29,7 @@ struct entry {
     bool in_flight = false;  ///< whether it holds an in-flight place
     entry_home home = entry_home::store;
     std::uint64_t id = 0;  ///< how a shared store finds it again; 0 = none
+    duration grace{};      ///< for `settlement::abandoned`: how long after its end the request may still arrive
 };
 
 /// What became of an entry.
@@ -36,6 +37,7 @@ enum class settlement : std::uint8_t {
     answered,  ///< its response headers arrived: it is stamped, and keeps its in-flight place
     released,  ///< its body is done: its place ends; if it was still open, this is its answer
     refunded,  ///< it never left the machine: it is as if it had not been
+    abandoned,  ///< it ended without an answer and may still arrive: it stays open until `entry::grace` after its end
 };
 
 /// What a store elsewhere does when it has lost what it was told.
