@@ -31,6 +31,7 @@ struct forecast {
     std::uint32_t window = 0;  ///< index into the plan, for `cause::window` and `cause::never`
     bool held = false;         ///< the gate is farther away than anybody is to wait for it
     bool passed = false;       ///< entered in spite of `why`, because the plan is not enforced
+    bool moves = false;        ///< an open entry stands in the way of a window: `at` moves on until it is answered
 
     [[nodiscard]] constexpr bool admits() const noexcept { return why == cause::none || passed; }
 };
@@ -56,6 +57,7 @@ template <class State, class Ahead = nobody_ahead>
 forecast_windows(const State& state, const window_plan& plan, std::int64_t cost, instant now,
                  const Ahead& ahead = {}) noexcept(noexcept(state.log.nth_newest(0, now))) {
     forecast best{now, cause::none, 0};
+    bool moves = false;
     const std::int64_t waiting = ahead.units();
     const std::int64_t unstamped = waiting + state.open;
     std::uint32_t index = 0;
@@ -66,11 +68,13 @@ forecast_windows(const State& state, const window_plan& plan, std::int64_t cost,
         const instant blocker = back >= unstamped ? state.log.nth_newest(back - unstamped, now - w.period)
                                 : back >= waiting ? now
                                                   : ahead.nth_newest(back);
+        moves |= back < unstamped;
         const instant free = blocker + w.period;
         if (free > best.at)
             best = {free, cause::window, index};
         ++index;
     }
+    best.moves = moves;
     return best;
 }
 
@@ -89,7 +93,7 @@ assess(const State& state, const window_plan& plan, std::int64_t cost, instant n
             best.why = cause::concurrency;
     }
     if (state.gate > best.at)
-        best = {state.gate, cause::gate, 0};
+        best = {state.gate, cause::gate, 0, false, false, best.moves};
     if (best.why != cause::none && plan.max_hold < forever && state.gate > later(now, plan.max_hold)) {
         // Whatever else comes later: it is the hold that nobody waits for.
         best.why = cause::gate;

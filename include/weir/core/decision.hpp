@@ -27,6 +27,7 @@ enum class cause : std::uint8_t {
     inflight,     ///< the registry's `global_max_inflight` is reached
     never,        ///< the cost is above a limit
     store,        ///< the shared store failed, and the policy lets nothing pass without it
+    closed,       ///< the registry is closed: it takes no new request
 };
 
 [[nodiscard]] constexpr std::string_view to_string(outcome o) noexcept {
@@ -59,6 +60,8 @@ enum class cause : std::uint8_t {
         return "never";
     case cause::store:
         return "store";
+    case cause::closed:
+        return "closed";
     }
     return "?";
 }

@@ -4,6 +4,7 @@
 #include "weir/core/error.hpp"
 
 #include <cassert>
+#include <optional>
 #include <utility>
 #include <variant>
 
@@ -48,6 +49,29 @@ private:
     }
 
     std::variant<T, weir::error> state_;
+};
+
+/// Success, or the error that says why not.
+template <>
+class [[nodiscard]] result<void> {
+public:
+    result() = default;
+    result(weir::error e) : error_(std::move(e)) {}
+
+    [[nodiscard]] explicit operator bool() const noexcept { return !error_; }
+    [[nodiscard]] bool has_value() const noexcept { return !error_; }
+    /// Throws `weir::exception` where there is an error.
+    void value() const {
+        if (error_)
+            throw exception(*error_);
+    }
+    [[nodiscard]] const weir::error& error() const {
+        assert(error_);
+        return *error_;
+    }
+
+private:
+    std::optional<weir::error> error_;
 };
 
 }  // namespace weir

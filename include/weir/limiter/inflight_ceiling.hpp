@@ -4,62 +4,48 @@
 #include "weir/limiter/detail/spin_lock.hpp"
 
 #include <atomic>
+#include <chrono>
+#include <condition_variable>
 #include <cstdint>
-#include <deque>
 #include <mutex>
 
 namespace weir {
 
-/// What starves: a queue whose head waits only for a place in flight. The ceiling serves them in the order they came.
-class starving {
+/// A key whose first waiter lacks only an in-flight slot. The ceiling serves such keys in the order in which they came.
+///
+/// **Lifetime.** It counts as a reference to its key from when it is listed until it is withdrawn or its turn ends.
+class ceiling_waiter {
 public:
-    starving() = default;
-    starving(const starving&) = delete;
-    starving& operator=(const starving&) = delete;
+    explicit ceiling_waiter(void* key_owner = nullptr) noexcept : owner(key_owner) {}
+    ceiling_waiter(const ceiling_waiter&) = delete;
+    ceiling_waiter& operator=(const ceiling_waiter&) = delete;
 
-    /// Held by whoever has been handed the queue to serve it and has not locked it yet: it may not be destroyed
-    /// meanwhile.
-    void pin() noexcept { pins_.fetch_add(1, std::memory_order_relaxed); }
-    [[nodiscard]] bool is_pinned() const noexcept { return pins_.load(std::memory_order_acquire) != 0; }
-    // Release pairs with the acquire above: what was done under the pin is seen by who destroys the queue.
-    void unpin() noexcept { pins_.fetch_sub(1, std::memory_order_release); }
-
-protected:
-    ~starving() = default;
+    void* owner;  ///< whatever the key belongs to; the ceiling does not look at it
 
 private:
     friend class inflight_ceiling;
-    bool listed_ = false;  // guarded by the ceiling's mutex
-    std::atomic<std::uint32_t> pins_{0};
+    // All guarded by the ceiling's mutex.
+    ceiling_waiter* before_ = nullptr;
+    ceiling_waiter* behind_ = nullptr;
+    bool is_listed_ = false;
 };
 
-/// The most requests in flight over all keys of a registry.
+/// The maximum of requests in flight over all keys of a registry.
 ///
-/// **Thread safety.** All members. **Complexity.** One atomic step while nobody starves.
+/// **Thread safety.** All members. **Exception safety.** Nothing throws. **Complexity.** One atomic step while no key
+/// waits.
 class inflight_ceiling {
 public:
-    explicit inflight_ceiling(std::int64_t most = 0) noexcept : most_(most) {}
+    explicit inflight_ceiling(std::int64_t max = 0) noexcept : max_(max) {}
 
-    /// 0 = no ceiling. Places taken before stay taken.
-    void limit(std::int64_t most) noexcept { most_.store(most); }
-    [[nodiscard]] std::int64_t limit() const noexcept { return most_.load(std::memory_order_relaxed); }
+    /// 0 = no ceiling. Slots taken before stay taken.
+    void limit(std::int64_t max) noexcept { max_.store(max); }
+    [[nodiscard]] std::int64_t limit() const noexcept { return max_.load(std::memory_order_relaxed); }
     [[nodiscard]] std::int64_t taken() const noexcept { return taken_.load(std::memory_order_relaxed); }
 
-    [[nodiscard]] bool try_take() noexcept {
-        std::int64_t now = taken_.load(std::memory_order_relaxed);
-        do {
-            const std::int64_t most = most_.load(std::memory_order_relaxed);
-            if (most > 0 && now >= most)
-                return false;
-            if (detail::single_threaded()) {
-                taken_.store(now + 1, std::memory_order_relaxed);
-                return true;
-            }
-        } while (!taken_.compare_exchange_weak(now, now + 1));
-        return true;
-    }
+    [[nodiscard]] bool try_take() noexcept { return try_take_from(taken_.load(std::memory_order_relaxed)); }
 
-    /// Takes a place though there may be none: for what is sent in spite of the ceiling.
+    /// Takes a slot though there may be none: for what is sent in spite of the ceiling.
     void take() noexcept {
         if (detail::single_threaded())
             taken_.store(taken_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
@@ -67,62 +53,131 @@ public:
             taken_.fetch_add(1);
     }
 
-    /// Gives a place back. When this says true somebody may be starving: serve them with `next_starving`.
+    /// Gives a slot back. When this says true, a key may wait for it: serve it with `next_turn`.
     [[nodiscard]] bool give_back() noexcept {
         if (detail::single_threaded())
             taken_.store(taken_.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
-        // Both sides are seq_cst: either the starving queue sees the free place, or this sees the starving queue.
         else
             taken_.fetch_sub(1);
-        return any_starving_.load();
+        // This load and the store in take_in_turn() are seq_cst, and so are the steps on `taken_` around them: either
+        // the key that waits sees the free slot, or this sees the key.
+        return is_watched_.load();
     }
 
-    /// Takes a place for the head of a queue unless others have starved longer; else the queue stands in line.
+    /// What became of a try to take a slot in turn.
+    struct turn {
+        bool is_taken;
+        int references;  ///< 1: the key has entered the line; -1: it has left it; 0: as before
+    };
+
+    /// Takes a slot for the first waiter of a key unless other keys have waited longer; else the key enters the line.
     ///
-    /// **Preconditions.** The queue's lock is held.
-    [[nodiscard]] bool take_in_turn(starving& queue) {
-        if (!any_starving_.load() && try_take())
-            return true;
+    /// **Preconditions.** The key's lock is held.
+    [[nodiscard]] turn take_in_turn(ceiling_waiter& key) noexcept {
+        if (!is_watched_.load() && try_take())
+            return {true, 0};
         const std::lock_guard guard{mutex_};
-        if (!queue.listed_)
-            line_.push_back(&queue);
-        queue.listed_ = true;
-        any_starving_.store(true);
-        // Tried once it is in line: a place may have come free before, and whoever freed it saw nobody starve.
-        if (line_.front() != &queue || !try_take())
+        const bool has_turn = serving_ == &key;
+        const bool was_listed = key.is_listed_;
+        if (!was_listed && !has_turn)
+            append(key);
+        is_watched_.store(true);
+        // Tried after the key is in line: a slot may have come free before, when its giver saw no key wait. The load is
+        // seq_cst, so it cannot pass the store above (on ARM a relaxed one could).
+        const bool is_first = has_turn || (serving_ == nullptr && first_ == &key);
+        if (!is_first || !try_take_from(taken_.load()))
+            return {false, was_listed || has_turn ? 0 : 1};
+        if (key.is_listed_)
+            remove(key);
+        watch();
+        return {true, was_listed ? -1 : 0};
+    }
+
+    /// Takes a key out of the line; says whether it stood there. **Preconditions.** The key's lock is held.
+    bool withdraw(ceiling_waiter& key) noexcept {
+        const std::lock_guard guard{mutex_};
+        if (!key.is_listed_)
             return false;
-        line_.pop_front();
-        queue.listed_ = false;
-        any_starving_.store(!line_.empty());
+        remove(key);
+        watch();
         return true;
     }
 
-    void no_longer_starving(starving& queue) noexcept {
+    /// The key that has waited longest, taken out of the line for its turn, if there is a slot for it; else null. The
+    /// caller locks the key, serves it, and says `end_turn`. One key at a time has the turn.
+    [[nodiscard]] ceiling_waiter* next_turn() noexcept {
         const std::lock_guard guard{mutex_};
-        if (!queue.listed_)
-            return;
-        std::erase(line_, &queue);
-        queue.listed_ = false;
-        any_starving_.store(!line_.empty());
+        if (taken_.load() == 0 && drains_ > 0)
+            drained_.notify_all();
+        const std::int64_t max = max_.load();
+        if (serving_ != nullptr || first_ == nullptr || (max > 0 && taken_.load() >= max))
+            return nullptr;
+        serving_ = first_;
+        remove(*serving_);
+        return serving_;
+    }
+    /// Ends the turn. A key that still waits goes back to the front of the line. **Preconditions.** Its lock is held.
+    void end_turn(ceiling_waiter& key, bool still_waits) noexcept {
+        const std::lock_guard guard{mutex_};
+        serving_ = nullptr;
+        if (still_waits)
+            prepend(key);
+        watch();
     }
 
-    /// The queue that has starved longest, pinned, if there is a place for it; else null. Pumping it takes it out of
-    /// the line.
-    [[nodiscard]] starving* next_starving() noexcept {
-        const std::lock_guard guard{mutex_};
-        const std::int64_t most = most_.load();
-        if (line_.empty() || (most > 0 && taken_.load() >= most))
-            return nullptr;
-        line_.front()->pin();
-        return line_.front();
+    /// Waits until nothing is in flight, at most `span`; says whether that is so.
+    [[nodiscard]] bool wait_until_empty(std::chrono::nanoseconds span) {
+        std::unique_lock guard{mutex_};
+        ++drains_;
+        is_watched_.store(true);
+        const bool is_empty = drained_.wait_for(guard, span, [this] { return taken_.load() == 0; });
+        --drains_;
+        watch();
+        return is_empty;
     }
 
 private:
-    std::atomic<std::int64_t> most_;
+    [[nodiscard]] bool try_take_from(std::int64_t seen) noexcept {
+        do {
+            const std::int64_t max = max_.load(std::memory_order_relaxed);
+            if (max > 0 && seen >= max)
+                return false;
+            if (detail::single_threaded()) {
+                taken_.store(seen + 1, std::memory_order_relaxed);
+                return true;
+            }
+        } while (!taken_.compare_exchange_weak(seen, seen + 1));
+        return true;
+    }
+    void watch() noexcept { is_watched_.store(first_ != nullptr || serving_ != nullptr || drains_ > 0); }
+    void append(ceiling_waiter& key) noexcept {
+        key.before_ = last_;
+        (last_ == nullptr ? first_ : last_->behind_) = &key;
+        last_ = &key;
+        key.is_listed_ = true;
+    }
+    void prepend(ceiling_waiter& key) noexcept {
+        key.behind_ = first_;
+        (first_ == nullptr ? last_ : first_->before_) = &key;
+        first_ = &key;
+        key.is_listed_ = true;
+    }
+    void remove(ceiling_waiter& key) noexcept {
+        (key.before_ == nullptr ? first_ : key.before_->behind_) = key.behind_;
+        (key.behind_ == nullptr ? last_ : key.behind_->before_) = key.before_;
+        key.before_ = key.behind_ = nullptr;
+        key.is_listed_ = false;
+    }
+
+    std::atomic<std::int64_t> max_;
     alignas(64) std::atomic<std::int64_t> taken_{0};
-    std::atomic<bool> any_starving_{false};
+    std::atomic<bool> is_watched_{false};  // a key waits, or has its turn, or a thread waits for the end of all requests
     std::mutex mutex_;
-    std::deque<starving*> line_;
+    std::condition_variable drained_;
+    ceiling_waiter* first_ = nullptr;
+    ceiling_waiter* last_ = nullptr;
+    ceiling_waiter* serving_ = nullptr;  // the key that has its turn
+    int drains_ = 0;
 };
 
 }  // namespace weir

@@ -14,7 +14,8 @@ struct key_report {
     weir::key key;
     weir::policy policy;
     reading state;            ///< fill of every window, open, in flight, gate, multiplier
-    std::size_t waiting = 0;  ///< callers in the queue
+    std::size_t waiting = 0;  ///< requests in the queue
+    bool is_paused = false;   ///< nothing is admitted until `resume`
 };
 
 }  // namespace weir

@@ -19,7 +19,7 @@
 namespace weir {
 
 /// Finds keys by host and role, and forgets idle ones a few at a time whenever a new one comes: memory follows the keys
-/// in use, and no thread is needed.
+/// in use without a thread.
 ///
 /// `Node` has `host`, `role`, `hash`, `position`, `lock()` and `unlock()`.
 ///
@@ -35,14 +35,13 @@ public:
         const auto at = s.nodes.find(wanted);
         if (at == s.nodes.end())
             return nullptr;
-        // Locked before the shard is let go: nobody can evict it in between.
+        // Locked before the shard is unlocked: so it cannot be evicted in between.
         (*at)->lock();
         return at->get();
     }
 
-    /// Adds the node that `make` builds unless somebody else was faster, and locks it; null when `make` builds none.
-    /// `is_idle(node)` is asked, with
-    /// the node locked, of two others that may then be forgotten.
+    /// Adds the node that `make` builds unless another thread was faster, and locks it; null when `make` builds none.
+    /// `is_idle(node)` is called, with the node locked, for two others, which are forgotten if it is true.
     template <class Make, class IsIdle>
     [[nodiscard]] Node* insert_locked(std::string_view host, std::string_view role, Make&& make, IsIdle&& is_idle) {
         const name wanted{host, role, hash_of(host, role)};
@@ -60,8 +59,10 @@ public:
         Node& node = *made;
         node.hash = wanted.hash;
         node.position = s.order.size();
-        s.order.push_back(&node);
+        if (s.order.size() == s.order.capacity())
+            s.order.reserve(2 * s.order.size() + 4);
         s.nodes.insert(std::move(made));
+        s.order.push_back(&node);  // last, and within the capacity: so a failure leaves no trace
         node.lock();
         return &node;
     }
@@ -94,20 +95,20 @@ public:
         }
     }
 
-    struct unpinner {
-        void operator()(Node* n) const noexcept { n->unpin(); }
+    struct releaser {
+        void operator()(Node* n) const noexcept { n->release(); }
     };
-    /// A node that cannot be forgotten while this lives.
-    using pinned = std::unique_ptr<Node, unpinner>;
+    /// A reference to a node, which cannot be forgotten while this lives.
+    using reference = std::unique_ptr<Node, releaser>;
 
-    /// Every node that is there all the while, each pinned; of those that come or go meanwhile, some. A node may be in
-    /// it twice.
+    /// Every node that is there all the while, each referenced; of those that come or go meanwhile, some. A node may be
+    /// in it twice.
     ///
-    /// **Preconditions.** `Node` has `pin()` and `unpin()`, and is not idle between them. **Complexity.** O(keys); a
-    /// shard is locked for some nodes at a time, so that nobody waits for it long.
-    [[nodiscard]] std::vector<pinned> pin_all() {
+    /// **Preconditions.** `Node` has `refer()` and `release()`, and is not idle between them. **Complexity.** O(keys); a
+    /// shard is locked for some nodes at a time, so that other threads wait for it only shortly.
+    [[nodiscard]] std::vector<reference> refer_all() {
         constexpr std::size_t at_once = 32;
-        std::vector<pinned> out;
+        std::vector<reference> out;
         out.reserve(size() + at_once);
         for (shard& s : shards_) {
             // From the back: the last one takes the place of a node that is forgotten, and then it has been seen.
@@ -118,7 +119,7 @@ public:
                 left = std::min(left, s.order.size());
                 for (std::size_t i = 0; i < at_once && left > 0; ++i) {
                     Node& node = *s.order[--left];
-                    node.pin();
+                    node.refer();
                     out.emplace_back(&node);
                 }
             }
@@ -202,7 +203,7 @@ private:
     }
 
     static void forget(shard& s, Node& node) {
-        // Idle and unpinned: nobody else can reach it but through this shard, which is locked.
+        // Idle and without references: it can only be reached through this shard, which is locked.
         s.order[node.position] = s.order.back();
         s.order[node.position]->position = node.position;
         s.order.pop_back();

@@ -8,10 +8,13 @@
 
 #include "weir/config/configuration.hpp"
 #include "weir/config/resolution.hpp"
+#include "weir/core/decision.hpp"
 #include "weir/core/error.hpp"
 #include "weir/core/key.hpp"
+#include "weir/core/policy.hpp"
+#include "weir/core/result.hpp"
 #include "weir/core/time.hpp"
-#include "weir/limiter/ask.hpp"
+#include "weir/limiter/acquire_options.hpp"
 #include "weir/limiter/observer.hpp"
 #include "weir/storage/memory_store.hpp"
 #include "weir/storage/store.hpp"
@@ -19,6 +22,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <mutex>
 #include <optional>
@@ -52,10 +56,13 @@ public:
     struct options {
         /// Makes A-labels of hosts with letters outside ASCII; null = such a host is an error.
         idna_function idna = nullptr;
+        /// Called when `poll()` has to be called earlier than it said last: for an event loop that sleeps until then.
+        /// On the thread that made the change, with no lock held; it must not block for long.
+        std::function<void()> on_earlier_wake{};
     };
 
     explicit registry(Store store, weir::configuration c = {}, Observer o = {}, options opts = {})
-        : engine_(std::move(store), std::move(c), std::move(o), opts.idna) {}
+        : engine_(std::move(store), std::move(c), std::move(o), opts.idna, std::move(opts.on_earlier_wake)) {}
     registry(const registry&) = delete;
     registry& operator=(const registry&) = delete;
 
@@ -65,7 +72,8 @@ public:
     ///
     /// **Errors.** Throws `refused` when denied, never or cancelled; `exception` with `errc::unknown_role`, `bad_host`
     /// or `bad_request`.
-    [[nodiscard]] permit acquire(std::string_view host, std::string_view role, const ask& a = {}) {
+    [[nodiscard]] permit acquire(std::string_view host, std::string_view role, const acquire_options& a = {}) {
+        engine::check(host, role, a);
         permit out;
         engine_.acquire_locked(engine_.lock_node(host, role), a, out);
         return out;
@@ -74,19 +82,22 @@ public:
     /// Waits at most `max_delay`; a denial is a value.
     ///
     /// **Errors.** Throws `exception` with `errc::unknown_role`, `bad_host` or `bad_request`.
-    [[nodiscard]] admission wait_acquire(std::string_view host, std::string_view role, const ask& a = {}) {
+    [[nodiscard]] admission wait_acquire(std::string_view host, std::string_view role, const acquire_options& a = {}) {
+        engine::check(host, role, a);
         admission out = engine::undecided();
         engine_.wait_locked(engine_.lock_node(host, role), a, out);
         return out;
     }
 
     /// Decides at once and never waits. **Errors.** As `wait_acquire`.
-    [[nodiscard]] admission try_acquire(std::string_view host, std::string_view role, const ask& a = {}) {
+    [[nodiscard]] admission try_acquire(std::string_view host, std::string_view role, const acquire_options& a = {}) {
+        engine::check(host, role, a);
         admission out = engine::undecided();
         engine_.try_locked(engine_.lock_node(host, role), a, engine::read_clock, out);
         return out;
     }
-    [[nodiscard]] admission try_acquire(std::string_view host, std::string_view role, const ask& a, instant now) {
+    [[nodiscard]] admission try_acquire(std::string_view host, std::string_view role, const acquire_options& a, instant now) {
+        engine::check(host, role, a);
         admission out = engine::undecided();
         engine_.try_locked(engine_.lock_node(host, role), a, now, out);
         return out;
@@ -96,41 +107,57 @@ public:
     [[nodiscard]] handle at(std::string_view host, std::string_view role) {
         auto& n = engine_.lock_node(host, role);
         const std::lock_guard guard{n, std::adopt_lock};
-        ++n.pins;
+        ++n.key.references;
         return handle{engine_, n};
     }
 
     /// Runs `fn(permit&)` or `fn()` under a permit, for clients that are not wrapped, and returns what it returns.
     ///
-    /// **Errors.** As `acquire`; what `fn` throws passes through after the permit is released.
+    /// A call that returns takes its end for the answer, unless it said `arrived()`. **Errors.** As `acquire`; what `fn`
+    /// throws passes through after the permit is released.
     template <class F>
     decltype(auto) around(std::string_view host, std::string_view role, std::string_view method, F&& fn) {
         permit p = acquire(host, role, {.method = method});
+        const answered_unless_thrown answered{p};
         if constexpr (std::invocable<F, permit&>)
             return std::invoke(std::forward<F>(fn), p);
         else
             return std::invoke(std::forward<F>(fn));
     }
 
-    // ---- time, for those who do not block
-
-    /// Starts a wait that `poll()` serves; `t` tells when it is over, which may be at once. Its stop token is not
-    /// looked at: use `t.cancel()`.
-    ///
-    /// **Preconditions.** `t` was not submitted before. **Errors.** As `wait_acquire`.
-    void submit(ticket& t, std::string_view host, std::string_view role, const ask& a = {}) {
-        engine_.submit_locked(t, engine_.lock_node(host, role), a, engine::read_clock);
+    /// What `try_acquire` would answer now, without taking anything. **Errors.** As `wait_acquire`. A shared store is
+    /// read; it does not say when a full window has room, so `retry_at` is then the time of the question.
+    [[nodiscard]] decision peek(std::string_view host, std::string_view role, const acquire_options& a = {}) {
+        engine::check(host, role, a);
+        return engine_.peek_locked(engine_.lock_node(host, role), a, engine::read_clock);
     }
-    void submit(ticket& t, std::string_view host, std::string_view role, const ask& a, instant now) {
-        engine_.submit_locked(t, engine_.lock_node(host, role), a, now);
+    [[nodiscard]] decision peek(std::string_view host, std::string_view role, const acquire_options& a, instant now) {
+        engine::check(host, role, a);
+        return engine_.peek_locked(engine_.lock_node(host, role), a, now);
     }
 
-    /// Grants, refuses and tells every waiter whose time has come, except those that a thread sleeps behind.
+    // ---- without blocking
+
+    /// Starts a wait that `poll()` serves; says whether it was decided at once. The ticket calls back in any case. A
+    /// requested stop cancels it.
     ///
-    /// **Effects.** Returns when to call again at the latest; `far_future` when only a change can move anybody.
-    instant poll() { return engine_.poll(engine_.store_.now()); }
+    /// **Preconditions.** `t` was not submitted before. **Errors.** As `wait_acquire`; then `t` is as before.
+    bool submit(ticket& t, std::string_view host, std::string_view role, const acquire_options& a = {}) {
+        engine::check(host, role, a);
+        return engine_.submit(t, a, engine::read_clock, [&]() -> auto& { return engine_.lock_node(host, role); });
+    }
+    bool submit(ticket& t, std::string_view host, std::string_view role, const acquire_options& a, instant now) {
+        engine::check(host, role, a);
+        return engine_.submit(t, a, now, [&]() -> auto& { return engine_.lock_node(host, role); });
+    }
+
+    /// Grants or refuses every ticket whose time has come, and calls it.
+    ///
+    /// **Effects.** Returns when to call again at the latest; `far_future` when only a change can move a ticket. A
+    /// change that moves that time forward calls `options::on_earlier_wake`.
+    instant poll() { return engine_.poll(engine_.store().now()); }
     instant poll(instant now) { return engine_.poll(now); }
-    [[nodiscard]] instant next_wake() { return engine_.wakes_.earliest(); }
+    [[nodiscard]] instant next_wake() const noexcept { return const_cast<engine&>(engine_).wakes().earliest(); }
 
     // ---- changes
 
@@ -142,38 +169,64 @@ public:
     /// either way. **Errors.** `errc::unknown_role`; `errc::bad_configuration` for the groups, naming the key.
     /// **Complexity.** O(keys), and O(waiters) where somebody waits. Policies are looked up with nothing locked, then
     /// keys are locked one by one: nobody waits for more than the queue of their own key.
-    [[nodiscard]] std::optional<error> reload(weir::configuration c) {
+    [[nodiscard]] result<void> reload(weir::configuration c) {
         return engine_.reload(std::move(c), engine::read_clock);
     }
-    [[nodiscard]] std::optional<error> reload(weir::configuration c, instant now) {
+    [[nodiscard]] result<void> reload(weir::configuration c, instant now) {
         return engine_.reload(std::move(c), now);
     }
     /// The same with what a stack of layers came to. With faults it is refused: the old configuration stays.
     ///
     /// **Errors.** `errc::unknown_role`; `errc::bad_configuration`, whose message has one line a fault.
-    [[nodiscard]] std::optional<error> reload(const resolution& r) { return engine_.reload(r, engine::read_clock); }
-    [[nodiscard]] std::optional<error> reload(const resolution& r, instant now) { return engine_.reload(r, now); }
+    [[nodiscard]] result<void> reload(const resolution& r) { return engine_.reload(r, engine::read_clock); }
+    [[nodiscard]] result<void> reload(const resolution& r, instant now) { return engine_.reload(r, now); }
 
     /// Forgets a key's history, gate and multiplier; requests under way still count. Unknown keys are no error.
-    void erase(std::string_view host, std::string_view role) { engine_.erase(host, role); }
+    void erase(std::string_view host, std::string_view role) {
+        if (auto* n = engine_.find_node(host, role))
+            engine_.erase(*n, engine::read_clock);
+    }
+    void erase(std::string_view host, std::string_view role, instant now) {
+        if (auto* n = engine_.find_node(host, role))
+            engine_.erase(*n, now);
+    }
+
+    /// Sets the policy of one key, above every configuration and every reload to come, until `clear_policy`. The host
+    /// is that of the key: a group's name where the host belongs to one.
+    ///
+    /// **Errors.** `errc::bad_configuration`, one line a fault; `errc::unknown_role`; `errc::bad_host`.
+    [[nodiscard]] result<void> set_policy(std::string_view host, std::string_view role, const policy& p) {
+        return engine_.set_policy(host, role, &p, engine::read_clock);
+    }
+    [[nodiscard]] result<void> clear_policy(std::string_view host, std::string_view role) {
+        return engine_.set_policy(host, role, nullptr, engine::read_clock);
+    }
+
+    /// Admits nothing of a key until `resume`, in this process. As `handle::pause`.
+    void pause(std::string_view host, std::string_view role) { at(host, role).pause(); }
+    void resume(std::string_view host, std::string_view role) { at(host, role).resume(); }
+
+    /// Refuses every new request from now on, with cause `closed`. Requests that wait or are in flight go on.
+    void close() noexcept { engine_.close(); }
+    /// Waits, at most `span`, until no request waits or is in flight; says whether that is so. Tickets need `poll()`
+    /// meanwhile.
+    [[nodiscard]] bool drain(duration span) { return engine_.drain(span); }
 
     // ---- queries
 
     /// What a key looks like now; nothing when it has no state.
     [[nodiscard]] std::optional<key_report> inspect(std::string_view host, std::string_view role) {
         auto* n = engine_.find_node(host, role);
-        if (n == nullptr)
-            return std::nullopt;
-        const std::lock_guard guard{*n, std::adopt_lock};
-        ++n->pins;
-        key_report out = engine_.report(*n);
-        --n->pins;
-        return out;
+        return n == nullptr ? std::nullopt : std::optional{engine_.report(*n, engine::read_clock)};
+    }
+    [[nodiscard]] std::optional<key_report> inspect(std::string_view host, std::string_view role, instant now) {
+        auto* n = engine_.find_node(host, role);
+        return n == nullptr ? std::nullopt : std::optional{engine_.report(*n, now)};
     }
     /// Every key that has state, in no order.
     [[nodiscard]] std::vector<key_report> inspect() {
         std::vector<weir::key> keys;
-        engine_.nodes_.for_each([&](auto& n) { keys.push_back({n.host, n.role}); });
+        engine_.nodes().for_each([&](auto& n) { keys.push_back({n.host, n.role}); });
         std::vector<key_report> out;
         for (const weir::key& k : keys)
             if (auto seen = inspect(k.host, k.role))
@@ -181,15 +234,24 @@ public:
         return out;
     }
     /// How many keys have state.
-    [[nodiscard]] std::size_t size() { return engine_.nodes_.size(); }
+    [[nodiscard]] std::size_t size() { return engine_.nodes().size(); }
     /// How many requests are in flight over all keys.
-    [[nodiscard]] std::int64_t in_flight() const noexcept { return engine_.ceiling_.taken(); }
-    [[nodiscard]] Store& store() noexcept { return engine_.store_; }
-    [[nodiscard]] Observer& observer() noexcept { return engine_.tell_.to; }
+    [[nodiscard]] std::int64_t in_flight() const noexcept { return const_cast<engine&>(engine_).ceiling().taken(); }
+    [[nodiscard]] Store& store() noexcept { return engine_.store(); }
+    [[nodiscard]] Observer& observer() noexcept { return engine_.observer(); }
     /// The configuration in force.
     [[nodiscard]] weir::configuration configuration() { return engine_.current_rules()->config(); }
 
 private:
+    struct answered_unless_thrown {
+        permit& of;
+        int before = std::uncaught_exceptions();
+        ~answered_unless_thrown() {
+            if (std::uncaught_exceptions() == before)
+                of.arrived();
+        }
+    };
+
     engine engine_;
 };
 

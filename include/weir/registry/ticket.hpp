@@ -5,81 +5,153 @@
 
 #include "weir/core/decision.hpp"
 #include "weir/core/time.hpp"
+#include "weir/limiter/wait_queue.hpp"
 #include "weir/limiter/waiter.hpp"
 
 #include <atomic>
 #include <cassert>
 #include <cstdint>
 #include <functional>
+#include <optional>
+#include <stop_token>
 #include <thread>
 #include <utility>
 
 namespace weir {
 
-/// A wait that no thread sleeps behind: for event loops, coroutines and virtual time. `registry::submit` starts it,
+/// A wait without a thread: for event loops, coroutines and virtual time. `registry::submit` starts it,
 /// `registry::poll` serves it.
 ///
 /// **Thread safety.** `done` and `cancel` from any thread; the rest once it is done. **Lifetime.** Neither moved nor
-/// copied; the registry must outlive it. Destroying it gives the wait up.
+/// copied; the registry must outlive it. Destroying it gives the wait up; its own callback may destroy it.
 template <class Engine>
 class ticket final : public waiter {
 public:
-    /// `on_done` is called once with the answer, on whichever thread made it, with no lock held. It must neither throw
-    /// nor destroy the ticket.
+    /// `on_done` is called once with the answer, on the thread that found it, with no lock held. It must not throw.
     explicit ticket(std::function<void(ticket&)> on_done = {}) : on_done_(std::move(on_done)) {}
     ~ticket() override {
+        on_stop_.reset();
         cancel();
-        // Settled by another thread that is still telling: it is about to end.
-        while (state_.load(std::memory_order_acquire) == state::waiting ||
-               state_.load(std::memory_order_acquire) == state::done)
-            std::this_thread::yield();
-        if (node_ == nullptr)
-            return;
-        if (verdict.granted() && !taken_)
-            take().refund();  // nobody used it
-        engine_->unpin(*node_);
+        // `destroyed_` belongs to the thread that calls.
+        if (caller_.load() == std::this_thread::get_id() && destroyed_ != nullptr) {
+            *destroyed_ = true;  // its own callback destroys it
+        } else {
+            // Another thread that completes it is about to end its call.
+            for (stage s = stage_.load(std::memory_order_acquire); s == stage::waiting || s == stage::calling;
+                 s = stage_.load(std::memory_order_acquire))
+                std::this_thread::yield();
+        }
+        if (node_ != nullptr) {
+            if (verdict.granted() && !taken_)
+                make_permit().refund();
+            node_->release();
+        }
+        reset();
     }
 
     /// Whether the answer is known.
-    [[nodiscard]] bool done() const noexcept { return state_.load(std::memory_order_acquire) >= state::done; }
+    [[nodiscard]] bool done() const noexcept { return stage_.load(std::memory_order_acquire) >= stage::calling; }
     /// The answer. **Preconditions.** It is done.
-    [[nodiscard]] const decision& why() const noexcept {
+    [[nodiscard]] const weir::decision& decision() const noexcept {
         assert(done());
         return verdict;
     }
     /// The permit, once. **Preconditions.** It is done and was granted.
     [[nodiscard]] weir::permit<Engine> take() noexcept {
         assert(done() && verdict.granted() && !taken_);
+        return make_permit();
+    }
+    /// The answer and, where it was granted, the permit; once. **Preconditions.** It is done.
+    [[nodiscard]] weir::admission<Engine> take_admission() noexcept {
+        assert(done());
+        weir::admission<Engine> out;
+        out.decision_ = verdict;
+        if (verdict.granted())
+            out.permit_ = take();
+        return out;
+    }
+    /// Gives the wait up, losing no capacity; false when it is already over.
+    bool cancel() noexcept { return cancel_at(Engine::read_clock); }
+    bool cancel(instant now) noexcept { return cancel_at(now); }
+
+private:
+    friend Engine;
+    enum class stage : std::uint8_t { idle, waiting, calling, called };
+
+    struct canceller {
+        ticket* self;
+        void operator()() const noexcept {
+            // Both are seq_cst: either submitting sees this, or this sees the ticket wait.
+            self->is_stopped_.store(true);
+            self->cancel();
+        }
+    };
+
+    /// Takes the ticket into use before its key is locked. A stop that is requested from now on is obeyed.
+    void prepare(Engine& engine, const std::stop_token& stop) {
+        engine.wakes().make_room();
+        engine_ = &engine;
+        if (stop.stop_possible())
+            on_stop_.emplace(stop, canceller{this});
+    }
+    /// **Preconditions.** `n` is locked, and gets a reference for the ticket.
+    void begin(typename Engine::node& n, std::int64_t units, duration max_delay, instant now) noexcept {
+        cost = units;
+        arrived = now;
+        deadline = later(now, max_delay);
+        max_delay_ = max_delay;
+        node_ = &n;
+        wait_queue::begin(*this);
+        stage_.store(stage::waiting);
+    }
+    void reset() noexcept {
+        on_stop_.reset();
+        if (engine_ != nullptr)
+            std::exchange(engine_, nullptr)->wakes().give_room_back();
+        node_ = nullptr;
+        stage_.store(stage::idle);
+    }
+
+    template <class When>
+    bool cancel_at(When when) noexcept {
+        return stage_.load() == stage::waiting && engine_->cancel(*node_, *this, when);
+    }
+    [[nodiscard]] weir::permit<Engine> make_permit() noexcept {
         taken_ = true;
-        engine_->pin(*node_);
+        node_->refer();
         weir::permit<Engine> out;
         out.entry_ = admitted;
         out.stand_for(*engine_, *node_);
         return out;
     }
-    /// Gives the wait up, losing no capacity; false when it was already over.
-    bool cancel() { return state_ == state::waiting && engine_->cancel(*this, Engine::read_clock); }
-    bool cancel(instant now) { return state_ == state::waiting && engine_->cancel(*this, now); }
 
-private:
-    friend Engine;
-    enum class state : std::uint8_t { idle, waiting, done, told };
-
-    void settled() noexcept override {
-        engine_->tell_.decided(*node_, cost, verdict, arrived, max_delay_);
-        state_.store(state::done, std::memory_order_release);
-        if (on_done_)
-            on_done_(*this);
+    void completed() noexcept override {
+        engine_->events().decided(*node_, cost, verdict, arrived, max_delay_);
+        bool destroyed = false;
+        destroyed_ = &destroyed;
+        caller_.store(std::this_thread::get_id());
+        stage_.store(stage::calling, std::memory_order_release);
+        if (on_done_) {
+            const auto call = std::move(on_done_);  // it may destroy the ticket, and so itself
+            call(*this);
+        }
+        if (destroyed)
+            return;
+        destroyed_ = nullptr;
         // Release pairs with the acquire in the destructor: the callback has ended.
-        state_.store(state::told, std::memory_order_release);
+        stage_.store(stage::called, std::memory_order_release);
     }
 
     std::function<void(ticket&)> on_done_;
     Engine* engine_ = nullptr;
-    typename Engine::node* node_ = nullptr;  // pinned until this is destroyed: cancel() may come at any time
+    typename Engine::node* node_ = nullptr;  // referenced until this is destroyed: cancel() may come at any time
     duration max_delay_{};
     bool taken_ = false;
-    std::atomic<state> state_{state::idle};
+    bool* destroyed_ = nullptr;
+    std::atomic<std::thread::id> caller_{};
+    std::atomic<stage> stage_{stage::idle};
+    std::atomic<bool> is_stopped_{false};
+    std::optional<std::stop_callback<canceller>> on_stop_;
 };
 
 }  // namespace weir

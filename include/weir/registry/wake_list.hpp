@@ -3,78 +3,148 @@
 
 #include "weir/core/time.hpp"
 
-#include <atomic>
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <mutex>
-#include <set>
+#include <new>
+#include <utility>
+#include <vector>
 
 namespace weir {
 
-/// When a key with tickets has to be pumped. A base of the registry's nodes.
-struct woken {
-    std::atomic<instant> listed_at{far_future};
-    std::uint64_t turn = 0;  // among those due at one instant; 0 = never listed
+/// A key in the wake list. A member of the registry's nodes.
+struct wake_entry {
+    instant at = far_future;  // when it is due; belongs to the key's lock
+    std::uint64_t turn = 0;   // among those due at one instant; 0 = never listed
+    std::size_t position = 0;
+    bool is_listed = false;  // belongs to the list's lock
+    void* node = nullptr;
 };
 
-/// The keys that only `poll()` wakes, by the time they are due; of those due at one instant, the one that had to wait
-/// first in its life, so that a replay does not depend on where keys lie in memory.
+/// The keys that `poll()` has to serve, by the time they are due. Of those due at one instant the key that was listed
+/// first in its life comes first, so that a replay does not depend on memory addresses.
 ///
-/// **Thread safety.** All members. **Complexity.** O(log keys that wait); one comparison for a key without tickets.
+/// A listed key counts as referenced. **Thread safety.** All members. **Exception safety.** Only `make_room` throws.
+/// **Complexity.** O(log keys that wait).
 class wake_list {
 public:
-    /// Notes when `n` is due. **Preconditions.** `n` is locked.
-    template <class Node>
-    [[gnu::always_inline]] void update(Node& n) {
-        const instant at = n.is_polled() ? n.next_wake() : far_future;
-        // Acquire pairs with the release in next_due(): who sees a key unlisted also sees its pin.
-        if (n.listed_at.load(std::memory_order_acquire) != at) [[unlikely]]
-            relist(n, at);
+    /// Makes room for the key of one more ticket, so that listing it cannot fail.
+    void make_room() {
+        const std::lock_guard guard{mutex_};
+        if (heap_.capacity() < heap_.size() + rooms_ + 1)
+            heap_.reserve(2 * (heap_.size() + rooms_ + 1));
+        ++rooms_;
+    }
+    void give_room_back() noexcept {
+        const std::lock_guard guard{mutex_};
+        --rooms_;
     }
 
-    /// Takes out the first key that is due by `now`, pinned; null when there is none.
-    template <class Node>
-    [[nodiscard]] Node* next_due(instant now) {
+    /// What a change of a key's time did.
+    struct result {
+        int references = 0;       ///< 1: the key is listed now; -1: it is listed no more
+        bool is_earlier = false;  ///< `poll()` has to be called earlier than it last said
+    };
+
+    /// Sets when a key is due; `far_future` takes it out. **Preconditions.** The key is locked.
+    [[nodiscard]] result set(wake_entry& e, instant at) noexcept {
         const std::lock_guard guard{mutex_};
-        if (due_.empty() || due_.begin()->at > now)
+        result out;
+        const bool was_listed = e.is_listed;
+        if (was_listed)
+            remove(e);
+        e.at = at;
+        if (at != far_future)
+            insert(e);
+        out.references = static_cast<int>(e.is_listed) - static_cast<int>(was_listed);
+        if (at < announced_) {
+            announced_ = at;
+            out.is_earlier = true;
+        }
+        return out;
+    }
+
+    /// Takes out the first key that is due by `now`: its reference is the caller's. Null when there is none.
+    [[nodiscard]] wake_entry* next_due(instant now) noexcept {
+        const std::lock_guard guard{mutex_};
+        if (heap_.empty() || heap_.front()->at > now)
             return nullptr;
-        Node& n = static_cast<Node&>(*due_.begin()->who);
-        due_.erase(due_.begin());
-        n.pin();
-        n.listed_at.store(far_future, std::memory_order_release);
-        return &n;
+        wake_entry& e = *heap_.front();
+        remove(e);
+        return &e;
     }
 
-    [[nodiscard]] instant earliest() {
+    /// When the first key is due.
+    [[nodiscard]] instant earliest() const noexcept {
         const std::lock_guard guard{mutex_};
-        return due_.empty() ? far_future : due_.begin()->at;
+        return heap_.empty() ? far_future : heap_.front()->at;
+    }
+    /// The same, as what the caller of `poll()` goes by from now on.
+    [[nodiscard]] instant announce() noexcept {
+        const std::lock_guard guard{mutex_};
+        return announced_ = heap_.empty() ? far_future : heap_.front()->at;
     }
 
 private:
-    [[gnu::noinline]] void relist(woken& n, instant at) {
-        const std::lock_guard guard{mutex_};
-        const instant before = n.listed_at.load(std::memory_order_relaxed);
-        if (n.turn == 0)
-            n.turn = ++turns_;
-        if (before != far_future)
-            due_.erase({before, n.turn, &n});
-        if (at != far_future)
-            due_.insert({at, n.turn, &n});
-        n.listed_at.store(at, std::memory_order_release);
+    static bool is_before(const wake_entry& a, const wake_entry& b) noexcept {
+        return a.at != b.at ? a.at < b.at : a.turn < b.turn;
+    }
+    void insert(wake_entry& e) noexcept {
+        if (e.turn == 0)
+            e.turn = ++turns_;
+        try {
+            heap_.push_back(&e);
+        } catch (const std::bad_alloc&) {
+            return;  // a key without tickets, for the end of a lease: the lease ends with the next request instead
+        }
+        e.is_listed = true;
+        e.position = heap_.size() - 1;
+        rise(e.position);
+    }
+    void remove(wake_entry& e) noexcept {
+        const std::size_t at = e.position;
+        wake_entry* last = heap_.back();
+        heap_.pop_back();
+        e.is_listed = false;
+        if (last == &e)
+            return;
+        place(at, last);
+        rise(at);
+        sink(last->position);
+    }
+    void place(std::size_t at, wake_entry* e) noexcept {
+        heap_[at] = e;
+        e->position = at;
+    }
+    void rise(std::size_t at) noexcept {
+        for (std::size_t above = 0; at > 0; at = above) {
+            above = (at - 1) / 2;
+            if (!is_before(*heap_[at], *heap_[above]))
+                return;
+            swap_places(at, above);
+        }
+    }
+    void sink(std::size_t at) noexcept {
+        for (std::size_t below = 0; (below = 2 * at + 1) < heap_.size(); at = below) {
+            if (below + 1 < heap_.size() && is_before(*heap_[below + 1], *heap_[below]))
+                ++below;
+            if (!is_before(*heap_[below], *heap_[at]))
+                return;
+            swap_places(at, below);
+        }
+    }
+    void swap_places(std::size_t a, std::size_t b) noexcept {
+        wake_entry* first = heap_[a];
+        place(a, heap_[b]);
+        place(b, first);
     }
 
-    struct line {
-        instant at;
-        std::uint64_t turn;
-        woken* who;
-
-        friend bool operator<(const line& a, const line& b) noexcept {
-            return a.at != b.at ? a.at < b.at : a.turn < b.turn;
-        }
-    };
-
-    std::mutex mutex_;
+    mutable std::mutex mutex_;
+    std::vector<wake_entry*> heap_;
+    std::size_t rooms_ = 0;  // tickets that wait, or whose answer was not taken yet
     std::uint64_t turns_ = 0;
-    std::set<line> due_;
+    instant announced_ = far_future;  // what poll() last returned, or what was announced as earlier since
 };
 
 }  // namespace weir

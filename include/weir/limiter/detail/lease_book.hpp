@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "weir/limiter/key_queue.hpp"
+#include "weir/limiter/key_rules.hpp"
 
 #include "weir/algorithm/window_plan.hpp"
 #include "weir/core/policy.hpp"
@@ -12,6 +12,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -31,21 +32,25 @@ public:
     static constexpr duration lease_time = std::chrono::milliseconds{100};
 
     /// Brings the size of leases in line with the rules in force; what was taken under others is not drawn any more.
-    void govern(const std::shared_ptr<const governed>& rules) {
+    void set_rules(const std::shared_ptr<const key_rules>& rules) noexcept {
         if (rules == rules_)
             return;
         rules_ = rules;
         close();
-        most_ = rules->plan.enforce && rules->plan.max_concurrent == 0 ? rules->policy.lease : 1;
+        max_ = rules->plan.enforce && rules->plan.max_concurrent == 0 ? rules->policy.lease : 1;
         // More than a half of a window would hardly ever be free at once.
         for (const window& w : rules->plan.windows)
-            most_ = std::min(most_, w.limit / 2);
+            max_ = std::min(max_, w.limit / 2);
         next_ = 1;
         plan_.reset();
-        if (most_ > 1) {
-            auto plan = std::make_shared<window_plan>(rules->plan);
-            plan->from_response = true;
-            plan_ = std::move(plan);
+        if (max_ > 1) {
+            try {
+                auto plan = std::make_shared<window_plan>(rules->plan);
+                plan->from_response = true;
+                plan_ = std::move(plan);
+            } catch (const std::bad_alloc&) {
+                max_ = 1;  // without leases every request is decided by itself
+            }
         }
     }
     /// The windows under which a lease is taken: as an open entry, whatever the requests count from. Null where there
@@ -56,22 +61,31 @@ public:
 
     /// How much a request of `cost` units is to take: more than `cost` is a lease, from which it then draws.
     [[nodiscard]] std::int64_t wanted(std::int64_t cost, instant now) const noexcept {
-        return cost > 0 && now >= sparing_until_ ? std::max(cost, std::min(next_, most_)) : cost;
+        return cost > 0 && now >= no_lease_until_ ? std::max(cost, std::min(next_, max_)) : cost;
+    }
+    /// Makes room for one more lease; false without memory.
+    [[nodiscard]] bool make_room() noexcept {
+        try {
+            leases_.reserve(std::max<std::size_t>(4, leases_.size() + 1));
+            return true;
+        } catch (const std::bad_alloc&) {
+            return false;
+        }
     }
     /// The store admitted it: the next one may be twice as large.
     void add(entry taken, instant now) {
-        next_ = std::min(2 * std::max(next_, taken.cost), most_);
+        next_ = std::min(2 * std::max(next_, taken.cost), max_);
         leases_.push_back({taken, ++last_, taken.cost, 0, later(now, lease_time)});
     }
     /// A request was decided by itself. Granted, the next may be taken with another; else, or where there was no room
     /// for more, nothing is taken in advance for a while.
-    void note(bool is_granted, instant now) noexcept {
+    void record_single(bool is_granted, instant now) noexcept {
         if (is_granted) {
-            next_ = std::min(2 * next_, most_);
+            next_ = std::min(2 * next_, max_);
             return;
         }
         next_ = 1;
-        sparing_until_ = later(now, lease_time);
+        no_lease_until_ = later(now, lease_time);
     }
 
     // ---- handing out
@@ -94,8 +108,11 @@ public:
         if (l != leases_.end()) {
             if (how == settlement::refunded)
                 l->left += e.cost;
-            if (e.state == entry_state::open)
+            if (e.state == entry_state::open) {
                 l->unanswered -= e.cost;
+                if (how == settlement::abandoned)
+                    l->counts_until = std::max(l->counts_until, later(now, e.grace));
+            }
         }
         if (how != settlement::answered) {
             e = {};
@@ -113,24 +130,30 @@ public:
             l.ends = long_ago;
     }
     /// A lease that is over, taken out of the book.
-    struct over {
-        entry held;
+    struct finished_lease {
+        entry units;
         std::int64_t unused;
+        instant counts_until;  // of the abandoned requests that drew from it
 
         /// Tells the store; throws what it throws.
         template <class Store>
         void give_back(Store& store, typename Store::slot& slot, const window_plan& plan, instant now) {
-            const bool is_used = unused < held.cost;
+            const bool is_used = unused < units.cost;
             if (is_used && unused > 0)
-                store.reduce(slot, plan, held, held.cost - unused, now);
-            store.settle(slot, plan, held, is_used ? settlement::released : settlement::refunded, now);
+                store.reduce(slot, plan, units, units.cost - unused, now);
+            units.grace = std::max(duration{}, counts_until - now);
+            store.settle(slot, plan, units,
+                         !is_used                        ? settlement::refunded
+                         : units.grace > duration::zero() ? settlement::abandoned
+                                                          : settlement::released,
+                         now);
         }
     };
-    [[nodiscard]] std::optional<over> take_over(instant now) {
-        const auto l = std::ranges::find_if(leases_, [&](const lease& it) { return it.is_over(now); });
+    [[nodiscard]] std::optional<finished_lease> take_finished(instant now) {
+        const auto l = std::ranges::find_if(leases_, [&](const lease& it) { return it.is_finished(now); });
         if (l == leases_.end())
             return std::nullopt;
-        const over out{l->held, l->left};
+        const finished_lease out{l->units, l->left, l->counts_until};
         leases_.erase(l);
         return out;
     }
@@ -146,24 +169,25 @@ public:
 
 private:
     struct lease {
-        entry held;
+        entry units;
         std::uint64_t number;
         std::int64_t left;
         std::int64_t unanswered;
         instant ends;
+        instant counts_until = long_ago;
 
         [[nodiscard]] bool can_give(std::int64_t cost, instant now) const noexcept {
             return left >= cost && now < ends;
         }
-        [[nodiscard]] bool is_over(instant now) const noexcept { return unanswered == 0 && (left == 0 || ends <= now); }
+        [[nodiscard]] bool is_finished(instant now) const noexcept { return unanswered == 0 && (left == 0 || ends <= now); }
     };
 
-    std::shared_ptr<const governed> rules_;
+    std::shared_ptr<const key_rules> rules_;
     std::shared_ptr<const window_plan> plan_;
     std::vector<lease> leases_;  // few: one that is drawn from, and those with requests under way
-    std::int64_t most_ = 1;
+    std::int64_t max_ = 1;
     std::int64_t next_ = 1;
-    instant sparing_until_ = long_ago;
+    instant no_lease_until_ = long_ago;
     std::uint64_t last_ = 0;
 };
 

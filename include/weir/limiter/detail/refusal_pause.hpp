@@ -30,7 +30,7 @@ public:
                 refusals_ = 0;
             return said.retry_after ? later(now, *said.retry_after) : long_ago;
         }
-        const instant pause = later(now, std::min(first * (std::int64_t{1} << std::min(refusals_, 6U)), most));
+        const instant pause = later(now, length(refusals_));
         if (is_new) {
             since_ = now;
             ++refusals_;
@@ -40,7 +40,16 @@ public:
         return is_new ? pause : long_ago;
     }
 
+    /// Whether forgetting what is kept here would change a later pause: twice the last pause is remembered after it.
+    [[nodiscard]] bool is_remembered(instant now) const noexcept {
+        return refusals_ > 0 && now < later(since_, 3 * length(refusals_ - 1));
+    }
+
 private:
+    [[nodiscard]] static constexpr duration length(std::uint32_t refusals) noexcept {
+        return std::min(first * (std::int64_t{1} << std::min(refusals, 6U)), most);
+    }
+
     instant since_ = long_ago;  // when the last new refusal was seen
     std::uint32_t refusals_ = 0;
 };

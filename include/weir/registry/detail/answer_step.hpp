@@ -6,109 +6,133 @@
 #include "weir/core/time.hpp"
 #include "weir/limiter/detail/key_tuner.hpp"
 #include "weir/limiter/feedback.hpp"
-#include "weir/limiter/key_queue.hpp"
-#include "weir/limiter/waiter.hpp"
-#include "weir/registry/detail/gate_moved.hpp"
+#include "weir/limiter/key_rules.hpp"
+#include "weir/registry/detail/propagate_gate.hpp"
 #include "weir/registry/detail/told_limits.hpp"
 #include "weir/storage/store.hpp"
 #include "weir/tuner/aimd_law.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <memory>
+#include <new>
 #include <optional>
+#include <utility>
 
 namespace weir::detail {
 
-/// What an answer does to its key: gate, entry, tuner; and to the gates that move with it.
+/// What an answer does to its key: gate, entry, tuner, reported limits; and to the gates that move with it.
 template <class Engine>
 class answer_step {
     using node = typename Engine::node;
+    using step = decltype(Engine::locked_step::at);
 
 public:
     answer_step(Engine& engine, node& n) noexcept : engine_(engine), node_(n) {}
 
-    /// **Preconditions.** The key is pinned. **Effects.** Locks and unlocks it.
+    /// **Preconditions.** The key is referenced. **Effects.** Locks and unlocks it.
     template <class When>
     void operator()(entry& e, const feedback& said, When when) noexcept {
         node_.lock();
         const instant now = engine_.time(when);
         const instant admitted = e.stamp;
-        const bool is_counted = e.cost > 0;
-        const instant until = std::max(node_.pause.after(said, admitted, now), held_by_limits(said, now));
+        instant until = long_ago;
         bool moved = false;
         gate_reach scope = gate_reach::key;
         adjustment tuned;
         {
-            settled_list settled;
-            // The gate first: nobody is to be let go in the same step in which the server asks us to stay away.
+            typename Engine::locked_step locked{engine_, node_, now};
+            key_core& key = node_.key;
+            until = std::max(key.pause.after(said, admitted, now), held_by_limits(said, now));
             if (until != long_ago) {
-                moved = node_.hold(engine_.store_, engine_.ceiling_, until, now, settled);
-                scope = node_.rules().policy.gate_scope;
+                moved = node_.log.hold(locked.at, until);
+                scope = key.rules->policy.gate_scope;
             }
-            node_.settle(engine_.store_, engine_.ceiling_, e, settlement::answered, now, settled);
-            if (is_counted && node_.rules().policy.aimd.enabled) [[unlikely]]
-                tuned = tune(said, admitted, now, settled);
-            if (!said.limits.empty()) [[unlikely]]
-                adopt(said, now, settled);
-            engine_.unlock(node_);
+            node_.log.settle(locked.at, e, settlement::answered);
+            key.longest_latency = std::max(key.longest_latency, now - admitted);
+            try {
+                if (e.cost > 0 && key.rules->policy.aimd.enabled) [[unlikely]]
+                    tuned = learn(said, admitted, locked.at);
+                if (!said.limits.empty()) [[unlikely]]
+                    adopt(said, locked.at);
+            } catch (const std::bad_alloc&) {
+                // What was to be learned is learned from the next answer.
+            }
         }
-        engine_.tell_.answered(node_, said.status, now);
+        engine_.events().answered(node_, said.status, now);
         if (moved)
-            gate_moved(engine_, node_, scope, until, now);
+            propagate_gate(engine_, node_, scope, until, now);
         if (tuned)
-            engine_.tell_.tuned(node_, tuned, now);
+            engine_.events().tuned(node_, tuned, now);
     }
 
-    /// Tells the store what was seen, and puts the factor that comes of it in force. **Preconditions.** The key is
-    /// locked, pinned and tuned.
-    adjustment tune(instant now, settled_list& settled) {
-        const aimd_law law{node_.rules().policy.aimd};
-        const observation seen = node_.tuner->seen();
-        adjustment out;
-        const auto step = [&](const tuner_state& before) {
-            tuner_state after = before;
-            out = law.step(after, seen, now);
-            return after;
-        };
-        const std::optional<tuner_state> kept = node_.learn(engine_.store_, step);
-        if (node_.tuner == nullptr)
-            return {};  // a reload has just turned tuning off
-        if (!kept) {
-            node_.tuner->retune_at(later(now, law.length()));
+    /// Gives the store what was seen, and puts the factor that comes of it in force. **Preconditions.** The key is
+    /// locked, referenced and tuned.
+    adjustment tune(step& s) noexcept {
+        try {
+            return try_tune(s);
+        } catch (const std::bad_alloc&) {
             return {};
         }
-        node_.tuner->told(seen, *kept, law.length(), kept->factor < law.most());
-        // A shared store's limiter has put the factor in force itself.
-        if constexpr (Engine::is_local)
-            if (out)
-                node_.govern(engine_.store_, engine_.ceiling_,
-                             governed::make(node_.rules().policy, kept->factor, node_.rules().told), now, settled);
-        return out;
     }
 
 private:
-    adjustment tune(const feedback& said, instant admitted, instant now, settled_list& settled) {
-        if (node_.tuner == nullptr)
-            node_.tuner = std::make_unique<key_tuner>();
-        if (!node_.tuner->hears(aimd_law{node_.rules().policy.aimd}.share(), said, admitted, now))
+    /// For so long what a server reported of its limits is kept, also of a key without requests.
+    static constexpr duration reported_min = std::chrono::minutes{10};
+
+    adjustment try_tune(step& s) {
+        const aimd_law law{node_.key.rules->policy.aimd};
+        const observation seen = node_.key.tuner->seen();
+        adjustment out;
+        const auto how = [&](const tuner_state& before) {
+            tuner_state after = before;
+            out = law.step(after, seen, s.now);
+            return after;
+        };
+        const std::optional<tuner_state> kept = node_.log.learn(s, how);
+        if (node_.key.tuner == nullptr)
+            return {};  // a reload has just turned tuning off
+        if (!kept) {
+            node_.key.tuner->retune_at(later(s.now, law.length()));
             return {};
-        return tune(now, settled);
+        }
+        node_.key.tuner->told(seen, *kept, law.length(), kept->factor < law.most());
+        // A shared store's limiter has put the factor in force itself.
+        if constexpr (Engine::is_local)
+            if (out)
+                node_.log.set_rules(
+                    s, key_rules::make(node_.key.rules->policy, kept->factor, node_.key.rules->reported));
+        return out;
     }
 
-    /// Until when the limits that were told hold the key; `long_ago` = they do not.
+    adjustment learn(const feedback& said, instant admitted, step& s) {
+        if (node_.key.tuner == nullptr)
+            node_.key.tuner = std::make_unique<key_tuner>();
+        const aimd_law law{node_.key.rules->policy.aimd};
+        if (!node_.key.tuner->hears(law.share(), said, admitted, s.now))
+            return {};
+        return try_tune(s);
+    }
+
+    /// Until when the reported limits hold the key; `long_ago` = they do not.
     [[nodiscard]] instant held_by_limits(const feedback& said, instant now) const noexcept {
-        const duration wait = told_wait(said, node_.rules().plan);
+        const duration wait = told_wait(said, node_.key.plan());
         return wait > duration::zero() ? later(now, wait) : long_ago;
     }
 
-    /// Puts what the server told in force, where it is less than the policy allows.
-    void adopt(const feedback& said, instant now, settled_list& settled) {
-        told_rates told = lower_than(node_.rules().policy, said.limits);
-        if (node_.rules().told != nullptr ? told == *node_.rules().told : told == told_rates{})
+    /// Puts the reported limits in force, where they are less than the policy allows.
+    void adopt(const feedback& said, step& s) {
+        told_rates reported = lower_than(node_.key.rules->policy, said.limits);
+        duration longest = reported_min;
+        for (const rate& r : reported.rates)
+            longest = std::max(longest, 4 * std::min(r.period, forever / 8));
+        const bool is_empty = reported == told_rates{};
+        node_.key.reported_until = is_empty ? long_ago : later(s.now, longest);
+        const auto& before = node_.key.rules->reported;
+        if (before != nullptr ? reported == *before : is_empty)
             return;
-        auto kept = told == told_rates{} ? nullptr : std::make_shared<const told_rates>(std::move(told));
-        node_.govern(engine_.store_, engine_.ceiling_,
-                     governed::make(node_.rules().policy, node_.factor(engine_.store_), std::move(kept)), now, settled);
+        auto kept = is_empty ? nullptr : std::make_shared<const told_rates>(std::move(reported));
+        node_.log.set_rules(s, key_rules::make(node_.key.rules->policy, node_.log.factor(engine_.store()), kept));
     }
 
     Engine& engine_;

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "weir/registry/detail/announcer.hpp"
 #include "weir/registry/detail/answer_step.hpp"
+#include "weir/registry/detail/event_emitter.hpp"
+#include "weir/registry/detail/node.hpp"
 #include "weir/registry/detail/reload.hpp"
 #include "weir/registry/detail/rules_in_force.hpp"
 #include "weir/registry/key_report.hpp"
 #include "weir/registry/key_table.hpp"
 #include "weir/registry/permit.hpp"
-#include "weir/registry/rulebook.hpp"
+#include "weir/registry/rules_cache.hpp"
 #include "weir/registry/wake_list.hpp"
 
 #include "weir/config/configuration.hpp"
@@ -16,27 +17,30 @@
 #include "weir/core/decision.hpp"
 #include "weir/core/error.hpp"
 #include "weir/core/key.hpp"
-#include "weir/limiter/ask.hpp"
+#include "weir/limiter/acquire_options.hpp"
 #include "weir/limiter/blocking_waiter.hpp"
 #include "weir/limiter/feedback.hpp"
 #include "weir/limiter/inflight_ceiling.hpp"
-#include "weir/limiter/key_limiter.hpp"
+#include "weir/limiter/key_core.hpp"
 #include "weir/limiter/observer.hpp"
 #include "weir/limiter/refused.hpp"
-#include "weir/limiter/shared_key_limiter.hpp"
 #include "weir/storage/store.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <exception>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <type_traits>
 #include <utility>
 
@@ -49,88 +53,83 @@ namespace detail {
 
 /// What a registry, its permits, handles and tickets share: the keys and the steps on them.
 ///
-/// Each step locks one key, decides or changes, unlocks it, and only then tells waiters and the observer.
+/// A step locks one key, decides or changes, serves the queue once, unlocks the key, and only then calls waiters, the
+/// observer and the waker. `locked_step` is the only thing that ends one.
 template <store Store, observer Observer>
 class engine {
 public:
     using permit = weir::permit<engine>;
     using admission = weir::admission<engine>;
     using ticket = weir::ticket<engine>;
+    using node = detail::node<Store>;
 
-    engine(Store store, weir::configuration c, Observer o, idna_function idna)
-        : store_(std::move(store)), tell_{std::move(o)}, idna_(idna), rules_(std::make_shared<rulebook>(std::move(c))),
+    engine(Store store, weir::configuration c, Observer o, idna_function idna, std::function<void()> on_earlier_wake)
+        : store_(std::move(store)), events_{std::move(o)}, idna_(idna), on_earlier_wake_(std::move(on_earlier_wake)),
+          rules_(std::make_shared<rules_cache>(std::move(c), std::make_shared<policy_overrides>())),
           ceiling_(rules_.current()->config().global_max_inflight()) {}
-
     engine(const engine&) = delete;
     engine& operator=(const engine&) = delete;
     ~engine() {
-        if constexpr (!Store::is_local) {
-            bool gave = false;
-            nodes_.for_each([&](node& n) { gave |= n.end_leases(store_, store_.now()); });
-            if constexpr (requires { store_.flush(); }) {
-                try {
-                    if (gave)
-                        store_.flush();
-                } catch (const std::exception&) {
-                    // What could not be given back expires.
-                }
-            }
-        }
+        if constexpr (!Store::is_local)
+            give_back_leases();
     }
 
     static constexpr bool is_local = Store::is_local;
     static constexpr bool is_observed = !std::is_same_v<Observer, no_observer>;
 
-    /// One key: its verbs are single steps under its lock, or let the lock go for a round trip.
-    using limiter = std::conditional_t<Store::is_local, key_limiter<Store>, shared_key_limiter<Store>>;
+    // ---- time
 
-    struct node : limiter, woken {
-        node(std::string h, std::string r, std::shared_ptr<const governed> rules, typename Store::slot slot)
-            : limiter(std::move(rules), std::move(slot)), host(std::move(h)), role(std::move(r)) {}
-        std::string host;
-        std::string role;
-        std::size_t hash = 0;
-        std::size_t position = 0;
-        std::uint64_t reloaded = 0;  // the last reload that has seen it; belongs to the thread that reloads
-    };
-
-    /// Stands for "ask the store's clock" where an instant could be given.
+    /// Stands for "read the store's clock" where an instant could be given.
     struct read_clock_t {};
     static constexpr read_clock_t read_clock{};
     [[nodiscard]] instant time(read_clock_t) const noexcept { return store_.now(); }
     [[nodiscard]] static instant time(instant now) noexcept { return now; }
 
-    /// The end of a step on a locked node: unlocks it, keeps its wake time, and tells whom the step settled.
-    struct locked_step {
-        engine& owner;
-        node& n;
-        settled_list settled{};
-        adjustment tuned{};
-        instant at{};
+    // ---- steps
 
-        /// Does what time and the store allow for those who wait.
-        void serve(instant now, const waiter* self) {
-            at = now;
-            if (n.retune() <= now) [[unlikely]]
-                tuned = answer_step{owner, n}.tune(now, settled);
-            n.serve(owner.store_, owner.ceiling_, now, settled, self);
+    /// One step on a locked key, from here to the unlock and what follows it.
+    class locked_step {
+    public:
+        [[gnu::always_inline]] locked_step(engine& e, node& n, instant now) noexcept
+            : at{e.store_, e.ceiling_, now}, engine_(e), node_(n) {}
+        locked_step(const locked_step&) = delete;
+        locked_step& operator=(const locked_step&) = delete;
+        [[gnu::always_inline]] ~locked_step() { end(); }
+
+        [[gnu::always_inline]] void end() noexcept {
+            if (!std::exchange(is_over_, true))
+                engine_.end(node_, at);
         }
 
-        ~locked_step() {
-            owner.wakes_.update(n);
-            n.pins += tuned ? 1U : 0U;
-            owner.end_step(n);
-            if (tuned) [[unlikely]] {
-                owner.tell_.tuned(n, tuned, at);
-                owner.unpin(n);
-            }
+        key_step<Store> at;
+
+    private:
+        engine& engine_;
+        node& node_;
+        bool is_over_ = false;
+    };
+
+    /// A reference for the length of a step, or longer. **Preconditions.** The key is locked at both ends.
+    class step_reference {
+    public:
+        explicit step_reference(node& n) noexcept : node_(&n) { ++n.key.references; }
+        step_reference(const step_reference&) = delete;
+        step_reference& operator=(const step_reference&) = delete;
+        ~step_reference() {
+            if (node_ != nullptr)
+                --node_->key.references;
         }
+        void keep() noexcept { node_ = nullptr; }
+
+    private:
+        node* node_;
     };
 
     // ---- keys
 
-    [[nodiscard]] std::shared_ptr<rulebook> current_rules() { return rules_.current(); }
+    [[nodiscard]] std::shared_ptr<rules_cache> current_rules() { return rules_.current(); }
 
+    /// Finds a key and locks it; null when it has no state.
     [[nodiscard]] node* find_node(std::string_view host, std::string_view role) {
         if (node* n = nodes_.find_locked(host, role))
             return n;
@@ -142,7 +141,8 @@ public:
         return owner == host ? nullptr : nodes_.find_locked(owner, role);
     }
 
-    /// Keys are stored by canonical host: a text that is found as it stands is canonical, and most are.
+    /// Finds or makes a key and locks it. Keys are stored by canonical host: a text that is found as it stands is
+    /// canonical, and most are.
     [[nodiscard]] node& lock_node(std::string_view host, std::string_view role) {
         if (node* n = nodes_.find_locked(host, role)) [[likely]]
             return *n;
@@ -172,7 +172,7 @@ public:
                                                         store_.make_slot(owner, role))
                                : nullptr;
                 },
-                [&](const node& other) { return other.idle(store_, now); });
+                [&](const node& other) { return !other.is_in_use(store_, now); });
             if (may == making::allowed || (n != nullptr && book == current_rules()))
                 return *n;
             if (n != nullptr)
@@ -182,187 +182,180 @@ public:
         }
     }
 
-    /// **Preconditions.** `n` is locked, and pinned unless the store is local.
-    [[nodiscard]] key_report report(node& n) {
-        reading state = n.read(store_, store_.now());
-        return {{n.host, n.role}, n.rules().policy, std::move(state), n.waiting()};
+    template <class When>
+    [[nodiscard]] key_report report(node& n, When when) {
+        locked_step step{*this, n, time(when)};
+        const step_reference stays{n};  // reading may release the lock
+        reading state = n.log.read(step.at);
+        return {{n.host, n.role}, n.key.rules->policy, std::move(state), n.key.queue.size(), n.key.is_paused};
     }
 
     // ---- decisions
 
-    static std::int64_t counted_cost(const window_plan& plan, const ask& a) {
-        return plan.count_head || !detail::is_head(a.method) ? plan.counted(a.cost) : 0;
+    static std::int64_t counted_cost(const window_plan& plan, const acquire_options& a) noexcept {
+        return plan.count_head || !is_head(a.method) ? a.cost : 0;
     }
-    [[gnu::always_inline]] void check(node& n, const ask& a) {
-        if (a.cost >= 1) [[likely]]
-            return;
-        no_request(n, a);
+    /// Refuses a cost that is none. Called before any key is locked.
+    [[gnu::always_inline]] static void check(std::string_view host, std::string_view role, const acquire_options& a) {
+        if (a.cost < 1 || a.cost > rate::most) [[unlikely]]
+            throw_bad_cost(host, role, a.cost);
     }
-    [[noreturn, gnu::noinline, gnu::cold]] void no_request(node& n, const ask& a) {
-        n.unlock();
-        throw exception({errc::bad_request,
-                         fmt::format("{}/{}: a cost of {} is no request; the least is 1", n.host, n.role, a.cost)});
+    [[noreturn, gnu::noinline, gnu::cold]] static void throw_bad_cost(std::string_view host, std::string_view role,
+                                                                      std::int64_t cost) {
+        throw exception({errc::bad_request, fmt::format("{}/{}: a cost of {} is outside 1 to {}; give the units that "
+                                                        "the request takes",
+                                                        host, role, cost, rate::most)});
     }
 
     /// Where an answer goes.
     [[nodiscard, gnu::always_inline]] static admission undecided() noexcept { return admission{}; }
 
-    // What follows is handed a locked `n` and unlocks it. Answers are written where the caller will have them: copying
+    // What follows is given a locked `n` and unlocks it. Answers are written where the caller will have them: copying
     // one costs more than making it.
 
     template <class When>
-    [[gnu::always_inline]] void try_locked(node& n, const ask& a, When when, admission& out) {
-        check(n, a);
-        const window_plan& plan = n.rules().plan;
+    [[gnu::always_inline]] void try_locked(node& n, const acquire_options& a, When when, admission& out) {
+        const window_plan& plan = n.key.plan();
         const duration max_delay = a.max_delay.value_or(plan.max_delay);
         const std::int64_t cost = counted_cost(plan, a);
         const instant now = time(when);
-        settled_list settled;
-        if constexpr (!Store::is_local)
-            ++n.pins;  // deciding lets the lock go
-        const forecast f = n.decide(store_, ceiling_, cost, now, out.permit_.entry_, settled);
-        n.explain(f, out.why_);
-        if (f.admits())
-            out.permit_.stand_for(*this, n);
-        if (const bool stays = f.admits() || is_observed; stays == Store::is_local)
-            n.pins += Store::is_local ? 1U : ~0U;
-        unlock(n);
-        settled.tell();
-        tell_.decided(n, cost, out.why_, now, max_delay);
-        if (is_observed && !f.admits())
-            unpin(n);
+        {
+            locked_step step{*this, n, now};
+            step_reference stays{n};
+            if (is_closed()) [[unlikely]] {
+                refuse_closed(out.decision_);
+            } else {
+                const forecast f = n.log.decide(step.at, cost, out.permit_.entry_);
+                n.key.to_decision(f, out.decision_);
+            }
+            if (out.decision_.granted())
+                out.permit_.stand_for(*this, n);
+            if (out.decision_.granted() || is_observed)
+                stays.keep();
+        }
+        events_.decided(n, cost, out.decision_, now, max_delay);
+        if (is_observed && !out.decision_.granted())
+            n.release();
     }
 
     template <class When>
-    [[gnu::always_inline]] void count_locked(node& n, const ask& a, When when, decision& out) {
-        check(n, a);
-        const std::int64_t cost = counted_cost(n.rules().plan, a);
-        [[maybe_unused]] const duration max_delay = n.rules().plan.max_delay;
+    [[gnu::always_inline]] void count_locked(node& n, const acquire_options& a, When when, decision& out) {
+        const window_plan& plan = n.key.plan();
+        const std::int64_t cost = counted_cost(plan, a);
+        [[maybe_unused]] const duration max_delay = plan.max_delay;
         const instant now = time(when);
-        settled_list settled;
-        constexpr bool is_pinned = is_observed || !Store::is_local;
-        if (is_pinned)
-            ++n.pins;
-        n.explain(n.count(store_, ceiling_, cost, now, settled), out);
-        unlock(n);
-        settled.tell();
-        tell_.decided(n, cost, out, now, max_delay);
-        if (is_pinned)
-            unpin(n);
+        {
+            locked_step step{*this, n, now};
+            step_reference stays{n};
+            if (is_closed()) [[unlikely]]
+                refuse_closed(out);
+            else
+                n.key.to_decision(n.log.count(step.at, cost), out);
+            if (is_observed)
+                stays.keep();
+        }
+        events_.decided(n, cost, out, now, max_delay);
+        if (is_observed)
+            n.release();
     }
 
-    void wait_locked(node& n, const ask& a, admission& out) {
-        if (wait_pinned(n, a, out.permit_.entry_, out.why_))
+    template <class When>
+    [[nodiscard]] decision peek_locked(node& n, const acquire_options& a, When when) {
+        locked_step step{*this, n, time(when)};
+        const step_reference stays{n};
+        decision out;
+        if (is_closed())
+            refuse_closed(out);
+        else
+            n.key.to_decision(n.log.peek(step.at, counted_cost(n.key.plan(), a)), out);
+        return out;
+    }
+
+    void wait_locked(node& n, const acquire_options& a, admission& out) {
+        if (wait(n, a, out.permit_.entry_, out.decision_))
             out.permit_.stand_for(*this, n);
         else
-            unpin(n);
+            n.release();
     }
 
-    [[gnu::always_inline]] void acquire_locked(node& n, const ask& a, permit& out) {
+    [[gnu::always_inline]] void acquire_locked(node& n, const acquire_options& a, permit& out) {
         decision d;
-        if (wait_pinned(n, a, out.entry_, d)) [[likely]]
+        if (wait(n, a, out.entry_, d)) [[likely]]
             out.stand_for(*this, n);
         else
             refuse(n, d);
     }
 
-    /// Waits, and leaves `n` unlocked and pinned; says whether it was granted, and why not in `d`.
-    [[nodiscard, gnu::always_inline]] bool wait_pinned(node& n, const ask& a, entry& e, decision& d) {
-        check(n, a);
-        const window_plan& plan = n.rules().plan;
+    /// Waits, and leaves `n` unlocked and referenced; says whether it was granted, and why not in `d`.
+    [[nodiscard, gnu::always_inline]] bool wait(node& n, const acquire_options& a, entry& e, decision& d) {
+        const window_plan& plan = n.key.plan();
         const duration max_delay = a.max_delay.value_or(plan.max_delay);
         const std::int64_t cost = counted_cost(plan, a);
         const instant now = store_.now();
-        ++n.pins;
-        settled_list settled;
-        const bool stopped = a.stop.stop_requested();
-        if (stopped) [[unlikely]] {
-            d.state = outcome::cancelled;
-            d.retry_at = now;
-            unlock(n);
-        } else if constexpr (!Store::is_local) {
-            sleep_in_queue(n, a, cost, now, max_delay, e, d, settled);
-        } else {
-            // Most requests are granted at once, and need no waiter.
-            const forecast f = n.decide(store_, ceiling_, cost, now, e, settled);
-            n.explain(f, d);
-            if (d.state == outcome::denied && max_delay > duration::zero()) [[unlikely]]
-                sleep_in_queue(n, a, cost, now, max_delay, e, d, settled);
-            else
-                unlock(n);
+        {
+            locked_step step{*this, n, now};
+            step_reference stays{n};
+            if (is_closed()) [[unlikely]] {
+                refuse_closed(d);
+            } else if (a.stop.stop_requested()) [[unlikely]] {
+                d.state = outcome::cancelled;
+                d.retry_at = now;
+            } else if constexpr (is_local) {
+                // Most requests are granted at once, and need no waiter.
+                const forecast f = n.log.decide(step.at, cost, e);
+                n.key.to_decision(f, d);
+                if (d.state == outcome::denied && max_delay > duration::zero()) [[unlikely]]
+                    sleep_in_queue(n, step, a, cost, max_delay, &f, e, d);
+            } else {
+                sleep_in_queue(n, step, a, cost, max_delay, nullptr, e, d);
+            }
+            stays.keep();
         }
-        tell_.decided(n, cost, d, now, max_delay);
+        events_.decided(n, cost, d, now, max_delay);
         return d.granted();
     }
 
     [[noreturn, gnu::noinline, gnu::cold]] void refuse(node& n, const decision& d) {
         const refused failure{{n.host, n.role}, d, store_.now()};
-        unpin(n);
+        n.release();
         throw failure;
     }
 
-    template <class When>
-    void submit_locked(ticket& t, node& n, const ask& a, When when) {
-        check(n, a);
-        const window_plan& plan = n.rules().plan;
-        const instant now = time(when);
-        t.cost = counted_cost(plan, a);
-        t.max_delay_ = a.max_delay.value_or(plan.max_delay);
-        t.deadline = later(now, t.max_delay_);
-        t.engine_ = this;
-        t.node_ = &n;
-        t.state_ = ticket::state::waiting;
-        ++n.pins;
-        locked_step step{*this, n};
-        if (!n.submit(store_, ceiling_, t, now, step.settled))
-            step.settled.add(t);
-    }
-
-    template <class When>
-    bool cancel(ticket& t, When when) {
-        node& n = *t.node_;
-        n.lock();
-        const instant now = time(when);
-        locked_step step{*this, n};
-        return n.cancel(store_, ceiling_, t, now, step.settled);
-    }
-
-    /// **Preconditions.** `n` is locked and pinned.
-    [[gnu::noinline, gnu::cold]] void sleep_in_queue(node& n, const ask& a, std::int64_t cost, instant now,
-                                                     duration max_delay, entry& e, decision& d, settled_list& settled) {
-        blocking_waiter w;
-        w.cost = cost;
-        w.deadline = later(now, max_delay);
-        bool queued = n.submit(store_, ceiling_, w, now, settled);
-        wakes_.update(n);
-        end_step(n);
-        settled.tell();
-        if (queued) {
-            const std::stop_callback on_stop{a.stop, [&] {
-                                                 n.lock();
-                                                 const instant at = store_.now();
-                                                 locked_step step{*this, n};
-                                                 n.cancel(store_, ceiling_, w, at, step.settled);
-                                             }};
-            for (bool done = false; !done;) {
-                n.lock();
-                instant until;
-                {
-                    now = store_.now();
-                    locked_step step{*this, n};
-                    if (n.is_queued(w))
-                        step.serve(now, &w);
-                    queued = n.is_queued(w);
-                    until = n.wake_of(w);
-                }
-                if (queued)
-                    done = w.sleep(until - store_.after(now));
-                else
-                    w.sleep_until_settled(), done = true;
-            }
+    /// Starts the wait of `t`; says whether it was decided at once. `find` gives the locked key.
+    template <class Find, class When>
+    bool submit(ticket& t, const acquire_options& a, When when, Find&& find) {
+        t.prepare(*this, a.stop);
+        try {
+            return submit_locked(t, find(), a, when);
+        } catch (...) {
+            t.reset();
+            throw;
         }
-        e = w.admitted;
-        d = w.verdict;
+    }
+    template <class When>
+    bool submit_locked(ticket& t, node& n, const acquire_options& a, When when) {
+        const instant now = time(when);
+        locked_step step{*this, n, now};
+        step_reference stays{n};
+        t.begin(n, counted_cost(n.key.plan(), a), a.max_delay.value_or(n.key.plan().max_delay), now);
+        bool is_queued = false;
+        if (is_closed())
+            refuse_closed(t.verdict);
+        else if (t.is_stopped_.load())
+            t.verdict = {outcome::cancelled, cause::none, now, {}, {}};
+        else
+            is_queued = n.log.submit(step.at, t);
+        if (!is_queued)
+            step.at.done.add(t);
+        stays.keep();
+        return !is_queued;
+    }
+
+    template <class When>
+    bool cancel(node& n, waiter& w, When when) noexcept {
+        n.lock();
+        locked_step step{*this, n, time(when)};
+        return n.log.cancel(step.at, w);
     }
 
     // ---- settlements
@@ -374,122 +367,321 @@ public:
 
     template <class When>
     void settle_ended(node& n, entry& e, settlement how, When when) noexcept {
-        const bool held_place = e.in_flight;
-        bool starving = held_place && ceiling_.give_back();
+        const bool has_freed = e.in_flight && ceiling_.give_back();
+        n.lock();
+        const bool needs_time = has_freed || how == settlement::abandoned || n.log.needs_time(e, how);
+        const instant now = needs_time ? time(when) : long_ago;
         {
-            settled_list settled;
-            n.lock();
-            const instant now = n.needs_time(e, how) || starving ? time(when) : long_ago;
-            n.settle(store_, ceiling_, e, how, now, settled);
-            --n.pins;
-            unlock(n);
+            locked_step step{*this, n, now};
+            if (how == settlement::abandoned) [[unlikely]]
+                e.grace = grace_of(n, e, now);
+            n.log.settle(step.at, e, how);
+            --n.key.references;
         }
-        if (starving) [[unlikely]]
-            serve_starving(time(when));
+        if (has_freed) [[unlikely]]
+            serve_line(now);
     }
 
-    void serve_starving(instant now) {
-        while (starving* hungry = ceiling_.next_starving()) {
-            auto& n = static_cast<node&>(static_cast<limiter&>(*hungry));
-            n.lock();
-            locked_step step{*this, n};
-            n.unpin();
-            n.pump(store_, ceiling_, now, step.settled);
-        }
-    }
-
-    void pin(node& n) noexcept {
-        const std::lock_guard guard{n};
-        ++n.pins;
-    }
-    void unpin(node& n) noexcept {
-        const std::lock_guard guard{n};
-        --n.pins;
-    }
-    [[gnu::always_inline]] void unlock(node& n) noexcept {
-        if (n.is_polled() || n.listed_at.load(std::memory_order_relaxed) != far_future) [[unlikely]]
-            wakes_.update(n);
-        end_step(n);
-    }
-    /// Unlocks `n`, and then does what a call to a shared store left to do.
-    [[gnu::always_inline]] void end_step(node& n) noexcept {
-        if constexpr (Store::is_local) {
-            n.unlock();
-        } else {
-            const bool has_freed = n.take_freed();
-            const std::string trouble = n.take_trouble();
-            const weir::key who = trouble.empty() ? weir::key{} : weir::key{n.host, n.role};
-            n.unlock();
-            if (has_freed)
-                serve_starving(store_.now());
-            if (!trouble.empty())
-                tell_.store_failed(who.host, who.role, trouble, store_.now());
-        }
-    }
-
-    /// Whether `a` is denied by what is known without locking a pinned `n`.
     template <class When>
-    [[nodiscard, gnu::always_inline]] bool known_denial(const node& n, const ask& a, When when,
-                                                        decision& out) const noexcept {
-        // An observer wants to be told with what only the lock lets us read.
-        return !is_observed && n.denial.is_set() && a.cost == 1 && !detail::is_head(a.method) &&
-               n.denial.read(time(when), out);
+    void adjust_cost(node& n, entry& e, std::int64_t cost, When when) {
+        if (cost < 1 || cost > rate::most)
+            throw_bad_cost(n.host, n.role, cost);
+        n.lock();
+        locked_step step{*this, n, time(when)};
+        if (e.cost == 0 || cost == e.cost)
+            return;
+        if (cost < e.cost)
+            n.log.reduce(step.at, e, cost);
+        else
+            n.log.charge(step.at, cost - e.cost);
     }
 
-    // ---- changes to many keys
+    /// Serves the keys that wait for an in-flight slot, in their order, while there are slots.
+    void serve_line(instant now) noexcept {
+        while (ceiling_waiter* waiting = ceiling_.next_turn()) {
+            node& n = node::of(*waiting);
+            n.lock();
+            locked_step step{*this, n, now};
+            n.log.serve_turn(step.at);
+            n.log.finish(step.at);
+            ceiling_.end_turn(*waiting, n.key.lacks_slot);
+            if (!n.key.lacks_slot)
+                --n.key.references;
+        }
+    }
+
+    /// Whether `a` is denied by what can be read without the lock of a referenced `n`.
+    template <class When>
+    [[nodiscard, gnu::always_inline]] bool known_denial(const node& n, const acquire_options& a, When when,
+                                                        decision& out) const noexcept {
+        // An observer gets what only the lock lets us read.
+        return !is_observed && n.key.denial.is_set() && a.cost == 1 && !is_head(a.method) &&
+               n.key.denial.read(time(when), out);
+    }
+
+    // ---- time passes
 
     instant poll(instant now) {
-        while (node* n = wakes_.template next_due<node>(now)) {
-            n->lock();
-            n->unpin();
-            locked_step step{*this, *n};
-            step.serve(now, nullptr);
+        while (wake_entry* due = wakes_.next_due(now)) {
+            node& n = *static_cast<node*>(due->node);
+            n.lock();
+            serve_due(n, now, nullptr);
+            n.release();
         }
-        return wakes_.earliest();
+        return wakes_.announce();
     }
 
+    /// Does what time and the store allow for those that wait. **Preconditions.** `n` is locked and referenced.
+    /// **Effects.** Unlocks it; returns when the thread behind `self` has to look again, absent once it is out.
+    std::optional<instant> serve_due(node& n, instant now, const waiter* self) {
+        adjustment tuned;
+        std::optional<instant> again;
+        {
+            locked_step step{*this, n, now};
+            if (n.key.next_tune() <= now) [[unlikely]]
+                tuned = answer_step{*this, n}.tune(step.at);
+            n.log.serve_due(step.at, self);
+            n.log.finish(step.at);
+            now = step.at.now;
+            if (self != nullptr && wait_queue::is_queued(*self))
+                again = n.log.wake_of(*self);
+        }
+        if (tuned) [[unlikely]]
+            events_.tuned(n, tuned, now);
+        return again;
+    }
+
+    // ---- changes
+
     template <class When>
-    [[nodiscard]] std::optional<error> reload(weir::configuration c, When when) {
-        std::optional<error> fault;
+    [[nodiscard]] result<void> reload(weir::configuration c, When when) {
+        result<void> out;
         {
             const std::lock_guard one_at_a_time{reload_mutex_};
-            reload_step step{*this, std::make_shared<rulebook>(std::move(c)), ++reloads_, when};
-            fault = step();
+            auto fresh = std::make_shared<rules_cache>(std::move(c), current_rules()->overrides());
+            reload_step step{*this, std::move(fresh), ++reloads_, when};
+            out = step();
         }
-        tell_.reloaded(fault ? fault->message : std::string_view{}, time(when));
-        return fault;
+        events_.reloaded(out ? std::string_view{} : out.error().message, time(when));
+        return out;
     }
     template <class When>
-    [[nodiscard]] std::optional<error> reload(const resolution& r, When when) {
+    [[nodiscard]] result<void> reload(const resolution& r, When when) {
         if (r)
             return reload(*r, when);
         error refusal = refusal_of(r);
-        tell_.reloaded(refusal.message, time(when));
+        events_.reloaded(refusal.message, time(when));
         return refusal;
     }
 
-    void erase(std::string_view host, std::string_view role) {
-        if (node* n = find_node(host, role)) {
-            const instant now = store_.now();
-            locked_step step{*this, *n};
-            const multiplier factor = n->factor(store_);
-            ++n->pins;
-            n->erase(store_, ceiling_, now, step.settled);
-            --n->pins;
-            if (!factor.is_one())
-                n->govern(store_, ceiling_, governed::make(n->rules().policy, {}, n->rules().told), now, step.settled);
+    /// Sets (or with null clears) the policy of one key.
+    template <class When>
+    [[nodiscard]] result<void> set_policy(std::string_view host, std::string_view role, const policy* p, When when) {
+        const auto canonical = canonical_host(host, idna_);
+        if (!canonical)
+            return canonical.error();
+        const std::lock_guard one_at_a_time{reload_mutex_};
+        const auto book = current_rules();
+        const std::string owner{book->config().key_host(*canonical)};
+        if (auto known = book->config().policy_for(owner, role); !known)
+            return known.error();
+        if (p != nullptr) {
+            std::string text;
+            for (const std::string& fault : faults_of(*p))
+                text.append(text.empty() ? "" : "\n").append(fmt::format("{}/{}: {}", owner, role, fault));
+            if (!text.empty())
+                return error{errc::bad_configuration, std::move(text)};
+            book->overrides()->set(owner, std::string{role}, *p);
+        } else {
+            book->overrides()->clear(owner, std::string{role});
+        }
+        auto rules = book->rules_for(owner, role, {});
+        if (!rules)
+            return rules.error();
+        node& n = make_node(owner, role);
+        locked_step step{*this, n, time(when)};
+        n.log.set_rules(step.at, key_rules::make((*rules)->policy, n.log.factor(store_), n.key.rules->reported));
+        return {};
+    }
+
+    template <class When>
+    void erase(node& n, When when) {
+        locked_step step{*this, n, time(when)};
+        const step_reference stays{n};
+        const bool was_tuned = !n.log.factor(store_).is_one();
+        n.log.erase(step.at);
+        if (was_tuned)
+            n.log.set_rules(step.at, key_rules::make(n.key.rules->policy, {}, n.key.rules->reported));
+    }
+
+    template <class When>
+    void tune(node& n, multiplier m, When when) {
+        locked_step step{*this, n, time(when)};
+        const step_reference stays{n};
+        n.log.tune(step.at, m);
+        n.log.set_rules(step.at, key_rules::make(n.key.rules->policy, m, n.key.rules->reported));
+    }
+
+    /// Moves the gate of a locked and referenced key, and those that move with it.
+    template <class When>
+    bool hold(node& n, instant until, When when) {
+        const instant now = time(when);
+        bool moved = false;
+        gate_reach scope = gate_reach::key;
+        {
+            locked_step step{*this, n, now};
+            moved = n.log.hold(step.at, until);
+            scope = n.key.rules->policy.gate_scope;
+        }
+        if (moved)
+            propagate_gate(*this, n, scope, until, now);
+        return moved;
+    }
+
+    template <class When>
+    void pause(node& n, bool is_paused, When when) {
+        locked_step step{*this, n, time(when)};
+        n.key.is_paused = is_paused;
+        n.key.denial.clear();
+        n.key.queue.mark_stale();
+        step.at.note(key_step<Store>::change::better);
+    }
+
+    void close() noexcept { is_closed_.store(true); }
+    [[nodiscard]] bool is_closed() const noexcept { return is_closed_.load(std::memory_order_relaxed); }
+    /// Waits until no request waits or is in flight, at most `span`; says whether that is so.
+    [[nodiscard]] bool drain(duration span) {
+        using std::chrono::steady_clock;
+        const auto end = steady_clock::now() + std::min<duration>(span, std::chrono::hours{24 * 365});
+        for (;;) {
+            const auto left = std::chrono::duration_cast<duration>(end - steady_clock::now());
+            if (!ceiling_.wait_until_empty(std::max(left, duration{})))
+                return false;
+            std::size_t waiting = 0;
+            nodes_.for_each([&](node& n) { waiting += n.key.queue.size(); });
+            if (waiting == 0 && ceiling_.taken() == 0)
+                return true;
+            if (left <= duration::zero())
+                return false;
+            std::this_thread::sleep_for(std::min<duration>(left, std::chrono::milliseconds{5}));
         }
     }
 
     // ---- state
 
+    [[nodiscard]] Store& store() noexcept { return store_; }
+    [[nodiscard]] Observer& observer() noexcept { return events_.to; }
+    [[nodiscard]] detail::event_emitter<Observer>& events() noexcept { return events_; }
+    [[nodiscard]] inflight_ceiling& ceiling() noexcept { return ceiling_; }
+    [[nodiscard]] wake_list& wakes() noexcept { return wakes_; }
+    [[nodiscard]] key_table<node>& nodes() noexcept { return nodes_; }
+    [[nodiscard]] rules_in_force& rules() noexcept { return rules_; }
+
+private:
+    /// Ends a step: serves the queue once if anything has changed for it, unlocks, and does what needs no lock.
+    [[gnu::always_inline]] void end(node& n, key_step<Store>& s) noexcept {
+        n.log.finish(s);
+        bool is_earlier = false;
+        if (n.log.is_polled() || n.wake.at != far_future) [[unlikely]]
+            is_earlier = update_wake(n);
+        if constexpr (is_local) {
+            n.unlock();
+            if (!s.done.empty() || is_earlier) [[unlikely]]
+                after_step(s.done, is_earlier);
+        } else {
+            const std::string failure = n.log.take_store_error();
+            if (!failure.empty())
+                ++n.key.references;  // the event names the key
+            n.unlock();
+            after_step(s.done, is_earlier);
+            if (s.has_freed)
+                serve_line(store_.now());
+            if (!failure.empty()) {
+                events_.store_failed(n, failure, store_.now());
+                n.release();
+            }
+        }
+    }
+    [[gnu::noinline]] void after_step(completions& done, bool is_earlier) noexcept {
+        done.call();
+        if (is_earlier && on_earlier_wake_) {
+            try {
+                on_earlier_wake_();
+            } catch (...) {  // NOLINT: the waker's failure is its own
+            }
+        }
+    }
+    [[gnu::noinline]] bool update_wake(node& n) noexcept {
+        const auto out = wakes_.set(n.wake, n.log.is_polled() ? n.log.next_due() : far_future);
+        n.key.references += static_cast<std::uint32_t>(out.references);
+        return out.is_earlier;
+    }
+
+    static void refuse_closed(decision& out) noexcept {
+        out.state = outcome::denied;
+        out.why = cause::closed;
+        out.retry_at = far_future;
+    }
+
+    /// How long after its end a request without an answer may still arrive at the server: what the policy says, or the
+    /// longest latency that was seen of the key, this request's among them.
+    [[nodiscard]] static duration grace_of(const node& n, const entry& e, instant now) noexcept {
+        constexpr duration max = std::chrono::minutes{1};
+        const auto& stated = n.key.rules->policy.abandon_grace;
+        const duration own = e.state == entry_state::open ? now - e.stamp : duration::zero();
+        return stated ? *stated : std::min(max, std::max(own, n.key.longest_latency));
+    }
+
+    /// **Preconditions.** `n` is locked and referenced. **Effects.** Ends the step.
+    [[gnu::noinline, gnu::cold]] void sleep_in_queue(node& n, locked_step& step, const acquire_options& a,
+                                                     std::int64_t cost, duration max_delay, const forecast* denied,
+                                                     entry& e, decision& d) {
+        blocking_waiter w;
+        w.cost = cost;
+        w.deadline = later(step.at.now, max_delay);
+        const bool is_queued = denied != nullptr ? n.log.enqueue(step.at, w, *denied) : n.log.submit(step.at, w);
+        step.end();
+        if (is_queued) {
+            const std::stop_callback on_stop{a.stop, [&] { cancel(n, w, read_clock); }};
+            for (bool is_done = false; !is_done;) {
+                n.lock();
+                if (const auto again = serve_due(n, store_.now(), &w)) {
+                    is_done = w.sleep(*again - store_.now());
+                } else {
+                    w.sleep_until_completed();
+                    is_done = true;
+                }
+            }
+        }
+        e = w.admitted;
+        d = w.verdict;
+    }
+
+    void give_back_leases() noexcept {
+        bool gave = false;
+        nodes_.for_each([&](node& n) {
+            key_step<Store> s{store_, ceiling_, store_.now()};
+            gave |= n.log.end_leases(s);
+        });
+        if constexpr (requires { store_.flush(); }) {
+            try {
+                if (gave)
+                    store_.flush();
+            } catch (const std::exception&) {
+                // What could not be given back expires.
+            }
+        }
+    }
+
     Store store_;
-    [[no_unique_address]] announcer<Observer> tell_;
+    [[no_unique_address]] event_emitter<Observer> events_;
     idna_function idna_;
+    std::function<void()> on_earlier_wake_;
     std::mutex reload_mutex_;
     std::uint64_t reloads_ = 0;
     rules_in_force rules_;
     inflight_ceiling ceiling_;
+    std::atomic<bool> is_closed_{false};
     wake_list wakes_;
     key_table<node> nodes_;
 };

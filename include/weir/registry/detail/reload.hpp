@@ -3,13 +3,14 @@
 
 #include "weir/registry/detail/regrouping.hpp"
 #include "weir/registry/key_table.hpp"
-#include "weir/registry/rulebook.hpp"
+#include "weir/registry/rules_cache.hpp"
 
 #include "weir/config/resolution.hpp"
 #include "weir/core/error.hpp"
+#include "weir/core/result.hpp"
 #include "weir/core/multiplier.hpp"
 #include "weir/core/time.hpp"
-#include "weir/limiter/key_limiter.hpp"
+#include "weir/limiter/key_rules.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -30,7 +31,7 @@ namespace weir::detail {
     return refusal;
 }
 
-/// One reload: another rulebook takes the place of an engine's, and every key's rules follow.
+/// One reload: another rules_cache takes the place of an engine's, and every key's rules follow.
 ///
 /// Policies are looked up before anything changes and with nothing locked; then each key whose policy differs, or that
 /// has waiters, is locked by itself. No step holds a lock for longer than one key's queue needs, whatever the number of
@@ -40,38 +41,38 @@ namespace weir::detail {
 template <class Engine, class When>
 class reload_step {
 public:
-    reload_step(Engine& engine, std::shared_ptr<rulebook> fresh, std::uint64_t number, When when)
+    reload_step(Engine& engine, std::shared_ptr<rules_cache> fresh, std::uint64_t number, When when)
         : engine_(engine), fresh_(std::move(fresh)), number_(number), when_(when) {}
 
     /// **Effects.** All or nothing. **Errors.** As `registry::reload`.
-    [[nodiscard]] std::optional<error> operator()() {
+    [[nodiscard]] result<void> operator()() {
         if (auto fault = prepare()) {
-            engine_.rules_.hold_off(nullptr);
-            return fault;
+            engine_.rules().hold_off(nullptr);
+            return *std::move(fault);
         }
         // The old one goes when this does: giving back what ten thousand keys had takes its time.
-        old_ = engine_.rules_.replace(fresh_);
-        engine_.ceiling_.limit(fresh_->config().global_max_inflight());
+        old_ = engine_.rules().replace(fresh_);
+        engine_.ceiling().limit(fresh_->config().global_max_inflight());
         apply();
-        // Keys that came meanwhile. Who comes from now on looks at the new rules, or sees that they have changed.
-        for (auto& key : engine_.nodes_.pin_all()) {
+        // Keys that were made meanwhile. One that is made from now on has the new rules.
+        for (auto& key : engine_.nodes().refer_all()) {
             (void)look_up(*key);  // of a role that vanished: as an idle key
             keys_.push_back(std::move(key));
         }
         apply();
-        engine_.serve_starving(engine_.time(when_));
-        return std::nullopt;
+        engine_.serve_line(engine_.time(when_));
+        return {};
     }
 
 private:
     using node = typename Engine::node;
-    using rules = std::shared_ptr<const governed>;
+    using rules = std::shared_ptr<const key_rules>;
 
     /// Finds out whether the new rules can be put in force, and what they change.
     [[nodiscard]] std::optional<error> prepare() {
         if (auto fault = regroup())
             return fault;
-        keys_ = engine_.nodes_.pin_all();
+        keys_ = engine_.nodes().refer_all();
         changes_.reserve(keys_.size());
         for (const auto& key : keys_)
             if (auto fault = look_up(*key))
@@ -79,18 +80,18 @@ private:
         return std::nullopt;
     }
 
-    /// Forgets the idle keys whose hosts change groups; until the end of this nobody makes them anew. An error: one of
-    /// them is in use.
+    /// Forgets the idle keys whose hosts change groups; until the end of the reload none of them is made anew. An error:
+    /// one of them is in use.
     [[nodiscard]] std::optional<error> regroup() {
         const auto moves = regrouping::between(engine_.current_rules()->config(), fresh_->config());
         if (moves == nullptr)
             return std::nullopt;
-        engine_.rules_.hold_off(moves);
+        engine_.rules().hold_off(moves);
         std::optional<error> fault;
-        engine_.nodes_.erase_if([&](node& n) {
+        engine_.nodes().erase_if([&](node& n) {
             if (fault || !moves->affects(n.host))
                 return false;
-            const bool is_idle = n.idle(engine_.store_, engine_.time(when_));
+            const bool is_idle = !n.is_in_use(engine_.store(), engine_.time(when_));
             if (!is_idle)
                 fault = moves->refusal({n.host, n.role});
             return is_idle;
@@ -107,10 +108,13 @@ private:
         bool in_use = false, is_quiet = false, has_own_rules = false;
         {
             const std::lock_guard guard{n};
-            before = n.shared_rules();
-            is_quiet = n.quiet();
-            has_own_rules = !n.factor(engine_.store_).is_one() || n.rules().told != nullptr;
-            in_use = n.in_use(engine_.store_, engine_.time(when_));
+            before = n.key.rules;
+            is_quiet = n.key.queue.empty();
+            has_own_rules = !n.log.factor(engine_.store()).is_one() || before->reported != nullptr;
+            // The reference that this reload has is not counted.
+            --n.key.references;
+            in_use = n.is_in_use(engine_.store(), engine_.time(when_));
+            ++n.key.references;
         }
         auto after = fresh_->rules_for(n.host, n.role, {}, has_own_rules ? rules{} : before);
         // A role that vanished may belong to an idle key: it keeps its rules until it is forgotten.
@@ -124,29 +128,28 @@ private:
 
     void apply() {
         for (change& c : changes_)
-            govern(*c.key, std::move(c.to));
+            set_rules(*c.key, std::move(c.to));
         changes_.clear();
     }
 
-    void govern(node& n, const rules& fresh) {
-        std::shared_ptr<const told_rates> told;
+    void set_rules(node& n, const rules& fresh) {
+        std::shared_ptr<const told_rates> reported;
         for (multiplier m{};;) {
-            rules scaled = m.is_one() && told == nullptr ? fresh : governed::make(fresh->policy, m, told);
+            rules scaled = m.is_one() && reported == nullptr ? fresh : key_rules::make(fresh->policy, m, reported);
             n.lock();
-            if (n.tuner != nullptr && !fresh->policy.aimd.enabled) {
-                // Whoever turns tuning off wants the rates as they are written.
-                n.tuner.reset();
-                n.tune(engine_.store_, {});
+            typename Engine::locked_step step{engine_, n, engine_.time(when_)};
+            if (n.key.tuner != nullptr && !fresh->policy.aimd.enabled) {
+                // Without tuning the rates are the ones that are written.
+                n.key.tuner.reset();
+                n.log.tune(step.at, {});
             }
-            const multiplier in_force = n.factor(engine_.store_);
-            if (in_force == m && told == n.rules().told) {
-                const instant now = engine_.time(when_);
-                typename Engine::locked_step step{engine_, n};
-                n.govern(engine_.store_, engine_.ceiling_, std::move(scaled), now, step.settled);
+            const multiplier in_force = n.log.factor(engine_.store());
+            if (in_force == m && reported == n.key.rules->reported) {
+                n.log.set_rules(step.at, std::move(scaled));
                 return;
             }
-            told = n.rules().told;
-            n.unlock();  // windows are computed with nothing locked
+            // Windows are computed with nothing locked.
+            reported = n.key.rules->reported;
             m = in_force;
         }
     }
@@ -157,11 +160,11 @@ private:
     };
 
     Engine& engine_;
-    std::shared_ptr<rulebook> fresh_;
-    std::shared_ptr<rulebook> old_;
+    std::shared_ptr<rules_cache> fresh_;
+    std::shared_ptr<rules_cache> old_;
     const std::uint64_t number_;
     const When when_;
-    std::vector<typename key_table<node>::pinned> keys_;
+    std::vector<typename key_table<node>::reference> keys_;
     std::vector<change> changes_;
 };
 

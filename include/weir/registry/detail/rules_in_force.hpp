@@ -2,7 +2,7 @@
 #pragma once
 
 #include "weir/registry/detail/regrouping.hpp"
-#include "weir/registry/rulebook.hpp"
+#include "weir/registry/rules_cache.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -12,28 +12,28 @@
 
 namespace weir::detail {
 
-/// Whether a key may be made under a rulebook.
+/// Whether a key may be made under a rules_cache.
 enum class making : std::uint8_t {
     allowed,
-    outdated,  ///< another rulebook is in force
+    outdated,  ///< another rules_cache is in force
     held_off,  ///< a reload is about to move the key
 };
 
-/// The rulebook of a registry, and what a reload that is under way keeps from being made.
+/// The rules_cache of a registry, and what a reload that is under way keeps from being made.
 ///
 /// **Thread safety.** All members.
 class rules_in_force {
 public:
-    explicit rules_in_force(std::shared_ptr<rulebook> rules) : rules_(std::move(rules)) {}
+    explicit rules_in_force(std::shared_ptr<rules_cache> rules) : rules_(std::move(rules)) {}
 
-    [[nodiscard]] std::shared_ptr<rulebook> current() {
+    [[nodiscard]] std::shared_ptr<rules_cache> current() {
         const std::lock_guard guard{mutex_};
         return rules_;
     }
 
     /// Puts others in force and ends `hold_off`. **Effects.** Returns the old ones, so that they end where nothing is
     /// locked.
-    [[nodiscard]] std::shared_ptr<rulebook> replace(std::shared_ptr<rulebook> fresh) {
+    [[nodiscard]] std::shared_ptr<rules_cache> replace(std::shared_ptr<rules_cache> fresh) {
         const std::lock_guard guard{mutex_};
         regrouping_ = nullptr;
         return std::exchange(rules_, std::move(fresh));
@@ -46,7 +46,7 @@ public:
     }
 
     /// Asked where the key would be made, with that place locked: a reload that comes later then finds the key there.
-    [[nodiscard]] making may_make(const std::shared_ptr<rulebook>& book, std::string_view key_host) {
+    [[nodiscard]] making may_make(const std::shared_ptr<rules_cache>& book, std::string_view key_host) {
         const std::lock_guard guard{mutex_};
         if (book != rules_)
             return making::outdated;
@@ -55,7 +55,7 @@ public:
 
 private:
     std::mutex mutex_;
-    std::shared_ptr<rulebook> rules_;
+    std::shared_ptr<rules_cache> rules_;
     std::shared_ptr<const regrouping> regrouping_;
 };
 

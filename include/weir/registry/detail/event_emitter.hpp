@@ -11,9 +11,9 @@
 
 namespace weir::detail {
 
-/// Tells one observer what happened; each call is one event. With the default observer nothing is left of them.
+/// Sends events to one observer; each call is one event. With the default observer nothing is left of them.
 template <observer Observer>
-struct announcer {
+struct event_emitter {
     [[no_unique_address]] Observer to;
 
     template <class Node>
@@ -39,7 +39,7 @@ struct announcer {
         });
     }
     template <class Node>
-    void held([[maybe_unused]] const Node& n, [[maybe_unused]] instant now, [[maybe_unused]] instant until) noexcept {
+    void gate_moved([[maybe_unused]] const Node& n, [[maybe_unused]] instant now, [[maybe_unused]] instant until) noexcept {
         notify(to, [&] {
             event e{event_type::gate, now, n.host, n.role};
             e.verdict.retry_at = until;

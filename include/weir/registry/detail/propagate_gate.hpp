@@ -16,28 +16,26 @@ template <class Engine>
 void hold_role(Engine& engine, const std::string& host, const std::string& role, instant until, instant now) {
     using node = typename Engine::node;
     node& n = engine.make_node(host, role);
-    n.pin();  // a store that is told lets the lock go, and the event names the key
-    const typename key_table<node>::pinned stays{&n};
+    ++n.key.references;
+    const typename key_table<node>::reference stays{&n};
     bool moved = false;
     {
-        typename Engine::locked_step step{engine, n};
-        moved = n.hold(engine.store_, engine.ceiling_, until, now, step.settled);
+        typename Engine::locked_step step{engine, n, now};
+        moved = n.log.hold(step.at, until);
     }
     if (moved)
-        engine.tell_.held(n, now, until);
+        engine.events().gate_moved(n, now, until);
 }
 
-/// Tells that the gate of `n` was moved to `until`, and moves those that move with it: none, or those of every other
-/// role of its host that the configuration in force declares.
+/// Reports that the gate of `n` was moved to `until`, and moves those that move with it: none, or those of every other
+/// role of its host that the configuration declares. The host of a key is the host group where there is one.
 ///
-/// A key's host is the host group where there is one, so the two wider scopes are one.
-///
-/// **Preconditions.** No key is locked; `n` is pinned, and so its host stays in its group. **Complexity.** A key's
+/// **Preconditions.** No key is locked; `n` is referenced, and so its host stays in its group. **Complexity.** A key's
 /// lookup for each role, and a round trip where the store is shared.
 template <class Engine>
-[[gnu::noinline, gnu::cold]] void gate_moved(Engine& engine, const typename Engine::node& n, gate_reach scope,
-                                             instant until, instant now) noexcept {
-    engine.tell_.held(n, now, until);
+[[gnu::noinline, gnu::cold]] void propagate_gate(Engine& engine, const typename Engine::node& n, gate_reach scope,
+                                                 instant until, instant now) noexcept {
+    engine.events().gate_moved(n, now, until);
     if (scope == gate_reach::key || until <= now)
         return;
     const auto book = engine.current_rules();
@@ -47,7 +45,7 @@ template <class Engine>
         try {
             hold_role(engine, n.host, role, until, now);
         } catch (const std::exception&) {
-            // A reload has just taken the role away, or there is no memory for its key: the others are held in any
+            // A reload has just taken the role away, or there is no memory for its key. The others are held in any
             // case.
         }
     }

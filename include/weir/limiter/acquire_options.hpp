@@ -11,8 +11,8 @@
 
 namespace weir {
 
-/// What a caller asks admission for.
-struct ask {
+/// What a request needs to be admitted.
+struct acquire_options {
     /// Units it takes, at least 1.
     std::int64_t cost = 1;
     /// The HTTP method. `HEAD`, in any case, is not counted unless the policy says `count_head`.

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "weir/limiter/detail/spin_lock.hpp"
+
+#include <atomic>
+#include <exception>
+#include <string>
+#include <utility>
+
+namespace weir::detail {
+
+/// Lets one thread at a time call the store for a key, with the key's lock released during the call.
+///
+/// **Preconditions.** The caller has a reference to the key, which keeps it alive while it is unlocked.
+/// **Thread safety.** Everything needs the key's lock, and releases it in between.
+class single_flight {
+public:
+    explicit single_flight(spin_lock& lock) noexcept : lock_(lock) {}
+
+    [[nodiscard]] bool is_calling() const noexcept { return calling_.load(std::memory_order_relaxed); }
+
+    /// Takes the right to make the one call. False: the call of another thread has just ended, and things may have
+    /// changed.
+    [[nodiscard]] bool take() noexcept {
+        if (!is_calling()) {
+            calling_.store(true, std::memory_order_relaxed);
+            return true;
+        }
+        lock_.unlock();
+        calling_.wait(true, std::memory_order_acquire);
+        lock_.lock();
+        return false;
+    }
+    void wait_and_take() noexcept {
+        while (!take()) {
+        }
+    }
+    // Release pairs with the acquire in take(): the next caller sees what this call did.
+    void end() noexcept {
+        calling_.store(false, std::memory_order_release);
+        calling_.notify_all();
+    }
+
+    /// Runs `call` with the lock released; says whether it succeeded. What it throws is kept for `take_error`.
+    template <class F>
+    bool unlocked(F&& call) noexcept {
+        lock_.unlock();
+        std::string error;
+        bool has_failed = false;
+        try {
+            call();
+        } catch (const std::exception& e) {
+            has_failed = true;
+            try {
+                error = e.what();
+            } catch (...) {  // NOLINT: without memory the failure has no text
+            }
+        }
+        lock_.lock();
+        if (has_failed)
+            error_ = error.empty() ? std::string{"?"} : std::move(error);
+        return !has_failed;
+    }
+
+    /// What the last failing call said, once.
+    [[nodiscard]] std::string take_error() noexcept { return std::exchange(error_, {}); }
+    [[nodiscard]] const std::string& error() const noexcept { return error_; }
+    void set_error(std::string text) noexcept { error_ = std::move(text); }
+
+private:
+    spin_lock& lock_;
+    std::atomic<bool> calling_{false};
+    std::string error_;
+};
+
+}  // namespace weir::detail

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "weir/limiter/detail/key_tuner.hpp"
+#include "weir/limiter/detail/published_denial.hpp"
+#include "weir/limiter/detail/refusal_pause.hpp"
+#include "weir/limiter/detail/spin_lock.hpp"
+#include "weir/limiter/inflight_ceiling.hpp"
+#include "weir/limiter/key_rules.hpp"
+#include "weir/limiter/wait_queue.hpp"
+
+#include "weir/algorithm/admission.hpp"
+#include "weir/core/decision.hpp"
+#include "weir/core/time.hpp"
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <utility>
+
+namespace weir {
+
+/// One step on one key: what its parts need while the key is locked, and what is to be done after it is unlocked.
+template <class Store>
+struct key_step {
+    Store& store;
+    inflight_ceiling& ceiling;
+    instant now;
+    completions done{};
+    /// What the step has changed for those that wait. They are served once, at its end.
+    enum class change : std::uint8_t { none, better, worse } changed = change::none;
+    bool has_freed = false;  ///< an in-flight slot came free: a key may wait for it
+
+    void note(change c) noexcept { changed = std::max(changed, c); }
+};
+
+/// What every key has, wherever its log is: its lock, its references, its rules and its queue.
+///
+/// **Thread safety.** Everything but construction and `denial.read` needs `lock` to be held.
+struct key_core {
+    explicit key_core(std::shared_ptr<const key_rules> r) : rules(std::move(r)) {}
+    key_core(const key_core&) = delete;
+    key_core& operator=(const key_core&) = delete;
+
+    detail::spin_lock lock;
+    /// Everything that can reach this key: permits, handles, tickets, calls under way, the ceiling's line, the wake
+    /// list. A key without references may be forgotten.
+    std::uint32_t references = 0;
+    /// The last denial while only time can end it, for a request of one unit; readable without the lock.
+    detail::published_denial denial;
+    /// Nothing is admitted until `resume`.
+    bool is_paused = false;
+    /// Which pauses refusals without a stated time mean.
+    detail::refusal_pause pause;
+    std::shared_ptr<const key_rules> rules;
+    wait_queue queue;
+    /// The key in the ceiling's line, while its first waiter lacks only an in-flight slot.
+    ceiling_waiter in_line;
+    /// Whether the last try of the first waiter lacked only an in-flight slot, for which it stands in line.
+    bool lacks_slot = false;
+    /// What was seen for the tuner; null until there is an answer to learn from.
+    std::unique_ptr<detail::key_tuner> tuner;
+    /// The longest time from admission to answer that was seen, in ns.
+    duration longest_latency{};
+    /// Until when what the server reported of its limits is kept.
+    instant reported_until = long_ago;
+
+    [[nodiscard]] const window_plan& plan() const noexcept { return rules->plan; }
+
+    // ---- answers
+
+    /// Writes a forecast as the answer a caller gets; one without a cause leaves `out` as it is made: granted.
+    [[gnu::always_inline]] void to_decision(const forecast& f, decision& out) const {
+        if (f.why == cause::none) [[likely]]
+            return;
+        out.state = f.passed ? outcome::granted : f.why == cause::never ? outcome::never : outcome::denied;
+        out.why = f.why;
+        out.retry_at = f.at;
+        // The index belongs to the rules of the decision; a shared store's answer may come after a reload.
+        if ((f.why == cause::window || f.why == cause::never) && f.window < plan().shown.size())
+            out.limit = plan().shown[f.window];
+    }
+    [[nodiscard]] decision to_decision(const forecast& f) const {
+        decision out;
+        to_decision(f, out);
+        return out;
+    }
+
+    /// The answer of a paused key: only `resume` makes room.
+    [[nodiscard]] static forecast paused(instant now) noexcept { return {now, cause::gate, 0}; }
+    /// Whether no waiting helps against `f`, or none is to be done.
+    [[nodiscard]] static bool is_final(const forecast& f) noexcept { return f.why == cause::never || f.held; }
+    /// Whether time alone ends what stands in the way.
+    [[nodiscard]] static bool is_timed(const forecast& f) noexcept {
+        return f.why == cause::window || f.why == cause::gate || f.why == cause::store;
+    }
+    [[nodiscard]] bool is_full() const noexcept {
+        const std::int64_t max = rules->policy.max_waiting;
+        return max > 0 && queue.size() >= static_cast<std::size_t>(max);
+    }
+
+    /// Publishes a denial that stands until its time or until something changes. **Preconditions.** No request waits.
+    void publish(const forecast& f, std::int64_t cost) noexcept {
+        note_bound(f);
+        // One that an open entry makes is not published: it moves on as long as there is no answer.
+        if (cost == 1 && !f.moves && !f.held && (f.why == cause::gate || f.why == cause::window))
+            denial.publish(to_decision(f));
+    }
+    /// Tells the tuner until when a window holds requests back.
+    void note_bound(const forecast& f) noexcept {
+        if (f.why == cause::window && tuner != nullptr) [[unlikely]]
+            tuner->hold_back(f.at);
+    }
+
+    // ---- references
+
+    [[nodiscard]] bool is_remembered(instant now) const noexcept {
+        return is_paused || reported_until > now || pause.is_remembered(now);
+    }
+
+    // ---- waking
+
+    /// When time alone may change the factor for those that wait.
+    [[nodiscard]] instant next_tune() const noexcept { return tuner == nullptr ? far_future : tuner->retune(); }
+    /// When the queue has to be served at the latest; `far_future` when only a change can move it.
+    [[nodiscard]] instant next_due() noexcept {
+        return queue.empty() ? far_future : std::min({queue.front_due(), queue.first_deadline(), next_tune()});
+    }
+};
+
+}  // namespace weir

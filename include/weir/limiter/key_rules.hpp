@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "weir/algorithm/window_plan.hpp"
+#include "weir/core/multiplier.hpp"
+#include "weir/core/policy.hpp"
+
+#include <memory>
+#include <utility>
+
+namespace weir {
+
+/// A policy together with the windows it means under one multiplier, and what the server reported of its limits.
+/// Immutable once made; keys with equal policies share one.
+struct key_rules {
+    weir::policy policy;
+    window_plan plan;
+    std::shared_ptr<const told_rates> reported{};
+
+    [[nodiscard]] static std::shared_ptr<const key_rules> make(weir::policy p, multiplier m,
+                                                               std::shared_ptr<const told_rates> reported = {}) {
+        auto plan = plan_windows(p, m, reported.get());
+        return std::make_shared<const key_rules>(key_rules{std::move(p), std::move(plan), std::move(reported)});
+    }
+};
+
+}  // namespace weir

@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "weir/limiter/waiter.hpp"
+
+#include "weir/algorithm/admission.hpp"
+#include "weir/core/decision.hpp"
+#include "weir/core/time.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+namespace weir {
+
+/// The waiters of one key in the order in which they came, with the best case of each. It knows neither a store nor a
+/// lock nor a clock: the limiter asks it who is first and what may be refused, and tells it what became of them.
+///
+/// **Thread safety.** The key's lock. **Complexity.** O(log waiters) a verb, but where it says otherwise. A waiter that
+/// leaves from the middle leaves its place behind, empty, until the places before it are gone.
+class wait_queue {
+public:
+    /// Up to so many waiters every change is reflected in all forecasts at once. In a longer queue that happens after
+    /// as many changes as there are waiters, so that draining it stays linear.
+    static constexpr std::size_t always_exact = 64;
+
+    // ---- queries
+
+    [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+    /// The first waiter. **Preconditions.** There is one.
+    [[nodiscard]] waiter& front() const noexcept { return *places_[left_].who; }
+    [[nodiscard]] bool is_front(const waiter& w) const noexcept { return size_ > 0 && places_[left_].who == &w; }
+    [[nodiscard]] static bool is_queued(const waiter& w) noexcept { return w.stage_ == waiter::stage::queued; }
+    /// Waiters that wait for the gate alone.
+    [[nodiscard]] std::size_t uncounted() const noexcept { return uncounted_; }
+    [[nodiscard]] bool has_polled() const noexcept { return polled_ > 0; }
+    /// When the front can be admitted, as far as time alone decides it; `far_future` when only a change can move it.
+    [[nodiscard]] instant front_due() const noexcept { return front_due_; }
+    void set_front_due(instant at) noexcept { front_due_ = size_ == 0 ? far_future : at; }
+    /// The earliest deadline in the queue; `far_future` when it is empty.
+    [[nodiscard]] instant first_deadline() noexcept {
+        for (; !deadlines_.empty() && find(deadlines_.front()) == nullptr; deadlines_.pop_back())
+            std::ranges::pop_heap(deadlines_, later_first);
+        return deadlines_.empty() ? far_future : deadlines_.front().at;
+    }
+
+    // ---- entering and leaving
+
+    /// Marks the waiter as one whose first decision is under way. A cancel that comes meanwhile is kept.
+    static void begin(waiter& w) noexcept { w.stage_ = waiter::stage::deciding; }
+    /// Whether the waiter was cancelled while its first decision was under way.
+    [[nodiscard]] static bool was_cancelled(const waiter& w) noexcept { return w.stage_ == waiter::stage::cancelled; }
+    /// Keeps a cancel of a waiter whose first decision is under way; says whether it was one.
+    static bool cancel_early(waiter& w) noexcept {
+        if (w.stage_ != waiter::stage::deciding)
+            return false;
+        w.stage_ = waiter::stage::cancelled;
+        return true;
+    }
+
+    /// Adds a waiter at the end. **Exception safety.** Strong.
+    void push(waiter& w, const forecast& expected) {
+        if (places_.size() > 2 * size_ + always_exact)
+            compact();
+        deadlines_.push_back({w.deadline, end_});
+        try {
+            places_.push_back({&w, (empty() ? gone_ : places_.back().ends) + w.cost, expected});
+        } catch (...) {
+            deadlines_.pop_back();
+            throw;
+        }
+        std::ranges::push_heap(deadlines_, later_first);
+        w.position_ = end_++;
+        w.stage_ = waiter::stage::queued;
+        ++size_;
+        uncounted_ += w.cost == 0 ? 1 : 0;
+        polled_ += w.is_polled() ? 1 : 0;
+    }
+
+    /// Takes a waiter out with its answer, and hands it to `done`. **Preconditions.** It is queued.
+    void complete(waiter& w, const decision& verdict, instant now, completions& done) noexcept {
+        leave(at(w.position_), verdict, now, done);
+        for (; left_ < places_.size() && places_[left_].who == nullptr; ++left_)
+            gone_ = places_[left_].ends;
+        if (size_ == 0) {
+            places_.clear();
+            deadlines_.clear();
+            left_ = 0;
+            gone_ = 0;
+            stale_ = 0;
+            front_due_ = far_future;
+        }
+    }
+
+    /// Calls `fn(waiter&)` for each waiter that waits for the gate alone until it returns false; `fn` may complete it.
+    /// **Complexity.** O(waiters).
+    template <class F>
+    void for_each_uncounted(F&& fn) {
+        // By position: a waiter that leaves may take empty places at the front with it.
+        for (std::uint64_t i = first(); i != end_ && uncounted_ > 0; i = std::max(i + 1, first())) {
+            waiter* w = at(i).who;
+            if (w != nullptr && w->cost == 0 && !fn(*w))
+                return;
+        }
+    }
+
+    /// A waiter whose deadline has come; null when there is none.
+    [[nodiscard]] waiter* next_late(instant now) noexcept {
+        return first_deadline() <= now ? find(deadlines_.front()) : nullptr;
+    }
+
+    // ---- forecasts
+
+    /// Something changed that makes forecasts older than the truth.
+    void mark_stale() noexcept { stale_ += size_ > 0 ? 1 : 0; }
+    [[nodiscard]] bool is_stale() const noexcept { return stale_ > 0; }
+    /// Whether the forecasts are to be made anew now: see `always_exact`.
+    [[nodiscard]] bool wants_forecasts() const noexcept {
+        return stale_ > 0 && (size_ <= always_exact || stale_ >= size_);
+    }
+    [[nodiscard]] const forecast& expected(const waiter& w) const noexcept {
+        return places_[left_ + static_cast<std::size_t>(w.position_ - first())].expected;
+    }
+    /// The front's forecast is what its last try said.
+    void set_front_expected(const forecast& f) noexcept { places_[left_].expected = f; }
+
+    /// The first waiters as part of the sequence of units that `forecast_windows` looks at.
+    struct ahead {
+        const wait_queue& queue;
+        std::size_t count;
+
+        [[nodiscard]] std::int64_t units() const noexcept {
+            return count == 0 ? 0 : queue.places_[queue.left_ + count - 1].ends - queue.gone_;
+        }
+        /// The forecast of the k-th newest unit, 0 being the last one ahead.
+        [[nodiscard]] instant nth_newest(std::int64_t k) const noexcept {
+            const std::int64_t all = units();
+            const std::int64_t unit = all - k;  // counted from 1 at the front
+            const auto first = queue.places_.begin() + static_cast<std::ptrdiff_t>(queue.left_);
+            // Nearly every request costs one unit: then the place is known without a search.
+            if (queue.uncounted_ == 0 && all == static_cast<std::int64_t>(count))
+                return first[static_cast<std::ptrdiff_t>(unit - 1)].expected.at;
+            return std::lower_bound(first, first + static_cast<std::ptrdiff_t>(count), unit + queue.gone_,
+                                    [](const place& p, std::int64_t u) { return p.ends < u; })
+                ->expected.at;
+        }
+        /// The forecast of the last one ahead; null when there is none.
+        [[nodiscard]] const forecast* last() const noexcept {
+            return count == 0 ? nullptr : &queue.places_[queue.left_ + count - 1].expected;
+        }
+    };
+    [[nodiscard]] ahead all_ahead() const noexcept { return {*this, places_.size() - left_}; }
+
+    /// Makes the forecast of every waiter behind the front anew: `foresee(waiter&, ahead)` says what it is, and
+    /// `refuse(waiter&, forecast)` says whether that is too late for it; then `verdict(forecast)` is its answer.
+    ///
+    /// **Complexity.** O(waiters) calls.
+    template <class Foresee, class Refuse, class Verdict>
+    void forecast_all(instant now, completions& done, Foresee&& foresee, Refuse&& refuse, Verdict&& verdict) {
+        stale_ = 0;
+        for (std::size_t i = left_ + 1; i < places_.size(); ++i) {
+            place& p = places_[i];
+            const place& before = places_[i - 1];
+            if (p.who != nullptr) {
+                const forecast f = foresee(*p.who, ahead{*this, i - left_});
+                if (!refuse(*p.who, f)) {
+                    p.ends = before.ends + p.who->cost;
+                    p.expected = f;
+                    continue;
+                }
+                leave(p, verdict(f), now, done);
+            }
+            // An empty place adds nothing to the sequence of units.
+            p.ends = before.ends;
+            p.expected = before.expected;
+        }
+    }
+
+    // ---- waking
+
+    /// Wakes the front if it sleeps longer than until `at`. A later time needs no message: the front then wakes too
+    /// early once, and looks.
+    void notify_front() noexcept {
+        waiter& w = front();
+        const instant at = std::min(front_due_, w.deadline);
+        const bool is_news = &w != notified_ || at < notified_at_;
+        notified_ = &w;
+        notified_at_ = at;
+        if (is_news)
+            w.wake_earlier();
+    }
+
+private:
+    struct place {
+        waiter* who = nullptr;  // null once it has left
+        std::int64_t ends = 0;  // units of all up to and with this one, counted over the queue's life
+        forecast expected{};    // at best, when it was last looked at
+    };
+    struct due {
+        instant at;
+        std::uint64_t position;
+    };
+    /// Puts the earliest on top of a heap.
+    static constexpr auto later_first = [](const due& a, const due& b) noexcept { return a.at > b.at; };
+
+    [[nodiscard]] std::uint64_t first() const noexcept { return end_ - (places_.size() - left_); }
+    [[nodiscard]] place& at(std::uint64_t position) noexcept {
+        return places_[left_ + static_cast<std::size_t>(position - first())];
+    }
+    /// The waiter that a deadline belongs to; null when it has left.
+    [[nodiscard]] waiter* find(const due& d) const noexcept {
+        if (d.position < first() || d.position >= end_)
+            return nullptr;
+        waiter* w = places_[left_ + static_cast<std::size_t>(d.position - first())].who;
+        return w != nullptr && w->deadline == d.at ? w : nullptr;
+    }
+    void leave(place& p, const decision& verdict, instant now, completions& done) noexcept {
+        waiter& w = *std::exchange(p.who, nullptr);
+        w.verdict = verdict;
+        w.verdict.waited = now - w.arrived;
+        w.stage_ = waiter::stage::completed;
+        --size_;
+        uncounted_ -= w.cost == 0 ? 1 : 0;
+        polled_ -= w.is_polled() ? 1 : 0;
+        if (notified_ == &w)
+            notified_ = nullptr;
+        done.add(w);
+    }
+    /// Removes the empty places between waiters, and the deadlines that belong to none.
+    void compact() noexcept {
+        std::erase_if(places_, [](const place& p) { return p.who == nullptr; });
+        left_ = 0;
+        deadlines_.clear();
+        end_ = places_.size();
+        for (std::size_t i = 0; i < places_.size(); ++i) {
+            places_[i].who->position_ = i;
+            deadlines_.push_back({places_[i].who->deadline, i});  // within the capacity: there were more
+        }
+        std::ranges::make_heap(deadlines_, later_first);
+    }
+
+    std::vector<place> places_;
+    std::size_t left_ = 0;        // places at the beginning that are gone
+    std::vector<due> deadlines_;  // a heap; of waiters that have left, some
+    std::uint64_t end_ = 0;     // position of the next place
+    std::int64_t gone_ = 0;     // `ends` of the last place before the front
+    std::size_t size_ = 0;      // places that are not empty
+    std::size_t uncounted_ = 0;
+    std::size_t polled_ = 0;
+    std::size_t stale_ = 0;     // changes since the forecasts were made
+    instant front_due_ = far_future;
+    const waiter* notified_ = nullptr;
+    instant notified_at_ = far_future;
+};
+
+}  // namespace weir

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "weir/limiter/key_core.hpp"
+#include "weir/limiter/key_limiter.hpp"
+#include "weir/limiter/key_rules.hpp"
+#include "weir/registry/wake_list.hpp"
+
+#include "weir/core/time.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+
+namespace weir::detail {
+
+/// One key of a registry.
+///
+/// **Lifetime.** It lives at least as long as `key.references` is not 0. **Thread safety.** `host` and `role` never
+/// change; the rest needs the key's lock.
+template <class Store>
+struct node {
+    node(std::string h, std::string r, std::shared_ptr<const key_rules> rules, typename Store::slot slot)
+        : key(std::move(rules)), log(key, std::move(slot)), host(std::move(h)), role(std::move(r)) {
+        wake.node = this;
+        key.in_line.owner = this;
+    }
+    node(const node&) = delete;
+    node& operator=(const node&) = delete;
+
+    [[gnu::always_inline]] void lock() noexcept { key.lock.lock(); }
+    [[gnu::always_inline]] void unlock() noexcept { key.lock.unlock(); }
+    void refer() noexcept {
+        const std::lock_guard guard{key.lock};
+        ++key.references;
+    }
+    void release() noexcept {
+        const std::lock_guard guard{key.lock};
+        --key.references;
+    }
+
+    /// Whether a request, a handle or a waiter refers to this key, or its past still decides something.
+    [[nodiscard]] bool is_in_use(const Store& store, instant now) const {
+        return key.references != 0 || key.is_remembered(now) || !log.is_idle(store, now);
+    }
+
+    key_core key;
+    key_limiter<Store> log;
+    wake_entry wake;
+    const std::string host;
+    const std::string role;
+    std::size_t hash = 0;         // the key table's
+    std::size_t position = 0;     // the key table's
+    std::uint64_t reloaded = 0;  // the last reload that has seen it; belongs to the thread that reloads
+
+    /// The node of a key that stands in the ceiling's line.
+    [[nodiscard]] static node& of(ceiling_waiter& w) noexcept { return *static_cast<node*>(w.owner); }
+};
+
+}  // namespace weir::detail
