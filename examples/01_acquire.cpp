@@ -26,8 +26,8 @@ int main() {
                 got.permit().arrived();  // the response headers are in
                 fmt::print("granted\n");
             } else {
-                const auto wait = got.why().retry_at - clock.now();
-                fmt::print("denied by {}, retry in {} ms\n", weir::to_string(*got.why().limit), wait / 1ms);
+                const auto wait = got.decision().retry_at - clock.now();
+                fmt::print("denied by {}, retry in {} ms\n", weir::to_string(*got.decision().limit), wait / 1ms);
             }
         }
     };

@@ -127,7 +127,7 @@ int main(int argc, char** argv) {
             }
             const auto fresh = wanted == work::read_and_reload ? load(texts[i % 2]) : ready[i % 2];
             const duration begin = cpu_time();
-            if (l.reload(fresh))
+            if (!l.reload(fresh))
                 failed = true;
             reloads.add(cpu_time() - begin);
         }

@@ -94,17 +94,16 @@ client::client(weir::configuration config, weir::any_store store, traffic& recor
       max_attempts_(max_attempts) {}
 client::~client() = default;
 
-std::optional<weir::error> client::reload(const weir::resolution& fresh) {
-    auto refusal = stack_->registry.reload(fresh);
-    if (refusal)
-        return refusal;
+weir::result<void> client::reload(const weir::resolution& fresh) {
+    if (auto done = stack_->registry.reload(fresh); !done)
+        return done;
     stack_->disabled = fresh->disabled();
     {
         const std::lock_guard guard{mutex_};
         ++reloads_;
     }
     reloaded_.notify_all();
-    return std::nullopt;
+    return {};
 }
 
 weir::configuration client::configuration() const { return stack_->registry.configuration(); }
@@ -148,9 +147,9 @@ outcome client::persist(const std::string& url, const std::stop_token& stop, con
             else
                 return {outcome::kind::done, got.status, {}};
         } catch (const weir::refused& e) {
-            if (e.why().state == weir::outcome::cancelled)
+            if (e.decision().state == weir::outcome::cancelled)
                 return stopped();
-            if (e.why().state == weir::outcome::never)
+            if (e.decision().state == weir::outcome::never)
                 return {outcome::kind::failed, 0, e.what()};
             // Not an attempt: nothing was sent. It comes back when it may be admitted, as far as the limits of today
             // go.

@@ -152,7 +152,7 @@ public:
                               std::string& body);
 
     /// Puts another configuration in force for what has not been admitted yet; a resolution with faults is refused.
-    [[nodiscard]] std::optional<weir::error> reload(const weir::resolution& fresh);
+    [[nodiscard]] weir::result<void> reload(const weir::resolution& fresh);
     /// The configuration in force.
     [[nodiscard]] weir::configuration configuration() const;
 

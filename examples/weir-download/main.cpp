@@ -85,9 +85,9 @@ void reload(const weir::yaml::sources& from, const std::vector<listed_url>& urls
             faults.push_back({weir::place{"roles"}, one.role, "it is gone, and --urls has " + one.url + " in it"});
     if (!faults.empty())
         fresh = weir::resolution{std::nullopt, std::move(faults)};
-    if (const auto refusal = through.reload(fresh)) {
+    if (const auto done = through.reload(fresh); !done) {
         tell.say(log_level::error, "SIGHUP: not reloaded, the old limits stay:");
-        for (const std::string_view fault : weir::detail::split(refusal->message, "\n"))
+        for (const std::string_view fault : weir::detail::split(done.error().message, "\n"))
             tell.say(log_level::error, fault);
         return;
     }

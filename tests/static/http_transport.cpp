@@ -77,7 +77,7 @@ struct permit_without_refund {
 };
 struct cannot_refund {
     using permit = permit_without_refund;
-    permit acquire(std::string_view, std::string_view, const weir::ask&);
+    permit acquire(std::string_view, std::string_view, const weir::acquire_options&);
 };
 static_assert(weir::http::limits<registry>);
 static_assert(!weir::http::limits<cannot_refund>);

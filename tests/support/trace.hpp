@@ -114,6 +114,7 @@ private:
         if (dice_.chance(4))
             p.rates.clear(), p.unlimited = true;
         p.max_delay = dice_.from(0, 60) * tick;
+        p.abandon_grace = duration::zero();
         p.count_head = dice_.chance(30);
         if (dice_.chance(30))
             p.max_concurrent = dice_.from(1, 4);
@@ -249,8 +250,8 @@ private:
         changed_ = nullptr;
     }
 
-    weir::ask any_ask() {
-        weir::ask a;
+    weir::acquire_options any_ask() {
+        weir::acquire_options a;
         a.cost = dice_.chance(70) ? 1 : dice_.from(1, 5);
         if (dice_.chance(15))
             a.method = dice_.chance(50) ? "HEAD" : "head";
@@ -258,12 +259,12 @@ private:
             a.max_delay = dice_.from(0, dice_.chance(20) ? 200 : 50) * tick;
         return a;
     }
-    static std::int64_t counted(const key& k, const weir::ask& a) {
+    static std::int64_t counted(const key& k, const weir::acquire_options& a) {
         return a.method != "GET" && !k.truth.rules.count_head ? 0 : a.cost;
     }
 
     void submit(key& k) {
-        const weir::ask a = any_ask();
+        const weir::acquire_options a = any_ask();
         auto w = std::make_unique<wait>();
         w->id = ++last_id_;
         w->key = index(k);
@@ -280,7 +281,7 @@ private:
     }
 
     void attempt(key& k, bool polled) {
-        const weir::ask a = any_ask();
+        const weir::acquire_options a = any_ask();
         const std::int64_t cost = counted(k, a);
         // A clock may step back; nobody waits then, or they would be told of the past.
         const instant at =
@@ -293,7 +294,7 @@ private:
         const bool quiet = settled_.empty();
         apply_events();
         const int id = ++last_id_;
-        judge(k, cost, effective, got.why(), at == now(), true);
+        judge(k, cost, effective, got.decision(), at == now(), true);
         if (got) {
             granted(k, id, cost, effective, std::move(got).take());
         } else if (polled && quiet) {
@@ -304,7 +305,7 @@ private:
     }
 
     void count(key& k) {
-        weir::ask a = any_ask();
+        weir::acquire_options a = any_ask();
         a.method = "GET";
         const std::int64_t cost = a.cost;
         note("admit {} cost {}", k.host, a.cost);
@@ -329,8 +330,9 @@ private:
         if (dice_.chance(10))
             said = {429, dice_.from(0, 20) * tick};
         note("arrived #{} {} retry-after {}", l.id, k.host, said.retry_after ? said.retry_after->count() : -1);
+        const bool is_first = !l.answered;
         arrived(l);
-        if (said.retry_after && now() + *said.retry_after > k.truth.gate) {
+        if (is_first && said.retry_after && now() + *said.retry_after > k.truth.gate) {
             k.truth.gate = now() + *said.retry_after;
             changed_ = &k;
         }
@@ -361,13 +363,12 @@ private:
         if (l.cost > 0)
             --k.truth.in_flight, --in_flight_;
         if (refund) {
-            for (const auto& i : k.truth.stamped)
+            for (const auto& i : l.answered ? std::vector<naive_key::item>{} : k.truth.stamped)
                 // What the log has thinned out cannot be taken back any more.
                 if (i.id == l.id && i.stamp + k.shortest_memory <= now())
                     k.exact = false;
-            if (l.answered)
-                audited_ = false;  // a caller who says so of a request that was answered
-            k.truth.refunded(l.id);
+            if (!l.answered)  // an answered request has left the machine: its refund is a release
+                k.truth.refunded(l.id);
             l.permit.refund();
             if (dice_.chance(50))
                 l.permit.refund();
@@ -442,8 +443,8 @@ private:
             ceiling_ = dice_.chance(50) ? dice_.from(1, 4) : 0;
         audited_ = false;
         everything_changed_ = true;
-        if (const auto fault = limits_->reload(configure()))
-            fail("reload: " + fault->message);
+        if (const auto done = limits_->reload(configure()); !done)
+            fail("reload: " + done.error().message);
         apply_events();
         check_all();
         everything_changed_ = false;
@@ -480,7 +481,7 @@ private:
         const auto place = std::find(k.queue.begin(), k.queue.end(), &w);
         if (place == k.queue.end())
             fail(fmt::format("#{} was settled twice", w.id));
-        const weir::decision d = w.ticket->why();
+        const weir::decision d = w.ticket->decision();
         note("  -> #{} {} {} retry {}", w.id, to_string(d.state), to_string(d.why), ms(d.retry_at));
         if (d.waited != now() - w.arrived)
             fail(fmt::format("#{} does not know how long it waited", w.id));

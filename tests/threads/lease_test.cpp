@@ -46,7 +46,7 @@ TEST_CASE(
                 std::vector<instant> mine;
                 for (unsigned i = 0; i < 300; ++i) {
                     std::stop_source give_up;
-                    weir::ask a;
+                    weir::acquire_options a;
                     if (i % 17 == number) {
                         a.max_delay = 100us;
                         a.stop = give_up.get_token();

@@ -72,11 +72,11 @@ TEST_CASE("ten thousand tickets with random cancels are granted in order and non
             r.order = i;
             r.ticket = std::make_unique<manual_registry::ticket>([&, k, i](manual_registry::ticket& t) {
                 const auto at = static_cast<std::size_t>(k);
-                if (t.why().granted()) {
+                if (t.decision().granted()) {
                     const std::lock_guard guard{granted_mutex[at]};
                     granted[at].push_back(i);
                     ++grants;
-                } else if (t.why().state == weir::outcome::cancelled) {
+                } else if (t.decision().state == weir::outcome::cancelled) {
                     ++cancels;
                 } else {
                     ++denials;
@@ -119,7 +119,7 @@ TEST_CASE("ten thousand tickets with random cancels are granted in order and non
     for (auto& of_key : requests)
         for (auto& r : of_key) {
             flagged += r->cancelled;
-            if (r->ticket->why().granted())
+            if (r->ticket->decision().granted())
                 r->ticket->take().release();
         }
     CHECK(flagged == cancels);
@@ -154,7 +154,7 @@ TEST_CASE("blocking threads and tickets share a queue: nobody is lost, whoever g
                         if (got) {
                             ++granted;
                             got.permit().arrived();
-                        } else if (got.why().state == weir::outcome::cancelled) {
+                        } else if (got.decision().state == weir::outcome::cancelled) {
                             ++cancelled;
                         } else {
                             ++refused;
@@ -172,9 +172,9 @@ TEST_CASE("blocking threads and tickets share a queue: nobody is lost, whoever g
                         limits.poll();
                         std::this_thread::yield();
                     }
-                    if (t.why().granted())
+                    if (t.decision().granted())
                         ++granted;
-                    else if (t.why().state == weir::outcome::cancelled)
+                    else if (t.decision().state == weir::outcome::cancelled)
                         ++cancelled;
                     else
                         ++refused;
@@ -202,10 +202,10 @@ TEST_CASE("a stop token ends a wait that is under way, and the next in line move
     std::stop_source stop;
     weir::decision stopped, next;
     {
-        std::jthread a{[&] { stopped = limits.wait_acquire("h", "metadata", {.stop = stop.get_token()}).why(); }};
+        std::jthread a{[&] { stopped = limits.wait_acquire("h", "metadata", {.stop = stop.get_token()}).decision(); }};
         while (limits.inspect("h", "metadata")->waiting < 1)
             std::this_thread::yield();
-        std::jthread b{[&] { next = limits.wait_acquire("h", "metadata").why(); }};
+        std::jthread b{[&] { next = limits.wait_acquire("h", "metadata").decision(); }};
         while (limits.inspect("h", "metadata")->waiting < 2)
             std::this_thread::yield();
         stop.request_stop();
@@ -290,7 +290,7 @@ TEST_CASE("reloads under load lose nobody and leave no window over the larger of
             });
         threads.emplace_back([&] {
             for (int i = 0; running > 0; ++i) {
-                if (limits.reload(i % 2 == 0 ? large : small))
+                if (!limits.reload(i % 2 == 0 ? large : small))
                     break;
                 std::this_thread::yield();
             }

@@ -91,7 +91,7 @@ TEST_CASE("two processes on one slow store: no window over, every waiter answere
             std::mt19937_64 random{seed + mine};
             for (int i = 0; i < each; ++i) {
                 std::stop_source stop;
-                weir::ask a;
+                weir::acquire_options a;
                 a.stop = stop.get_token();
                 std::jthread canceller;
                 const auto dice = random() % 10;
@@ -104,7 +104,7 @@ TEST_CASE("two processes on one slow store: no window over, every waiter answere
                     }};
                 auto got = dice == 2 ? p.try_acquire("h.org", "metadata", a) : p.wait_acquire("h.org", "metadata", a);
                 if (!got) {
-                    ++(got.why().state == weir::outcome::cancelled ? cancelled : refused);
+                    ++(got.decision().state == weir::outcome::cancelled ? cancelled : refused);
                     continue;
                 }
                 ++granted;
@@ -167,7 +167,7 @@ TEST_CASE("tickets on a slow store are served by poll, in order, beside a thread
     std::vector<int> order;
     for (int i = 0; i < 60; ++i) {
         tickets.push_back(std::make_unique<noting_process::ticket>([&order, i](auto& t) {
-            CHECK(t.why().granted());
+            CHECK(t.decision().granted());
             order.push_back(i);
         }));
         p.submit(*tickets.back(), "h.org", "metadata");

@@ -170,8 +170,8 @@ private:
         std::string fault;
         if (const auto fresh = flags_.with_file(line.config); !fresh)
             fault = fresh.fault_text();
-        else if (auto refusal = limits_.reload(*fresh, line.t))
-            fault = refusal->message;
+        else if (const auto done = limits_.reload(*fresh, line.t); !done)
+            fault = done.error().message;
         fault.erase(fault.find_last_not_of('\n') + 1);
         auto& out = begin(line.t);
         out.append(R"(,"event":"reload","ok":)");
@@ -196,7 +196,7 @@ private:
     void settled(flight& f, limits_t::ticket& t) {
         if (!trouble().empty())
             return;
-        const decision& d = t.why();
+        const decision& d = t.decision();
         auto& out = begin(t.arrived + d.waited);
         out.append(R"(,"id":)");
         detail::append_json_text(out, f.id);

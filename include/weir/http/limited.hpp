@@ -10,7 +10,7 @@
 #include "weir/http/url.hpp"
 
 #include "weir/core/error.hpp"
-#include "weir/limiter/ask.hpp"
+#include "weir/limiter/acquire_options.hpp"
 #include "weir/limiter/feedback.hpp"
 
 #include <chrono>
@@ -23,7 +23,7 @@ namespace weir::http {
 
 /// What `limited` needs of a registry; `weir::registry` is one.
 template <class R>
-concept limits = requires(R& r, std::string_view text, const ask& a, const feedback& said) {
+concept limits = requires(R& r, std::string_view text, const acquire_options& a, const feedback& said) {
     // Waits, and throws `refused` where it is denied.
     { r.acquire(text, text, a) } -> std::same_as<typename R::permit>;
     // Stamps the entry when the headers are in.

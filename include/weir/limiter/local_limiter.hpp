@@ -168,7 +168,7 @@ public:
 
     /// Serves the queue once if anything has changed for it.
     [[gnu::always_inline]] void finish(step& s) noexcept {
-        if (s.changed != change::none && !key_.queue.empty()) [[unlikely]]
+        if (s.changed != change::none && (!key_.queue.empty() || key_.lacks_slot)) [[unlikely]]
             serve(s, s.changed == change::worse);
         s.changed = change::none;
     }

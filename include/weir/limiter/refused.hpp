@@ -17,17 +17,17 @@ namespace weir {
 /// What `acquire` throws when it was not granted: who was refused, why, and when to come back.
 class refused : public exception {
 public:
-    refused(weir::key who, const decision& why, instant now)
+    refused(weir::key who, const weir::decision& why, instant now)
         : exception({why.state == outcome::cancelled ? errc::cancelled : errc::refused, sentence(who, why, now)}),
-          who_(std::move(who)), why_(why), retry_after_(why.retry_at > now ? why.retry_at - now : duration::zero()) {}
+          who_(std::move(who)), decision_(why), retry_after_(why.retry_at > now ? why.retry_at - now : duration::zero()) {}
 
     [[nodiscard]] const weir::key& key() const noexcept { return who_; }
-    [[nodiscard]] const decision& why() const noexcept { return why_; }
+    [[nodiscard]] const weir::decision& decision() const noexcept { return decision_; }
     /// How long after the refusal it could have been admitted at best; 0 when only a release can tell.
     [[nodiscard]] duration retry_after() const noexcept { return retry_after_; }
 
 private:
-    static std::string sentence(const weir::key& who, const decision& why, instant now) {
+    static std::string sentence(const weir::key& who, const weir::decision& why, instant now) {
         using std::chrono::duration_cast, std::chrono::milliseconds;
         const std::string limit = why.limit ? fmt::format(" {}", to_string(*why.limit)) : std::string{};
         const auto waited = duration_cast<milliseconds>(why.waited).count();
@@ -37,6 +37,8 @@ private:
             return fmt::format(
                 "{}/{}: its cost is above the limit{}; no waiting helps: lower the cost or raise the limit", who.host,
                 who.role, limit);
+        if (why.why == cause::closed)
+            return fmt::format("{}/{}: the registry is closed and takes no new request", who.host, who.role);
         const auto wait = why.retry_at > now ? duration_cast<milliseconds>(why.retry_at - now).count() : 0;
         return fmt::format("{}/{}: refused by {}{} after {} ms; {}", who.host, who.role, to_string(why.why), limit,
                            waited,
@@ -46,7 +48,7 @@ private:
     }
 
     weir::key who_;
-    decision why_;
+    weir::decision decision_;
     duration retry_after_;
 };
 

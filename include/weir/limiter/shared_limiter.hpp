@@ -439,11 +439,11 @@ private:
             s, cost,
             [&, lease_plan = leases_.plan()](const window_plan& plan) {
                 if (wanted > cost) {
-                    const forecast all = s.store.admit(slot_, *lease_plan, wanted, s.now, lease);
+                    const forecast all = s.store.admit(slot_, *lease_plan, wanted, s.now, detail::free_place{}, lease);
                     if (all.admits())
                         return all;
                 }
-                return s.store.admit(slot_, plan, cost, s.now, out);
+                return s.store.admit(slot_, plan, cost, s.now, detail::free_place{}, out);
             },
             [&](detail::local_fallback& local, instant now) { return local.admit(cost, now, out); });
         if (lacks_slot && f.why == cause::none) {

@@ -141,7 +141,7 @@ public:
             const std::int64_t unit = all - k;  // counted from 1 at the front
             const auto first = queue.places_.begin() + static_cast<std::ptrdiff_t>(queue.left_);
             // Nearly every request costs one unit: then the place is known without a search.
-            if (queue.uncounted_ == 0 && all == static_cast<std::int64_t>(count))
+            if (queue.has_no_gaps() && all == static_cast<std::int64_t>(count))
                 return first[static_cast<std::ptrdiff_t>(unit - 1)].expected.at;
             return std::lower_bound(first, first + static_cast<std::ptrdiff_t>(count), unit + queue.gone_,
                                     [](const place& p, std::int64_t u) { return p.ends < u; })
@@ -206,6 +206,10 @@ private:
     /// Puts the earliest on top of a heap.
     static constexpr auto later_first = [](const due& a, const due& b) noexcept { return a.at > b.at; };
 
+    /// Whether every place is that of a waiter whose units count.
+    [[nodiscard]] bool has_no_gaps() const noexcept {
+        return uncounted_ == 0 && size_ == places_.size() - left_;
+    }
     [[nodiscard]] std::uint64_t first() const noexcept { return end_ - (places_.size() - left_); }
     [[nodiscard]] place& at(std::uint64_t position) noexcept {
         return places_[left_ + static_cast<std::size_t>(position - first())];

@@ -88,7 +88,7 @@ TEST_CASE("postgres: a registry without its server denies with the cause, and go
                           weir::configuration::builder{}.defaults("metadata", rates({{10, 1s}})).build().value()};
     const auto no = limits.try_acquire("h.org", "metadata");
     REQUIRE_FALSE(no);
-    CHECK(no.why().why == weir::cause::store);
+    CHECK(no.decision().why == weir::cause::store);
     server.start();
     const auto began = std::chrono::steady_clock::now();
     limits.acquire("h.org", "metadata").arrived();

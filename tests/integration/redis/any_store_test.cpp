@@ -43,10 +43,10 @@ TEST_CASE("redis: registries whose stores were opened on one text share a budget
         weir::configuration::builder{}.defaults("metadata", p).backend({"redis", server.unix_dsn()}).build().value();
     weir::registry one{weir::open_store(config.backend(), {weir::redis::backend}).value(), config};
     weir::registry other{weir::open_store(config.backend(), {weir::redis::backend}).value(), config};
-    CHECK(one.try_acquire("h.org", "metadata").why().granted());
-    CHECK(other.try_acquire("h.org", "metadata").why().granted());
-    CHECK(one.try_acquire("h.org", "metadata").why().granted());
+    CHECK(one.try_acquire("h.org", "metadata").decision().granted());
+    CHECK(other.try_acquire("h.org", "metadata").decision().granted());
+    CHECK(one.try_acquire("h.org", "metadata").decision().granted());
     const auto denied = other.try_acquire("h.org", "metadata");
-    CHECK(denied.why().state == weir::outcome::denied);
-    CHECK(denied.why().why == weir::cause::window);
+    CHECK(denied.decision().state == weir::outcome::denied);
+    CHECK(denied.decision().why == weir::cause::window);
 }

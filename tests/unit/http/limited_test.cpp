@@ -43,7 +43,7 @@ struct diary {
         std::vector<std::string>* notes;
     };
 
-    permit acquire(std::string_view host, std::string_view role, const weir::ask& a) {
+    permit acquire(std::string_view host, std::string_view role, const weir::acquire_options& a) {
         notes.push_back(std::string{a.method} + " " + std::string{host} + "/" + std::string{role} + " x" +
                         std::to_string(a.cost) + (a.max_delay ? " within " + std::to_string(*a.max_delay / 1ms) : "") +
                         (a.stop.stop_requested() ? " stopped" : ""));
@@ -183,7 +183,7 @@ TEST_CASE("over a registry the limit holds for every spelling of a host") {
         FAIL("admitted");
     } catch (const weir::refused& e) {
         CHECK(e.key() == weir::key{"example.org", "metadata"});
-        CHECK(e.why().why == weir::cause::window);
+        CHECK(e.decision().why == weir::cause::window);
         CHECK(e.retry_after() == 1s);
     }
     CHECK(http.send({.url = "http://example.org:443/"}).status == 200);
@@ -207,7 +207,7 @@ TEST_CASE("over a registry a refund gives the place back and a Retry-After holds
         static_cast<void>(http.send({.url = "https://a/"}));
         FAIL("admitted");
     } catch (const weir::refused& e) {
-        CHECK(e.why().why == weir::cause::gate);
+        CHECK(e.decision().why == weir::cause::gate);
         CHECK(e.retry_after() == 28s);
     }
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-#include "weir/limiter/ask.hpp"
+#include "weir/limiter/acquire_options.hpp"
 
 #include "support/catch.hpp"
 
 TEST_CASE("ask: the default one is a GET of one unit that waits as long as the policy says") {
-    const weir::ask a;
+    const weir::acquire_options a;
     CHECK(a.cost == 1);
     CHECK(a.method == "GET");
     CHECK_FALSE(a.max_delay);

@@ -19,8 +19,8 @@ namespace {
 using store_type = weir::memory_store<weir::testing::manual_clock>;
 
 struct node final : weir::waiter {
-    void settled() noexcept override { is_settled = true; }
-    void hurry() noexcept override { ++hurried; }
+    void completed() noexcept override { is_settled = true; }
+    void wake_earlier() noexcept override { ++hurried; }
     bool is_settled = false;
     int hurried = 0;
 };
@@ -36,18 +36,18 @@ struct fixture {
     }();
     weir::key_limiter<store_type> key{rules(policy), {}};
 
-    static std::shared_ptr<const weir::governed> rules(const weir::policy& p) {
-        return std::make_shared<const weir::governed>(weir::governed{p, weir::plan_windows(p)});
+    static std::shared_ptr<const weir::key_rules> rules(const weir::policy& p) {
+        return std::make_shared<const weir::key_rules>(weir::key_rules{p, weir::plan_windows(p)});
     }
     bool submit(node& w, instant now, instant deadline, std::int64_t cost = 1) {
-        weir::settled_list settled;
+        weir::completions settled;
         w.cost = cost;
         w.deadline = deadline;
         const std::lock_guard guard{key};
         return key.submit(store, ceiling, w, now, settled);
     }
     void pump(instant now) {
-        weir::settled_list settled;
+        weir::completions settled;
         key.pump(store, ceiling, now, settled);
     }
 };
@@ -89,7 +89,7 @@ TEST_CASE("key_limiter: defect 14: whose best case is past the deadline is refus
     f.pump(instant{10s});
     node e;
     CHECK(f.submit(e, instant{10s}, instant{30s}));
-    weir::settled_list settled;
+    weir::completions settled;
     f.key.cancel(f.store, f.ceiling, d, instant{11s}, settled);
     f.key.cancel(f.store, f.ceiling, e, instant{11s}, settled);
 }
@@ -97,7 +97,7 @@ TEST_CASE("key_limiter: defect 14: whose best case is past the deadline is refus
 TEST_CASE("key_limiter: a refused cost at the head lets a cheaper request behind it go") {
     fixture f;
     f.policy.rates = {{3, 10s}};
-    weir::settled_list settled;
+    weir::completions settled;
     f.key.govern(f.store, f.ceiling, fixture::rules(f.policy), instant{0s}, settled);
     node a, big, small;
     CHECK_FALSE(f.submit(a, instant{0s}, instant{60s}, 1));
@@ -115,7 +115,7 @@ TEST_CASE("key_limiter: a refused cost at the head lets a cheaper request behind
 TEST_CASE("key_limiter: a refusal by a rule that a reload took away names no rate of the new rules") {
     fixture f;
     f.policy.rates = {{100, 1s}, {100, 2s}, {100, 3s}, {1, 10s}};
-    weir::settled_list settled;
+    weir::completions settled;
     f.key.govern(f.store, f.ceiling, fixture::rules(f.policy), instant{0s}, settled);
     node a, late;
     CHECK_FALSE(f.submit(a, instant{0s}, instant{60s}));
@@ -133,7 +133,7 @@ TEST_CASE("key_limiter: an uncounted request leaves when the gate opens, whateve
     node a, b, head;
     CHECK_FALSE(f.submit(a, instant{0s}, instant{60s}));
     CHECK(f.submit(b, instant{0s}, instant{60s}));
-    weir::settled_list settled;
+    weir::completions settled;
     CHECK(f.key.hold(f.store, f.ceiling, instant{5s}, instant{0s}, settled));
     CHECK(f.submit(head, instant{1s}, instant{60s}, 0));
     CHECK(f.key.next_wake() == instant{5s});
@@ -150,7 +150,7 @@ TEST_CASE("key_limiter: the last waiter's cancel takes the key out of the line f
     REQUIRE(f.ceiling.try_take());
     node w;
     CHECK(f.submit(w, instant{0s}, instant{60s}));
-    weir::settled_list settled;
+    weir::completions settled;
     CHECK(f.key.cancel(f.store, f.ceiling, w, instant{1s}, settled));
     CHECK_FALSE(f.key.cancel(f.store, f.ceiling, w, instant{1s}, settled));
     settled.tell();
@@ -163,7 +163,7 @@ TEST_CASE("key_limiter: the last waiter's cancel takes the key out of the line f
 TEST_CASE("key_limiter: the head is told when its time comes, though another's deadline is nearer") {
     fixture f;
     f.policy.max_concurrent = 1;
-    weir::settled_list settled;
+    weir::completions settled;
     f.key.govern(f.store, f.ceiling, fixture::rules(f.policy), instant{0s}, settled);
     node a, w, impatient;
     CHECK_FALSE(f.submit(a, instant{0s}, instant{60s}));
@@ -189,7 +189,7 @@ TEST_CASE("key_limiter: a head that looked too early is told when its time comes
         f.policy.rates = {{1, period}};
         return fixture::rules(f.policy);
     };
-    weir::settled_list settled;
+    weir::completions settled;
     weir::entry first;
     REQUIRE(f.key.decide(f.store, f.ceiling, 1, instant{0s}, first, settled).admits());
     node w;
@@ -210,7 +210,7 @@ TEST_CASE("key_limiter: a head that looked too early is told when its time comes
 TEST_CASE("key_limiter: nobody waits for a gate that is farther away than max_hold, nor goes on waiting once it is") {
     fixture f;
     f.policy.max_hold = 5s;
-    weir::settled_list settled;
+    weir::completions settled;
     f.key.govern(f.store, f.ceiling, fixture::rules(f.policy), instant{0s}, settled);
     node a, near, far, uncounted, late;
     CHECK_FALSE(f.submit(a, instant{0s}, instant{60s}));
@@ -240,7 +240,7 @@ TEST_CASE("key_limiter: nobody waits for a gate that is farther away than max_ho
 TEST_CASE("key_limiter: rules that are not enforced let everybody go, and the log holds them all") {
     fixture f;
     f.ceiling.limit(2);
-    weir::settled_list settled;
+    weir::completions settled;
     node a, b, c, head;
     CHECK_FALSE(f.submit(a, instant{0s}, instant{60s}));
     CHECK(f.submit(b, instant{0s}, instant{60s}));

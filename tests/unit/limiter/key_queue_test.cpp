@@ -18,7 +18,7 @@ struct bare_queue : weir::key_queue {
 TEST_CASE("key_queue: a denial is explained under the rules in force, and one of rules gone by names no limit") {
     weir::policy p;
     p.rates = {{1, 1s}};
-    bare_queue key{std::make_shared<const weir::governed>(weir::governed{p, weir::plan_windows(p)})};
+    bare_queue key{std::make_shared<const weir::key_rules>(weir::key_rules{p, weir::plan_windows(p)})};
     CHECK(key.quiet());
     CHECK(key.next_wake() == weir::far_future);
     CHECK(key.explain({instant{}, weir::cause::none, 0}).granted());

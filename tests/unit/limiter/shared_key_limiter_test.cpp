@@ -26,8 +26,8 @@ using limiter = weir::shared_key_limiter<common_store>;
 
 struct waiting final : weir::waiter {
     explicit waiting(instant until = instant{1h}) { deadline = until; }
-    void settled() noexcept override { is_settled = true; }
-    void hurry() noexcept override { ++hurried; }
+    void completed() noexcept override { is_settled = true; }
+    void wake_earlier() noexcept override { ++hurried; }
     bool is_settled = false;
     int hurried = 0;
 };
@@ -37,21 +37,21 @@ struct process {
     process(common_store common, clock_type c, const weir::policy& p, std::int64_t inflight = 0)
         : store(std::move(common)), clock(std::move(c)), ceiling(inflight), key(rules(p), store.make_slot("h", "r")) {}
 
-    static std::shared_ptr<const weir::governed> rules(const weir::policy& p) {
-        return std::make_shared<const weir::governed>(weir::governed{p, weir::plan_windows(p)});
+    static std::shared_ptr<const weir::key_rules> rules(const weir::policy& p) {
+        return std::make_shared<const weir::key_rules>(weir::key_rules{p, weir::plan_windows(p)});
     }
     weir::forecast decide(weir::entry& e, std::int64_t cost = 1) {
-        weir::settled_list settled;
+        weir::completions settled;
         const std::lock_guard guard{key};
         return key.decide(store, ceiling, cost, clock.now(), e, settled);
     }
     bool submit(waiting& w) {
-        weir::settled_list settled;
+        weir::completions settled;
         const std::lock_guard guard{key};
         return key.submit(store, ceiling, w, clock.now(), settled);
     }
     bool cancel(waiting& w) {
-        weir::settled_list settled;
+        weir::completions settled;
         bool out = false;
         {
             const std::lock_guard guard{key};
@@ -60,17 +60,17 @@ struct process {
         return out;
     }
     void pump() {
-        weir::settled_list settled;
+        weir::completions settled;
         const std::lock_guard guard{key};
         key.pump(store, ceiling, clock.now(), settled);
     }
     void serve() {
-        weir::settled_list settled;
+        weir::completions settled;
         const std::lock_guard guard{key};
         key.serve(store, ceiling, clock.now(), settled, nullptr);
     }
     void settle(weir::entry& e, weir::settlement how) {
-        weir::settled_list settled;
+        weir::completions settled;
         const std::lock_guard guard{key};
         key.settle(store, ceiling, e, how, clock.now(), settled);
     }
@@ -287,7 +287,7 @@ TEST_CASE("shared_key_limiter: while the store fails, a log of this process deci
     SECTION("a gate that cannot be told to the store holds this process") {
         p.settle(b, weir::settlement::refunded);
         {
-            weir::settled_list settled;
+            weir::completions settled;
             const std::lock_guard guard{p.key};
             CHECK(p.key.hold(p.store, p.ceiling, instant{40s}, clock.now(), settled));
         }
@@ -322,7 +322,7 @@ TEST_CASE("shared_key_limiter: a gate that the store could not be told is told b
             throw weir::store_error{"no route to the store"};
     });
     {
-        weir::settled_list settled;
+        weir::completions settled;
         const std::lock_guard guard{p.key};
         CHECK(p.key.hold(p.store, p.ceiling, instant{40s}, clock.now(), settled));
     }
@@ -346,7 +346,7 @@ TEST_CASE("shared_key_limiter: an open policy lets everybody go while the store 
     common.before([](std::string_view) { throw weir::store_error{"no route to the store"}; });
     for (int i = 0; i < 5; ++i)
         CHECK(p.decide(e).admits());
-    weir::settled_list settled;
+    weir::completions settled;
     const std::lock_guard guard{p.key};
     CHECK(p.key.hold(p.store, p.ceiling, instant{40s}, clock.now(), settled));
     CHECK(p.key.decide(p.store, p.ceiling, 1, clock.now(), e, settled).why == cause::gate);
@@ -378,7 +378,7 @@ TEST_CASE("shared_key_limiter: a cost above the limit is never granted, and a ga
     REQUIRE(p.submit(w));
     REQUIRE(p.submit(behind));
     {
-        weir::settled_list settled;
+        weir::completions settled;
         const std::lock_guard guard{p.key};
         CHECK(p.key.hold(p.store, p.ceiling, instant{60s}, clock.now(), settled));
     }
@@ -419,7 +419,7 @@ TEST_CASE("shared_key_limiter: nobody waits for a gate that is farther away than
     waiting queued, late;
     REQUIRE(p.submit(queued));
     {
-        weir::settled_list settled;
+        weir::completions settled;
         const std::lock_guard guard{p.key};
         CHECK(p.key.hold(p.store, p.ceiling, instant{40s}, clock.now(), settled));
     }

@@ -9,7 +9,7 @@
 namespace {
 struct listed final : weir::waiter {
     explicit listed(std::vector<int>& t, int i) : told(t), id(i) {}
-    void settled() noexcept override { told.push_back(id); }
+    void completed() noexcept override { told.push_back(id); }
     std::vector<int>& told;
     int id;
 };
@@ -20,7 +20,7 @@ TEST_CASE("waiter: the settled are told in order, once, and at the latest at the
     listed a{told, 1}, b{told, 2}, c{told, 3};
     CHECK(a.polled());
     {
-        weir::settled_list list;
+        weir::completions list;
         list.tell();
         list.add(b);
         list.add(a);

@@ -37,7 +37,7 @@ TEST_CASE("open_store: memory needs no component, and what is built in is opened
     CHECK(trouble("memory", "") == "opened");
     CHECK(trouble("redis", "redis://h") == "opened");
     weir::registry limits{weir::open_store({}, {}).value(), weir::configuration{}};
-    CHECK(limits.try_acquire("h.org", "metadata").why().granted());
+    CHECK(limits.try_acquire("h.org", "metadata").decision().granted());
 }
 
 TEST_CASE("open_store: every fault says which leaf it is, and what to do") {

@@ -41,7 +41,7 @@ TEST_CASE("permit: destroyed without an answer it is answered then") {
         const auto p = w.limits.acquire("h", "metadata");
         w.clock.advance(5s);
     }
-    CHECK(w.limits.try_acquire("h", "metadata").why().retry_at == weir::instant{16s});
+    CHECK(w.limits.try_acquire("h", "metadata").decision().retry_at == weir::instant{16s});
 }
 
 TEST_CASE("permit: moving keeps one request one request, and assignment ends the one before") {
@@ -72,8 +72,8 @@ TEST_CASE("permit: what the response asks for moves the gate") {
     auto p = w.limits.acquire("h", "metadata");
     p.arrived({429, 3s});
     const auto no = w.limits.try_acquire("h", "metadata");
-    CHECK(no.why().why == weir::cause::gate);
-    CHECK(no.why().retry_at == weir::instant{13s});
+    CHECK(no.decision().why == weir::cause::gate);
+    CHECK(no.decision().retry_at == weir::instant{13s});
     p.arrived({429, 1s});
     CHECK(w.limits.inspect("h", "metadata")->state.gate == weir::instant{13s});
     p.arrived({429, weir::duration::max()});

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "weir/registry/rulebook.hpp"
+#include "weir/registry/rules_cache.hpp"
 
 #include "support/catch.hpp"
 #include "support/limits.hpp"
@@ -7,7 +7,7 @@
 using namespace std::chrono_literals;
 
 TEST_CASE("rulebook: keys with equal policies share one plan") {
-    weir::rulebook book{weir_test::configured(weir_test::limited({{5, 1s}}))};
+    weir::rules_cache book{weir_test::configured(weir_test::limited({{5, 1s}}))};
     const auto a = book.rules_for("a", "metadata", {}).value();
     CHECK(a == book.rules_for("b", "metadata", {}).value());
     CHECK(a != book.rules_for("a", "artifact", {}).value());
@@ -16,9 +16,9 @@ TEST_CASE("rulebook: keys with equal policies share one plan") {
 }
 
 TEST_CASE("rulebook: rules that say the same are shared across reloads") {
-    weir::rulebook old{weir_test::configured(weir_test::limited({{5, 1s}}))};
-    weir::rulebook same{weir_test::configured(weir_test::limited({{5, 1s}}))};
-    weir::rulebook other{weir_test::configured(weir_test::limited({{6, 1s}}))};
+    weir::rules_cache old{weir_test::configured(weir_test::limited({{5, 1s}}))};
+    weir::rules_cache same{weir_test::configured(weir_test::limited({{5, 1s}}))};
+    weir::rules_cache other{weir_test::configured(weir_test::limited({{6, 1s}}))};
     const auto before = old.rules_for("a", "metadata", {}).value();
     CHECK(same.rules_for("a", "metadata", {}, before).value() == before);
     CHECK(same.rules_for("b", "metadata", {}).value() == before);
@@ -26,7 +26,7 @@ TEST_CASE("rulebook: rules that say the same are shared across reloads") {
 }
 
 TEST_CASE("rulebook: defect 6: an unknown role is an error that names the nearest") {
-    weir::rulebook book{weir::configuration{}};
+    weir::rules_cache book{weir::configuration{}};
     const auto rules = book.rules_for("a", "metdata", {});
     REQUIRE_FALSE(rules);
     CHECK(rules.error().code == weir::errc::unknown_role);

@@ -32,7 +32,7 @@ TEST_CASE("ticket: destroyed while it waits it leaves the queue; destroyed unuse
         manual_registry::ticket granted;
         w.limits.submit(granted, "h", "metadata");
         REQUIRE(granted.done());
-        CHECK(granted.why().granted());
+        CHECK(granted.decision().granted());
         manual_registry::ticket waiting;
         w.limits.submit(waiting, "h", "metadata", {.max_delay = 2h});
         CHECK_FALSE(waiting.done());
@@ -52,14 +52,14 @@ TEST_CASE("ticket: defect 12: first come, first served, with cancels in between"
     std::vector<std::unique_ptr<manual_registry::ticket>> tickets;
     for (int i = 0; i < 30; ++i) {
         tickets.push_back(std::make_unique<manual_registry::ticket>([&order, i](manual_registry::ticket& t) {
-            if (t.why().granted())
+            if (t.decision().granted())
                 order.push_back(i);
         }));
         w.limits.submit(*tickets.back(), "h", "metadata", {.max_delay = 60s});
     }
     CHECK(tickets[3]->cancel());
     CHECK_FALSE(tickets[3]->cancel());
-    CHECK(tickets[3]->why().state == weir::outcome::cancelled);
+    CHECK(tickets[3]->decision().state == weir::outcome::cancelled);
     CHECK(tickets[10]->cancel());
     for (int i = 0; i < 29; ++i) {
         w.limits.poll();

@@ -201,7 +201,7 @@ private:
                 const std::size_t a = done.front();
                 done.pop_front();
                 auto& ticket = tickets[a]->ticket;
-                const decision why = ticket->why();
+                const decision why = ticket->decision();
                 if (why.granted())
                     tickets[a]->permit = ticket->take();
                 ticket.reset();

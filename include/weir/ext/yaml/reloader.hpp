@@ -26,7 +26,7 @@ namespace weir::yaml {
 /// weir::yaml::reloader files{config.from, config};
 /// // in the program's loop, when files.fd() is readable, or every few seconds:
 /// if (const auto fresh = files.poll())
-///     if (const auto refusal = limits.reload(*fresh)) std::cerr << refusal->message << '\n';
+///     if (const auto done = limits.reload(*fresh); !done) std::cerr << done.error().message << '\n';
 /// // after SIGHUP:
 /// (void)limits.reload(files.reload_now());
 /// ```

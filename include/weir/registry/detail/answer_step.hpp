@@ -6,6 +6,7 @@
 #include "weir/core/time.hpp"
 #include "weir/limiter/detail/key_tuner.hpp"
 #include "weir/limiter/feedback.hpp"
+#include "weir/limiter/key_core.hpp"
 #include "weir/limiter/key_rules.hpp"
 #include "weir/registry/detail/propagate_gate.hpp"
 #include "weir/registry/detail/told_limits.hpp"

@@ -67,10 +67,11 @@ struct event_emitter {
             return e;
         });
     }
-    void store_failed([[maybe_unused]] std::string_view host, [[maybe_unused]] std::string_view role,
-                      [[maybe_unused]] std::string_view what, [[maybe_unused]] instant now) noexcept {
+    template <class Node>
+    void store_failed([[maybe_unused]] const Node& n, [[maybe_unused]] std::string_view what,
+                      [[maybe_unused]] instant now) noexcept {
         notify(to, [&] {
-            event e{event_type::store, now, host, role};
+            event e{event_type::store, now, n.host, n.role};
             e.text = what;
             return e;
         });

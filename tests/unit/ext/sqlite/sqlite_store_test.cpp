@@ -164,13 +164,13 @@ TEST_CASE("sqlite: a registry on it decides as one on memory does") {
             now += dice.chance(40) ? weir::duration::zero() : weir::duration{dice.from(1, 9'000'000)};
             clock.set(now);
             if (held.empty() || dice.chance(55)) {
-                weir::ask a;
+                weir::acquire_options a;
                 a.cost = dice.chance(80) ? 1 : dice.from(2, 4);
                 a.method = dice.chance(90) ? "GET" : "HEAD";
                 auto one = plain.try_acquire(host, "metadata", a, now);
                 auto two = shared.try_acquire(host, "metadata", a, now);
-                const auto& right = one.why();
-                const auto& said = two.why();
+                const auto& right = one.decision();
+                const auto& said = two.decision();
                 const bool timed = right.state == weir::outcome::denied || right.why == weir::cause::window;
                 if (said.state != right.state || said.why != right.why || (timed && said.retry_at != right.retry_at))
                     FAIL("WEIR_SEED=" << seed << " trace " << i << " step " << step << ": " << to_string(said.state)
