@@ -10,17 +10,17 @@ using namespace std::chrono_literals;
 
 TEST_CASE("blocking_waiter: what happened before the sleep is not slept through") {
     weir::blocking_waiter w;
-    CHECK_FALSE(w.polled());
-    w.hurry();
+    CHECK_FALSE(w.is_polled());
+    w.wake_earlier();
     CHECK_FALSE(w.sleep(1h));
-    w.settled();
+    w.completed();
     CHECK(w.sleep(weir::far_future - weir::long_ago));
-    w.sleep_until_settled();
+    w.sleep_until_completed();
     CHECK(w.sleep(-1h));
 }
 
 TEST_CASE("blocking_waiter: another thread ends the sleep") {
     weir::blocking_waiter w;
-    const std::jthread other{[&] { w.settled(); }};
+    const std::jthread other{[&] { w.completed(); }};
     CHECK(w.sleep(1h));
 }

@@ -3,9 +3,8 @@
 
 #include "support/catch.hpp"
 
-namespace {
-struct queue : weir::starving {};
-}  // namespace
+#include <chrono>
+#include <thread>
 
 TEST_CASE("inflight_ceiling: no more than the limit at once, and 0 is no limit") {
     weir::inflight_ceiling c{2};
@@ -22,29 +21,58 @@ TEST_CASE("inflight_ceiling: no more than the limit at once, and 0 is no limit")
     CHECK_FALSE(c.try_take());
 }
 
-TEST_CASE("inflight_ceiling: the starving are served in the order they came, one place at a time") {
+TEST_CASE("inflight_ceiling: keys that wait are served in the order in which they came, one at a time") {
     weir::inflight_ceiling c{1};
-    queue a, b;
+    weir::ceiling_waiter x, y;
     REQUIRE(c.try_take());
-    CHECK_FALSE(c.take_in_turn(a));
-    CHECK_FALSE(c.take_in_turn(b));
-    CHECK(c.next_starving() == nullptr);
+    CHECK(c.take_in_turn(x).references == 1);
+    CHECK(c.take_in_turn(x).references == 0);  // it stands there already
+    CHECK(c.take_in_turn(y).references == 1);
+    CHECK(c.next_turn() == nullptr);
     CHECK(c.give_back());
-    CHECK_FALSE(c.take_in_turn(b));  // the place is a's
-    REQUIRE(c.next_starving() == &a);
-    CHECK(a.is_pinned());
-    a.unpin();
-    CHECK(c.take_in_turn(a));
-    CHECK_FALSE(c.take_in_turn(a));  // once more: behind b
+    CHECK_FALSE(c.take_in_turn(y).is_taken);  // the slot is x's
+    REQUIRE(c.next_turn() == &x);
+    CHECK(c.next_turn() == nullptr);  // one turn at a time
+    const auto got = c.take_in_turn(x);
+    CHECK(got.is_taken);
+    CHECK(got.references == 0);  // the turn has the reference
+    c.end_turn(x, false);
+    CHECK(c.take_in_turn(x).references == 1);  // once more: behind y
     CHECK(c.give_back());
-    REQUIRE(c.next_starving() == &b);
-    b.unpin();
-    c.no_longer_starving(b);
-    REQUIRE(c.next_starving() == &a);
-    a.unpin();
-    CHECK(c.take_in_turn(a));
-    CHECK(c.next_starving() == nullptr);
+    REQUIRE(c.next_turn() == &y);
+    c.end_turn(y, true);  // it was served in vain, and keeps its place
+    REQUIRE(c.next_turn() == &y);
+    c.end_turn(y, false);
+    const auto first = c.take_in_turn(x);
+    CHECK(first.is_taken);
+    CHECK(first.references == -1);
+    CHECK(c.next_turn() == nullptr);
     CHECK_FALSE(c.give_back());
+}
+
+TEST_CASE("inflight_ceiling: a key that is withdrawn gives its place in the line up") {
+    weir::inflight_ceiling c{1};
+    weir::ceiling_waiter x, y;
+    REQUIRE(c.try_take());
+    REQUIRE(c.take_in_turn(x).references == 1);
+    REQUIRE(c.take_in_turn(y).references == 1);
+    CHECK(c.withdraw(x));
+    CHECK_FALSE(c.withdraw(x));
+    CHECK(c.give_back());
+    CHECK(c.next_turn() == &y);
+    c.end_turn(y, false);
+}
+
+TEST_CASE("inflight_ceiling: waiting for the end of all requests ends with the last one, or with its time") {
+    weir::inflight_ceiling c{2};
+    CHECK(c.wait_until_empty(std::chrono::seconds{0}));
+    REQUIRE(c.try_take());
+    CHECK_FALSE(c.wait_until_empty(std::chrono::milliseconds{1}));
+    const std::jthread other{[&] {
+        if (c.give_back())
+            CHECK(c.next_turn() == nullptr);
+    }};
+    CHECK(c.wait_until_empty(std::chrono::hours{1}));
 }
 
 TEST_CASE("inflight_ceiling: a place taken in spite of the ceiling counts until it is given back") {

@@ -8,25 +8,27 @@
 
 namespace {
 struct listed final : weir::waiter {
-    explicit listed(std::vector<int>& t, int i) : told(t), id(i) {}
-    void completed() noexcept override { told.push_back(id); }
-    std::vector<int>& told;
+    explicit listed(std::vector<int>& t, int i) : called(t), id(i) {}
+    void completed() noexcept override { called.push_back(id); }
+    std::vector<int>& called;
     int id;
 };
 }  // namespace
 
-TEST_CASE("waiter: the settled are told in order, once, and at the latest at the end") {
-    std::vector<int> told;
-    listed a{told, 1}, b{told, 2}, c{told, 3};
-    CHECK(a.polled());
+TEST_CASE("waiter: those with an answer are called in order, once") {
+    std::vector<int> called;
+    listed a{called, 1}, b{called, 2}, c{called, 3};
+    CHECK(a.is_polled());
     {
         weir::completions list;
-        list.tell();
+        list.call();
         list.add(b);
         list.add(a);
-        list.tell();
-        CHECK(told == std::vector{2, 1});
+        list.call();
+        CHECK(called == std::vector{2, 1});
         list.add(c);
+        list.call();
+        CHECK(list.empty());
     }
-    CHECK(told == std::vector{2, 1, 3});
+    CHECK(called == std::vector{2, 1, 3});
 }

@@ -16,16 +16,16 @@ struct node {
     std::size_t position = 0;
     bool busy = false;
     bool locked = false;
-    int pins = 0;
+    int references = 0;
     void lock() { locked = true; }
     void unlock() { locked = false; }
-    void pin() { ++pins; }
-    void unpin() { --pins; }
+    void refer() { ++references; }
+    void release() { --references; }
 };
 node& insert(weir::key_table<node>& t, const std::string& host) {
     node& n = *t.insert_locked(
         host, "r", [&] { return std::make_unique<node>(node{host, "r"}); },
-        [](const node& o) { return !o.busy && o.pins == 0; });
+        [](const node& o) { return !o.busy && o.references == 0; });
     CHECK(n.locked);
     n.unlock();
     return n;
@@ -47,7 +47,7 @@ TEST_CASE("key_table: a key is found by host and role, locked") {
     CHECK(t.size() == 1);
 }
 
-TEST_CASE("key_table: defect 15: idle keys are forgotten as new ones come, and busy ones never") {
+TEST_CASE("key_table: idle keys are forgotten as new ones come, and busy ones never") {
     weir::key_table<node> t;
     for (int i = 0; i < 100; ++i)
         insert(t, "busy" + std::to_string(i)).busy = true;
@@ -62,19 +62,19 @@ TEST_CASE("key_table: defect 15: idle keys are forgotten as new ones come, and b
     CHECK(busy == 100);
 }
 
-TEST_CASE("key_table: all nodes are pinned, unlocked, until their pins go") {
+TEST_CASE("key_table: all nodes are pinned, unlocked, until their references go") {
     weir::key_table<node> t;
-    CHECK(t.pin_all().empty());
+    CHECK(t.refer_all().empty());
     std::set<std::string> hosts;
     for (int i = 0; i < 5'000; ++i) {
         hosts.insert("h" + std::to_string(i));
         insert(t, "h" + std::to_string(i)).busy = true;
     }
     {
-        auto pinned = t.pin_all();
+        auto pinned = t.refer_all();
         CHECK(pinned.size() == 5'000);
         for (const auto& n : pinned) {
-            CHECK(n->pins == 1);
+            CHECK(n->references == 1);
             CHECK_FALSE(n->locked);
             n->busy = false;
             hosts.erase(n->host);

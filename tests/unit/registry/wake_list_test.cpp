@@ -4,55 +4,68 @@
 #include "support/catch.hpp"
 
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
 
 using namespace std::chrono_literals;
 using weir::instant;
 
-namespace {
-struct due_key : weir::woken {
-    bool is_polled() const { return polled; }
-    instant next_wake() const { return at; }
-    void pin() { ++pins; }
-    bool polled = true;
-    instant at = weir::far_future;
-    int pins = 0;
-};
-}  // namespace
-
-TEST_CASE("wake_list: keys come out by their time, pinned, and move when it does") {
+TEST_CASE("wake_list: keys come out by their time, and move when it does") {
     weir::wake_list list;
-    due_key a, b, c;
+    weir::wake_entry a, b, c;
     CHECK(list.earliest() == weir::far_future);
-    a.at = instant{5s}, b.at = instant{3s}, c.at = instant{4s};
-    for (due_key* n : {&a, &b, &c})
-        list.update(*n);
+    CHECK(list.set(a, instant{5s}).references == 1);
+    CHECK(list.set(b, instant{3s}).references == 1);
+    CHECK(list.set(c, instant{4s}).references == 1);
     CHECK(list.earliest() == instant{3s});
-    CHECK(list.next_due<due_key>(instant{3s - 1ns}) == nullptr);
-    a.at = instant{1s};
-    list.update(a);
-    CHECK(list.next_due<due_key>(instant{10s}) == &a);
-    CHECK(a.pins == 1);
-    CHECK(list.next_due<due_key>(instant{10s}) == &b);
-    c.polled = false;
-    list.update(c);
-    CHECK(list.next_due<due_key>(instant{10s}) == nullptr);
+    CHECK(list.next_due(instant{3s - 1ns}) == nullptr);
+    CHECK(list.set(a, instant{1s}).references == 0);
+    CHECK(list.next_due(instant{10s}) == &a);
+    CHECK(list.next_due(instant{10s}) == &b);
+    CHECK(list.set(c, weir::far_future).references == -1);
+    CHECK(list.next_due(instant{10s}) == nullptr);
     CHECK(list.earliest() == weir::far_future);
 }
 
-TEST_CASE("wake_list: of keys due at one instant, the one that had to wait first in its life comes first") {
+TEST_CASE("wake_list: a time before the one that was announced is said to be earlier, once") {
     weir::wake_list list;
-    due_key keys[3];
+    weir::wake_entry a, b;
+    CHECK(list.set(a, instant{5s}).is_earlier);
+    CHECK_FALSE(list.set(b, instant{6s}).is_earlier);
+    CHECK_FALSE(list.set(a, instant{7s}).is_earlier);
+    CHECK(list.announce() == instant{6s});
+    CHECK(list.set(a, instant{6s - 1ns}).is_earlier);
+    CHECK_FALSE(list.set(a, instant{6s - 1ns}).is_earlier);
+    CHECK(list.set(b, weir::far_future).references == -1);
+}
+
+TEST_CASE("wake_list: of keys due at one instant, the one that was listed first in its life comes first") {
+    weir::wake_list list;
+    weir::wake_entry keys[3];
     const int order[]{2, 0, 1};
-    for (const int i : order) {
-        keys[i].at = instant{9s};
-        list.update(keys[i]);
-    }
-    keys[2].at = instant{8s};
-    list.update(keys[2]);
-    for (due_key& n : keys) {
-        n.at = instant{5s};
-        list.update(n);
-    }
     for (const int i : order)
-        CHECK(list.next_due<due_key>(instant{5s}) == &keys[i]);
+        (void)list.set(keys[i], instant{9s});
+    (void)list.set(keys[2], instant{8s});
+    for (weir::wake_entry& e : keys)
+        (void)list.set(e, instant{5s});
+    for (const int i : order)
+        CHECK(list.next_due(instant{5s}) == &keys[i]);
+}
+
+TEST_CASE("wake_list: a thousand keys come out in order, whatever was moved and taken out before") {
+    weir::wake_list list;
+    std::vector<weir::wake_entry> keys(1'000);
+    std::uint32_t dice = 1;
+    const auto roll = [&dice] { return dice = dice * 1'664'525U + 1'013'904'223U; };
+    for (int i = 0; i < 10'000; ++i)
+        (void)list.set(keys[roll() % keys.size()], roll() % 5 == 0 ? weir::far_future : instant{std::chrono::nanoseconds{roll()}});
+    std::size_t listed = 0, seen = 0;
+    for (const auto& e : keys)
+        listed += e.is_listed ? 1 : 0;
+    for (instant before{}; weir::wake_entry* e = list.next_due(weir::far_future - 1ns); before = e->at) {
+        CHECK(e->at >= before);
+        ++seen;
+    }
+    CHECK(seen == listed);
 }

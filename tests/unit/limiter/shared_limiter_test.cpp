@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-#include "weir/limiter/shared_key_limiter.hpp"
+#include "weir/limiter/shared_limiter.hpp"
 
 #include "support/catch.hpp"
+#include "support/limiter.hpp"
 
 #include "weir/testing/common_store.hpp"
 #include "weir/testing/manual_clock.hpp"
@@ -22,63 +23,23 @@ namespace {
 
 using clock_type = weir::testing::manual_clock;
 using common_store = weir::testing::common_store<clock_type>;
-using limiter = weir::shared_key_limiter<common_store>;
-
-struct waiting final : weir::waiter {
-    explicit waiting(instant until = instant{1h}) { deadline = until; }
-    void completed() noexcept override { is_settled = true; }
-    void wake_earlier() noexcept override { ++hurried; }
-    bool is_settled = false;
-    int hurried = 0;
-};
+using limiter = weir::shared_limiter<common_store>;
+using waiting = weir_test::noting_waiter;
 
 /// One process's view of a key; two of them share the store.
-struct process {
+struct process : weir_test::one_key<common_store> {
     process(common_store common, clock_type c, const weir::policy& p, std::int64_t inflight = 0)
-        : store(std::move(common)), clock(std::move(c)), ceiling(inflight), key(rules(p), store.make_slot("h", "r")) {}
+        : one_key(std::move(common), p, inflight), clock(std::move(c)) {}
 
-    static std::shared_ptr<const weir::key_rules> rules(const weir::policy& p) {
-        return std::make_shared<const weir::key_rules>(weir::key_rules{p, weir::plan_windows(p)});
-    }
-    weir::forecast decide(weir::entry& e, std::int64_t cost = 1) {
-        weir::completions settled;
-        const std::lock_guard guard{key};
-        return key.decide(store, ceiling, cost, clock.now(), e, settled);
-    }
-    bool submit(waiting& w) {
-        weir::completions settled;
-        const std::lock_guard guard{key};
-        return key.submit(store, ceiling, w, clock.now(), settled);
-    }
-    bool cancel(waiting& w) {
-        weir::completions settled;
-        bool out = false;
-        {
-            const std::lock_guard guard{key};
-            out = key.cancel(store, ceiling, w, clock.now(), settled);
-        }
-        return out;
-    }
-    void pump() {
-        weir::completions settled;
-        const std::lock_guard guard{key};
-        key.pump(store, ceiling, clock.now(), settled);
-    }
-    void serve() {
-        weir::completions settled;
-        const std::lock_guard guard{key};
-        key.serve(store, ceiling, clock.now(), settled, nullptr);
-    }
-    void settle(weir::entry& e, weir::settlement how) {
-        weir::completions settled;
-        const std::lock_guard guard{key};
-        key.settle(store, ceiling, e, how, clock.now(), settled);
-    }
+    weir::forecast decide(weir::entry& e, std::int64_t cost = 1) { return one_key::decide(e, clock.now(), cost); }
+    bool submit(waiting& w) { return one_key::submit(w, clock.now()); }
+    bool cancel(waiting& w) { return one_key::cancel(w, clock.now()); }
+    void serve() { one_key::serve(clock.now()); }
+    bool hold(instant until) { return one_key::hold(until, clock.now()); }
+    void settle(weir::entry& e, weir::settlement how) { one_key::settle(e, how, clock.now()); }
+    std::string take_store_error() { return log.take_store_error(); }
 
-    common_store store;
     clock_type clock;
-    weir::inflight_ceiling ceiling;
-    limiter key;
 };
 
 weir::policy limited(std::int64_t limit, weir::duration period) {
@@ -92,14 +53,10 @@ weir::policy limited(std::int64_t limit, weir::duration period) {
 struct full_house {
     full_house() { REQUIRE(p.decide(first).admits()); }
 
-    /// Gives the place back and pumps the key that starves for it.
+    /// Gives the slot back and serves the key that waits for it.
     void free_place() {
-        REQUIRE(p.ceiling.give_back());
-        weir::starving* hungry = p.ceiling.next_starving();
-        REQUIRE(hungry != nullptr);
-        hungry->unpin();
-        p.pump();
-        CHECK(p.ceiling.next_starving() == nullptr);
+        REQUIRE(p.free_slot(clock.now()));
+        CHECK(p.ceiling.next_turn() == nullptr);
     }
 
     clock_type clock{instant{10s}};
@@ -110,7 +67,7 @@ struct full_house {
 
 }  // namespace
 
-TEST_CASE("shared_key_limiter: two processes share one window, and a known denial makes no call") {
+TEST_CASE("shared_limiter: two processes share one window, and a known denial makes no call") {
     clock_type clock{instant{10s}};
     common_store common{clock};
     process a{common, clock, limited(2, 10s)}, b{common, clock, limited(2, 10s)};
@@ -123,12 +80,12 @@ TEST_CASE("shared_key_limiter: two processes share one window, and a known denia
     CHECK(denied.at == instant{20s});
     const auto calls = common.calls();
     weir::decision known;
-    CHECK(a.key.denial.read(instant{12s}, known));
+    CHECK(a.core.denial.read(instant{12s}, known));
     CHECK(known.retry_at == instant{20s});
     CHECK(common.calls() == calls);
 }
 
-TEST_CASE("shared_key_limiter: who waits is granted in order, one try each time the head's time has come") {
+TEST_CASE("shared_limiter: who waits is granted in order, one try each time the head's time has come") {
     clock_type clock{instant{10s}};
     common_store common{clock};
     process p{common, clock, limited(1, 10s)};
@@ -139,26 +96,26 @@ TEST_CASE("shared_key_limiter: who waits is granted in order, one try each time 
     REQUIRE(p.submit(a));
     REQUIRE(p.submit(b));
     CHECK(p.submit(late));
-    CHECK(p.key.next_wake() == instant{20s});
+    CHECK(p.next_due() == instant{20s});
     const auto calls = common.calls();
     clock.set(instant{19s});
     p.serve();
     CHECK(common.calls() == calls);
     clock.set(instant{20s});
     p.serve();
-    CHECK(a.is_settled);
-    CHECK_FALSE(b.is_settled);
+    CHECK(a.is_completed);
+    CHECK_FALSE(b.is_completed);
     CHECK(common.calls() == calls + 2);  // one for a, and one that tells b its time
-    CHECK(late.is_settled);              // nobody behind b can go before 30 s
+    CHECK(late.is_completed);              // nobody behind b can go before 30 s
     CHECK(late.verdict.state == outcome::denied);
     clock.set(instant{30s});
     p.serve();
     CHECK(b.verdict.granted());
-    CHECK(p.key.quiet());
-    CHECK(p.key.next_wake() == weir::far_future);
+    CHECK(p.core.queue.empty());
+    CHECK(p.next_due() == weir::far_future);
 }
 
-TEST_CASE("shared_key_limiter: a cancel during the call takes back what the call was granted") {
+TEST_CASE("shared_limiter: a cancel during the call takes back what the call was granted") {
     clock_type clock{instant{10s}};
     common_store common{clock};
     weir::policy rules = limited(1, 10s);
@@ -174,13 +131,13 @@ TEST_CASE("shared_key_limiter: a cancel during the call takes back what the call
     });
     p.serve();
     common.before({});
-    CHECK(w.is_settled);
+    CHECK(w.is_completed);
     CHECK(w.verdict.state == outcome::cancelled);
     CHECK(p.ceiling.taken() == 1);  // the first request's
     CHECK(p.decide(e).admits());    // the window is as if it had not been
 }
 
-TEST_CASE("shared_key_limiter: a store that fails denies with its own cause, says why, and is tried again") {
+TEST_CASE("shared_limiter: a store that fails denies with its own cause, says why, and is tried again") {
     clock_type clock{instant{10s}};
     common_store common{clock};
     weir::policy rules = limited(1, 10s);
@@ -194,26 +151,26 @@ TEST_CASE("shared_key_limiter: a store that fails denies with its own cause, say
     weir::entry e;
     const auto f = p.decide(e);
     CHECK(f.why == cause::store);
-    CHECK(p.key.take_trouble() == std::string{"no route to the store"});
-    CHECK(p.key.take_trouble().empty());
+    CHECK(p.take_store_error() == std::string{"no route to the store"});
+    CHECK(p.take_store_error().empty());
     CHECK(p.ceiling.taken() == 0);
     waiting w;
     REQUIRE(p.submit(w));
-    CHECK(p.key.next_wake() == instant{10s} + limiter::retry_failed);
+    CHECK(p.next_due() == instant{10s} + limiter::retry_failed);
     down = false;
     clock.advance(limiter::retry_failed);
     p.serve();
     CHECK(w.verdict.granted());
 }
 
-TEST_CASE("shared_key_limiter: the head that lacks a place in flight stands in line and is told when one is free") {
+TEST_CASE("shared_limiter: the head that lacks a place in flight stands in line and is told when one is free") {
     full_house house;
     process& p = house.p;
     waiting w;
     REQUIRE(p.submit(w));
     p.serve();
-    CHECK_FALSE(w.is_settled);
-    CHECK(p.key.next_wake() == w.deadline);
+    CHECK_FALSE(w.is_completed);
+    CHECK(p.next_due() == w.deadline);
     const auto calls = house.common.calls();
     p.serve();
     CHECK(house.common.calls() == calls);
@@ -223,34 +180,34 @@ TEST_CASE("shared_key_limiter: the head that lacks a place in flight stands in l
 }
 
 // The one who gave a place back served that key for ever.
-TEST_CASE("shared_key_limiter: a call that outlived its waiter leaves no place in the line of those who starve") {
+TEST_CASE("shared_limiter: a call that outlived its waiter leaves no place in the line of those who starve") {
     full_house house;
     process& p = house.p;
     waiting w;
     REQUIRE(p.submit(w));
     CHECK(p.cancel(w));
-    CHECK_FALSE(p.ceiling.take_in_turn(p.key));  // as the call does that began before the cancel
-    house.free_place();
+    CHECK_FALSE(p.ceiling.give_back());  // no key waits
+    CHECK(p.ceiling.next_turn() == nullptr);
 }
 
 // The first deadline of the queue was taken for the time by which the head wakes.
-TEST_CASE("shared_key_limiter: the head is told when its time comes, though another's deadline was nearer") {
+TEST_CASE("shared_limiter: the head is told when its time comes, though another's deadline was nearer") {
     full_house house;
     process& p = house.p;
     waiting w, impatient{instant{12s}};
     REQUIRE(p.submit(w));
     REQUIRE(p.submit(impatient));
     p.serve();  // the head has looked, and sleeps until a place comes free
-    const int before = w.hurried;
+    const int before = w.woken;
     house.clock.set(instant{13s});
     house.free_place();
-    CHECK(impatient.is_settled);
-    CHECK(w.hurried == before + 1);
+    CHECK(impatient.is_completed);
+    CHECK(w.woken == before + 1);
     p.serve();
     CHECK(w.verdict.granted());
 }
 
-TEST_CASE("shared_key_limiter: while the store fails, a log of this process decides on its share and the gate") {
+TEST_CASE("shared_limiter: while the store fails, a log of this process decides on its share and the gate") {
     clock_type clock{instant{10s}};
     common_store common{clock};
     weir::policy rules = limited(8, 10s);
@@ -265,9 +222,9 @@ TEST_CASE("shared_key_limiter: while the store fails, a log of this process deci
     weir::entry a, b, c;
     CHECK(p.decide(a).admits());
     CHECK(a.home == weir::entry_home::alone);
-    CHECK(p.key.take_trouble() == "no route to the store");
+    CHECK(p.take_store_error() == "no route to the store");
     CHECK(p.decide(b).admits());  // 25 % of 8
-    CHECK(p.key.take_trouble() == "no route to the store");
+    CHECK(p.take_store_error() == "no route to the store");
     CHECK(common.calls() == 1);  // it was not asked again so soon
     const auto f = p.decide(c);
     CHECK(f.why == cause::store);
@@ -286,11 +243,7 @@ TEST_CASE("shared_key_limiter: while the store fails, a log of this process deci
     }
     SECTION("a gate that cannot be told to the store holds this process") {
         p.settle(b, weir::settlement::refunded);
-        {
-            weir::completions settled;
-            const std::lock_guard guard{p.key};
-            CHECK(p.key.hold(p.store, p.ceiling, instant{40s}, clock.now(), settled));
-        }
+        CHECK(p.hold(instant{40s}));
         clock.set(instant{39s});
         CHECK(p.decide(c).why == cause::gate);
         clock.set(instant{40s});
@@ -298,7 +251,7 @@ TEST_CASE("shared_key_limiter: while the store fails, a log of this process deci
     }
     SECTION("the store is asked again, and decides from then on") {
         down = false;
-        CHECK_FALSE(p.key.take_trouble().empty());
+        CHECK_FALSE(p.take_store_error().empty());
         clock.advance(limiter::retry_failed);
         for (int i = 0; i < 8; ++i) {
             CHECK(p.decide(c).admits());
@@ -308,11 +261,11 @@ TEST_CASE("shared_key_limiter: while the store fails, a log of this process deci
         }
         CHECK(p.decide(c).why == cause::window);
         p.settle(b, weir::settlement::released);  // what was entered alone is settled alone
-        CHECK(p.key.take_trouble().empty());
+        CHECK(p.take_store_error().empty());
     }
 }
 
-TEST_CASE("shared_key_limiter: a gate that the store could not be told is told before the next decision") {
+TEST_CASE("shared_limiter: a gate that the store could not be told is told before the next decision") {
     clock_type clock{instant{10s}};
     common_store common{clock};
     process p{common, clock, limited(8, 10s)}, other{common, clock, limited(8, 10s)};
@@ -321,11 +274,7 @@ TEST_CASE("shared_key_limiter: a gate that the store could not be told is told b
         if (down && verb == "hold")
             throw weir::store_error{"no route to the store"};
     });
-    {
-        weir::completions settled;
-        const std::lock_guard guard{p.key};
-        CHECK(p.key.hold(p.store, p.ceiling, instant{40s}, clock.now(), settled));
-    }
+    CHECK(p.hold(instant{40s}));
     down = false;
     weir::entry e;
     CHECK(p.decide(e).why == cause::gate);
@@ -334,7 +283,7 @@ TEST_CASE("shared_key_limiter: a gate that the store could not be told is told b
     CHECK(other.decide(e).admits());
 }
 
-TEST_CASE("shared_key_limiter: an open policy lets everybody go while the store fails, but not through a gate") {
+TEST_CASE("shared_limiter: an open policy lets everybody go while the store fails, but not through a gate") {
     clock_type clock{instant{10s}};
     common_store common{clock};
     weir::policy rules = limited(1, 10s);
@@ -346,28 +295,23 @@ TEST_CASE("shared_key_limiter: an open policy lets everybody go while the store 
     common.before([](std::string_view) { throw weir::store_error{"no route to the store"}; });
     for (int i = 0; i < 5; ++i)
         CHECK(p.decide(e).admits());
-    weir::completions settled;
-    const std::lock_guard guard{p.key};
-    CHECK(p.key.hold(p.store, p.ceiling, instant{40s}, clock.now(), settled));
-    CHECK(p.key.decide(p.store, p.ceiling, 1, clock.now(), e, settled).why == cause::gate);
+    CHECK(p.hold(instant{40s}));
+    CHECK(p.decide(e).why == cause::gate);
 }
 
-TEST_CASE("shared_key_limiter: another process's factor scales the windows from the next call on") {
+TEST_CASE("shared_limiter: another process's factor scales the windows from the next call on") {
     clock_type clock{instant{10s}};
     common_store common{clock};
     process a{common, clock, limited(10, 10s)}, b{common, clock, limited(10, 10s)};
-    {
-        const std::lock_guard guard{a.key};
-        a.key.tune(a.store, weir::multiplier::of(0.1));
-    }
-    CHECK(a.key.rules().plan.windows.at(0).limit == 1);
+    a.tune(weir::multiplier::of(0.1), clock.now());
+    CHECK(a.core.plan().windows.at(0).limit == 1);
     weir::entry e;
     REQUIRE(b.decide(e).admits());
-    CHECK(b.key.rules().plan.windows.at(0).limit == 1);
+    CHECK(b.core.plan().windows.at(0).limit == 1);
     CHECK(b.decide(e).why == cause::window);
 }
 
-TEST_CASE("shared_key_limiter: a cost above the limit is never granted, and a gate refuses who cannot outwait it") {
+TEST_CASE("shared_limiter: a cost above the limit is never granted, and a gate refuses who cannot outwait it") {
     clock_type clock{instant{10s}};
     common_store common{clock};
     process p{common, clock, limited(2, 10s)};
@@ -377,21 +321,17 @@ TEST_CASE("shared_key_limiter: a cost above the limit is never granted, and a ga
     waiting w{instant{30s}}, behind{instant{40s}};
     REQUIRE(p.submit(w));
     REQUIRE(p.submit(behind));
-    {
-        weir::completions settled;
-        const std::lock_guard guard{p.key};
-        CHECK(p.key.hold(p.store, p.ceiling, instant{60s}, clock.now(), settled));
-    }
-    CHECK(behind.is_settled);
+    CHECK(p.hold(instant{60s}));
+    CHECK(behind.is_completed);
     CHECK(behind.verdict.why == cause::gate);
     clock.set(instant{30s});
     p.serve();
-    CHECK(w.is_settled);
+    CHECK(w.is_completed);
     CHECK(w.verdict.why == cause::gate);
     CHECK(w.verdict.retry_at == instant{60s});
 }
 
-TEST_CASE("shared_key_limiter: rules that are not enforced let everybody go, through the ceiling too, and say so") {
+TEST_CASE("shared_limiter: rules that are not enforced let everybody go, through the ceiling too, and say so") {
     clock_type clock{instant{10s}};
     common_store common{clock};
     weir::policy rules = limited(1, 10s);
@@ -408,7 +348,7 @@ TEST_CASE("shared_key_limiter: rules that are not enforced let everybody go, thr
     CHECK(p.ceiling.taken() == 3);
 }
 
-TEST_CASE("shared_key_limiter: nobody waits for a gate that is farther away than max_hold") {
+TEST_CASE("shared_limiter: nobody waits for a gate that is farther away than max_hold") {
     clock_type clock{instant{10s}};
     common_store common{clock};
     weir::policy rules = limited(1, 10s);
@@ -418,12 +358,8 @@ TEST_CASE("shared_key_limiter: nobody waits for a gate that is farther away than
     REQUIRE(p.decide(e).admits());
     waiting queued, late;
     REQUIRE(p.submit(queued));
-    {
-        weir::completions settled;
-        const std::lock_guard guard{p.key};
-        CHECK(p.key.hold(p.store, p.ceiling, instant{40s}, clock.now(), settled));
-    }
-    CHECK(queued.is_settled);
+    CHECK(p.hold(instant{40s}));
+    CHECK(queued.is_completed);
     CHECK(queued.verdict.why == cause::gate);
     CHECK_FALSE(p.submit(late));
     CHECK(late.verdict.why == cause::gate);
