@@ -7,7 +7,7 @@
 #include "weir/limiter/detail/spin_lock.hpp"
 #include "weir/limiter/inflight_ceiling.hpp"
 #include "weir/limiter/key_rules.hpp"
-#include "weir/limiter/wait_queue.hpp"
+#include "weir/limiter/waiting_room.hpp"
 
 #include "weir/algorithm/admission.hpp"
 #include "weir/core/decision.hpp"
@@ -38,26 +38,28 @@ struct key_step {
 ///
 /// **Thread safety.** Everything but construction and `denial.read` needs `lock` to be held.
 struct key_core {
-    explicit key_core(std::shared_ptr<const key_rules> r) : rules(std::move(r)) {}
+    explicit key_core(std::shared_ptr<const key_rules> r, void* key_owner = nullptr)
+        : rules(std::move(r)), owner(key_owner) {}
     key_core(const key_core&) = delete;
     key_core& operator=(const key_core&) = delete;
 
     detail::spin_lock lock;
+    /// Nothing is admitted until `resume`.
+    bool is_paused = false;
+    /// Whether the last try of the first waiter lacked only an in-flight slot, for which it stands in line.
+    bool lacks_slot = false;
     /// Everything that can reach this key: permits, handles, tickets, calls under way, the ceiling's line, the wake
     /// list. A key without references may be forgotten.
     std::uint32_t references = 0;
     /// The last denial while only time can end it, for a request of one unit; readable without the lock.
     detail::published_denial denial;
-    /// Nothing is admitted until `resume`.
-    bool is_paused = false;
     /// Which pauses refusals without a stated time mean.
     detail::refusal_pause pause;
     std::shared_ptr<const key_rules> rules;
-    wait_queue queue;
-    /// The key in the ceiling's line, while its first waiter lacks only an in-flight slot.
-    ceiling_waiter in_line;
-    /// Whether the last try of the first waiter lacked only an in-flight slot, for which it stands in line.
-    bool lacks_slot = false;
+    /// Whatever the key belongs to: lists give it back.
+    void* owner;
+    /// Made when the first request waits.
+    std::unique_ptr<waiting_room> room;
     /// What was seen for the tuner; null until there is an answer to learn from.
     std::unique_ptr<detail::key_tuner> tuner;
     /// The longest time from admission to answer that was seen, in ns.
@@ -66,6 +68,29 @@ struct key_core {
     instant reported_until = long_ago;
 
     [[nodiscard]] const window_plan& plan() const noexcept { return rules->plan; }
+
+    // ---- waiters
+
+    /// Whether no request waits.
+    [[nodiscard, gnu::always_inline]] bool is_quiet() const noexcept { return room == nullptr || room->queue.empty(); }
+    [[nodiscard]] std::size_t waiting() const noexcept { return room == nullptr ? 0 : room->queue.size(); }
+    [[nodiscard]] bool has_polled() const noexcept { return room != nullptr && room->queue.has_polled(); }
+    /// **Preconditions.** A request has waited for the key: see `make_room`.
+    [[nodiscard]] wait_queue& queue() const noexcept { return room->queue; }
+    void make_room() {
+        if (room == nullptr)
+            room = std::make_unique<waiting_room>(owner);
+    }
+    /// Something changed that makes forecasts older than the truth.
+    void mark_stale() noexcept {
+        if (room != nullptr)
+            room->queue.mark_stale();
+    }
+    /// Takes the key out of the ceiling's line.
+    void leave_line(inflight_ceiling& ceiling) noexcept {
+        if (room != nullptr && ceiling.withdraw(room->in_line))
+            --references;
+    }
 
     // ---- answers
 
@@ -96,7 +121,7 @@ struct key_core {
     }
     [[nodiscard]] bool is_full() const noexcept {
         const std::int64_t max = rules->policy.max_waiting;
-        return max > 0 && queue.size() >= static_cast<std::size_t>(max);
+        return max > 0 && waiting() >= static_cast<std::size_t>(max);
     }
 
     /// Publishes a denial that stands until its time or until something changes. **Preconditions.** No request waits.
@@ -124,7 +149,8 @@ struct key_core {
     [[nodiscard]] instant next_tune() const noexcept { return tuner == nullptr ? far_future : tuner->retune(); }
     /// When the queue has to be served at the latest; `far_future` when only a change can move it.
     [[nodiscard]] instant next_due() noexcept {
-        return queue.empty() ? far_future : std::min({queue.front_due(), queue.first_deadline(), next_tune()});
+        return is_quiet() ? far_future
+                          : std::min({room->queue.front_due(), room->queue.first_deadline(), next_tune()});
     }
 };
 

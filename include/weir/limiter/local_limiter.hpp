@@ -56,7 +56,7 @@ public:
             if (const auto f = obstruction(s, cost))
                 return *f;
         const forecast f = s.store.count(slot_, key_.plan(), cost, s.now);
-        if (!f.admits() && key_.queue.empty())
+        if (!f.admits() && key_.is_quiet())
             key_.publish(f, cost);
         return f;
     }
@@ -90,7 +90,8 @@ public:
         w.verdict = key_.to_decision(f);
         if (key_core::is_final(f) || w.deadline <= s.now || f.at > w.deadline || key_.is_full())
             return false;
-        wait_queue& q = key_.queue;
+        key_.make_room();
+        wait_queue& q = key_.queue();
         const bool is_first = q.empty();
         q.push(w, f);
         key_.denial.clear();
@@ -111,9 +112,9 @@ public:
     bool cancel(step& s, waiter& w) noexcept {
         if (!wait_queue::is_queued(w))
             return wait_queue::cancel_early(w);
-        const bool was_front = key_.queue.is_front(w);
-        key_.queue.complete(w, {outcome::cancelled, cause::none, s.now, {}, {}}, s.now, s.done);
-        key_.queue.mark_stale();
+        const bool was_front = key_.queue().is_front(w);
+        key_.queue().complete(w, {outcome::cancelled, cause::none, s.now, {}, {}}, s.now, s.done);
+        key_.mark_stale();
         if (was_front)
             s.note(change::better);
         return true;
@@ -121,7 +122,7 @@ public:
 
     /// Does what time allows: grants those whose time has come, refuses those whose deadline has.
     void serve_due(step& s, const waiter* = nullptr) {
-        if (!key_.queue.empty() && std::min(key_.queue.front_due(), key_.queue.first_deadline()) <= s.now)
+        if (!key_.is_quiet() && std::min(key_.queue().front_due(), key_.queue().first_deadline()) <= s.now)
             serve(s, false);
     }
     /// The key has its turn for an in-flight slot.
@@ -168,7 +169,7 @@ public:
 
     /// Serves the queue once if anything has changed for it.
     [[gnu::always_inline]] void finish(step& s) noexcept {
-        if (s.changed != change::none && (!key_.queue.empty() || key_.lacks_slot)) [[unlikely]]
+        if (s.changed != change::none && (!key_.is_quiet() || key_.lacks_slot)) [[unlikely]]
             serve(s, s.changed == change::worse);
         s.changed = change::none;
     }
@@ -181,13 +182,13 @@ public:
     [[nodiscard]] bool is_idle(const Store& store, instant now) const { return store.idle(slot_, key_.plan(), now); }
     /// Whether settling `e` this way needs the time.
     [[nodiscard]] bool needs_time(const entry& e, settlement how) const noexcept {
-        return !key_.queue.empty() || (e.state == entry_state::open && how != settlement::refunded);
+        return !key_.is_quiet() || (e.state == entry_state::open && how != settlement::refunded);
     }
-    [[nodiscard]] bool is_polled() const noexcept { return key_.queue.has_polled(); }
+    [[nodiscard]] bool is_polled() const noexcept { return key_.has_polled(); }
     [[nodiscard]] instant next_due() const noexcept { return key_.next_due(); }
     /// When the thread behind `w` has to look again: the uncounted pass as soon as the gate opens.
     [[nodiscard]] instant wake_of(const waiter& w) const noexcept {
-        return key_.queue.is_front(w) || w.cost == 0 ? std::min({key_.queue.front_due(), w.deadline, key_.next_tune()})
+        return key_.queue().is_front(w) || w.cost == 0 ? std::min({key_.queue().front_due(), w.deadline, key_.next_tune()})
                                                       : w.deadline;
     }
 
@@ -202,7 +203,7 @@ private:
         step& s;
         key_core& key;
         [[nodiscard]] bool take() const noexcept {
-            const auto t = s.ceiling.take_in_turn(key.in_line);
+            const auto t = s.ceiling.take_in_turn(key.room->in_line);
             key.references += static_cast<std::uint32_t>(t.references);
             return t.is_taken;
         }
@@ -212,7 +213,7 @@ private:
     };
 
     [[nodiscard, gnu::always_inline]] bool is_obstructed() const noexcept {
-        return !key_.queue.empty() || key_.is_paused;
+        return !key_.is_quiet() || key_.is_paused;
     }
     /// Why a request of `cost` units cannot be decided by the store; nothing when it can.
     [[nodiscard, gnu::noinline]] std::optional<forecast> obstruction(step& s, std::int64_t cost) {
@@ -221,24 +222,24 @@ private:
         if (cost == 0)
             return std::nullopt;
         serve_due(s);
-        if (key_.queue.empty())
+        if (key_.is_quiet())
             return std::nullopt;
-        if (key_.queue.wants_forecasts())
+        if (key_.queue().wants_forecasts())
             serve(s, true);
-        if (key_.queue.empty())
+        if (key_.is_quiet())
             return std::nullopt;
         return behind_all(s, cost);
     }
     [[gnu::noinline]] void decided(step& s, const forecast& f, std::int64_t cost) noexcept {
         if (f.passed && cost > 0)
             s.ceiling.take();
-        else if (!f.passed && key_.queue.empty())
+        else if (!f.passed && key_.is_quiet())
             key_.publish(f, cost);
     }
 
     /// The forecast of a request that comes after all that wait.
     [[nodiscard]] forecast behind_all(step& s, std::int64_t cost) const {
-        return behind(s, cost, key_.queue.all_ahead());
+        return behind(s, cost, key_.queue().all_ahead());
     }
     /// First come, first served: never before the last one ahead.
     [[nodiscard]] forecast behind(step& s, std::int64_t cost, const wait_queue::ahead& ahead) const {
@@ -253,7 +254,7 @@ private:
 
     [[gnu::always_inline]] void changed(step& s, change c) noexcept {
         key_.denial.clear();
-        key_.queue.mark_stale();
+        key_.mark_stale();
         s.note(c);
     }
 
@@ -277,7 +278,7 @@ private:
     /// **Complexity.** One assessment for each waiter that is granted, and one. O(waiters) where forecasts are made
     /// anew.
     [[gnu::noinline]] void serve(step& s, bool worse) noexcept {
-        wait_queue& q = key_.queue;
+        wait_queue& q = key_.queue();
         const auto is_too_late = [&](const waiter& w, const forecast& f) {
             return key_core::is_final(f) || w.deadline <= s.now || (worse && f.at > w.deadline);
         };
@@ -302,8 +303,8 @@ private:
         key_.note_bound(f);
         if (q.empty())
             key_.lacks_slot = false;
-        if (!key_.lacks_slot && s.ceiling.withdraw(key_.in_line))
-            --key_.references;
+        if (!key_.lacks_slot)
+            key_.leave_line(s.ceiling);
         if (q.empty())
             return;
         // A free slot or an answer serves the queue: for them the front needs no time of its own. Those that wait for
@@ -317,7 +318,7 @@ private:
 
     template <class IsTooLate>
     void forecast_all(step& s, const IsTooLate& is_too_late) noexcept {
-        key_.queue.forecast_all(
+        key_.queue().forecast_all(
             s.now, s.done,
             [&](const waiter& w, const wait_queue::ahead& ahead) {
                 forecast f = behind(s, w.cost, ahead);
@@ -330,24 +331,24 @@ private:
     }
     /// Refuses the waiters behind the front whose deadline has come, with their last forecast.
     void refuse_late(step& s) noexcept {
-        while (waiter* w = key_.queue.next_late(s.now)) {
-            forecast f = key_.queue.expected(*w);
+        while (waiter* w = key_.queue().next_late(s.now)) {
+            forecast f = key_.queue().expected(*w);
             f.at = std::max(f.at, s.now);
-            key_.queue.complete(*w, key_.to_decision(f), s.now, s.done);
-            key_.queue.mark_stale();
+            key_.queue().complete(*w, key_.to_decision(f), s.now, s.done);
+            key_.mark_stale();
         }
     }
 
     /// Grants those that wait for the gate alone, or says when it opens.
     [[nodiscard]] instant grant_uncounted(step& s) noexcept {
         instant opens = far_future;
-        key_.queue.for_each_uncounted([&](waiter& w) {
+        key_.queue().for_each_uncounted([&](waiter& w) {
             const forecast f = s.store.admit(slot_, key_.plan(), 0, s.now, free_slot{}, w.admitted);
             if (!f.admits()) {
                 opens = f.at;
                 return false;
             }
-            key_.queue.complete(w, key_.to_decision(f), s.now, s.done);
+            key_.queue().complete(w, key_.to_decision(f), s.now, s.done);
             return true;
         });
         return opens;

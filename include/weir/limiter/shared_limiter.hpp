@@ -53,13 +53,14 @@ public:
 
     shared_limiter(key_core& key, typename Store::slot slot) : key_(key), flight_(key.lock), slot_(std::move(slot)) {
         leases_.set_rules(key_.rules);
+        key_.make_room();  // a call under way may list the key, and the end of a lease may wake it
     }
 
     // ---- decisions
 
     /// Decides at once, behind those that already wait. Releases the lock.
     [[nodiscard]] forecast decide(step& s, std::int64_t cost, entry& out) {
-        if (key_.queue.empty() && !key_.is_paused && leases_.has(cost, s.now)) {
+        if (key_.is_quiet() && !key_.is_paused && leases_.has(cost, s.now)) {
             inflight_slot slot{s, key_, false};
             return draw(s, cost, slot, out);
         }
@@ -79,7 +80,7 @@ public:
     [[nodiscard]] forecast peek(step& s, std::int64_t cost) {
         if (key_.is_paused)
             return key_core::paused(s.now);
-        if (cost > 0 && !key_.queue.empty())
+        if (cost > 0 && !key_.is_quiet())
             return behind_queue(known(s.now), s.now);
         if (const forecast f = known(s.now); !f.admits() || leases_.has(cost, s.now))
             return f;
@@ -107,7 +108,7 @@ public:
         w.arrived = s.now;
         wait_queue::begin(w);
         forecast f = known(s.now);
-        const bool is_first = key_.queue.empty() && (!flight_.is_calling() || leases_.has(w.cost, s.now));
+        const bool is_first = key_.is_quiet() && (!flight_.is_calling() || leases_.has(w.cost, s.now));
         if (key_.is_paused) {
             f = key_core::paused(s.now);
         } else if (w.deadline <= s.now || is_first) {
@@ -132,12 +133,12 @@ public:
         w.verdict = key_.to_decision(f);
         if (key_core::is_final(f) || f.at > w.deadline || key_.is_full())
             return false;
-        const bool is_first = key_.queue.empty();
-        key_.queue.push(w, f);
+        const bool is_first = key_.is_quiet();
+        key_.queue().push(w, f);
         key_.denial.clear();
         // A request that lacked an in-flight slot tries once more at once: as the first of its key it enters the line.
         if (is_first)
-            key_.queue.set_front_due(f.why == cause::inflight ? s.now : next_try(f, s.now));
+            key_.queue().set_front_due(f.why == cause::inflight ? s.now : next_try(f, s.now));
         return true;
     }
 
@@ -146,10 +147,10 @@ public:
     bool cancel(step& s, waiter& w) noexcept {
         if (!wait_queue::is_queued(w))
             return wait_queue::cancel_early(w);
-        const bool was_front = key_.queue.is_front(w);
+        const bool was_front = key_.queue().is_front(w);
         if (serving_ == &w)
             serving_ = nullptr;
-        key_.queue.complete(w, {outcome::cancelled, cause::none, s.now, {}, {}}, s.now, s.done);
+        key_.queue().complete(w, {outcome::cancelled, cause::none, s.now, {}, {}}, s.now, s.done);
         if (was_front)
             reschedule_front(s, known(s.now));
         return true;
@@ -159,7 +160,7 @@ public:
     /// is null. Releases the lock.
     void serve_due(step& s, const waiter* self = nullptr) {
         give_back_leases(s);
-        wait_queue& q = key_.queue;
+        wait_queue& q = key_.queue();
         while (!q.empty()) {
             refuse_late(s);
             waiter& w = q.front();
@@ -219,7 +220,7 @@ public:
             return false;
         const forecast f = mark_held({until, cause::gate, 0}, s.now);
         remember(f, 1, s.now);
-        if (wait_queue& q = key_.queue; !q.empty()) {
+        if (wait_queue& q = key_.queue(); !q.empty()) {
             q.set_front_due(std::max(q.front_due(), until));
             // The front is refused by its own last try, unless no request is to wait for this gate.
             q.forecast_all(
@@ -285,19 +286,19 @@ public:
     [[nodiscard]] static constexpr bool needs_time(const entry&, settlement) noexcept { return true; }
     /// Whether a waiter, or the end of a lease, relies on `poll()`.
     [[nodiscard]] bool is_polled() const noexcept {
-        return key_.queue.has_polled() || leases_.next_end() < far_future;
+        return key_.has_polled() || leases_.next_end() < far_future;
     }
     /// When `poll()` is needed at the latest. A thread behind the front needs no poll.
     [[nodiscard]] instant next_due() const noexcept {
         const instant at = leases_.next_end();
-        if (!key_.queue.has_polled())
+        if (!key_.has_polled())
             return at;
-        return std::min({at, key_.queue.front().is_polled() ? key_.next_due() : key_.queue.first_deadline(),
+        return std::min({at, key_.queue().front().is_polled() ? key_.next_due() : key_.queue().first_deadline(),
                          key_.next_tune()});
     }
     /// When the thread behind `w` has to look again.
     [[nodiscard]] instant wake_of(const waiter& w) const noexcept {
-        return key_.queue.is_front(w) ? std::min({key_.queue.front_due(), w.deadline, key_.next_tune()}) : w.deadline;
+        return key_.queue().is_front(w) ? std::min({key_.queue().front_due(), w.deadline, key_.next_tune()}) : w.deadline;
     }
     /// What the last failing call said, once.
     [[nodiscard]] std::string take_store_error() noexcept { return flight_.take_error(); }
@@ -341,7 +342,7 @@ private:
         if (cost > key_.plan().max_cost && key_.plan().enforce)
             return never(cost);
         do {
-            if (cost > 0 && !key_.queue.empty())
+            if (cost > 0 && !key_.is_quiet())
                 return mark_held(behind_queue(known(s.now), s.now), s.now);
         } while (!flight_.take());
         return mark_held(decide_in_turn(), s.now);
@@ -367,7 +368,7 @@ private:
         [[nodiscard]] bool take() noexcept {
             if (!in_turn_)
                 return is_taken_ = step_.ceiling.try_take();
-            const auto t = step_.ceiling.take_in_turn(key_.in_line);
+            const auto t = step_.ceiling.take_in_turn(key_.room->in_line);
             key_.references += static_cast<std::uint32_t>(t.references);
             return is_taken_ = t.is_taken;
         }
@@ -521,25 +522,25 @@ private:
             if (f.admits())
                 undo(s, got);
             else
-                leave_line(s);  // another waiter, or none, is in front now
+                key_.leave_line(s.ceiling);  // another waiter, or none, is in front now
             return;
         }
         const bool is_too_late = w.deadline <= s.now || (key_core::is_timed(f) && f.at > w.deadline);
         if (f.admits()) {
             w.admitted = got;
-            key_.queue.complete(w, key_.to_decision(f), s.now, s.done);
+            key_.queue().complete(w, key_.to_decision(f), s.now, s.done);
             reschedule_front(s, {s.now, cause::none, 0});
         } else if (key_core::is_final(f) || is_too_late) {
-            key_.queue.complete(w, key_.to_decision(f), s.now, s.done);
+            key_.queue().complete(w, key_.to_decision(f), s.now, s.done);
             // The next one may be cheaper.
-            const bool is_cheaper = !key_.queue.empty() && key_.queue.front().cost < cost;
+            const bool is_cheaper = !key_.is_quiet() && key_.queue().front().cost < cost;
             reschedule_front(s, is_cheaper ? forecast{s.now, cause::none, 0} : f);
         } else {
             // What made room while the call was under way may have come too late for it.
-            key_.queue.set_front_due(front_rescheduled_ ? s.now : next_try(f, s.now));
-            key_.queue.set_front_expected(f);
+            key_.queue().set_front_due(front_rescheduled_ ? s.now : next_try(f, s.now));
+            key_.queue().set_front_expected(f);
             if (f.why != cause::inflight)
-                leave_line(s);
+                key_.leave_line(s.ceiling);
             if (key_core::is_timed(f))
                 refuse_before(s, f);
         }
@@ -569,33 +570,29 @@ private:
         known_ = {long_ago, cause::none, 0};
         s.note(change::better);
     }
-    void leave_line(step& s) noexcept {
-        if (s.ceiling.withdraw(key_.in_line))
-            --key_.references;
-    }
 
     /// Gives the front its time. It leaves the line for a slot, and enters it again when it tries.
     void reschedule_front(step& s, const forecast& f) noexcept {
-        leave_line(s);
+        key_.leave_line(s.ceiling);
         front_rescheduled_ = true;
-        if (key_.queue.empty())
+        if (key_.is_quiet())
             return;
-        key_.queue.set_front_due(next_try(f, s.now));
-        key_.queue.notify_front();
+        key_.queue().set_front_due(next_try(f, s.now));
+        key_.queue().notify_front();
     }
 
     /// Refuses the waiters behind the front whose deadline has come.
     void refuse_late(step& s) noexcept {
-        for (waiter* w = nullptr; (w = key_.queue.next_late(s.now)) != nullptr && !key_.queue.is_front(*w);)
-            key_.queue.complete(*w, key_.to_decision(behind_queue(known(s.now), s.now)), s.now, s.done);
+        for (waiter* w = nullptr; (w = key_.queue().next_late(s.now)) != nullptr && !key_.queue().is_front(*w);)
+            key_.queue().complete(*w, key_.to_decision(behind_queue(known(s.now), s.now)), s.now, s.done);
     }
     /// Refuses the waiters whose deadline comes before the front's time: they cannot go before it.
     void refuse_before(step& s, const forecast& f) noexcept {
-        while (key_.queue.first_deadline() < f.at) {
-            waiter* w = key_.queue.next_late(key_.queue.first_deadline());
-            if (w == nullptr || key_.queue.is_front(*w))
+        while (key_.queue().first_deadline() < f.at) {
+            waiter* w = key_.queue().next_late(key_.queue().first_deadline());
+            if (w == nullptr || key_.queue().is_front(*w))
                 return;
-            key_.queue.complete(*w, key_.to_decision(f), s.now, s.done);
+            key_.queue().complete(*w, key_.to_decision(f), s.now, s.done);
         }
     }
 
@@ -616,7 +613,7 @@ private:
             known_ = f;
         // A store elsewhere does not say whether an open entry stands in the way: then the time is a whole period away.
         const bool may_move = f.why == cause::window && f.at - key_.plan().windows[f.window].period >= now;
-        if (key_.queue.empty() && !may_move)
+        if (key_.is_quiet() && !may_move)
             key_.publish(f, cost);
     }
     [[nodiscard]] forecast known(instant now) const noexcept {
@@ -624,8 +621,8 @@ private:
     }
     /// The best case of a request that comes after the queue: never before the front.
     [[nodiscard]] forecast behind_queue(forecast f, instant now) const noexcept {
-        if (!key_.queue.empty()) {
-            const forecast& front = key_.queue.expected(key_.queue.front());
+        if (!key_.is_quiet()) {
+            const forecast& front = key_.queue().expected(key_.queue().front());
             if (front.at >= f.at || f.admits())
                 f = {std::max({front.at, f.at, now}), front.why, front.window};
         }

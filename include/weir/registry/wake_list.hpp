@@ -2,6 +2,7 @@
 #pragma once
 
 #include "weir/core/time.hpp"
+#include "weir/limiter/waiting_room.hpp"
 
 #include <algorithm>
 #include <cstddef>
@@ -12,15 +13,6 @@
 #include <vector>
 
 namespace weir {
-
-/// A key in the wake list. A member of the registry's nodes.
-struct wake_entry {
-    instant at = far_future;  // when it is due; belongs to the key's lock
-    std::uint64_t turn = 0;   // among those due at one instant; 0 = never listed
-    std::size_t position = 0;
-    bool is_listed = false;  // belongs to the list's lock
-    void* node = nullptr;
-};
 
 /// The keys that `poll()` has to serve, by the time they are due. Of those due at one instant the key that was listed
 /// first in its life comes first, so that a replay does not depend on memory addresses.

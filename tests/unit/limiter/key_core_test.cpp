@@ -13,7 +13,7 @@ TEST_CASE("key_core: a denial is explained under the rules in force, and one of 
     weir::policy p;
     p.rates = {{1, 1s}};
     weir::key_core key{weir::key_rules::make(p, {})};
-    CHECK(key.queue.empty());
+    CHECK(key.is_quiet());
     CHECK(key.next_due() == weir::far_future);
     CHECK(key.to_decision({instant{}, weir::cause::none, 0}).granted());
     CHECK(key.to_decision({instant{2s}, weir::cause::window, 0}).limit == weir::rate{1, 1s});

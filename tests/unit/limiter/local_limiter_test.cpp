@@ -46,7 +46,7 @@ TEST_CASE("local_limiter: who cannot go waits in order, and is woken at the exac
     CHECK(a.verdict.granted());
     CHECK(f.submit(b, instant{1s}, instant{60s}));
     CHECK(f.submit(c, instant{2s}, instant{60s}));
-    CHECK(f.key.core.queue.is_front(b));
+    CHECK(f.key.core.queue().is_front(b));
     CHECK(f.key.next_due() == instant{10s});
     f.serve(instant{10s - 1ns});
     CHECK_FALSE(b.is_completed);
@@ -57,7 +57,7 @@ TEST_CASE("local_limiter: who cannot go waits in order, and is woken at the exac
     CHECK(f.key.next_due() == instant{20s});
     f.serve(instant{20s});
     CHECK(c.verdict.granted());
-    CHECK(f.key.core.queue.size() == 0);
+    CHECK(f.key.core.waiting() == 0);
 }
 
 TEST_CASE("local_limiter: whose best case is past the deadline is refused at once") {
@@ -146,11 +146,11 @@ TEST_CASE("local_limiter: the head is told when its time comes, though another's
     CHECK(f.submit(w, instant{0s}, instant{600s}));
     CHECK(f.submit(impatient, instant{0s}, instant{60s}));
     f.serve(instant{20s});
-    CHECK(f.key.core.queue.front_due() == weir::far_future);  // only a release can move it
+    CHECK(f.key.core.queue().front_due() == weir::far_future);  // only a release can move it
     const int before = w.woken;
     CHECK(f.key.hold(instant{65s}, instant{50s}));
     f.key.settle(a.admitted, weir::settlement::released, instant{55s});
-    CHECK(f.key.core.queue.front_due() == instant{65s});
+    CHECK(f.key.core.queue().front_due() == instant{65s});
     CHECK(w.woken > before);
     f.serve(instant{65s});
     CHECK(w.verdict.granted());
@@ -198,7 +198,7 @@ TEST_CASE("local_limiter: nobody waits for a gate that is farther away than max_
     CHECK(near.verdict.retry_at == instant{10s});  // the window's time, which is later than the gate's
     REQUIRE(uncounted.is_completed);
     CHECK(uncounted.verdict.retry_at == instant{8s});
-    CHECK(f.key.core.queue.size() == 0);
+    CHECK(f.key.core.waiting() == 0);
     CHECK_FALSE(f.submit(late, instant{2s}, instant{60s}));
     CHECK(late.verdict.state == weir::outcome::denied);
     CHECK(late.verdict.why == weir::cause::gate);

@@ -70,13 +70,17 @@ TEST_CASE("permit: a refund is as if it had not been, once") {
 TEST_CASE("permit: what the response asks for moves the gate") {
     weir_test::manual_limits w{weir_test::limited({{5, 1s}})};
     auto p = w.limits.acquire("h", "metadata");
+    auto q = w.limits.acquire("h", "metadata");
+    auto r = w.limits.acquire("h", "metadata");
     p.arrived({429, 3s});
     const auto no = w.limits.try_acquire("h", "metadata");
     CHECK(no.decision().why == weir::cause::gate);
     CHECK(no.decision().retry_at == weir::instant{13s});
-    p.arrived({429, 1s});
+    q.arrived({429, 1s});
     CHECK(w.limits.inspect("h", "metadata")->state.gate == weir::instant{13s});
-    p.arrived({429, weir::duration::max()});
+    p.arrived({429, 60s});  // a request is answered once
+    CHECK(w.limits.inspect("h", "metadata")->state.gate == weir::instant{13s});
+    r.arrived({429, weir::duration::max()});
     CHECK(w.limits.inspect("h", "metadata")->state.gate == weir::far_future);
 }
 

@@ -263,7 +263,7 @@ TEST_CASE("registry: a resolution with faults is refused with all of them, and a
     CHECK(limits.configuration().global_max_inflight() == 7);
     CHECK(limits.try_acquire("h", "metadata"));
     CHECK_FALSE(limits.try_acquire("h", "metadata"));
-    CHECK(*o.texts == std::vector<std::string>{refusal->message, ""});
+    CHECK(*o.texts == std::vector<std::string>{refusal.error().message, ""});
 }
 
 TEST_CASE("registry: a lower ceiling holds from the reload on, for those it wakes too") {

@@ -187,7 +187,7 @@ public:
         locked_step step{*this, n, time(when)};
         const step_reference stays{n};  // reading may release the lock
         reading state = n.log.read(step.at);
-        return {{n.host, n.role}, n.key.rules->policy, std::move(state), n.key.queue.size(), n.key.is_paused};
+        return {{n.host, n.role}, n.key.rules->policy, std::move(state), n.key.waiting(), n.key.is_paused};
     }
 
     // ---- decisions
@@ -423,7 +423,7 @@ public:
 
     instant poll(instant now) {
         while (wake_entry* due = wakes_.next_due(now)) {
-            node& n = *static_cast<node*>(due->node);
+            node& n = node::of(*due);
             n.lock();
             serve_due(n, now, nullptr);
             n.release();
@@ -543,7 +543,7 @@ public:
         locked_step step{*this, n, time(when)};
         n.key.is_paused = is_paused;
         n.key.denial.clear();
-        n.key.queue.mark_stale();
+        n.key.mark_stale();
         step.at.note(key_step<Store>::change::better);
     }
 
@@ -558,7 +558,7 @@ public:
             if (!ceiling_.wait_until_empty(std::max(left, duration{})))
                 return false;
             std::size_t waiting = 0;
-            nodes_.for_each([&](node& n) { waiting += n.key.queue.size(); });
+            nodes_.for_each([&](node& n) { waiting += n.key.waiting(); });
             if (waiting == 0 && ceiling_.taken() == 0)
                 return true;
             if (left <= duration::zero())
@@ -582,7 +582,7 @@ private:
     [[gnu::always_inline]] void end(node& n, key_step<Store>& s) noexcept {
         n.log.finish(s);
         bool is_earlier = false;
-        if (n.log.is_polled() || n.wake.at != far_future) [[unlikely]]
+        if (n.key.room != nullptr) [[unlikely]]
             is_earlier = update_wake(n);
         if constexpr (is_local) {
             n.unlock();
@@ -611,8 +611,13 @@ private:
             }
         }
     }
+    /// Brings the wake list in line with when `poll()` has to serve the key; says whether that is earlier than said.
     [[gnu::noinline]] bool update_wake(node& n) noexcept {
-        const auto out = wakes_.set(n.wake, n.log.is_polled() ? n.log.next_due() : far_future);
+        wake_entry& entry = n.key.room->wake;
+        const bool is_polled = n.log.is_polled();
+        if (!is_polled && entry.at == far_future)
+            return false;
+        const auto out = wakes_.set(entry, is_polled ? n.log.next_due() : far_future);
         n.key.references += static_cast<std::uint32_t>(out.references);
         return out.is_earlier;
     }

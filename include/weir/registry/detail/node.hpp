@@ -4,7 +4,6 @@
 #include "weir/limiter/key_core.hpp"
 #include "weir/limiter/key_limiter.hpp"
 #include "weir/limiter/key_rules.hpp"
-#include "weir/registry/wake_list.hpp"
 
 #include "weir/core/time.hpp"
 
@@ -24,10 +23,7 @@ namespace weir::detail {
 template <class Store>
 struct node {
     node(std::string h, std::string r, std::shared_ptr<const key_rules> rules, typename Store::slot slot)
-        : key(std::move(rules)), log(key, std::move(slot)), host(std::move(h)), role(std::move(r)) {
-        wake.node = this;
-        key.in_line.owner = this;
-    }
+        : key(std::move(rules), this), log(key, std::move(slot)), host(std::move(h)), role(std::move(r)) {}
     node(const node&) = delete;
     node& operator=(const node&) = delete;
 
@@ -49,15 +45,17 @@ struct node {
 
     key_core key;
     key_limiter<Store> log;
-    wake_entry wake;
     const std::string host;
     const std::string role;
     std::size_t hash = 0;         // the key table's
     std::size_t position = 0;     // the key table's
     std::uint64_t reloaded = 0;  // the last reload that has seen it; belongs to the thread that reloads
 
-    /// The node of a key that stands in the ceiling's line.
-    [[nodiscard]] static node& of(ceiling_waiter& w) noexcept { return *static_cast<node*>(w.owner); }
+    /// The node that an entry of the ceiling's line or of the wake list belongs to.
+    template <class Entry>
+    [[nodiscard]] static node& of(const Entry& e) noexcept {
+        return *static_cast<node*>(e.owner);
+    }
 };
 
 }  // namespace weir::detail

@@ -109,7 +109,7 @@ private:
         {
             const std::lock_guard guard{n};
             before = n.key.rules;
-            is_quiet = n.key.queue.empty();
+            is_quiet = n.key.is_quiet();
             has_own_rules = !n.log.factor(engine_.store()).is_one() || before->reported != nullptr;
             // The reference that this reload has is not counted.
             --n.key.references;
