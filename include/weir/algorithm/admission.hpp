@@ -44,9 +44,9 @@ struct nobody_ahead {
 /// When could `cost` units be admitted at best, seen from `now`?
 ///
 /// History, open entries and the waiters ahead are one sequence of units, newest last. Window (N, T) admits c units
-/// once the unit N − c places back is T old. An open entry is at best answered now; a waiter is at best admitted when
-/// its own forecast says. `Ahead` has `units()` and `nth_newest(k)`, the forecast of the k-th newest unit ahead, 0
-/// being the last in the queue.
+/// once the unit max(0, N − c) places back is T old: more units than it holds go into it when it is empty. An open
+/// entry is at best answered now; a waiter is at best admitted when its own forecast says. `Ahead` has `units()` and
+/// `nth_newest(k)`, the forecast of the k-th newest unit ahead, 0 being the last in the queue.
 ///
 /// `State` is `key_state`, or what a shared store keeps of a key: its `log` may fetch what it is asked for.
 ///
@@ -60,9 +60,7 @@ forecast_windows(const State& state, const window_plan& plan, std::int64_t cost,
     const std::int64_t unstamped = waiting + state.open;
     std::uint32_t index = 0;
     for (const window& w : plan.windows) {
-        const std::int64_t back = w.limit - cost;
-        if (back < 0)
-            return {far_future, cause::never, index};
+        const std::int64_t back = std::max<std::int64_t>(w.limit - cost, 0);
         const instant blocker = back >= unstamped ? state.log.nth_newest(back - unstamped, now - w.period)
                                 : back >= waiting ? now
                                                   : ahead.nth_newest(back);
@@ -74,6 +72,14 @@ forecast_windows(const State& state, const window_plan& plan, std::int64_t cost,
     return best;
 }
 
+namespace detail {
+/// A cost that no waiting helps: above a limit that the policy itself writes.
+[[nodiscard, gnu::noinline, gnu::cold]] inline forecast never(const window_plan& plan, std::int64_t cost) noexcept {
+    const auto exceeded = std::ranges::find_if(plan.shown, [cost](const rate& r) { return r.limit < cost; });
+    return {far_future, cause::never, static_cast<std::uint32_t>(exceeded - plan.shown.begin())};
+}
+}  // namespace detail
+
 /// When could `cost` units be admitted at best: gate, windows and the key's own ceiling together. Costs 0 where it does
 /// not count.
 template <class State, class Ahead = nobody_ahead>
@@ -82,9 +88,9 @@ assess(const State& state, const window_plan& plan, std::int64_t cost, instant n
        const Ahead& ahead = {}) noexcept(noexcept(state.log.nth_newest(0, now))) {
     forecast best{now, cause::none, 0};
     if (cost > 0) {
+        if (cost > plan.max_cost) [[unlikely]]
+            return detail::never(plan, cost);
         best = forecast_windows(state, plan, cost, now, ahead);
-        if (best.why == cause::never)
-            return best;
         if (best.why == cause::none && plan.max_concurrent > 0 && state.in_flight >= plan.max_concurrent)
             best.why = cause::concurrency;
     }

@@ -39,16 +39,11 @@ struct window_plan {
     bool count_head = false;
     bool from_response = true;
     duration max_delay{};
-    duration max_hold = forever;            ///< a gate farther away is not waited for
-    bool enforce = true;                    ///< false: what is denied is entered all the same
-    std::int64_t most = INT64_MAX;          ///< the greatest cost that every window can hold
-    std::int64_t most_written = INT64_MAX;  ///< the same under the rates as they are written
-
-    /// What a request counts as that costs `cost`. One that the written rates can hold has a window of the scaled or
-    /// told ones for itself, though it is more than they hold: it is never in vain to wait for it.
-    [[nodiscard]] std::int64_t counted(std::int64_t cost) const noexcept {
-        return cost > most && cost <= most_written ? most : cost;
-    }
+    duration max_hold = forever;  ///< a gate farther away is not waited for
+    bool enforce = true;          ///< false: what is denied is entered all the same
+    /// The greatest cost of one request: the least limit among the rates as the policy writes them. A window that is
+    /// smaller (for its burst, a cut or a server's limit) has to be empty for a request that costs more than it holds.
+    std::int64_t max_cost = INT64_MAX;
 };
 
 /// What a server told of its limits where that is less than the policy allows.
@@ -100,7 +95,7 @@ __extension__ typedef unsigned __int128 wide;
     out.shown = p.rates;
     for (const rate& r : p.rates) {
         out.windows.push_back(detail::scale(r.limit, r.period, m));
-        out.most_written = std::min(out.most_written, r.limit);
+        out.max_cost = std::min(out.max_cost, r.limit);
     }
     if (p.burst > 0 && !p.rates.empty()) {
         const rate& densest = *std::ranges::min_element(p.rates, [](const rate& a, const rate& b) {
@@ -114,7 +109,6 @@ __extension__ typedef unsigned __int128 wide;
                                                   static_cast<detail::wide>(densest.limit));
             out.windows.push_back(detail::scale(p.burst, duration{period}, m));
             out.shown.push_back(densest);
-            out.most_written = std::min(out.most_written, p.burst);
         }
     }
     if (told != nullptr) {
@@ -127,7 +121,6 @@ __extension__ typedef unsigned __int128 wide;
     }
     for (window& w : out.windows) {
         w.period += p.margin;
-        out.most = std::min(out.most, w.limit);
         out.kept.longest = std::max(out.kept.longest, w.period);
         if (w.limit <= most_exact) {
             out.kept.exact = std::max(out.kept.exact, static_cast<std::size_t>(w.limit));

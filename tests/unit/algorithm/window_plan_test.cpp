@@ -53,6 +53,14 @@ TEST_CASE("window_plan: defect 8: a cut never makes a limit zero, it makes the p
     CHECK(three.windows[0].period == 3'656'250ms);
 }
 
+TEST_CASE("window_plan: the greatest cost is the least written limit, whatever burst, factor and server say") {
+    weir::policy p = with({{10, 1s}, {5, 1h}});
+    p.burst = 1;
+    const weir::told_rates reported{{{2, 1s}}};
+    CHECK(weir::plan_windows(p, weir::multiplier::of(0.1), &reported).max_cost == 5);
+    CHECK(weir::plan_windows(with({})).max_cost == INT64_MAX);
+}
+
 TEST_CASE("window_plan: the largest numbers do not overflow") {
     const auto plan =
         weir::plan_windows(with({{weir::rate::most, weir::rate::longest}}), weir::multiplier::of(0.000001));

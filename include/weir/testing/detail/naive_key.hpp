@@ -61,14 +61,15 @@ struct naive_key {
         return open_units() + std::ranges::count_if(stamps, [&](instant s) { return s > t - period; });
     }
 
-    /// The earliest time from `t` on at which the window has room, if all that is open were answered at `t`.
+    /// The earliest time from `t` on at which the window has room, if all that is open were answered at `t`. More than
+    /// it holds goes into an empty one.
     [[nodiscard]] instant has_room(const window& w, std::int64_t cost, instant t) const {
         std::vector<instant> units;
         std::ranges::copy_if(stamps, std::back_inserter(units), [&](instant s) { return s + w.period > t; });
         units.insert(units.end(), static_cast<std::size_t>(open_units()), t);
         const auto fits = [&](instant at) {
             const auto inside = std::ranges::count_if(units, [&](instant s) { return s + w.period > at; });
-            return inside + cost <= w.limit;
+            return inside == 0 || inside + cost <= w.limit;
         };
         if (fits(t))
             return t;
@@ -81,8 +82,8 @@ struct naive_key {
     [[nodiscard]] forecast decide(const window_plan& plan, std::int64_t cost, instant t) const {
         forecast best{t, cause::none, 0};
         if (cost > 0) {
-            for (std::uint32_t i = 0; i < plan.windows.size(); ++i)
-                if (cost > plan.windows[i].limit)
+            for (std::uint32_t i = 0; cost > plan.max_cost && i < plan.shown.size(); ++i)
+                if (cost > plan.shown[i].limit)
                     return {far_future, cause::never, i};
             for (std::uint32_t i = 0; i < plan.windows.size(); ++i)
                 if (const instant at = has_room(plan.windows[i], cost, t); at > best.at)

@@ -93,6 +93,9 @@ private:
         auto most = static_cast<std::int64_t>(plan.kept.exact);
         for (const window& w : plan.windows)
             most = std::max(most, w.limit);
+        // One request may be more than a window holds.
+        if (!plan.windows.empty() && plan.max_cost < INT64_MAX)
+            most = std::max(most, plan.max_cost);
         return std::min(most, most_units);
     }
     [[nodiscard]] stamp_block fetch(std::int64_t no) const {
