@@ -122,9 +122,17 @@ enum class entry_state : std::uint8_t {
     stamped,  ///< counts for T after its stamp
 };
 
-/// Enters an admitted request into the key's state.
+/// Makes room for `cost` more units, so that neither `record` nor their answer needs memory.
+///
+/// **Errors.** `std::bad_alloc`; every answer is what it was then.
+[[gnu::always_inline]] inline void make_room(key_state& state, const window_plan& plan, std::int64_t cost,
+                                             instant now) {
+    state.log.reserve(state.open + cost, now, plan.kept);
+}
+
+/// Enters an admitted request into the key's state, for which `make_room` was called.
 [[gnu::always_inline]] inline entry_state record(key_state& state, const window_plan& plan, std::int64_t cost,
-                                                 instant now, bool from_response) {
+                                                 instant now, bool from_response) noexcept {
     if (from_response) {
         state.open += cost;
         return entry_state::open;

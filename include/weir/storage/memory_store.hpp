@@ -48,6 +48,7 @@ public:
             out = {0, now, entry_state::free};
             return f;
         }
+        make_room(s, plan, cost, now);
         if (!place.take()) {
             f.why = cause::inflight;
             return plan.enforce ? f : pass(s, plan, cost, now, f, out);
@@ -65,8 +66,10 @@ public:
                 return f;
             f.passed = true;
         }
-        if (cost > 0)
+        if (cost > 0) {
+            make_room(s, plan, cost, now);
             s.log.push(now, cost, plan.kept);
+        }
         return f;
     }
 
@@ -76,7 +79,8 @@ public:
         return assess(s, plan, cost, forward(s, now), ahead);
     }
 
-    [[gnu::always_inline]] void settle(slot& s, const window_plan& plan, entry& e, settlement how, instant now) {
+    [[gnu::always_inline]] void settle(slot& s, const window_plan& plan, entry& e, settlement how,
+                                       instant now) noexcept {
         now = forward(s, now);
         if (how == settlement::refunded) {
             if (e.state == entry_state::open)
@@ -97,7 +101,7 @@ public:
         e = {};
     }
 
-    void reduce(slot& s, const window_plan&, entry& e, std::int64_t cost, instant) {
+    void reduce(slot& s, const window_plan&, entry& e, std::int64_t cost, instant) noexcept {
         const std::int64_t unused = std::exchange(e.cost, cost) - cost;
         assert(cost > 0 && unused >= 0);
         if (e.state == entry_state::open)
@@ -106,23 +110,25 @@ public:
             s.log.remove(e.stamp, unused);
     }
 
-    [[nodiscard]] bool hold(slot& s, instant until) {
+    [[nodiscard]] bool hold(slot& s, instant until) noexcept {
         if (until <= s.gate)
             return false;
         s.gate = until;
         return true;
     }
 
-    void tune(slot& s, multiplier m) { s.factor = m; }
+    void tune(slot& s, multiplier m) noexcept { s.factor = m; }
     [[nodiscard]] multiplier factor(const slot& s) const { return s.factor; }
 
     tuner_state learn(slot& s, tuner_step step) {
+        tuner_state before = s.tuned == nullptr ? tuner_state{} : *s.tuned;
+        before.factor = s.factor;
+        const tuner_state after = step(before);
         if (s.tuned == nullptr)
             s.tuned = std::make_unique<tuner_state>();
-        s.tuned->factor = s.factor;
-        *s.tuned = step(*s.tuned);
-        s.factor = s.tuned->factor;
-        return *s.tuned;
+        *s.tuned = after;
+        s.factor = after.factor;
+        return after;
     }
 
     [[nodiscard]] reading read(const slot& s, const window_plan& plan, instant now) const {
@@ -136,8 +142,10 @@ public:
         return out;
     }
 
-    void erase(slot& s) {
-        s.log = {};
+    void erase(slot& s) noexcept {
+        s.log.clear();
+        if (s.open == 0)
+            s.log = {};
         s.gate = long_ago;
         s.factor = {};
         s.tuned.reset();
@@ -151,7 +159,7 @@ public:
 
 private:
     [[gnu::always_inline]] static void enter(slot& s, const window_plan& plan, std::int64_t cost, instant now,
-                                             entry& out) {
+                                             entry& out) noexcept {
         // Member by member: an entry built elsewhere and copied here would stall on its one-byte members.
         out.cost = cost;
         out.stamp = now;
@@ -164,10 +172,12 @@ private:
     [[gnu::noinline, gnu::cold]] static forecast pass(slot& s, const window_plan& plan, std::int64_t cost, instant now,
                                                       forecast f, entry& out) {
         f.passed = true;
-        if (cost == 0)
+        if (cost == 0) {
             out = {0, now, entry_state::free, false};
-        else
-            enter(s, plan, cost, now, out);
+            return f;
+        }
+        make_room(s, plan, cost, now);
+        enter(s, plan, cost, now, out);
         return f;
     }
 
