@@ -135,8 +135,9 @@ public:
 
 private:
     /// How many stamps leave a full ring at once: enough to make it seldom, and few enough to be quick.
+    static constexpr std::size_t most_batch = 512;
     [[nodiscard]] static std::size_t batch(const retention& kept) noexcept {
-        return std::clamp<std::size_t>(kept.exact / 8, 8, 512);
+        return std::clamp<std::size_t>(kept.exact / 8, 8, most_batch);
     }
     [[nodiscard, gnu::noinline]] instant nth_newest_of_tail(std::uint64_t back) const noexcept {
         return tail_.nth_newest(back);
@@ -172,9 +173,9 @@ private:
         const auto stays = static_cast<std::uint32_t>(exact - std::min<std::int64_t>(exact, units));
         if (const std::size_t widest = 2 * exact + batch(kept); decides(stays) && capacity_ < widest)
             grow(wider(widest));
+        tail_.reserve(1, now, kept);
         if (lacks_room())
             move_to_tail(stays, now, kept);
-        tail_.reserve(now, kept);
     }
 
     [[gnu::noinline]] void grow(std::uint32_t wider) {
@@ -188,12 +189,12 @@ private:
         next_ = size_ == wider ? 0 : size_;
     }
 
-    /// Moves all but the newest `stays` stamps to the tail, which gets room for them first, a cell at a time.
+    /// Moves all but the newest `stays` stamps to the tail, which gets room for them first.
     void move_to_tail(std::uint32_t stays, instant now, const retention& kept) {
-        while (size_ > stays) {
-            tail_.reserve(now, kept);
-            move_cell(stays, now, kept);
-        }
+        if (size_ <= stays)
+            return;
+        tail_.reserve(std::min<std::size_t>(size_ - stays, most_batch), now, kept);
+        keep_newest(stays, now, kept);
     }
     /// The same in the room there is.
     void keep_newest(std::uint32_t stays, instant now, const retention& kept) noexcept {

@@ -23,16 +23,16 @@ namespace weir::detail {
 /// go into the last one, however wide that becomes: late, never early.
 class coarse_tail {
 public:
-    /// Makes room for one more cell.
+    /// Makes room for `more` cells.
     ///
     /// **Errors.** `std::bad_alloc`; nothing has changed then.
-    void reserve(instant now, const retention& kept) {
-        if (size_ < capacity_)
+    void reserve(std::size_t more, instant now, const retention& kept) {
+        if (capacity_ - size_ >= more)
             return;
         compact(now, kept);
         // Merging again and again to gain a cell or two would cost more than the memory.
-        if (size_ > capacity_ / 4 * 3 || capacity_ == 0)
-            grow();
+        if (size_ + more > capacity_ / 4 * 3)
+            grow(size_ + more);
     }
 
     /// Says where units stamped `stamp` go: into a cell with others that are later than the result. `close` follows.
@@ -120,8 +120,8 @@ private:
         }
         size_ = out;
     }
-    [[gnu::noinline, gnu::cold]] void grow() {
-        const std::uint32_t wider = std::max(8U, capacity_ * 2);
+    [[gnu::noinline, gnu::cold]] void grow(std::size_t wanted) {
+        const auto wider = static_cast<std::uint32_t>(std::max<std::size_t>({8, std::size_t{capacity_} * 2, wanted}));
         auto bigger = std::make_unique_for_overwrite<cell[]>(wider);
         std::ranges::copy(used(), bigger.get());
         cells_ = std::move(bigger);
