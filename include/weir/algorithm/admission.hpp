@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "weir/algorithm/abandoned.hpp"
 #include "weir/algorithm/stamp_log.hpp"
 #include "weir/algorithm/window_plan.hpp"
 #include "weir/core/decision.hpp"
@@ -11,17 +12,66 @@
 #include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <span>
+#include <utility>
 
 namespace weir {
 
 /// Everything a key remembers. A store keeps one for each key.
 struct key_state {
     stamp_log log;
-    std::int64_t open = 0;       ///< units admitted and not yet answered: each counts in every window
+    std::int64_t open = 0;       ///< units admitted and not yet stamped: each counts in every window
     std::int64_t in_flight = 0;  ///< requests admitted whose body is not done
     instant gate = long_ago;     ///< nothing is admitted before it; it only moves forward
     multiplier factor;
     std::unique_ptr<tuner_state> tuned;  ///< what the tuner keeps beside the factor; null until it learns something
+    abandoned_requests abandoned;        ///< of the open units, those that nobody will answer for
+};
+
+/// The time of a step at `now`: not before the newest stamp, for a clock may step back. Abandoned requests whose time
+/// is over by then are stamped.
+[[gnu::always_inline]] inline instant begin_step(key_state& state, const window_plan& plan, instant now) noexcept {
+    now = std::max(now, state.log.newest());
+    if (state.abandoned.first_end() <= now) [[unlikely]]
+        state.abandoned.take_until(now, [&](const abandoned_requests::item& gone) {
+            state.open -= gone.units;
+            state.log.push(std::max(gone.end, state.log.newest()), gone.units, plan.kept);
+        });
+    return now;
+}
+
+/// A key as it would be after `begin_step` at `now`, for those who may not change it.
+class state_at {
+public:
+    state_at(const key_state& state, instant now) noexcept
+        : open(state.open), in_flight(state.in_flight), gate(state.gate), log{state, now} {
+        for (const auto& gone : log.over())
+            open -= gone.units;
+    }
+
+    std::int64_t open;
+    std::int64_t in_flight;
+    instant gate;
+
+    /// The log with the requests that are over by then in front.
+    struct history {
+        const key_state& state;
+        instant now;
+
+        [[nodiscard]] std::span<const abandoned_requests::item> over() const noexcept {
+            const auto& all = state.abandoned.items();
+            const auto first = std::ranges::find_if(all, [&](const auto& i) { return i.end <= now; });
+            return {first, all.end()};
+        }
+        [[nodiscard]] instant nth_newest(std::int64_t k, instant settled = long_ago) const noexcept {
+            for (const auto& gone : over()) {
+                if (k < gone.units)
+                    return std::max(gone.end, state.log.newest());
+                k -= gone.units;
+            }
+            return state.log.nth_newest(k, settled);
+        }
+    } log;
 };
 
 /// When a request could be admitted at best, and what stands in the way until then.
@@ -126,9 +176,19 @@ enum class entry_state : std::uint8_t {
     stamped,  ///< counts for T after its stamp
 };
 
-/// Enters an admitted request into the key's state.
+/// Makes room for one more request of `cost` units, so that neither `record` nor its end needs memory.
+///
+/// **Errors.** `std::bad_alloc`; every answer is what it was then.
+[[gnu::always_inline]] inline void make_room(key_state& state, const window_plan& plan, std::int64_t cost,
+                                             instant now) {
+    state.log.reserve(state.open + cost, now, plan.kept);
+    if (plan.from_response && std::cmp_less_equal(state.abandoned.room(), state.in_flight)) [[unlikely]]
+        state.abandoned.reserve(static_cast<std::size_t>(state.in_flight) + 1);
+}
+
+/// Enters an admitted request into the key's state, for which `make_room` was called.
 [[gnu::always_inline]] inline entry_state record(key_state& state, const window_plan& plan, std::int64_t cost,
-                                                 instant now, bool from_response) {
+                                                 instant now, bool from_response) noexcept {
     if (from_response) {
         state.open += cost;
         return entry_state::open;

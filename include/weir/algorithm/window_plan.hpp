@@ -20,13 +20,27 @@ struct window {
     duration period;     ///< T' = T·N'/(N·m) + margin, rounded up to the nanosecond
 };
 
+/// The largest limit whose window is kept in exact stamps; past it the log coarsens to cells of T/1024.
+inline constexpr std::int64_t most_exact = 65'536;
+inline constexpr std::int64_t coarse_cells = 1024;
+
 /// How much of the past a log must keep, and how finely.
 struct retention {
     std::size_t exact = 64;                      ///< units kept as exact stamps
     duration longest = duration::zero();         ///< stamps older than this decide nothing under the present plan
-    duration cell = duration::zero();            ///< width of a tail cell; 0 = chosen by the log to bound its number
-    std::size_t cells = 64;                      ///< most tail cells
-    duration keep = std::chrono::hours{24 * 8};  ///< tail cells older than this are forgotten
+    duration keep = std::chrono::hours{24 * 8};  ///< stamps older than this are forgotten
+    std::vector<duration> coarse{};              ///< periods T of the windows above `most_exact`, shortest first
+
+    /// How wide a cell may be whose newest unit is `age` old: a 1024th of the shortest coarse window that still looks
+    /// at it. Others look there only after a reload, and then a quarter of the age is fine enough. So two or three
+    /// thousand cells serve a second and a year at once, and a hundred serve a key without coarse windows.
+    [[nodiscard]] duration cell_width(duration age) const noexcept {
+        const duration narrowest = coarse.empty() ? longest / 64 : coarse.front() / coarse_cells;
+        duration width = age / 4;
+        if (const auto looks = std::ranges::upper_bound(coarse, age); looks != coarse.end())
+            width = std::min(width, *looks / coarse_cells);
+        return std::max(width, narrowest);
+    }
 };
 
 /// A policy and a multiplier as the windows that enforce them. Immutable once built; keys with equal policies share
@@ -53,10 +67,6 @@ struct told_rates {
 
     friend bool operator==(const told_rates&, const told_rates&) = default;
 };
-
-/// The largest limit whose window is kept in exact stamps; past it the log coarsens to cells of T/1024.
-inline constexpr std::int64_t most_exact = 65'536;
-inline constexpr std::int64_t coarse_cells = 1024;
 
 namespace detail {
 
@@ -125,12 +135,10 @@ __extension__ typedef unsigned __int128 wide;
         if (w.limit <= most_exact) {
             out.kept.exact = std::max(out.kept.exact, static_cast<std::size_t>(w.limit));
         } else {
-            const duration cell = w.period / coarse_cells;
-            out.kept.cell = out.kept.cell == duration::zero() ? cell : std::min(out.kept.cell, cell);
+            out.kept.coarse.push_back(w.period);
         }
     }
-    if (out.kept.cell > duration::zero())
-        out.kept.cells += static_cast<std::size_t>(out.kept.longest / out.kept.cell) + 2;
+    std::ranges::sort(out.kept.coarse);
     out.kept.keep = std::max(out.kept.keep, out.kept.longest);
     return out;
 }

@@ -26,6 +26,7 @@ struct naive_key {
         bool counted;  ///< its units are among the stamps
         instant stamp;
         instant expires;
+        bool abandoned = false;  ///< over, and open until it expires
     };
 
     std::vector<instant> stamps{};  ///< oldest first
@@ -54,7 +55,7 @@ struct naive_key {
             sum += e.open ? e.cost : 0;
         return sum;
     }
-    [[nodiscard]] std::int64_t in_flight() const { return static_cast<std::int64_t>(entries.size()); }
+    [[nodiscard]] std::int64_t in_flight() const { return std::ranges::count(entries, false, &item::abandoned); }
 
     /// Open units, and stamps in (t − period, t].
     [[nodiscard]] std::int64_t used(duration period, instant t) const {
@@ -110,10 +111,16 @@ struct naive_key {
         newest = std::max(newest, at);
         stamps.insert(stamps.end(), static_cast<std::size_t>(cost), newest);
     }
-    void settle(std::uint64_t id, settlement how, instant t) {
+    /// `grace` is for `settlement::abandoned`.
+    void settle(std::uint64_t id, settlement how, instant t, duration grace) {
         const auto e = std::ranges::find(entries, id, &item::id);
-        if (e == entries.end())
+        if (e == entries.end() || e->abandoned)
             return;
+        if (how == settlement::abandoned && e->open) {
+            e->abandoned = true;
+            e->expires = std::min(e->expires, t + grace);
+            return;
+        }
         if (how == settlement::refunded) {
             take_back(*e, e->cost);
         } else if (e->open) {
@@ -127,7 +134,7 @@ struct naive_key {
     }
     void reduce(std::uint64_t id, std::int64_t cost) {
         const auto e = std::ranges::find(entries, id, &item::id);
-        if (e == entries.end())
+        if (e == entries.end() || e->abandoned)
             return;
         take_back(*e, e->cost - cost);
         e->cost = cost;
