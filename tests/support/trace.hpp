@@ -374,6 +374,8 @@ private:
                 l.permit.refund();
             l.permit.release();
         } else {
+            if (!l.answered)
+                l.permit.arrived();
             arrived(l);
             if (dice_.chance(50))
                 l.permit.release();

@@ -176,7 +176,7 @@ public:
 
     // ---- queries
 
-    [[nodiscard]] reading read(step& s) const { return s.store.read(slot_, key_.plan(), s.now); }
+    [[nodiscard]] reading read(step& s) { return s.store.read(slot_, key_.plan(), s.now); }
     [[nodiscard]] multiplier factor(const Store& store) const { return store.factor(slot_); }
     /// Whether the past of the key decides nothing any more.
     [[nodiscard]] bool is_idle(const Store& store, instant now) const { return store.idle(slot_, key_.plan(), now); }
