@@ -3,7 +3,7 @@
 #
 # Every ```cpp block of README.md and docs/ compiles, for a snippet that does not is worse than none. Each document is one
 # translation unit, checked without code: a block with main or a definition stands at namespace scope, any other is the body of
-# a function, after the names of _snippets.hpp. Its includes must be all that it needs beside those of the same document.
+# a function, after the names of _cpp_blocks.hpp. Its includes must be all that it needs beside those of the same document.
 #
 # A block after the line <!-- not compiled: REASON --> is left out. Documents whose libraries are not installed are skipped.
 
@@ -59,11 +59,11 @@ def unit_of(document):
         if is_definition:
             bodies.append(f"namespace block_{number} {{\n{at}{code}\n}}\n")
         elif "co_await" in code or "co_return" in code:
-            bodies.append(f"snippet_task block_{number}() {{\n{at}{code}\nco_return;\n}}\n")
+            bodies.append(f"block_task block_{number}() {{\n{at}{code}\nco_return;\n}}\n")
         else:
             bodies.append(f"int block_{number}() {{\n{at}{code}\nreturn 0;\n}}\n")
     wanted = list(dict.fromkeys(includes))
-    return "\n".join([*wanted, '#include "_snippets.hpp"', *bodies]), len(bodies), left_out
+    return "\n".join([*wanted, '#include "_cpp_blocks.hpp"', *bodies]), len(bodies), left_out
 
 
 def missing_library(unit):
@@ -80,7 +80,7 @@ for document in [root / "README.md", *sorted((root / "docs").rglob("*.md"))]:
     if count == 0:
         skipped += left_out
         continue
-    library = missing_library(unit + (root / "tests/tools/_snippets.hpp").read_text(encoding="utf-8"))
+    library = missing_library(unit + (root / "tests/tools/_cpp_blocks.hpp").read_text(encoding="utf-8"))
     if library:
         print(f"{name}: SKIPPED: {library} is not installed")
         skipped += count

@@ -43,9 +43,9 @@ struct http_client {
 extern http_client client;
 void come_back_at(weir::instant at);
 
-struct snippet_task {
+struct block_task {
     struct promise_type {
-        snippet_task get_return_object() { return {}; }
+        block_task get_return_object() { return {}; }
         std::suspend_never initial_suspend() noexcept { return {}; }
         std::suspend_never final_suspend() noexcept { return {}; }
         void return_void() {}
