@@ -23,11 +23,11 @@ namespace weir::http {
 
 /// What `limited` needs of a registry; `weir::registry` is one.
 template <class R>
-concept limits = requires(R& r, std::string_view text, const ask& a, const feedback& response) {
+concept limits = requires(R& r, std::string_view text, const ask& a, const feedback& said) {
     // Each request needs a permit. It waits for one, and throws `refused` if there is none in time.
     { r.acquire(text, text, a) } -> std::same_as<typename R::permit>;
     // The response headers stamp the entry: from then on it counts for T.
-    requires requires(typename R::permit& p) { p.arrived(response); };
+    requires requires(typename R::permit& p) { p.arrived(said); };
     // A request that reached no server must not count.
     requires requires(typename R::permit& p) { p.refund(); };
 };
