@@ -29,11 +29,13 @@ void check(const weir::http::quota_reading& read) {
     constexpr std::int64_t most = 999'999'999'999'999;
     require(read.quotas.size() <= 64 + 64 + 2);
     for (const auto& q : read.quotas) {
-        require(q.limit || q.remaining || q.reset);
-        require(!q.limit || (*q.limit >= 0 && *q.limit <= most));
-        require(!q.remaining || (*q.remaining >= 0 && *q.remaining <= most));
-        require(!q.window || (*q.window > weir::duration::zero() && *q.window <= weir::rate::longest));
-        require(!q.reset || (*q.reset >= weir::duration::zero() && *q.reset <= weir::http::longest_retry_after));
+        require(q.reported.limit || q.reported.remaining || q.reported.reset);
+        require(!q.reported.limit || (*q.reported.limit >= 0 && *q.reported.limit <= most));
+        require(!q.reported.remaining || (*q.reported.remaining >= 0 && *q.reported.remaining <= most));
+        require(!q.reported.window ||
+                (*q.reported.window > weir::duration::zero() && *q.reported.window <= weir::rate::longest));
+        require(!q.reported.reset ||
+                (*q.reported.reset >= weir::duration::zero() && *q.reported.reset <= weir::http::longest_retry_after));
         require(!q.from.empty());
     }
     for (const std::string& why : read.dropped) {

@@ -21,7 +21,7 @@ inline constexpr std::array<std::string_view, 7> weekdays{"Sunday",   "Monday", 
 inline constexpr std::array<std::string_view, 12> months{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                                          "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
 
-/// Reads a date from left to right; after the first misfit everything fails.
+/// Reads a date from left to right. After the first mismatch every read fails.
 class date_scanner {
 public:
     constexpr explicit date_scanner(std::string_view text) noexcept : rest_(text) {}
@@ -44,7 +44,7 @@ public:
         }
         return value;
     }
-    /// The name of a weekday, in full or its first three letters. It need not be that of the date.
+    /// The name of a weekday, in full or its first three letters. It is not checked against the date.
     constexpr void weekday(bool in_full) noexcept {
         for (const std::string_view day : weekdays) {
             const std::string_view name = in_full ? day : day.substr(0, 3);
@@ -65,7 +65,7 @@ public:
         good_ = false;
         return {};
     }
-    /// A day of the month in two digits, or, in asctime's manner, one digit after a space.
+    /// A day of the month: two digits, or one digit after a space, as asctime writes it.
     constexpr std::chrono::day day(bool spaced) noexcept {
         if (spaced && rest_.starts_with(' ')) {
             rest_.remove_prefix(1);
@@ -92,8 +92,8 @@ private:
 
 /// Reads an HTTP-date (RFC 9110 §5.6.7) in any of its three forms, whatever the locale.
 ///
-/// `now` gives a two-digit year its century: more than 50 years ahead of it means the last such year before it.
-/// **Errors.** Nothing when it is not one of the forms, or no day of the calendar.
+/// `now` decides the century of a two-digit year: a year more than 50 years after `now` is taken from the past.
+/// **Errors.** Nothing if the text has none of the forms, or the day does not exist.
 [[nodiscard]] constexpr std::optional<std::chrono::sys_seconds>
 parse_http_date(std::string_view text, std::chrono::system_clock::time_point now) noexcept {
     using std::chrono::year, std::chrono::year_month_day, std::chrono::sys_days;
@@ -142,8 +142,8 @@ parse_http_date(std::string_view text, std::chrono::system_clock::time_point now
     if (two_digits) {
         const year_month_day today{std::chrono::floor<std::chrono::days>(now)};
         const int century = static_cast<int>(today.year()) / 100 * 100;
-        // From the coming century downwards, the first that is at most 50 years ahead. A leap day skips the years
-        // without one.
+        // Tries the centuries from the next one downwards, and takes the first that is at most 50 years ahead. A leap
+        // day skips years without one.
         const int short_year = static_cast<int>(date.year());
         const auto limit = std::chrono::floor<std::chrono::seconds>(now) - sys_days{today} +
                            sys_days{year_month_day{today.year() + std::chrono::years{50}, today.month(),
@@ -164,7 +164,7 @@ parse_http_date(std::string_view text, std::chrono::system_clock::time_point now
     return sys_days{date} + time;
 }
 
-/// The date in the form every sender uses: `Sun, 06 Nov 1994 08:49:37 GMT`. **Preconditions.** A year of 0 to 9999.
+/// The date in the form that senders must use: `Sun, 06 Nov 1994 08:49:37 GMT`. **Preconditions.** A year of 0 to 9999.
 [[nodiscard]] inline std::string to_http_date(std::chrono::sys_seconds at) {
     const auto midnight = std::chrono::floor<std::chrono::days>(at);
     const std::chrono::year_month_day date{midnight};

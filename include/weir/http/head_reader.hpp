@@ -11,17 +11,17 @@
 
 namespace weir::http {
 
-/// Puts a response's head together from its lines, and leaves out interim (1xx) heads and trailers. Pure: for
-/// transports whose library hands lines out.
+/// Builds a response's head from its lines, and leaves out interim (1xx) heads and trailers. It does no I/O: it serves
+/// transports whose library delivers the head line by line.
 class head_reader {
 public:
     enum class step : std::uint8_t {
-        more,       ///< the head goes on
-        complete,   ///< that was its last line: `status()` and `fields()` are the response's
-        malformed,  ///< that is no HTTP, or more than a head may hold
+        more,       ///< more lines follow
+        complete,   ///< this was the last line: `status()` and `fields()` are the response's
+        malformed,  ///< the line is not HTTP, or the head is too large
     };
 
-    /// The most bytes of all heads together.
+    /// The limit, in bytes, for all heads of one response together.
     static constexpr std::size_t most_bytes = std::size_t{1} << 20U;
 
     /// Takes one line, with or without its line end.

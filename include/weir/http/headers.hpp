@@ -21,7 +21,7 @@ struct header {
     friend bool operator==(const header&, const header&) = default;
 };
 
-/// The header fields of a message in the order they were sent; a name may come more than once and its case does not
+/// The header fields of a message, in the order they were sent. A name may occur more than once; its case does not
 /// matter.
 ///
 /// **Complexity.** Every look-up is one walk over the fields: messages have a dozen.
@@ -34,17 +34,17 @@ public:
     void add(std::string_view name, std::string_view value) {
         fields_.push_back({std::string{name}, std::string{value}});
     }
-    /// Makes this the one field of its name.
+    /// Replaces all fields of that name by this one.
     void set(std::string_view name, std::string_view value) {
         erase(name);
         add(name, value);
     }
-    /// Takes out every field of that name; says how many there were.
+    /// Removes every field of that name, and returns their number.
     std::size_t erase(std::string_view name) {
         return std::erase_if(fields_, [name](const header& h) { return is(h, name); });
     }
     void clear() noexcept { fields_.clear(); }
-    /// Lengthens the last field's value: for a value folded over several lines. **Preconditions.** Not empty.
+    /// Appends to the last field's value, for a value that is folded over several lines. **Preconditions.** Not empty.
     void extend_last(std::string_view more) { fields_.back().value.append(" ").append(more); }
 
     /// The value of the first field of that name. **Lifetime.** Until the fields change.
@@ -54,8 +54,8 @@ public:
                 return h.value;
         return std::nullopt;
     }
-    /// The values of all fields of that name, joined by ", " as RFC 9110 has it. Not for `Set-Cookie`, whose values
-    /// hold commas.
+    /// The values of all fields of that name, joined by ", " (RFC 9110). Not for `Set-Cookie`, whose values contain
+    /// commas.
     [[nodiscard]] std::optional<std::string> joined(std::string_view name) const {
         std::optional<std::string> out;
         for (const header& h : fields_) {

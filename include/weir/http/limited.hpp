@@ -24,11 +24,11 @@ namespace weir::http {
 /// What `limited` needs of a registry; `weir::registry` is one.
 template <class R>
 concept limits = requires(R& r, std::string_view text, const acquire_options& a, const feedback& said) {
-    // Waits, and throws `refused` where it is denied.
+    // Each request needs a permit. It waits for one, and throws `refused` if there is none in time.
     { r.acquire(text, text, a) } -> std::same_as<typename R::permit>;
-    // Stamps the entry when the headers are in.
+    // The response headers stamp the entry: from then on it counts for T.
     requires requires(typename R::permit& p) { p.arrived(said); };
-    // Takes back an entry that reached no server.
+    // A request that reached no server must not count.
     requires requires(typename R::permit& p) { p.refund(); };
 };
 
@@ -39,12 +39,12 @@ concept limits = requires(R& r, std::string_view text, const acquire_options& a,
 /// auto reply = http.send({.url = "https://api.crossref.org/works/10.1038/nature12373", .role = "metadata"});
 /// ```
 ///
-/// **Effects.** The URL's host and the role pay; the wait is at most `max_delay`. The response's head stamps the entry,
-/// and moves the key's gate if it says `Retry-After`, or refuses without (see `permit::arrived`), before the receiver
-/// sees it. The end of the body frees the place
-/// in flight. A request that never left the machine is refunded; any other failure counts.
-/// **Errors.** Throws `refused` when there is no permit in time, `exception` for a URL or role it cannot decide on, and
-/// what the transport throws.
+/// **Effects.** The request is counted for the URL's host and its role. It waits for its permit for at most
+/// `max_delay`. The response's head stamps the entry. A `Retry-After`, or a refusal without one, moves the key's gate
+/// (see `permit::arrived`) before the receiver gets the head. The end of the body ends the place in flight. A request
+/// that never left the machine is refunded; a request that failed in any other way counts.
+/// **Errors.** Throws `refused` if there is no permit in time, `exception` for a URL or role that has no key, and what
+/// the transport throws.
 /// **Thread safety.** The transport's. **Lifetime.** The registry must outlive it; a transport given as an lvalue too.
 template <class Transport, limits Registry>
     requires transport<std::remove_reference_t<Transport>>

@@ -13,7 +13,7 @@
 
 namespace weir::http {
 
-/// What is asked of a server, and what the limiter must know of it.
+/// A request to a server, with what the limiter needs to know of it.
 ///
 /// ```
 /// http.send({.url = "https://api.crossref.org/works/10.1038/nature12373", .role = "metadata"});
@@ -26,28 +26,28 @@ struct request {
     http::headers headers{};
     /// Sent as it is; empty = none.
     std::string body{};
-    /// Which of the host's budgets pays.
+    /// The role it counts in: which of the host's budgets.
     std::string role = "metadata";
     /// Units it takes from that budget, at least 1.
     std::int64_t cost = 1;
-    /// The longest it waits for the budget, in ns; absent = the policy's `max_delay`; 0 = decide at once.
+    /// The longest wait for the permit, in ns; absent = the policy's `max_delay`; 0 = decide at once.
     std::optional<duration> max_delay{};
-    /// The longest the exchange may take once it is admitted, to the end of its body, in ms; 0 = no limit; absent = the
-    /// transport's own.
+    /// The longest time from admission to the end of the body, in ms; 0 = no limit; absent = the transport's own
+    /// limit.
     std::optional<std::chrono::milliseconds> timeout{};
-    /// Ends waiting and transfer when stop is requested.
+    /// A stop request ends the wait and the transfer.
     std::stop_token stop{};
-    /// Asks for the body from this byte on: 206 = that is what comes, 200 = all of it comes, 416 = there is no such
-    /// byte.
+    /// Requests the body from this byte on. Answers: 206 = from that byte, 200 = the whole body, 416 = the body is
+    /// shorter.
     std::optional<std::uint64_t> resume_from{};
 };
 
-/// An answer whose body was collected.
+/// A response with its whole body.
 struct response {
     int status = 0;
     http::headers headers{};
     std::string body{};
-    /// The URL that answered: the request's, or where redirects led.
+    /// The URL that answered: the request's own, or the last one of its redirects.
     std::string url{};
 };
 

@@ -16,26 +16,28 @@
 
 namespace weir::http {
 
-/// Whether any field may tell of a quota, by its name. **Complexity.** One walk over the fields.
+/// Whether the name of any field is one that states quotas. **Complexity.** One walk over the fields.
 [[nodiscard]] inline bool may_tell_quotas(const headers& fields) noexcept {
     return std::any_of(fields.begin(), fields.end(), [](const header& h) { return detail::wire::may_be_one(h.name); });
 }
 
-/// The quotas that a response's fields tell of:
+/// The quotas that a response's fields state:
 ///
 /// - `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers-10 and -11), joined by policy name and
 ///   partition;
 /// - `RateLimit: limit=100, remaining=50, reset=5` (-07), with the window of the policy that has this limit;
-/// - the first of `RateLimit-Limit/-Remaining/-Reset` (-00 to -06), `X-RateLimit-*` and `X-Rate-Limit-*` that is there,
-///   if `RateLimit` is not; `X-Rate-Limit-Interval` is its window;
+/// - if there is no `RateLimit`: the first of `RateLimit-Limit/-Remaining/-Reset` (-00 to -06), `X-RateLimit-*` and
+///   `X-Rate-Limit-*` that is present; `X-Rate-Limit-Interval` is its window;
 /// - `X-Concurrency-Limit`.
 ///
-/// `unit` says how a `Reset` without a standard counts; `now` is for those that are points in time, if the response has
-/// no `Date`. What a quota says never guarantees a request, and `Retry-After` wins over its reset.
+/// `unit` says what the number in a non-standard `Reset` field means. `now` is used for a `Reset` that is a point in
+/// time, if the response has no `Date`. A quota does not guarantee that a request is served. `Retry-After` takes
+/// precedence over its reset.
 ///
-/// **Errors.** A malformed field is dropped whole, a policy in an unknown unit is dropped with its state, and so is all
-/// of it on a response with `Age` above 0: a cache's counters are stale. `dropped` says so.
-/// **Complexity.** One walk over the fields when there are none, and nothing is allocated; else a few.
+/// **Errors.** A malformed field is dropped whole. A policy in an unknown unit is dropped with its state. All fields
+/// are dropped on a response with `Age` above 0, because a cache's counters are stale. `dropped` has a sentence for
+/// each.
+/// **Complexity.** One walk over the fields and no allocation if none of them states a quota; else a few walks.
 [[nodiscard]] inline quota_reading read_ratelimit_fields(const headers& fields,
                                                          std::chrono::system_clock::time_point now,
                                                          reset_unit unit = reset_unit::guessed) {

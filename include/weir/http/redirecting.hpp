@@ -26,11 +26,11 @@ namespace weir::http {
 
 /// How far `redirecting` goes.
 struct redirect_options {
-    /// The most redirects of one request; 0 = each is an error.
+    /// The greatest number of redirects of one request; 0 = any redirect is an error.
     int most = 10;
     /// Whether a redirect may lead from `https` to `http`.
     bool allow_downgrade = false;
-    /// Makes A-labels of hosts with letters outside ASCII; null = a redirect to such a host is an error.
+    /// Turns a host with letters outside ASCII into A-labels; null = a redirect to such a host is an error.
     idna_function idna = nullptr;
 };
 
@@ -40,11 +40,11 @@ namespace detail {
     return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
 }
 
-/// Turns the request into the one that follows a redirect with that status from `from` to `to`.
+/// Changes the request into the one to send after a redirect with `status` from `from` to `to`.
 inline void follow(request& what, int status, const url& from, const url& to) {
     using weir::detail::same_ignoring_case;
     const bool is_head = same_ignoring_case(what.method, "HEAD");
-    // 301 and 302 turn POST into GET because every browser did; 303 asks for it; 307 and 308 exist to forbid it.
+    // 301 and 302 change POST to GET, because all browsers do. 303 demands it. 307 and 308 were made to forbid it.
     if ((status == 303 && !is_head) || ((status == 301 || status == 302) && same_ignoring_case(what.method, "POST"))) {
         if (what.method != "GET")
             what.method = "GET";
@@ -62,12 +62,12 @@ inline void follow(request& what, int status, const url& from, const url& to) {
 
 }  // namespace detail
 
-/// A transport that follows redirects. Put it above `limited`, so that each hop pays its own host, in the role of the
-/// request.
+/// A transport that follows redirects. Put it above `limited`, so that each hop counts for its own host, in the role of
+/// the request.
 ///
-/// **Effects.** 301, 302, 303, 307 and 308 with a `Location` are followed; every other response is passed on. A
-/// redirect's body is read and thrown away. Credentials (`Authorization`, `Cookie`, `Proxy-Authorization`) do not cross
-/// to another origin. `located` tells where it ended. `max_delay` and `timeout` are each hop's.
+/// **Effects.** It follows 301, 302, 303, 307 and 308 with a `Location`, and passes every other response on. It reads a
+/// redirect's body and discards it. It does not send credentials (`Authorization`, `Cookie`, `Proxy-Authorization`) to
+/// another origin. `located` reports the URL of the last hop. `max_delay` and `timeout` apply to each hop.
 /// **Errors.** `transport_error` with `too_many_redirects` (also for a circle) or `bad_redirect` (a `Location` that is
 /// no URL, another scheme, https to http); what the transport throws.
 /// **Thread safety.** The transport's. **Lifetime.** A transport given as an lvalue must outlive it.
@@ -90,7 +90,7 @@ public:
     [[nodiscard]] std::remove_reference_t<Transport>& inner() noexcept { return inner_; }
 
 private:
-    /// Passes a response on, or keeps where it leads to.
+    /// Passes a response on, or stores the `Location` of a redirect.
     class hop final : public receiver {
     public:
         hop(receiver& to, std::string_view where) noexcept : to_(to), where_(where) {}
@@ -109,8 +109,7 @@ private:
         bool body(std::string_view bytes) override {
             if (!location)
                 return to_.body(bytes);
-            // A small body is read to its end, so that the connection can be used again; a large one costs more than
-            // that.
+            // A connection can be used again once its body is read. A large body costs more than a new connection.
             thrown_away_ += bytes.size();
             return thrown_away_ <= most_thrown_away;
         }
@@ -145,7 +144,7 @@ private:
                      fmt::format("{} is redirect number {}", printable_url(target->str()), hops));
             if (from->scheme == "https" && target->scheme == "http" && !options_.allow_downgrade)
                 fail(transport_errc::bad_redirect, fmt::format("{} is not encrypted", printable_url(target->str())));
-            // The method is part of it: a POST answered with 303 may well lead to its own URL.
+            // The method is part of the comparison: a POST answered with 303 may lead to its own URL.
             seen.push_back(fmt::format("{} {}", next.method, from->str()));
             detail::follow(next, status, *from, *target);
             if (std::find(seen.begin(), seen.end(), fmt::format("{} {}", next.method, next.url)) != seen.end())

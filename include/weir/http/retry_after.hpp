@@ -15,10 +15,10 @@
 
 namespace weir::http {
 
-/// What a longer `Retry-After` is cut to.
+/// The longest `Retry-After`; a longer one is cut to it.
 inline constexpr duration longest_retry_after = std::chrono::hours{24 * 366};
 
-/// Whether `Retry-After` on a response of this status is about the limit: redirects, 403 (some services throttle with
+/// Whether `Retry-After` on a response of this status can concern a limit: redirects, 403 (some services throttle with
 /// it), 413, 429 and 503.
 [[nodiscard]] constexpr bool may_retry_after(int status) noexcept {
     return status == 429 || status == 503 || (status >= 300 && status < 400) || status == 403 || status == 413;
@@ -26,7 +26,7 @@ inline constexpr duration longest_retry_after = std::chrono::hours{24 * 366};
 
 namespace detail {
 
-/// The one date that the fields of that name agree on.
+/// The date in the fields of that name; nothing if they differ or one is malformed.
 [[nodiscard]] inline std::optional<std::chrono::sys_seconds> only_date(const headers& fields, std::string_view name,
                                                                        std::chrono::system_clock::time_point now) {
     std::optional<std::chrono::sys_seconds> out;
@@ -41,7 +41,7 @@ namespace detail {
     return out;
 }
 
-/// Delta-seconds: digits and nothing else, cut to the longest.
+/// Reads delta-seconds: digits alone, cut to `longest_retry_after`.
 [[nodiscard]] constexpr std::optional<std::chrono::seconds> delta_seconds(std::string_view text) noexcept {
     constexpr std::int64_t most = longest_retry_after / std::chrono::seconds{1};
     if (text.empty())
@@ -63,7 +63,7 @@ namespace detail {
     const auto until = parse_http_date(value, now);
     if (!until)
         return std::nullopt;
-    // By the server's own clock, if it tells: the two may be minutes apart.
+    // Measured by the server's own clock if the response has a Date: the two clocks may differ by minutes.
     const auto date = only_date(fields, "Date", now);
     const auto from = date ? *date : std::chrono::floor<std::chrono::seconds>(now);
     return std::clamp<std::chrono::seconds>(*until - from, std::chrono::seconds{0},
@@ -72,11 +72,11 @@ namespace detail {
 
 }  // namespace detail
 
-/// How long from now on the response's `Retry-After` asks to stay away: delta-seconds, or a date measured against the
-/// response's `Date` if that is valid, else against `now`. A date in the past is 0, more than `longest_retry_after` is
-/// cut to it.
+/// The time from now that the response's `Retry-After` asks for: delta-seconds, or a date. A date is measured against
+/// the response's `Date` if that is valid, else against `now`. A date in the past gives 0; a time above
+/// `longest_retry_after` is cut to it.
 ///
-/// **Errors.** Nothing when the field is absent, malformed, or repeated with another value.
+/// **Errors.** Nothing if the field is absent, malformed, or repeated with another value.
 [[nodiscard]] inline std::optional<duration> retry_after(const headers& fields,
                                                          std::chrono::system_clock::time_point now) {
     std::optional<duration> out;

@@ -16,7 +16,7 @@
 
 namespace weir::http::sf {
 
-/// The most bytes of a field that is read; a longer one is malformed.
+/// The longest field that is read, in bytes; a longer one is malformed.
 inline constexpr std::size_t most_bytes = detail::reader::most_bytes;
 
 namespace detail {
@@ -40,21 +40,22 @@ template <class Field>
 
 /// Reads a structured field (RFC 9651 §4.2) that is an Item: `"burst";q=100`.
 ///
-/// **Errors.** `errc::bad_field` for a value that is malformed anywhere, with the byte, what stands there and the rule
-/// it breaks. There is no half-read field. **Complexity.** One pass, and a sort where a value has several parameters.
+/// **Errors.** `errc::bad_field` for a value that is malformed anywhere, with the offset, the byte there and the rule
+/// it breaks. A field is read as a whole or not at all. **Complexity.** One pass, and a sort if a value has several
+/// parameters.
 [[nodiscard]] inline result<item> parse_item(std::string_view value) { return detail::parse<item>(value); }
 
 /// The same for a List: `"burst";q=100, (1 2)`. An empty value is an empty list.
 [[nodiscard]] inline result<list> parse_list(std::string_view value) { return detail::parse<list>(value); }
 
-/// The same for a Dictionary: `limit=100, remaining=50, lax`. Of a key that comes twice the last value counts, in the
-/// place of the first.
+/// The same for a Dictionary: `limit=100, remaining=50, lax`. If a key occurs twice, the last value counts, at the
+/// position of the first.
 [[nodiscard]] inline result<dictionary> parse_dictionary(std::string_view value) {
     return detail::parse<dictionary>(value);
 }
 
-/// The field of that name, all its lines joined first. An absent field is a malformed Item, and an empty List or
-/// Dictionary.
+/// The field of that name, with all its lines joined. An absent field is an empty List or Dictionary; as an Item it is
+/// malformed.
 [[nodiscard]] inline result<item> parse_item(const headers& fields, std::string_view name) {
     return parse_item(fields.joined(name).value_or(""));
 }
@@ -65,11 +66,11 @@ template <class Field>
     return parse_dictionary(fields.joined(name).value_or(""));
 }
 
-/// The one spelling of a field's value (RFC 9651 §4.1); the parser of its kind reads it back as itself. An empty List
-/// or Dictionary is the empty text: leave the field out.
+/// The text of a field's value (RFC 9651 §4.1), which the parser of its kind reads back as the same value. An empty
+/// List or Dictionary gives an empty text: do not send the field.
 ///
-/// **Errors.** `errc::bad_field` for a value no field can carry, such as an integer of 16 digits or a token with a
-/// space.
+/// **Errors.** `errc::bad_field` for a value that no field can contain, such as an integer of 16 digits or a token with
+/// a space.
 [[nodiscard]] inline result<std::string> serialize(const item& field) { return detail::write(field); }
 [[nodiscard]] inline result<std::string> serialize(const list& field) { return detail::write(field); }
 [[nodiscard]] inline result<std::string> serialize(const dictionary& field) { return detail::write(field); }

@@ -46,7 +46,7 @@ using date = std::chrono::sys_seconds;
 /// One value: Integer, Decimal, String, Token, Byte Sequence, Boolean, Date or Display String.
 using bare_item = std::variant<std::int64_t, decimal, std::string, token, byte_sequence, bool, date, display_string>;
 
-/// Values by key, in the order in which the keys first came; every key once.
+/// Values by key, in the order of the first occurrence of each key; each key once.
 template <class Value>
 struct keyed {
     std::vector<std::pair<std::string, Value>> entries{};
@@ -68,7 +68,7 @@ struct keyed {
     friend bool operator==(const keyed&, const keyed&) = default;
 };
 
-/// What stands behind a value: `;q=100;w=60`. A key without a value is `true`.
+/// The parameters of a value: `;q=100;w=60`. A key without a value is `true`.
 using parameters = keyed<bare_item>;
 
 struct item {

@@ -12,9 +12,10 @@
 
 namespace weir::http {
 
-/// What a transport pushes a response into. A decorator is one on the stack that passes on to the next.
+/// Takes a response, piece by piece, from a transport. A decorator puts its own receiver on the stack, which passes
+/// each call on to the next one.
 ///
-/// What a member throws leaves `send` unchanged, after the transfer was stopped.
+/// An exception from a member stops the transfer, and `send` throws it on.
 class receiver {
 public:
     receiver() = default;
@@ -22,23 +23,24 @@ public:
     receiver& operator=(const receiver&) = delete;
     virtual ~receiver() = default;
 
-    /// Called before `head` when it was not the request's own URL that answered.
+    /// Called before `head` if another URL than the request's own answered, after a redirect.
     virtual void located(std::string_view url) { static_cast<void>(url); }
-    /// Called once, when the final status and its header fields are in; never for an interim (1xx) response or a
-    /// proxy's.
+    /// Called once, when the final status and its header fields have arrived. It is not called for an interim (1xx)
+    /// response, nor for a proxy's response.
     virtual void head(int status, const headers& fields) = 0;
-    /// Called for each piece of the body, in order; false stops the transfer, which is no error.
+    /// Called for each piece of the body, in order. False stops the transfer; that is no error.
     [[nodiscard]] virtual bool body(std::string_view bytes) = 0;
 };
 
 /// Something that can carry out a request.
 template <class T>
 concept transport = requires(T& t, const request& what, receiver& to) {
-    // Returning is the end of the body: only then may a place in flight be given back. Failure is a `transport_error`.
+    // `send` returns at the end of the body, because the place in flight ends then. It throws `transport_error` if it
+    // fails.
     { t.send(what, to) } -> std::same_as<void>;
 };
 
-/// The most bytes of a body that are collected unless the caller says otherwise.
+/// The greatest body, in bytes, that is collected if the caller gives no other limit.
 inline constexpr std::size_t default_body_limit = std::size_t{64} << 20U;
 
 namespace detail {
@@ -77,7 +79,7 @@ template <transport Transport>
     return std::move(to.out);
 }
 
-/// Gives a transport `send(request)`, which collects the body: derive from it and say `using
+/// Adds `send(request)`, which collects the body, to a transport. Derive from it and write `using
 /// collecting<Derived>::send;`.
 template <class Derived>
 class collecting {

@@ -16,18 +16,18 @@ namespace weir::http {
 
 /// Why a request got no complete response.
 enum class transport_errc : std::uint8_t {
-    bad_request = 1,     ///< it cannot be sent as it is: its URL, method or a header field
+    bad_request = 1,     ///< its URL, its method or a header field cannot be sent
     resolve,             ///< the host's name has no address
-    connect,             ///< nobody answered there
+    connect,             ///< no server answers at that address
     tls,                 ///< no secure channel: a certificate that is not trusted, no common version
     timeout,             ///< a time limit passed
-    cancelled,           ///< its stop token asked to
-    lost,                ///< the connection ended too soon
-    protocol,            ///< the answer is not HTTP
-    body_too_large,      ///< more came than the caller collects
-    too_many_redirects,  ///< over the most hops, or in a circle
-    bad_redirect,        ///< it leads where the caller does not follow
-    other,               ///< what the transport could not name
+    cancelled,           ///< its stop token requested a stop
+    lost,                ///< the connection ended before the response did
+    protocol,            ///< the response is not HTTP
+    body_too_large,      ///< the body is larger than the caller's limit
+    too_many_redirects,  ///< more redirects than the limit, or a circle
+    bad_redirect,        ///< a redirect that the options do not allow
+    other,               ///< any other failure
 };
 
 namespace detail {
@@ -76,7 +76,7 @@ public:
     return {static_cast<int>(code), transport_category()};
 }
 
-/// A request without a complete response. `what()` is the method, the URL without user and query, the detail and the
+/// A request that got no complete response. `what()` has the method, the URL without user and query, the detail and the
 /// reason.
 class transport_error : public std::system_error {
 public:
@@ -88,7 +88,7 @@ public:
           sent_(sent) {}
 
     [[nodiscard]] transport_errc reason() const noexcept { return static_cast<transport_errc>(code().value()); }
-    /// False when the server cannot have seen the request, so that it need not count.
+    /// False if the server cannot have received the request. Then the request does not count.
     [[nodiscard]] bool sent() const noexcept { return sent_; }
 
 private:

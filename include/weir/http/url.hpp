@@ -25,7 +25,7 @@ struct url {
     std::string query{};     ///< with its `?`; empty = none
 
     [[nodiscard]] std::string str() const { return fmt::format("{}://{}{}{}", scheme, host, path, query); }
-    /// Whether what is meant for one may be told to the other.
+    /// Whether credentials for one may be sent to the other.
     [[nodiscard]] bool same_origin(const url& other) const noexcept {
         return scheme == other.scheme && host == other.host;
     }
@@ -49,8 +49,8 @@ struct url {
            (has_query ? "?..." : "");
 }
 
-/// The part of a URL that names its budget: `host` or `host:port`, the scheme's default port left out. The host's
-/// spelling is not looked at: the registry makes it canonical where it is not.
+/// The part of a URL that names its budget: `host` or `host:port`, without the scheme's default port. The host is
+/// returned as it is spelt: the registry makes it canonical.
 ///
 /// **Errors.** `errc::bad_url`: another scheme, a user, no host, a bad port. **Lifetime.** The URL's.
 /// **Complexity.** One pass over the host, no allocation.
@@ -83,7 +83,7 @@ struct url {
     return out;
 }
 
-/// Where a reference, such as the value of `Location`, leads from `base`: RFC 3986 §5.2, dot segments removed.
+/// The URL that a reference, such as the value of `Location`, means at `base`: RFC 3986 §5.2, dot segments removed.
 ///
 /// **Errors.** As `parse_url`; also for a scheme that is neither `http` nor `https`.
 [[nodiscard]] inline result<url> resolve(const url& base, std::string_view reference, idna_function idna = nullptr) {

@@ -14,11 +14,11 @@ namespace weir {
 
 /// Why the tuner changed a factor.
 enum class tuning : std::uint8_t {
-    none,     ///< it did not
-    refused,  ///< more answers were refusals than is allowed
-    stable,   ///< the limit held requests back, and the server took what it let through
-    idle,     ///< nobody asked for a while
-    bounded,  ///< the configured least or most has changed
+    none,     ///< it is unchanged
+    refused,  ///< too large a share of the responses were refusals
+    stable,   ///< the limit delayed requests, and the server accepted those that it let through
+    idle,     ///< there were no requests for a while
+    bounded,  ///< the configured minimum or maximum has changed
 };
 
 [[nodiscard]] constexpr std::string_view to_string(tuning t) noexcept {
@@ -37,34 +37,34 @@ enum class tuning : std::uint8_t {
     return "none";
 }
 
-/// What one step did.
+/// What one step changed, and why.
 struct adjustment {
     tuning why = tuning::none;
     multiplier before{};
     multiplier after{};
-    std::int64_t answers = 0;   ///< of the observation that decided
-    std::int64_t refusals = 0;  ///< of the observation that decided
+    std::int64_t answers = 0;   ///< responses in the observation that caused the change
+    std::int64_t refusals = 0;  ///< those of them that were refusals
 
     /// Whether the factor changed.
     [[nodiscard]] explicit operator bool() const noexcept { return before != after; }
 };
 
-/// The law by which a factor follows a server: additive increase, multiplicative decrease.
+/// How a factor follows a server: additive increase, multiplicative decrease.
 ///
-/// **Cut.** Each refusal adds 1 − r to the excess and each other answer takes r off, down to nothing, where r is
-/// `high_429_ratio`: the excess grows without end if the share of refusals is above r, and stays about nothing below
-/// (a one-sided CUSUM test). More than what two refusals in a row make is a cut: the factor loses
-/// `decrease_step_pct` percent. So one or two stray refusals cut nothing, however few answers there are, and a limit
-/// that is far too high is found within three. A refusal that says until when, or what the limit is, is no accident of
-/// an overload: it weighs twice; one at a factor that was refused before weighs three times. Refusals of requests that
-/// were sent before the last cut are of the same episode and count nothing.
+/// **Cut.** Let r be `high_429_ratio`. Each refusal adds 1 − r to the excess. Each other response subtracts r, down to
+/// 0. So the excess grows without end if the share of refusals is above r, and stays near 0 below it (a one-sided CUSUM
+/// test). The factor is cut, by `decrease_step_pct` percent, when the excess is above that of two refusals in a row. So
+/// one or two stray refusals cut nothing, however few responses there are, and a limit that is far too high is found
+/// within three. A refusal that states a time or a limit weighs twice, because an overload does not cause it. A refusal
+/// at a factor that was refused before weighs three times. Refusals of requests that were sent before the last cut
+/// belong to the same episode and are ignored.
 ///
-/// **Growth.** After an observation of `window_s` in which the limit held somebody back and at most half of r was
-/// refused, the factor grows by `increase_step_pct` hundredths. Below the factor that was refused last it waits before
-/// it tries that again: one observation, then two, from the fourth failure in a row twice as long each time up to
-/// `longest_wait`. Where the server stated its limit it does not grow at all for `stated_wait`. What passes is
-/// forgotten as a border. An observation in which nobody asked is as good as one without refusals: an idle key
-/// recovers.
+/// **Growth.** An observation is `window_s` long. After one in which the limit delayed requests and at most r/2 of the
+/// responses were refusals, the factor grows by `increase_step_pct` hundredths. The factor that was refused last is the
+/// border. The tuner waits below the border before it tries it again: for one observation, after a failure for two, and
+/// from the fourth failure in a row for twice as long each time, up to `longest_wait`. If the server stated its limit,
+/// it waits for `stated_wait`. A border that the server accepts is forgotten. An observation without requests counts
+/// like one without refusals, so an idle key recovers.
 class aimd_law {
 public:
     static constexpr std::int64_t longest_wait = 4;
@@ -77,10 +77,10 @@ public:
           kept_(multiplier::one - multiplier::of(o.decrease_step_pct / 100).millionths()),
           least_(multiplier::of(o.min_multiplier)), most_(multiplier::of(o.max_multiplier)) {}
 
-    /// The length of an observation.
+    /// The length of one observation.
     [[nodiscard]] duration length() const noexcept { return length_; }
 
-    /// Moves `s` to `now`, by what was seen until then. **Complexity.** O(1 / step).
+    /// Advances `s` to `now`, by the responses seen until then. **Complexity.** O(1 / step).
     adjustment step(tuner_state& s, const observation& seen, instant now) const noexcept {
         adjustment out{.before = s.factor};
         s.factor = std::clamp(s.factor, least_, most_);
@@ -89,7 +89,7 @@ public:
         s.bound = std::max(s.bound, seen.bound);
         if (s.window == long_ago)
             s.window = now;
-        // They are told at the end of the observation in which they came.
+        // Good responses are recorded before the observation ends: they arrived in it.
         take(s, seen.answers - seen.refusals);
         pass_time(s, now, out);
         if (refuse(s, seen)) {
@@ -103,15 +103,15 @@ public:
         return out;
     }
 
-    /// The greatest factor.
+    /// The largest factor.
     [[nodiscard]] multiplier most() const noexcept { return most_; }
-    /// The share of refusals that is allowed, in millionths.
+    /// The share of refusals that causes no cut, in millionths.
     [[nodiscard]] std::int64_t share() const noexcept { return share_; }
 
 private:
     static constexpr std::int64_t one = multiplier::one;
 
-    /// Ends the observations that are over.
+    /// Ends the observations whose time is over.
     void pass_time(tuner_state& s, instant now, adjustment& out) const noexcept {
         const std::int64_t over = (now - s.window) / length_;
         if (over < 1)
@@ -120,7 +120,7 @@ private:
         if (s.answers == 0 || (was_bound && s.refusals * one * 2 <= s.answers * share_))
             grow(s, 1, was_bound ? tuning::stable : tuning::idle, out);
         s.answers = s.refusals = 0;
-        if (over > 1) {  // without an answer
+        if (over > 1) {  // the others had no response
             grow(s, over - 1, s.bound >= s.window + length_ ? tuning::stable : tuning::idle, out);
             s.excess = 0;
         }
@@ -132,7 +132,7 @@ private:
         for (; times > 0 && s.factor < most_; --times) {
             const multiplier next = std::min(multiplier::of_millionths(s.factor.millionths() + step_), most_);
             if (s.border > 0 && s.factor.millionths() >= s.border) {
-                s.border = s.failures = 0;  // it held
+                s.border = s.failures = 0;  // the server accepted it
             } else if (s.border > 0 && next.millionths() >= s.border && s.waits > 0) {
                 --s.waits;
                 continue;
@@ -149,11 +149,11 @@ private:
     /// Counts answers that were no refusals.
     void take(tuner_state& s, std::int64_t answers) const noexcept {
         s.answers += answers;
-        // More than so many make up for any excess.
+        // The minimum keeps the product small: 6 / r responses cancel any excess.
         s.excess = std::max<std::int64_t>(0, s.excess - std::min(answers, 6 * one / share_) * share_);
     }
 
-    /// Counts refusals; says whether they are too many.
+    /// Counts refusals. True if they are too many.
     bool refuse(tuner_state& s, const observation& seen) const noexcept {
         if (seen.refusals == 0 || seen.sent < s.cut)
             return false;
@@ -167,18 +167,18 @@ private:
     void cut(tuner_state& s, bool is_stated, instant now) const noexcept {
         const multiplier too_much = s.factor;
         s.factor = std::max(multiplier::of_millionths(too_much.millionths() * kept_ / one), least_);
-        // Far below the last border the server's limit has fallen: that is a new one.
+        // A refusal far below the last border means that the server has lowered its limit: that is a new border.
         const bool is_same = s.border > 0 && too_much.millionths() > s.border * kept_ / one;
         s.failures = is_same ? s.failures + 1 : 0;
         s.waits = is_stated ? stated_wait : wait_after(s.failures);
-        // What a server states is not to be tried out: the factor stays where nothing was refused yet.
+        // A stated limit is not tried again: the border is just above the new factor, which was not refused yet.
         s.border = is_stated ? s.factor.millionths() + 1 : too_much.millionths();
         s.window = s.cut = now;
         s.bound = std::min(s.bound, now);
         s.answers = s.refusals = s.excess = 0;
     }
 
-    /// A limit that is soon lifted is soon found out; one that stays costs few refusals.
+    /// Short at first, so that a raised limit is found soon; longer later, so that a lasting one costs few refusals.
     static constexpr std::int64_t wait_after(std::int64_t failures) noexcept {
         return failures == 0   ? 1
                : failures <= 3 ? 2

@@ -3,20 +3,13 @@
 
 #include "support/catch.hpp"
 
-using weir::http::quota_unit;
-
-TEST_CASE("a quota unit is written as on the wire") {
-    CHECK(to_string(quota_unit::requests) == "requests");
-    CHECK(to_string(quota_unit::content_bytes) == "content-bytes");
-    CHECK(to_string(quota_unit::concurrent_requests) == "concurrent-requests");
-}
-
-TEST_CASE("what a response did not tell is absent") {
+TEST_CASE("quota: what a response does not state is absent") {
     const weir::http::quota q;
-    CHECK(q.unit == quota_unit::requests);
-    CHECK_FALSE(q.limit);
-    CHECK_FALSE(q.window);
-    CHECK_FALSE(q.remaining);
-    CHECK_FALSE(q.reset);
+    CHECK(q.reported == weir::told_limit{});
+    CHECK(q.reported.unit == weir::limit_unit::requests);
+    CHECK_FALSE(q.reported.limit);
+    CHECK_FALSE(q.reported.window);
+    CHECK_FALSE(q.reported.remaining);
+    CHECK_FALSE(q.reported.reset);
     CHECK_FALSE(q.partition);
 }

@@ -13,11 +13,11 @@
 #include <vector>
 
 using namespace std::chrono;
+using weir::limit_unit;
 using weir::http::headers;
 using weir::http::longest_retry_after;
 using weir::http::quota;
 using weir::http::quota_reading;
-using weir::http::quota_unit;
 using weir::http::read_ratelimit_fields;
 using weir::http::reset_unit;
 
@@ -45,7 +45,7 @@ std::string dropped(const headers& fields) {
 }
 std::optional<weir::duration> reset_of(std::string_view text, reset_unit unit = reset_unit::guessed) {
     const auto r = read({{"X-RateLimit-Reset", std::string{text}}}, unit);
-    return r.quotas.empty() ? std::nullopt : r.quotas.at(0).reset;
+    return r.quotas.empty() ? std::nullopt : r.quotas.at(0).reported.reset;
 }
 
 }  // namespace
@@ -59,10 +59,12 @@ TEST_CASE("a response without the fields says nothing") {
 TEST_CASE("the draft's policies and state are joined by name") {
     const auto q = quotas({{"RateLimit-Policy", "\"burst\";q=100;w=60,\"daily\";q=1000;w=86400"},
                            {"RateLimit", "\"daily\";r=850, \"burst\";r=45;t=30"}});
-    CHECK(q ==
-          std::vector<quota>{
-              {.name = "burst", .limit = 100, .window = 60s, .remaining = 45, .reset = 30s, .from = "RateLimit-Policy"},
-              {.name = "daily", .limit = 1000, .window = 86400s, .remaining = 850, .from = "RateLimit-Policy"}});
+    CHECK(q == std::vector<quota>{{.name = "burst",
+                                   .reported = {.limit = 100, .window = 60s, .remaining = 45, .reset = 30s},
+                                   .from = "RateLimit-Policy"},
+                                  {.name = "daily",
+                                   .reported = {.limit = 1000, .window = 86400s, .remaining = 850},
+                                   .from = "RateLimit-Policy"}});
 }
 
 TEST_CASE("a field over several lines is one field") {
@@ -71,17 +73,17 @@ TEST_CASE("a field over several lines is one field") {
                            {"RateLimit-Policy", "\"b\";q=2"},
                            {"RATELIMIT", "\"b\";r=0"}});
     REQUIRE(q.size() == 2);
-    CHECK_FALSE(q[0].remaining);
-    CHECK(q[1].limit == 2);
-    CHECK_FALSE(q[1].window);
-    CHECK(q[1].remaining == 0);
+    CHECK_FALSE(q[0].reported.remaining);
+    CHECK(q[1].reported.limit == 2);
+    CHECK_FALSE(q[1].reported.window);
+    CHECK(q[1].reported.remaining == 0);
 }
 
 TEST_CASE("a state without its policy is a quota of its own") {
     const auto q = quotas({{"RateLimit-Policy", "\"burst\";q=100;w=60"}, {"RateLimit", "\"default\";r=0;t=30"}});
     REQUIRE(q.size() == 2);
-    CHECK_FALSE(q[0].remaining);
-    CHECK(q[1] == quota{.name = "default", .remaining = 0, .reset = 30s, .from = "RateLimit"});
+    CHECK_FALSE(q[0].reported.remaining);
+    CHECK(q[1] == quota{.name = "default", .reported = {.remaining = 0, .reset = 30s}, .from = "RateLimit"});
 }
 
 TEST_CASE("partition keys tell quotas of the same name apart") {
@@ -89,13 +91,13 @@ TEST_CASE("partition keys tell quotas of the same name apart") {
                            {"RateLimit", "\"p\";r=7;pk=:Yg==:, \"p\";r=1;pk=:Yw==:, \"o\";r=3;pk=:AA==:"}});
     REQUIRE(q.size() == 4);
     CHECK(q[0].partition == "a");
-    CHECK_FALSE(q[0].remaining);
+    CHECK_FALSE(q[0].reported.remaining);
     CHECK(q[1].partition == "b");
-    CHECK(q[1].remaining == 7);
-    CHECK(q[2].remaining == 3);
+    CHECK(q[1].reported.remaining == 7);
+    CHECK(q[2].reported.remaining == 3);
     CHECK(q[2].partition == std::string(1, '\0'));
-    CHECK(q[3].limit == std::nullopt);
-    CHECK(q[3].remaining == 1);
+    CHECK(q[3].reported.limit == std::nullopt);
+    CHECK(q[3].reported.remaining == 1);
 }
 
 TEST_CASE("quota units are told apart") {
@@ -103,11 +105,11 @@ TEST_CASE("quota units are told apart") {
                                                 "\"b\";q=1000000;qu=\"content-bytes\";w=60, \"c\";q=3;"
                                                 "qu=\"concurrent-requests\", \"o\";q=9;qu=\"bytes\""}});
     REQUIRE(q.size() == 5);
-    CHECK(q[0].unit == quota_unit::requests);
-    CHECK(q[1].unit == quota_unit::requests);
-    CHECK(q[2].unit == quota_unit::content_bytes);
-    CHECK(q[3].unit == quota_unit::concurrent_requests);
-    CHECK(q[4].unit == quota_unit::content_bytes);
+    CHECK(q[0].reported.unit == limit_unit::requests);
+    CHECK(q[1].reported.unit == limit_unit::requests);
+    CHECK(q[2].reported.unit == limit_unit::content_bytes);
+    CHECK(q[3].reported.unit == limit_unit::concurrent_requests);
+    CHECK(q[4].reported.unit == limit_unit::content_bytes);
 }
 
 TEST_CASE("a policy in an unknown unit is dropped with its state, and the others stay") {
@@ -115,7 +117,7 @@ TEST_CASE("a policy in an unknown unit is dropped with its state, and the others
                          {"RateLimit", "\"points\";r=0;t=60, \"all\";r=9"}});
     REQUIRE(r.quotas.size() == 1);
     CHECK(r.quotas[0].name == "all");
-    CHECK(r.quotas[0].remaining == 9);
+    CHECK(r.quotas[0].reported.remaining == 9);
     REQUIRE(r.dropped.size() == 1);
     CHECK(r.dropped[0] == "policy \"points\" of RateLimit-Policy ignored: its quota unit is none of requests, "
                           "content-bytes, concurrent-requests");
@@ -125,7 +127,7 @@ TEST_CASE("parameters nobody knows are comments") {
     const auto q = quotas(
         {{"RateLimit-Policy", "\"p\";q=10;w=1;acme-burst=5;comment=\"x\""}, {"RateLimit", "\"p\";r=3;t=1;acme;c=1"}});
     REQUIRE(q.size() == 1);
-    CHECK(q[0].remaining == 3);
+    CHECK(q[0].reported.remaining == 3);
 }
 
 TEST_CASE("a malformed policy field is dropped whole") {
@@ -171,8 +173,8 @@ TEST_CASE("a malformed state field is dropped whole and the policies stay") {
         CAPTURE(text);
         const auto r = read({{"RateLimit-Policy", "\"a\";q=100;w=60"}, {"RateLimit", std::string{text}}});
         REQUIRE(r.quotas.size() == 1);
-        CHECK(r.quotas[0].limit == 100);
-        CHECK_FALSE(r.quotas[0].remaining);
+        CHECK(r.quotas[0].reported.limit == 100);
+        CHECK_FALSE(r.quotas[0].reported.remaining);
         REQUIRE(r.dropped.size() == 1);
         CHECK(r.dropped[0].starts_with("RateLimit ignored: "));
     }
@@ -184,10 +186,12 @@ TEST_CASE("a dictionary, as draft 7 has it, takes the window of the policy with 
     const auto express =
         quotas({{"RateLimit-Policy", "10;w=1, 50;w=60"}, {"RateLimit", "limit=50, remaining=49, reset=58"}});
     REQUIRE(express.size() == 2);
-    CHECK(express[0] == quota{.limit = 10, .window = 1s, .from = "RateLimit-Policy"});
-    CHECK(express[1] == quota{.limit = 50, .window = 60s, .remaining = 49, .reset = 58s, .from = "RateLimit-Policy"});
+    CHECK(express[0] == quota{.reported = {.limit = 10, .window = 1s}, .from = "RateLimit-Policy"});
+    CHECK(express[1] ==
+          quota{.reported = {.limit = 50, .window = 60s, .remaining = 49, .reset = 58s}, .from = "RateLimit-Policy"});
     const auto close = quotas({{"RateLimit", "limit=100, remaining=50, reset=4.25"}});
-    CHECK(close == std::vector<quota>{{.limit = 100, .remaining = 50, .reset = 4250ms, .from = "RateLimit"}});
+    CHECK(close ==
+          std::vector<quota>{{.reported = {.limit = 100, .remaining = 50, .reset = 4250ms}, .from = "RateLimit"}});
 }
 
 TEST_CASE("the older three fields are one quota with its policies") {
@@ -196,22 +200,23 @@ TEST_CASE("the older three fields are one quota with its policies") {
                              {"RateLimit-Limit", "100"},
                              {"RateLimit-Remaining", "99"},
                              {"RateLimit-Reset", "900"}});
-    CHECK(six == std::vector<quota>{
-                     {.limit = 100, .window = 900s, .remaining = 99, .reset = 900s, .from = "RateLimit-Policy"}});
+    CHECK(six == std::vector<quota>{{.reported = {.limit = 100, .window = 900s, .remaining = 99, .reset = 900s},
+                                     .from = "RateLimit-Policy"}});
     // Draft 3, where the policies stand behind the limit.
     const auto three = quotas({{"RateLimit-Limit", "100, 100;w=60;burst=1000, 5000;w=3600"},
                                {"RateLimit-Remaining", "50"},
                                {"RateLimit-Reset", "50"}});
-    CHECK(three ==
-          std::vector<quota>{{.limit = 100, .window = 60s, .remaining = 50, .reset = 50s, .from = "RateLimit-Limit"},
-                             {.limit = 5000, .window = 3600s, .from = "RateLimit-Limit"}});
+    CHECK(three == std::vector<quota>{{.reported = {.limit = 100, .window = 60s, .remaining = 50, .reset = 50s},
+                                       .from = "RateLimit-Limit"},
+                                      {.reported = {.limit = 5000, .window = 3600s}, .from = "RateLimit-Limit"}});
     // GitLab: the draft's names, and a Reset that is a point in time.
     const auto gitlab = quotas({{"RateLimit-Limit", "60"},
                                 {"RateLimit-Name", "throttle_authenticated_web"},
                                 {"RateLimit-Observed", "67"},
                                 {"RateLimit-Remaining", "0"},
                                 {"RateLimit-Reset", "1795176024"}});
-    CHECK(gitlab == std::vector<quota>{{.limit = 60, .remaining = 0, .reset = 24s, .from = "RateLimit-Limit"}});
+    CHECK(gitlab ==
+          std::vector<quota>{{.reported = {.limit = 60, .remaining = 0, .reset = 24s}, .from = "RateLimit-Limit"}});
 }
 
 TEST_CASE("fields before any draft, as services send them") {
@@ -220,23 +225,27 @@ TEST_CASE("fields before any draft, as services send them") {
                                 {"x-ratelimit-reset", "1795179600"},
                                 {"x-ratelimit-used", "1"},
                                 {"x-ratelimit-resource", "core"}});
-    CHECK(github == std::vector<quota>{{.limit = 5000, .remaining = 4999, .reset = 1h, .from = "X-RateLimit-Limit"}});
+    CHECK(github == std::vector<quota>{
+                        {.reported = {.limit = 5000, .remaining = 4999, .reset = 1h}, .from = "X-RateLimit-Limit"}});
     const auto reddit =
         quotas({{"x-ratelimit-used", "2"}, {"x-ratelimit-remaining", "98.0"}, {"x-ratelimit-reset", "423"}});
-    CHECK(reddit == std::vector<quota>{{.remaining = 98, .reset = 423s, .from = "X-RateLimit-Remaining"}});
+    CHECK(reddit ==
+          std::vector<quota>{{.reported = {.remaining = 98, .reset = 423s}, .from = "X-RateLimit-Remaining"}});
     const auto discord = quotas({{"X-RateLimit-Limit", "5"},
                                  {"X-RateLimit-Remaining", "0"},
                                  {"X-RateLimit-Reset", "1795176000.643"},
                                  {"X-RateLimit-Reset-After", "0.643"}});
-    CHECK(discord == std::vector<quota>{{.limit = 5, .remaining = 0, .reset = 643ms, .from = "X-RateLimit-Limit"}});
+    CHECK(discord ==
+          std::vector<quota>{{.reported = {.limit = 5, .remaining = 0, .reset = 643ms}, .from = "X-RateLimit-Limit"}});
     const auto envoy = quotas({{"x-ratelimit-limit", "10, 10;w=60;name=\"foo\""},
                                {"x-ratelimit-remaining", "5"},
                                {"x-ratelimit-reset", "12"}});
-    CHECK(envoy ==
-          std::vector<quota>{{.limit = 10, .window = 60s, .remaining = 5, .reset = 12s, .from = "X-RateLimit-Limit"}});
+    CHECK(envoy == std::vector<quota>{{.reported = {.limit = 10, .window = 60s, .remaining = 5, .reset = 12s},
+                                       .from = "X-RateLimit-Limit"}});
     const auto twitter = quotas(
         {{"x-rate-limit-limit", "900"}, {"x-rate-limit-remaining", "899"}, {"x-rate-limit-reset", "1795176900"}});
-    CHECK(twitter == std::vector<quota>{{.limit = 900, .remaining = 899, .reset = 900s, .from = "X-Rate-Limit-Limit"}});
+    CHECK(twitter == std::vector<quota>{
+                         {.reported = {.limit = 900, .remaining = 899, .reset = 900s}, .from = "X-Rate-Limit-Limit"}});
 }
 
 TEST_CASE("Crossref's limit, interval and concurrency") {
@@ -244,17 +253,17 @@ TEST_CASE("Crossref's limit, interval and concurrency") {
                            {"x-rate-limit-interval", "1s"},
                            {"x-concurrency-limit", "3"},
                            {"x-api-pool", "polite-array"}});
-    CHECK(q ==
-          std::vector<quota>{{.limit = 3, .window = 1s, .from = "X-Rate-Limit-Limit"},
-                             {.unit = quota_unit::concurrent_requests, .limit = 3, .from = "X-Concurrency-Limit"}});
+    CHECK(q == std::vector<quota>{
+                   {.reported = {.limit = 3, .window = 1s}, .from = "X-Rate-Limit-Limit"},
+                   {.reported = {.unit = limit_unit::concurrent_requests, .limit = 3}, .from = "X-Concurrency-Limit"}});
     for (const std::string_view text : {"1", "", "0s", "-1s", "1.5s", "s", "1 fortnight", "99999999999999999999s"}) {
         CAPTURE(text);
         const auto r = read({{"x-rate-limit-limit", "3"}, {"x-rate-limit-interval", std::string{text}}});
         REQUIRE(r.quotas.size() == 1);
-        CHECK_FALSE(r.quotas[0].window);
+        CHECK_FALSE(r.quotas[0].reported.window);
         CHECK(r.dropped.size() == 1);
     }
-    CHECK(quotas({{"x-rate-limit-limit", "3"}, {"x-rate-limit-interval", "9223372036854775807w"}})[0].window ==
+    CHECK(quotas({{"x-rate-limit-limit", "3"}, {"x-rate-limit-interval", "9223372036854775807w"}})[0].reported.window ==
           weir::rate::longest);
 }
 
@@ -264,18 +273,18 @@ TEST_CASE("the newest form that is there and good speaks for what remains") {
     both.add("RateLimit", "\"default\";r=50;t=30");
     const auto newest = quotas(both);
     REQUIRE(newest.size() == 1);
-    CHECK(newest[0].remaining == 50);
+    CHECK(newest[0].reported.remaining == 50);
 
     headers broken = x;
     broken.add("RateLimit", "default");
     const auto r = read(broken);
     REQUIRE(r.quotas.size() == 1);
-    CHECK(r.quotas[0].remaining == 7);
+    CHECK(r.quotas[0].reported.remaining == 7);
     CHECK(r.dropped.size() == 1);
 
     headers triple = x;
     triple.add("RateLimit-Remaining", "40");
-    CHECK(quotas(triple)[0].remaining == 40);
+    CHECK(quotas(triple)[0].reported.remaining == 40);
 }
 
 TEST_CASE("of the older fields each malformed one is dropped alone") {
@@ -284,8 +293,8 @@ TEST_CASE("of the older fields each malformed one is dropped alone") {
         CAPTURE(text);
         const auto r = read({{"X-RateLimit-Limit", "60"}, {"X-RateLimit-Remaining", std::string{text}}});
         REQUIRE(r.quotas.size() == 1);
-        CHECK(r.quotas[0].limit == 60);
-        CHECK_FALSE(r.quotas[0].remaining);
+        CHECK(r.quotas[0].reported.limit == 60);
+        CHECK_FALSE(r.quotas[0].reported.remaining);
         REQUIRE(r.dropped.size() == 1);
         CHECK(r.dropped[0].starts_with("X-RateLimit-Remaining ignored: "));
     }
@@ -302,7 +311,7 @@ TEST_CASE("of the older fields each malformed one is dropped alone") {
 }
 
 TEST_CASE("a repeated field counts only if it agrees with itself") {
-    CHECK(quotas({{"X-RateLimit-Remaining", "5"}, {"x-ratelimit-remaining", "5"}})[0].remaining == 5);
+    CHECK(quotas({{"X-RateLimit-Remaining", "5"}, {"x-ratelimit-remaining", "5"}})[0].reported.remaining == 5);
     CHECK(read({{"X-RateLimit-Remaining", "5"}, {"X-RateLimit-Remaining", "6"}}).quotas.empty());
     CHECK(read({{"X-RateLimit-Limit", "60"}, {"X-RateLimit-Limit", "5000"}}).quotas.empty());
 }
@@ -349,18 +358,19 @@ TEST_CASE("a Reset may be a date") {
 }
 
 TEST_CASE("a point in time is measured against the response's own Date") {
-    CHECK(quotas({{"Date", "Fri, 20 Nov 2026 10:00:00 GMT"}, {"X-RateLimit-Reset", "1795168830"}})[0].reset == 30s);
-    CHECK(quotas({{"Date", "Fri, 20 Nov 2026 10:00:00 GMT"}, {"X-RateLimit-Reset", "30"}})[0].reset == 30s);
+    CHECK(quotas({{"Date", "Fri, 20 Nov 2026 10:00:00 GMT"}, {"X-RateLimit-Reset", "1795168830"}})[0].reported.reset ==
+          30s);
+    CHECK(quotas({{"Date", "Fri, 20 Nov 2026 10:00:00 GMT"}, {"X-RateLimit-Reset", "30"}})[0].reported.reset == 30s);
 }
 
 TEST_CASE("absurd spans are cut") {
     const auto q = quotas({{"RateLimit-Policy", "\"a\";q=999999999999999;w=999999999999999"},
                            {"RateLimit", "\"a\";r=999999999999999;t=999999999999999"}});
-    CHECK(q[0].limit == 999'999'999'999'999);
-    CHECK(q[0].window == weir::rate::longest);
-    CHECK(q[0].reset == longest_retry_after);
-    CHECK(quotas({{"RateLimit", "remaining=0, reset=999999999999999"}})[0].reset == longest_retry_after);
-    CHECK(quotas({{"RateLimit", "remaining=0, reset=31622399.999"}})[0].reset == longest_retry_after - 1ms);
+    CHECK(q[0].reported.limit == 999'999'999'999'999);
+    CHECK(q[0].reported.window == weir::rate::longest);
+    CHECK(q[0].reported.reset == longest_retry_after);
+    CHECK(quotas({{"RateLimit", "remaining=0, reset=999999999999999"}})[0].reported.reset == longest_retry_after);
+    CHECK(quotas({{"RateLimit", "remaining=0, reset=31622399.999"}})[0].reported.reset == longest_retry_after - 1ms);
 }
 
 TEST_CASE("a response out of a cache says nothing") {

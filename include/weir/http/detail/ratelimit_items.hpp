@@ -21,18 +21,18 @@
 
 namespace weir::http::detail {
 
-/// Why a field is dropped; empty = it is good.
+/// Why a field is dropped; empty = it is well formed.
 using fault = std::string_view;
 
-/// More policies than anybody can follow, and what keeps matching them cheap.
+/// The greatest number of policies in one field. No server needs more, and the bound keeps matching them cheap.
 inline constexpr std::size_t most_quotas = 64;
 
-/// Seconds, which may be more than fit a `duration`.
-[[nodiscard]] inline duration held(std::int64_t seconds, duration most) noexcept {
+/// A number of seconds, which may not fit a `duration`, as a duration of at most `most`.
+[[nodiscard]] inline duration clamp_to(std::int64_t seconds, duration most) noexcept {
     return seconds < most / std::chrono::seconds{1} ? std::chrono::seconds{seconds} : most;
 }
 
-/// A parameter that may be absent, but not of another type.
+/// Reads a parameter that may be absent. False if it is present with another type.
 template <class T>
 [[nodiscard]] bool optional_value(const sf::parameters& params, std::string_view key, std::optional<T>& out) {
     const sf::bare_item* const value = params.find(key);
@@ -54,7 +54,7 @@ template <class T>
     return {};
 }
 
-/// `known` is false for a unit we cannot count in.
+/// Reads one policy. `known` becomes false if its unit is unknown.
 [[nodiscard]] inline fault read_policy(const sf::item& from, quota& out, bool& known) {
     std::optional<std::int64_t> limit, window;
     std::optional<std::string> unit;
@@ -78,11 +78,11 @@ template <class T>
             std::find_if(wire::units.begin(), wire::units.end(), [&unit](const auto& u) { return u.first == *unit; });
         known = named != wire::units.end();
         if (known)
-            out.unit = named->second;
+            out.reported.unit = named->second;
     }
-    out.limit = limit;
+    out.reported.limit = limit;
     if (window)
-        out.window = held(*window, rate::longest);
+        out.reported.window = clamp_to(*window, rate::longest);
     return read_partition(from.params, out);
 }
 
@@ -92,16 +92,17 @@ template <class T>
         return "it begins with its policy's name in quotes: \"default\";r=50;t=30";
     out.name = *name;
     std::optional<std::int64_t> reset;
-    if (!optional_value(from.params, wire::state_remaining, out.remaining) || !out.remaining || *out.remaining < 0)
+    if (!optional_value(from.params, wire::state_remaining, out.reported.remaining) || !out.reported.remaining ||
+        *out.reported.remaining < 0)
         return "what remains is needed, a whole number: r=50";
     if (!optional_value(from.params, wire::state_reset, reset) || (reset && *reset < 0))
         return "the reset is a whole number of seconds: t=30";
     if (reset)
-        out.reset = held(*reset, longest_retry_after);
+        out.reported.reset = clamp_to(*reset, longest_retry_after);
     return read_partition(from.params, out);
 }
 
-/// Hands every item of a list to `each`; the first fault drops the field.
+/// Calls `each` with every item of a list, up to the first fault. A fault drops the whole field.
 template <class Each>
 [[nodiscard]] fault for_items(const sf::list& all, Each each) {
     if (all.empty())

@@ -9,8 +9,8 @@
 #include <string_view>
 #include <utility>
 
-/// Every name on the wire, in one place: the draft has renamed its keys before, and means to again (`r` to `a`, `t` to
-/// `w`).
+/// Every name on the wire. They are in one file because the draft has renamed its keys before, and plans to do so again
+/// (`r` to `a`, `t` to `w`).
 namespace weir::http::detail::wire {
 
 /// draft-ietf-httpapi-ratelimit-headers-10 and -11. The policy field of -05 to -07 has this name too; there a policy is
@@ -30,15 +30,15 @@ inline constexpr std::string_view dictionary_remaining = "remaining";
 inline constexpr std::string_view dictionary_reset = "reset";
 
 /// "request" is the unit's name in the draft's registry, where its prose has "requests"; "bytes" was -08's.
-inline constexpr std::array<std::pair<std::string_view, quota_unit>, 5> units{{
-    {"requests", quota_unit::requests},
-    {"request", quota_unit::requests},
-    {"content-bytes", quota_unit::content_bytes},
-    {"bytes", quota_unit::content_bytes},
-    {"concurrent-requests", quota_unit::concurrent_requests},
+inline constexpr std::array<std::pair<std::string_view, limit_unit>, 5> units{{
+    {"requests", limit_unit::requests},
+    {"request", limit_unit::requests},
+    {"content-bytes", limit_unit::content_bytes},
+    {"bytes", limit_unit::content_bytes},
+    {"concurrent-requests", limit_unit::concurrent_requests},
 }};
 
-/// A field for each number: -00 to -06, and what was there before any draft.
+/// The forms with one field for each number: -00 to -06, and those that are older than any draft.
 struct single_fields {
     std::string_view limit;
     std::string_view remaining;
@@ -52,10 +52,10 @@ inline constexpr std::array<single_fields, 3> singles{{
     {"X-Rate-Limit-Limit", "X-Rate-Limit-Remaining", "X-Rate-Limit-Reset", "", "X-Rate-Limit-Interval"},
 }};
 
-/// Crossref's.
+/// Sent by Crossref.
 inline constexpr std::string_view concurrency_field = "X-Concurrency-Limit";
 
-/// How all of these begin, so that one walk over a response tells whether any of them is there.
+/// Whether a name begins as any of these does. One walk over a response then shows whether any of them is present.
 [[nodiscard]] constexpr bool may_be_one(std::string_view name) noexcept {
     for (const std::string_view begin : {"RateLimit", "X-RateLimit-", "X-Rate-Limit-", "X-Concurrency-Limit"})
         if (weir::detail::same_ignoring_case(name.substr(0, begin.size()), begin))

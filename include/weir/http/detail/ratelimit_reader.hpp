@@ -29,8 +29,8 @@
 
 namespace weir::http::detail {
 
-/// Reads the quotas of one response. A field is read into values of its own first and joins the result only when all of
-/// it is good.
+/// Reads the quotas of one response. Each field is read into a list of its own, which is added to the result only if
+/// the whole field is well formed.
 class ratelimit_reader {
 public:
     ratelimit_reader(const headers& fields, std::chrono::system_clock::time_point now, reset_unit unit)
@@ -83,7 +83,7 @@ private:
         foreign_ = std::move(foreign);
     }
 
-    /// False when there is no good field of that name.
+    /// False if there is no well-formed field of that name.
     bool read_state() {
         const auto text = fields_.joined(wire::state_field);
         if (!text)
@@ -104,16 +104,16 @@ private:
             join(std::move(q));
         return true;
     }
-    /// Puts what remains to the policy of that name and partition.
+    /// Adds the state (remaining, reset) to the policy of the same name and partition.
     void join(quota&& state) {
         if (std::find(foreign_.begin(), foreign_.end(), state.name) != foreign_.end())
-            return;  // counted in a unit we do not know
+            return;  // its policy has an unknown unit
         for (quota& q : out_.quotas) {
-            if (q.remaining || q.name != state.name ||
+            if (q.reported.remaining || q.name != state.name ||
                 (q.partition && state.partition && *q.partition != *state.partition))
                 continue;
-            q.remaining = state.remaining;
-            q.reset = state.reset;
+            q.reported.remaining = state.reported.remaining;
+            q.reported.reset = state.reported.reset;
             if (state.partition)
                 q.partition = std::move(state.partition);
             return;
@@ -121,11 +121,11 @@ private:
         out_.quotas.push_back(std::move(state));
     }
 
-    // The older forms: one quota without a name, and its window is that of the policy with the same limit.
+    // The older forms have one quota without a name. Its window is that of the policy with the same limit.
 
     bool read_dictionary(const sf::dictionary& all) {
         quota q{.from = wire::state_field};
-        // Close sends its reset as a decimal.
+        // The service Close sends its reset as a decimal.
         const auto number = [&all](std::string_view key, std::optional<std::int64_t>& thousandths) {
             const sf::member* const m = all.find(key);
             if (m == nullptr)
@@ -145,30 +145,30 @@ private:
             return drop(wire::state_field, "it is neither \"default\";r=50;t=30 nor limit=100, remaining=50, reset=30"),
                    false;
         if (limit)
-            q.limit = *limit / 1000;
-        q.remaining = *remaining / 1000;
+            q.reported.limit = *limit / 1000;
+        q.reported.remaining = *remaining / 1000;
         if (reset)
-            q.reset =
-                std::min<duration>(held(*reset / 1000, longest_retry_after) + std::chrono::milliseconds{*reset % 1000},
-                                   longest_retry_after);
+            q.reported.reset = std::min<duration>(clamp_to(*reset / 1000, longest_retry_after) +
+                                                      std::chrono::milliseconds{*reset % 1000},
+                                                  longest_retry_after);
         join_nameless(std::move(q));
         return true;
     }
     void join_nameless(quota&& state) {
         for (quota& q : out_.quotas) {
-            if (!q.name.empty() || q.unit != quota_unit::requests || q.remaining || !state.limit ||
-                q.limit != state.limit)
+            if (!q.name.empty() || q.reported.unit != limit_unit::requests || q.reported.remaining ||
+                !state.reported.limit || q.reported.limit != state.reported.limit)
                 continue;
-            q.remaining = state.remaining;
-            q.reset = state.reset;
-            if (!q.window)
-                q.window = state.window;
+            q.reported.remaining = state.reported.remaining;
+            q.reported.reset = state.reported.reset;
+            if (!q.reported.window)
+                q.reported.window = state.reported.window;
             return;
         }
         out_.quotas.push_back(std::move(state));
     }
 
-    /// The one value of that field: what all its lines say, or, where they differ, all of them joined.
+    /// The value of that field. If it has several lines that differ, all of them joined.
     [[nodiscard]] std::optional<std::string> value_of(std::string_view name) const {
         const auto first = name.empty() ? std::nullopt : fields_.first(name);
         if (!first)
@@ -192,7 +192,7 @@ private:
             drop(name, fmt::format("{} is neither a number of seconds nor a date", weir::detail::in_quotes(*text)));
         return span;
     }
-    /// `1s`. A number without a unit is not guessed at.
+    /// Reads a span with its unit, `1s`. A number without a unit is dropped.
     std::optional<duration> interval_of(std::string_view name) {
         const auto text = value_of(name);
         if (!text)
@@ -206,14 +206,14 @@ private:
         drop(name, fmt::format("{} is not a time with its unit, such as 1s", weir::detail::in_quotes(*text)));
         return std::nullopt;
     }
-    /// `100`, or by -00 to -04 `100, 100;w=10, 1000;w=3600`: the limit in force, then all policies.
+    /// Reads `100`, or the form of -00 to -04, `100, 100;w=10, 1000;w=3600`: the limit in force, then all policies.
     std::optional<quota> limit_of(std::string_view name) {
         const auto text = value_of(name);
         if (!text)
             return std::nullopt;
         quota q{.from = name};
         if (const auto number = parse_loose_number(*text)) {
-            q.limit = number->floor();
+            q.reported.limit = number->floor();
             return q;
         }
         const auto all = sf::parse_list(*text);
@@ -224,19 +224,19 @@ private:
             if (!std::holds_alternative<std::int64_t>(one.value))
                 return "malformed";
             const fault f = read_policy(one, policy, known);
-            return f.empty() && (!known || (good.size() > 1 && !policy.window)) ? "malformed" : f;
+            return f.empty() && (!known || (good.size() > 1 && !policy.reported.window)) ? "malformed" : f;
         });
         if (!why.empty()) {
             drop(name, fmt::format("{} is neither a number nor a list such as 100, 100;w=60",
                                    weir::detail::in_quotes(*text)));
             return std::nullopt;
         }
-        q.limit = good.front().limit;
-        q.window = good.front().window;
+        q.reported.limit = good.front().reported.limit;
+        q.reported.window = good.front().reported.window;
         out_.quotas.insert(out_.quotas.end(), std::next(good.begin()), good.end());
         return q;
     }
-    /// False when none of the fields is there and good.
+    /// False if none of the fields is present and well formed.
     bool read_singles(const wire::single_fields& names) {
         auto q = limit_of(names.limit);
         const auto remaining = whole_of(names.remaining);
@@ -248,24 +248,24 @@ private:
             return false;
         if (!q)
             q = quota{.from = remaining ? names.remaining : names.reset};
-        q->remaining = remaining;
-        q->reset = reset;
+        q->reported.remaining = remaining;
+        q->reported.reset = reset;
         if (interval)
-            q->window = interval;
+            q->reported.window = interval;
         join_nameless(std::move(*q));
         return true;
     }
     void read_concurrency() {
         if (const auto most = whole_of(wire::concurrency_field))
-            out_.quotas.push_back(
-                {.unit = quota_unit::concurrent_requests, .limit = most, .from = wire::concurrency_field});
+            out_.quotas.push_back({.reported = {.unit = limit_unit::concurrent_requests, .limit = most},
+                                   .from = wire::concurrency_field});
     }
 
     const headers& fields_;
     std::chrono::system_clock::time_point now_;
     reset_unit unit_;
     quota_reading out_;
-    std::vector<std::string> foreign_;  ///< policies counted in units we do not know
+    std::vector<std::string> foreign_;  ///< names of policies with an unknown unit
 };
 
 }  // namespace weir::http::detail

@@ -18,10 +18,10 @@
 
 namespace weir::http::detail {
 
-/// A number of up to 15 digits and any fraction, as fields without a grammar write it: `60`, `98.0`, `1470173023.1234`.
+/// A number of up to 15 digits with any fraction, as in fields that have no grammar: `60`, `98.0`, `1470173023.1234`.
 struct loose_number {
     std::int64_t thousandths = 0;
-    bool and_more = false;  ///< there were digits other than 0 behind the third
+    bool and_more = false;  ///< whether a digit after the third decimal is not 0
 
     [[nodiscard]] constexpr std::int64_t floor() const noexcept { return thousandths / 1000; }
     [[nodiscard]] constexpr std::int64_t thousandths_up() const noexcept { return thousandths + (and_more ? 1 : 0); }
@@ -51,7 +51,7 @@ struct loose_number {
     return out;
 }
 
-/// `2026-11-20T12:00:00Z`, with a fraction (rounded up) and `+01:00` allowed. A time without its zone is no time.
+/// Reads `2026-11-20T12:00:00Z`; a fraction (rounded up) and `+01:00` are allowed. A time without a zone is refused.
 [[nodiscard]] constexpr std::optional<std::chrono::sys_seconds> parse_iso_date(std::string_view text) noexcept {
     using std::chrono::year, std::chrono::month, std::chrono::day, std::chrono::seconds;
     if (text.size() < 20 || (text[10] != 'T' && text[10] != 't' && text[10] != ' '))
@@ -90,18 +90,18 @@ struct loose_number {
     return std::chrono::sys_days{date} + time;
 }
 
-/// How long from now on until the point a `Reset` names: a number in `unit`, an HTTP-date or an ISO 8601 one. Points in
-/// time are measured against the response's `Date`, as those of `Retry-After` are. Between 0 and `longest_retry_after`.
+/// The time from now until the point that a `Reset` names: a number in `unit`, an HTTP-date or an ISO 8601 date. A
+/// point in time is measured against the response's `Date`, as for `Retry-After`. From 0 to `longest_retry_after`.
 [[nodiscard]] inline std::optional<duration> reset_after(std::string_view text, reset_unit unit, const headers& fields,
                                                          std::chrono::system_clock::time_point now) {
     using std::chrono::milliseconds;
-    const auto held = [](milliseconds span) -> duration {
+    const auto clamped = [](milliseconds span) -> duration {
         return std::clamp(span, milliseconds{0}, std::chrono::duration_cast<milliseconds>(longest_retry_after));
     };
     const auto until = [&](milliseconds since_1970) {
         const auto date = only_date(fields, "Date", now);
         const auto from = date ? *date : std::chrono::floor<std::chrono::seconds>(now);
-        return held(since_1970 - from.time_since_epoch());
+        return clamped(since_1970 - from.time_since_epoch());
     };
     if (const auto number = parse_loose_number(text)) {
         if (unit == reset_unit::guessed)
@@ -110,7 +110,7 @@ struct loose_number {
                                                        : reset_unit::seconds;
         const milliseconds span{number->thousandths_up()};
         if (unit == reset_unit::seconds)
-            return held(span);
+            return clamped(span);
         return until(unit == reset_unit::epoch_seconds ? span : milliseconds{(span.count() + 999) / 1000});
     }
     auto date = parse_http_date(text, now);

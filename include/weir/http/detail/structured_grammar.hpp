@@ -26,8 +26,8 @@ constexpr bool is_token(char c) noexcept {
     return is_alpha(c) || is_digit(c) || std::string_view{"!#$%&'*+-.^_`|~:/"}.find(c) != std::string_view::npos;
 }
 
-/// Of entries with the same key, the last one's value in the first one's place. Sorting bounds it to O(n log n) key
-/// comparisons whatever the keys are: hashes of chosen keys can be made to collide.
+/// Merges entries with the same key: the last value, at the position of the first. It sorts, which needs O(n log n) key
+/// comparisons for any keys. A hash table would not: keys can be chosen so that their hashes collide.
 template <class Value>
 void keep_last(keyed<Value>& all) {
     auto& entries = all.entries;

@@ -19,8 +19,8 @@
 
 namespace weir::http::sf::detail {
 
-/// Reads one field value from left to right by the algorithms of RFC 9651 §4.2; after the first misfit `fault()` says
-/// what it was. Every byte is looked at a bounded number of times, and there is no recursion.
+/// Reads one field value from left to right by the algorithms of RFC 9651 §4.2. After the first mismatch `fault()` says
+/// what was wrong. Each byte is read a bounded number of times, and there is no recursion.
 class reader {
 public:
     explicit reader(std::string_view text) noexcept : text_(text) {}
@@ -61,7 +61,7 @@ public:
                             done() ? "its end" : weir::detail::in_quotes(text_.substr(at_, 1)), why_)};
     }
 
-    /// The most bytes of a field value. The RFC asks for 1024 members, and for byte sequences of 16 KiB.
+    /// The longest field value, in bytes. The RFC requires room for 1024 members, and for byte sequences of 16 KiB.
     static constexpr std::size_t most_bytes = std::size_t{1} << 17U;
 
 private:
@@ -100,7 +100,7 @@ private:
         skip_spaces();
         return done() || fail("nothing may follow the item");
     }
-    /// Between two members; true at the end of the field as well.
+    /// Reads what separates two members. True at the end of the field too.
     bool comma() noexcept {
         take_all(weir::detail::is_space);
         if (done())
@@ -255,7 +255,7 @@ private:
         }
         return fail(done() ? "a display string ends with a quote" : "a display string holds printable ASCII only");
     }
-    /// Base64. As the RFC wishes, missing padding and stray bits in the last digit are let pass.
+    /// Reads base64. Missing padding and stray bits in the last digit are accepted, as the RFC recommends.
     bool read_bytes(std::string& out) {
         ++at_;
         const std::size_t from = at_;

@@ -22,7 +22,7 @@
 
 namespace weir::http::sf::detail {
 
-/// Writes values by the algorithms of RFC 9651 §4.1. What no field can carry is a fault, the first one counts.
+/// Writes values by the algorithms of RFC 9651 §4.1. The first value that no field can contain is the fault.
 class writer {
 public:
     [[nodiscard]] result<std::string> finish() && {
@@ -127,7 +127,7 @@ private:
         if (!good && why_.empty())
             why_ = fmt::format("{}{}", rule, weir::detail::in_quotes(what));
     }
-    /// 15 digits: an integer, or a decimal's thousandths.
+    /// Writes up to 15 digits: an integer, or the thousandths of a decimal.
     bool in_range(std::int64_t v, std::string_view rule) {
         constexpr std::int64_t end = 1'000'000'000'000'000;
         const bool good = v > -end && v < end;

@@ -47,12 +47,12 @@ inline constexpr auto ends_host = [] {
     return out;
 }();
 
-/// The general case: a port, an address in brackets, a user. `at` is where the authority begins.
+/// Splits an authority with a port, an address in brackets or a user. `at` is the offset of the authority.
 [[nodiscard]] constexpr url_fault split_authority(std::string_view text, std::size_t at, url_parts& out) noexcept {
     const auto end = text.find_first_of("/?#\\", at);
     std::string_view authority = text.substr(at, end == std::string_view::npos ? end : end - at);
     out.rest = text.substr(at + authority.size());
-    // Some programs take "\" for "/": the two would disagree about whose host it is.
+    // Some programs read "\" as "/". They would see another host than we do.
     if (out.rest.starts_with('\\'))
         return url_fault::host;
     if (authority.find('@') != std::string_view::npos)
@@ -119,7 +119,7 @@ inline constexpr auto ends_host = [] {
     return false;
 }
 
-/// The text as it may stand in a message: what is not a visible ASCII character is percent-encoded.
+/// The text for use in a message: all but visible ASCII characters are percent-encoded.
 [[nodiscard]] inline std::string printable(std::string_view text) {
     std::string out;
     for (const char c : text) {
@@ -132,7 +132,7 @@ inline constexpr auto ends_host = [] {
     return out;
 }
 
-/// Percent-encodes what no part of a URL may hold, and leaves all else, existing escapes included.
+/// Percent-encodes the bytes that no part of a URL may contain. Everything else stays, including existing escapes.
 [[nodiscard]] inline std::string encoded(std::string_view text) {
     std::string out;
     out.reserve(text.size() + 1);
@@ -148,7 +148,7 @@ inline constexpr auto ends_host = [] {
     return out;
 }
 
-/// Divides what follows the authority into path and query (with its `?`); the fragment is dropped.
+/// Splits the text after the authority into path and query (with its `?`), and drops the fragment.
 inline void split_path(std::string_view rest, std::string& path, std::string& query) {
     rest = rest.substr(0, rest.find('#'));
     const auto mark = rest.find('?');
