@@ -154,6 +154,16 @@ public:
         changed(s, change::worse);
         return true;
     }
+    /// Takes the gate away; false where the store cannot.
+    bool open_gate(step& s) {
+        if constexpr (requires { s.store.open_gate(slot_); }) {
+            s.store.open_gate(slot_);
+            key_.pause = {};
+            changed(s, change::better);
+            return true;
+        }
+        return false;
+    }
     /// Puts other rules in force: the past counts under them at once.
     void set_rules(step& s, std::shared_ptr<const key_rules> rules) noexcept {
         std::swap(key_.rules, rules);

@@ -232,6 +232,17 @@ public:
         }
         return true;
     }
+    /// Takes the gate away; false where the store cannot. Releases the lock.
+    bool open_gate(step& s) {
+        if constexpr (requires { s.store.open_gate(slot_); }) {
+            unsent_gate_ = long_ago;
+            const bool is_open = call(s, [&](const window_plan&) { s.store.open_gate(slot_); });
+            key_.pause = {};
+            improved(s);
+            return is_open;
+        }
+        return false;
+    }
     /// Puts other rules in force: the past counts under them at once.
     void set_rules(step& s, std::shared_ptr<const key_rules> rules) noexcept {
         std::swap(key_.rules, rules);

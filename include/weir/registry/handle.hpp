@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "weir/registry/async_acquire.hpp"
 #include "weir/registry/detail/engine.hpp"
 #include "weir/registry/permit.hpp"
 #include "weir/registry/ticket.hpp"
@@ -11,6 +12,7 @@
 #include "weir/limiter/acquire_options.hpp"
 #include "weir/storage/store.hpp"
 
+#include <stop_token>
 #include <string_view>
 #include <utility>
 
@@ -77,12 +79,22 @@ public:
     bool submit(ticket& t, const acquire_options& a = {}) { return submit_at(t, a, Engine::read_clock); }
     bool submit(ticket& t, const acquire_options& a, instant now) { return submit_at(t, a, now); }
 
+    /// As `registry::async_acquire`. **Lifetime.** The handle outlives the await.
+    [[nodiscard]] acquisition<handle&> async_acquire(const async_options& o = {}, std::stop_token stop = {},
+                                                     resumer resume = {}) {
+        return {*this, o, std::move(stop), std::move(resume)};
+    }
+
     // ---- changes
 
     /// Admits nothing before `until`; says whether the gate moved. It only moves forward, and where the policy's
     /// `gate_scope` is not `key` those of the other roles of the host move with it.
     bool hold_until(instant until) { return engine_->hold(locked(), until, Engine::read_clock); }
     bool hold_until(instant until, instant now) { return engine_->hold(locked(), until, now); }
+
+    /// Takes the key's gate away, by hand; its history stays. False where the store cannot do that, or failed.
+    bool open_gate() { return engine_->open_gate(locked(), Engine::read_clock); }
+    bool open_gate(instant now) { return engine_->open_gate(locked(), now); }
 
     /// Admits nothing until `resume`. Requests that wait go on waiting, at most until their deadline. This process only.
     void pause() { engine_->pause(locked(), true, Engine::read_clock); }

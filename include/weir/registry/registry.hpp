@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "weir/registry/async_acquire.hpp"
 #include "weir/registry/detail/engine.hpp"
 #include "weir/registry/handle.hpp"
 #include "weir/registry/permit.hpp"
@@ -26,6 +27,7 @@
 #include <functional>
 #include <mutex>
 #include <optional>
+#include <stop_token>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -149,6 +151,15 @@ public:
     bool submit(ticket& t, std::string_view host, std::string_view role, const acquire_options& a, instant now) {
         engine::check(host, role, a);
         return engine_.submit(t, a, now, [&]() -> auto& { return engine_.lock_node(host, role); });
+    }
+
+    /// The wait of a coroutine: `co_await limits.async_acquire(host, role)` gives an `admission`. `poll()` serves it.
+    ///
+    /// **Errors.** As `wait_acquire`: of the key here, of the request in the `co_await`.
+    [[nodiscard]] acquisition<handle> async_acquire(std::string_view host, std::string_view role,
+                                                    const async_options& o = {}, std::stop_token stop = {},
+                                                    resumer resume = {}) {
+        return {at(host, role), o, std::move(stop), std::move(resume)};
     }
 
     /// Grants or refuses every ticket whose time has come, and calls it.

@@ -62,7 +62,7 @@ public:
         return make_permit();
     }
     /// The answer and, where it was granted, the permit; once. **Preconditions.** It is done.
-    [[nodiscard]] weir::admission<Engine> take_admission() noexcept {
+    [[nodiscard]] weir::admission<Engine> answer() noexcept {
         assert(done());
         weir::admission<Engine> out;
         out.decision_ = verdict;

@@ -100,6 +100,12 @@ public:
     [[nodiscard]] bool hold(slot& s, instant until) {
         return step("hold", s, [&](key_state& k) { return all_->store.hold(k, until); });
     }
+    void open_gate(slot& s) {
+        step("open_gate", s, [&](key_state& k) {
+            all_->store.open_gate(k);
+            return 0;
+        });
+    }
     void tune(slot& s, multiplier m) {
         step("tune", s, [&](key_state& k) { return all_->store.tune(k, m), 0; });
     }

@@ -114,6 +114,8 @@ public:
         return true;
     }
 
+    void open_gate(slot& s) noexcept { s.gate = long_ago; }
+
     void tune(slot& s, multiplier m) noexcept { s.factor = m; }
     [[nodiscard]] multiplier factor(const slot& s) const { return s.factor; }
 

@@ -539,6 +539,12 @@ public:
     }
 
     template <class When>
+    bool open_gate(node& n, When when) {
+        locked_step step{*this, n, time(when)};
+        return n.log.open_gate(step.at);
+    }
+
+    template <class When>
     void pause(node& n, bool is_paused, When when) {
         locked_step step{*this, n, time(when)};
         n.key.is_paused = is_paused;
