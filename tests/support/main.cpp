@@ -8,9 +8,13 @@
 #define CATCH_CONFIG_RUNNER
 #endif
 #include "support/catch.hpp"
+#include "support/failing_heap.hpp"
 
+#include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <iostream>
+#include <new>
 
 namespace {
 
@@ -47,6 +51,22 @@ public:
 CATCH_REGISTER_LISTENER(totals_listener)
 
 }  // namespace
+
+thread_local long weir_test::allocations_left = -1;
+
+// Not inlined: the compiler would see `free` on the result of a `new`.
+[[gnu::noinline]] void* operator new(std::size_t size) {
+    if (weir_test::allocations_left >= 0 && weir_test::allocations_left-- == 0)
+        throw std::bad_alloc{};
+    if (void* p = std::malloc(size == 0 ? 1 : size))
+        return p;
+    throw std::bad_alloc{};
+}
+[[gnu::noinline]] void* operator new[](std::size_t size) { return operator new(size); }
+[[gnu::noinline]] void operator delete(void* p) noexcept { std::free(p); }
+[[gnu::noinline]] void operator delete[](void* p) noexcept { std::free(p); }
+[[gnu::noinline]] void operator delete(void* p, std::size_t) noexcept { std::free(p); }
+[[gnu::noinline]] void operator delete[](void* p, std::size_t) noexcept { std::free(p); }
 
 int main(int argc, char* argv[]) {
     Catch::Session session;

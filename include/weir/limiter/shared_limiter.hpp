@@ -227,8 +227,10 @@ public:
                 s.now, s.done, [&](const waiter&, const wait_queue::ahead&) { return f; },
                 [](const waiter& w, const forecast& g) { return g.held || g.at > w.deadline; },
                 [&](const forecast& g) { return key_.to_decision(g); });
-            if (f.held)
+            if (f.held) {
                 q.complete(q.front(), key_.to_decision(f), s.now, s.done);
+                key_.leave_line(s.ceiling);
+            }
         }
         return true;
     }
