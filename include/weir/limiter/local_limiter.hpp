@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "weir/limiter/detail/store_abilities.hpp"
 #include "weir/limiter/inflight_ceiling.hpp"
 #include "weir/limiter/key_core.hpp"
 #include "weir/limiter/key_rules.hpp"
@@ -55,7 +56,7 @@ public:
         if (is_obstructed()) [[unlikely]]
             if (const auto f = obstruction(s, cost))
                 return *f;
-        const forecast f = s.store.count(slot_, key_.plan(), cost, s.now);
+        const forecast f = detail::count_units(s.store, slot_, key_.plan(), cost, s.now);
         if (!f.admits() && key_.is_quiet())
             key_.publish(f, cost);
         return f;
@@ -136,16 +137,18 @@ public:
         s.store.settle(slot_, key_.plan(), e, how, s.now);
         changed(s, worse ? change::worse : change::better);
     }
-    /// Lowers an entry to `cost` units.
+    /// Lowers an entry to `cost` units, where the store can.
     void reduce(step& s, entry& e, std::int64_t cost) noexcept {
-        s.store.reduce(slot_, key_.plan(), e, cost, s.now);
-        changed(s, change::better);
+        if constexpr (reducible_store<Store>) {
+            s.store.reduce(slot_, key_.plan(), e, cost, s.now);
+            changed(s, change::better);
+        }
     }
     /// Counts units that a request took beyond its cost, from now on.
     void charge(step& s, std::int64_t cost) {
         window_plan plan = key_.plan();
         plan.enforce = false;
-        static_cast<void>(s.store.count(slot_, plan, cost, s.now));
+        static_cast<void>(detail::count_units(s.store, slot_, plan, cost, s.now));
         changed(s, change::worse);
     }
     bool hold(step& s, instant until) noexcept {
@@ -169,9 +172,9 @@ public:
         std::swap(key_.rules, rules);
         changed(s, change::worse);
     }
-    void tune(step& s, multiplier m) { s.store.tune(slot_, m); }
+    void tune(step& s, multiplier m) { tuner_.tune(s.store, slot_, m); }
     /// Moves what the tuner keeps.
-    std::optional<tuner_state> learn(step& s, tuner_step how) { return s.store.learn(slot_, how); }
+    std::optional<tuner_state> learn(step& s, tuner_step how) { return tuner_.learn(s.store, slot_, how); }
     void erase(step& s) {
         s.store.erase(slot_);
         changed(s, change::better);
@@ -187,9 +190,11 @@ public:
     // ---- queries
 
     [[nodiscard]] reading read(step& s) { return s.store.read(slot_, key_.plan(), s.now); }
-    [[nodiscard]] multiplier factor(const Store& store) const { return store.factor(slot_); }
+    [[nodiscard]] multiplier factor(const Store& store) const { return tuner_.factor(store, slot_); }
     /// Whether the past of the key decides nothing any more.
-    [[nodiscard]] bool is_idle(const Store& store, instant now) const { return store.idle(slot_, key_.plan(), now); }
+    [[nodiscard]] bool is_idle(const Store& store, instant now) const {
+        return store.idle(slot_, key_.plan(), now) && tuner_.is_idle(now);
+    }
     /// Whether settling `e` this way needs the time.
     [[nodiscard]] bool needs_time(const entry& e, settlement how) const noexcept {
         return !key_.is_quiet() || (e.state == entry_state::open && how != settlement::refunded);
@@ -366,6 +371,7 @@ private:
 
     key_core& key_;
     typename Store::slot slot_;
+    [[no_unique_address]] detail::tuner_home<Store> tuner_;
 };
 
 }  // namespace weir

@@ -4,6 +4,7 @@
 #include "weir/limiter/detail/lease_book.hpp"
 #include "weir/limiter/detail/local_fallback.hpp"
 #include "weir/limiter/detail/single_flight.hpp"
+#include "weir/limiter/detail/store_abilities.hpp"
 #include "weir/limiter/inflight_ceiling.hpp"
 #include "weir/limiter/key_core.hpp"
 #include "weir/limiter/key_rules.hpp"
@@ -71,7 +72,7 @@ public:
     [[nodiscard]] forecast count(step& s, std::int64_t cost) {
         return at_once(s, cost, [&] {
             return in_turn(
-                s, cost, [&](const window_plan& plan) { return s.store.count(slot_, plan, cost, s.now); },
+                s, cost, [&](const window_plan& plan) { return detail::count_units(s.store, slot_, plan, cost, s.now); },
                 [&](detail::local_fallback& local, instant now) { return local.count(cost, now); });
         });
     }
@@ -197,14 +198,16 @@ public:
     void reduce(step& s, entry& e, std::int64_t cost) noexcept {
         if (e.home != entry_home::store)
             return;  // a lease or the local log has counted too much, which is safe
-        flight_.unlocked([&, rules = key_.rules] { s.store.reduce(slot_, rules->plan, e, cost, s.now); });
-        improved(s);
+        if constexpr (reducible_store<Store>) {
+            flight_.unlocked([&, rules = key_.rules] { s.store.reduce(slot_, rules->plan, e, cost, s.now); });
+            improved(s);
+        }
     }
     /// Counts units that a request took beyond its cost, from now on. Releases the lock.
     void charge(step& s, std::int64_t cost) {
         auto plan = std::make_shared<window_plan>(key_.plan());
         plan->enforce = false;
-        call(s, [&](const window_plan&) { static_cast<void>(s.store.count(slot_, *plan, cost, s.now)); });
+        call(s, [&](const window_plan&) { static_cast<void>(detail::count_units(s.store, slot_, *plan, cost, s.now)); });
         key_.denial.clear();
     }
     /// Moves the gate. Releases the lock.
@@ -253,12 +256,12 @@ public:
     }
     /// Sets the tuner's factor. Releases the lock.
     void tune(step& s, multiplier m) {
-        call(s, [&](const window_plan&) { s.store.tune(slot_, m); });
+        call(s, [&](const window_plan&) { tuner_.tune(s.store, slot_, m); });
     }
     /// Moves what the tuner keeps; nothing if the store failed. Releases the lock.
     std::optional<tuner_state> learn(step& s, tuner_step how) {
         std::optional<tuner_state> out;
-        call(s, [&](const window_plan&) { out = s.store.learn(slot_, how); });
+        call(s, [&](const window_plan&) { out = tuner_.learn(s.store, slot_, how); });
         return out;
     }
     /// Forgets the key's history. Releases the lock.
@@ -293,7 +296,7 @@ public:
     [[nodiscard]] multiplier factor(const Store&) const noexcept { return factor_; }
     /// Whether nothing that this process keeps of the key is needed any more.
     [[nodiscard]] bool is_idle(const Store& store, instant now) const {
-        return store.idle(slot_, key_.plan(), now) && leases_.empty() && unsent_gate_ <= now &&
+        return store.idle(slot_, key_.plan(), now) && leases_.empty() && unsent_gate_ <= now && tuner_.is_idle(now) &&
                (local_ == nullptr || local_->idle(now));
     }
     [[nodiscard]] static constexpr bool needs_time(const entry&, settlement) noexcept { return true; }
@@ -331,7 +334,7 @@ private:
             unsent_gate_ = long_ago;
         flight_.end();
         // Another process may have tuned the key: its windows are then scaled from the next call on.
-        if (const multiplier m = s.store.factor(slot_); m != factor_) {
+        if (const multiplier m = tuner_.factor(s.store, slot_); m != factor_) {
             try {
                 key_.rules = key_rules::make(key_.rules->policy, m, key_.rules->reported);
                 factor_ = m;
@@ -447,17 +450,17 @@ private:
             flight_.end();
             return {s.now, cause::inflight, 0};
         }
-        const std::int64_t wanted = leases_.make_room() ? leases_.wanted(cost, s.now) : cost;
+        const std::int64_t wanted = reducible_store<Store> && leases_.make_room() ? leases_.wanted(cost, s.now) : cost;
         entry lease;
         forecast f = in_turn(
             s, cost,
             [&, lease_plan = leases_.plan()](const window_plan& plan) {
                 if (wanted > cost) {
-                    const forecast all = s.store.admit(slot_, *lease_plan, wanted, s.now, detail::free_place{}, lease);
+                    const forecast all = s.store.admit(slot_, *lease_plan, wanted, s.now, lease);
                     if (all.admits())
                         return all;
                 }
-                return s.store.admit(slot_, plan, cost, s.now, detail::free_place{}, out);
+                return s.store.admit(slot_, plan, cost, s.now, out);
             },
             [&](detail::local_fallback& local, instant now) { return local.admit(cost, now, out); });
         if (lacks_slot && f.why == cause::none) {
@@ -656,6 +659,7 @@ private:
     instant unsent_gate_ = long_ago;  // a gate that the store could not take yet
     std::unique_ptr<detail::local_fallback> local_;  // made when the store fails
     detail::lease_book leases_;
+    [[no_unique_address]] detail::tuner_home<Store> tuner_;
     multiplier factor_;
     forecast known_{long_ago, cause::none, 0};  // the last denial of one unit, while only time can end it
     waiter* serving_ = nullptr;                 // the waiter for whom a call is under way; null once it is cancelled

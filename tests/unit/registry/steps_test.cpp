@@ -6,6 +6,7 @@
 #include "support/limits.hpp"
 
 #include "weir/storage/common_memory_store.hpp"
+#include "weir/testing/common_store.hpp"
 #include "weir/testing/manual_clock.hpp"
 
 #include <algorithm>
@@ -404,21 +405,9 @@ TEST_CASE("steps: a full queue refuses at once") {
 }
 
 TEST_CASE("steps: a cancel that comes while its submit is in the round trip is obeyed") {
-    struct slow {
-        std::function<void()>* during = nullptr;
-        void operator()(std::string_view verb) const {
-            if (verb == "admit" && during != nullptr && *during)
-                std::exchange(*during, {})();
-        }
-    };
-    struct store : weir::common_memory_store<clock_type, slow> {
-        using common_memory_store::common_memory_store;
-        using common_memory_store::prelude;
-    };
-    std::function<void()> during;
+    using store = weir::testing::common_store<clock_type>;
     clock_type clock{instant{10s}};
     store common{clock};
-    common.prelude().during = &during;
     weir::registry<store> limits{common, configured(from_admission({{1, 1h}}))};
     REQUIRE(limits.try_acquire("a", "metadata"));
     clock.advance(1min);
@@ -426,7 +415,10 @@ TEST_CASE("steps: a cancel that comes while its submit is in the round trip is o
     weir::registry<store>::ticket t;
     bool cancelled = false;
     limits.erase("b", "metadata");
-    during = [&] { cancelled = t.cancel(); };
+    common.before([&](std::string_view verb) {
+        if (verb == "admit" && !cancelled)
+            cancelled = t.cancel();
+    });
     limits.submit(t, "b", "metadata");
     CHECK(cancelled);
     CHECK(t.done());

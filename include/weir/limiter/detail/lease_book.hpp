@@ -139,8 +139,9 @@ public:
         template <class Store>
         void give_back(Store& store, typename Store::slot& slot, const window_plan& plan, instant now) {
             const bool is_used = unused < units.cost;
-            if (is_used && unused > 0)
-                store.reduce(slot, plan, units, units.cost - unused, now);
+            if constexpr (reducible_store<Store>)
+                if (is_used && unused > 0)
+                    store.reduce(slot, plan, units, units.cost - unused, now);
             units.grace = std::max(duration{}, counts_until - now);
             store.settle(slot, plan, units,
                          !is_used                        ? settlement::refunded
