@@ -73,10 +73,11 @@ public:
         if (!m.is_one())
             return key_rules::make(std::move(*found), m);
         const std::lock_guard guard{mutex_};
-        const auto [at, is_new] = shared_.try_emplace(std::move(*found));
-        if (is_new)
-            at->second = before && before->policy == at->first ? before : key_rules::make(at->first, m);
-        return at->second;
+        if (const auto at = shared_.find(*found); at != shared_.end())
+            return at->second;
+        // Made before it is entered, so that a failure leaves no trace.
+        auto rules = before && before->policy == *found ? before : key_rules::make(*found, m);
+        return shared_.emplace(*std::move(found), std::move(rules)).first->second;
     }
 
 private:
