@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "weir/ext/postgres/detail/pool.hpp"
+#include "weir/ext/postgres/detail/conninfo.hpp"
+#include "weir/ext/postgres/detail/loss_watch.hpp"
+#include "weir/ext/postgres/detail/session.hpp"
+#include "weir/ext/postgres/detail/slot_state.hpp"
 #include "weir/ext/postgres/options.hpp"
 
 #include "weir/algorithm/admission.hpp"
@@ -12,10 +15,11 @@
 #include "weir/core/multiplier.hpp"
 #include "weir/core/time.hpp"
 #include "weir/core/tuner_state.hpp"
-#include "weir/storage/detail/entry_ids.hpp"
-#include "weir/storage/detail/own_process.hpp"
 #include "weir/storage/detail/place_ahead.hpp"
-#include "weir/storage/detail/tuner_swap.hpp"
+#include "weir/storage/remote/compare_and_swap.hpp"
+#include "weir/storage/remote/entry_ids.hpp"
+#include "weir/storage/remote/fork_guard.hpp"
+#include "weir/storage/remote/session_pool.hpp"
 #include "weir/storage/store.hpp"
 #include "weir/storage/store_error.hpp"
 
@@ -54,7 +58,7 @@ public:
 
     private:
         friend class postgres_store;
-        std::shared_ptr<detail::key_line> line_;
+        std::shared_ptr<detail::slot_state> state_;
     };
 
     static constexpr bool is_local = false;
@@ -73,7 +77,7 @@ public:
 
     [[nodiscard]] slot make_slot(std::string_view host, std::string_view role) const {
         slot out;
-        out.line_ = std::make_shared<detail::key_line>(host, role, shared_->links.next_home());
+        out.state_ = std::make_shared<detail::slot_state>(host, role, shared_->pool.next_home());
         return out;
     }
 
@@ -108,7 +112,7 @@ public:
         made.cost = cost;
         made.state = plan.from_response ? entry_state::open : entry_state::stamped;
         made.in_flight = true;
-        s.line_->held.fetch_add(1, std::memory_order_relaxed);
+        s.state_->held.fetch_add(1, std::memory_order_relaxed);
         out = made;
         return f;
     }
@@ -130,7 +134,7 @@ public:
             (bare ? how == settlement::refunded : e.state == entry_state::open || how != settlement::answered);
         const bool can_wait =
             how == settlement::released && e.state == entry_state::stamped && plan.max_concurrent == 0;
-        if (matters && !(can_wait && s.line_->leave_ended(static_cast<std::int64_t>(e.id))))
+        if (matters && !(can_wait && s.state_->leave_ended(static_cast<std::int64_t>(e.id))))
             post(s, plan, static_cast<std::int64_t>(e.id & ~stamp_mark), bare ? 3 : static_cast<std::int64_t>(how),
                  e.cost, now);
         if (how == settlement::answered) {
@@ -141,7 +145,7 @@ public:
             return;
         }
         if (e.in_flight)
-            s.line_->held.fetch_sub(1, std::memory_order_relaxed);
+            s.state_->held.fetch_sub(1, std::memory_order_relaxed);
         e = {};
     }
 
@@ -158,7 +162,7 @@ public:
     /// Sends every settlement that is still here and waits for the replies.
     void flush() {
         require_own_process("flush settlements");
-        shared_->links.flush();
+        shared_->pool.flush();
     }
 
     [[nodiscard]] bool hold(slot& s, instant until) {
@@ -176,21 +180,21 @@ public:
     void tune(slot& s, multiplier m) {
         static_cast<void>(ask(s, detail::verb::tune, "tune", 2,
                               [&](detail::parameter_list& values) { values.number(m.millionths()); }));
-        s.line_->factor.store(m.millionths());
+        s.state_->factor.store(m.millionths());
     }
     tuner_state learn(slot& s, tuner_step step) {
-        detail::key_line& key = *s.line_;
-        const auto out = weir::detail::learn_by_swap(
+        detail::slot_state& key = *s.state_;
+        const auto out = remote::compare_and_swap(
             key.tuner, multiplier::of_millionths(key.factor.load()), step, options().command_timeout,
             [&] { return options().injected_time ? duration::zero() : key.ahead(); },
-            [&](const weir::detail::tuner_offer& offer) { return swap(s, offer); });
+            [&](const remote::swap_offer& offer) { return swap(s, offer); });
         if (!out)
-            throw detail::failed("learn", shared_->links.place(), "others were faster each time", "try again");
+            throw detail::failed("learn", shared_->pool.server(), "others were faster each time", "try again");
         return *out;
     }
     void erase(slot& s) {
         static_cast<void>(ask(s, detail::verb::erase, "erase", 2, [](detail::parameter_list&) {}));
-        s.line_->factor.store(multiplier::one);
+        s.state_->factor.store(multiplier::one);
     }
 
     /// Forgets up to `limit` keys that decide nothing any more, and says how many it found. Decisions do this on the
@@ -198,12 +202,12 @@ public:
     /// the begin and at the end.
     std::int64_t sweep(std::int64_t& from, std::int64_t limit = 1000) {
         require_own_process("sweep");
-        const detail::key_line nobody{"", "", 0};
-        const auto line = shared_->links.borrow(nobody);
+        const remote::key_route none;
+        const auto session = shared_->pool.borrow(none);
         detail::parameter_list values;
         values.number(from);
         values.number(limit);
-        const auto said = call(*line, detail::verb::sweep, "sweep", values);
+        const auto said = call(*session, detail::verb::sweep, "sweep", values);
         if (said.size() != 2)
             bad_reply("sweep");
         from = said[0];
@@ -213,7 +217,7 @@ public:
     // ---- queries
 
     /// As of this process's last verb on the key.
-    [[nodiscard]] multiplier factor(const slot& s) const { return multiplier::of_millionths(s.line_->factor.load()); }
+    [[nodiscard]] multiplier factor(const slot& s) const { return multiplier::of_millionths(s.state_->factor.load()); }
 
     /// `bytes` is 0: the log is the server's.
     [[nodiscard]] reading read(slot& s, const window_plan& plan, instant now) {
@@ -226,7 +230,7 @@ public:
                 values.number(kept(plan));
                 values.number(plan.kept.longest.count());
             });
-        s.line_->factor.store(said[3]);
+        s.state_->factor.store(said[3]);
         const instant here = after(now);
         const multiplier factor = multiplier::of_millionths(said[3]);
         reading out{{}, said[4], said[5], local(said[6], said[2], here), factor, local(said[7], said[2], here), 0};
@@ -237,7 +241,7 @@ public:
 
     /// Whether this process has nothing open on the key: all else is the server's.
     [[nodiscard]] bool idle(const slot& s, const window_plan&, instant) const {
-        return s.line_->held.load(std::memory_order_relaxed) <= 0;
+        return s.state_->held.load(std::memory_order_relaxed) <= 0;
     }
 
     /// When an entry was counted by the server's clock, since 1970; nothing where it counts from its response or is
@@ -249,20 +253,27 @@ public:
     }
 
     /// How often the server was seen to have lost what it was told.
-    [[nodiscard]] std::uint64_t losses() const noexcept { return shared_->links.losses(); }
-    [[nodiscard]] const postgres_options& options() const noexcept { return shared_->links.options(); }
+    [[nodiscard]] std::uint64_t losses() const noexcept { return shared_->losses.losses(); }
+    [[nodiscard]] const postgres_options& options() const noexcept { return shared_->options; }
 
 private:
     enum class mode : std::int64_t { stamped, stamped_entry, open, uncounted };
 
+    using pool_type = remote::session_pool<detail::session>;
+
     struct shared {
-        explicit shared(postgres_options options) : links(std::move(options)) {}
-        detail::pool links;
-        weir::detail::entry_ids ids;
+        explicit shared(postgres_options o)
+            : options(std::move(o)), place(detail::place_of(options.connection)),
+              pool(pool_of(options, place), {}, &options, place, &losses) {}
+        const postgres_options options;
+        const std::string place;
+        detail::loss_watch losses;
+        pool_type pool;
+        remote::entry_ids ids;
         std::atomic<std::int64_t> next_sweep{0};
         std::atomic<std::int64_t> sweep_from{0};
         std::atomic<instant> last{long_ago};  // the latest injected time
-        weir::detail::own_process owner;
+        remote::fork_guard owner;
     };
 
     static constexpr std::uint64_t stamp_mark = std::uint64_t{1} << 63;
@@ -274,9 +285,20 @@ private:
             throw exception{error{errc::bad_configuration, "postgres: " + fault}};
         return o;
     }
+    [[nodiscard]] static remote::pool_options pool_of(const postgres_options& o, const std::string& place) {
+        return {"postgres",
+                place,
+                "raise weir_pool or weir_pool_wait_ms",
+                o.pool,
+                o.pool_wait,
+                o.command_timeout,
+                o.connect_timeout,
+                o.reconnect_first,
+                o.reconnect_most};
+    }
     void require_own_process(std::string_view what) const { shared_->owner.require("postgres", what); }
     [[noreturn]] void bad_reply(std::string_view what) const {
-        throw detail::failed(what, shared_->links.place(), "the reply is not what the function returns",
+        throw detail::failed(what, shared_->pool.server(), "the reply is not what the function returns",
                              "is another version of weir using this schema? Name another weir_schema");
     }
 
@@ -311,8 +333,8 @@ private:
     [[nodiscard]] forecast decide(slot& s, const window_plan& plan, std::int64_t cost, instant now, mode how,
                                   std::int64_t id, std::int64_t& stamp) {
         require_own_process("admit");
-        detail::key_line& key = *s.line_;
-        const auto line = shared_->links.borrow(key);
+        detail::slot_state& key = *s.state_;
+        const auto session = shared_->pool.borrow(key.route);
         forecast warm = warming(plan, cost, now);
         if (!warm.admits() && plan.enforce)
             return warm;
@@ -323,7 +345,7 @@ private:
                                                                : verb::admit;
         std::vector<std::int64_t> said;
         try {
-            said = ask_by(*line, key, which, "admit", 2, [&](detail::parameter_list& values) {
+            said = ask_by(*session, key, which, "admit", 2, [&](detail::parameter_list& values) {
                 put_now(values, now);
                 values.number(detail::name_of(plan));
                 if (which != verb::stamp)
@@ -344,13 +366,13 @@ private:
             });
         } catch (const store_error&) {
             // Where the server refused, nothing was done; else it may have been entered, and nobody will use it.
-            if (id != 0 && !line->is_open())
+            if (id != 0 && !session->is_open())
                 take_back(s, plan, id, now);
             throw;
         }
         for (const std::int64_t lost : key.take_lost())
             take_back(s, plan, lost, now);
-        sweep_by(*line, now);
+        sweep_by(*session, now);
         // A loss may have been seen by this very call. A stamp without an entry stays, and costs its place.
         warm = warming(plan, cost, now);
         if (!warm.admits() && plan.enforce) {
@@ -370,20 +392,20 @@ private:
         return f;
     }
 
-    [[nodiscard]] weir::detail::tuner_answer swap(slot& s, const weir::detail::tuner_offer& offer) {
+    [[nodiscard]] remote::swap_reply swap(slot& s, const remote::swap_offer& offer) {
         const instant asked = now();
         const auto said = ask(s, detail::verb::learn, "learn", 5, [&](detail::parameter_list& values) {
-            values.number(offer.factor.millionths());
+            values.number(offer.seen_factor.millionths());
             values.numbers(offer.seen);
             values.number(offer.next_factor.millionths());
             values.numbers(offer.next);
         });
-        weir::detail::tuner_words words{said.begin() + 5, said.end()};
-        if (!weir::detail::is_well_formed(words))
+        remote::tuner_record record{said.begin() + 5, said.end()};
+        if (!remote::is_well_formed(record))
             bad_reply("learn");
-        s.line_->heard(said[3], asked);
-        s.line_->factor.store(said[4]);
-        return {said[2] != 0, multiplier::of_millionths(said[4]), std::move(words)};
+        s.state_->heard(said[3], asked);
+        s.state_->factor.store(said[4]);
+        return {said[2] != 0, multiplier::of_millionths(said[4]), std::move(record)};
     }
 
     /// Why, which window, when, and the gate, as the server says it.
@@ -399,20 +421,20 @@ private:
 
     /// Denies until the key's shortest window has passed since a loss of history.
     [[nodiscard]] forecast warming(const window_plan& plan, std::int64_t cost, instant now) const {
-        const instant lost = shared_->links.lost_at();
+        const instant lost = shared_->losses.lost_at();
         if (lost == long_ago || options().injected_time || options().on_lost_history == lost_history::ignore)
             return {now, cause::none, 0};
         return warm_up(plan, cost, lost, now);
     }
 
     void post(slot& s, const window_plan& plan, std::int64_t entry, std::int64_t how, std::int64_t cost, instant now) {
-        shared_->links.post({s.line_, s.line_->id.load(), entry, how, cost, now, kept(plan), plan.kept.longest.count(),
-                             s.line_->take_ended()});
+        shared_->pool.post({s.state_, s.state_->id.load(), entry, how, cost, now, kept(plan), plan.kept.longest.count(),
+                            s.state_->take_ended()});
     }
     /// An entry that nobody will use, if it was made. A key whose number is not known yet is told once it is.
     void take_back(slot& s, const window_plan& plan, std::int64_t entry, instant now) {
-        if (s.line_->id.load() == 0)
-            s.line_->leave_lost(entry);
+        if (s.state_->id.load() == 0)
+            s.state_->leave_lost(entry);
         else
             post(s, plan, entry, 2, 1, now);
     }
@@ -421,13 +443,13 @@ private:
     template <class Fill>
     std::vector<std::int64_t> ask(slot& s, detail::verb which, std::string_view what, std::size_t least, Fill&& fill) {
         require_own_process(what);
-        const auto line = shared_->links.borrow(*s.line_);
-        return ask_by(*line, *s.line_, which, what, least, fill);
+        const auto session = shared_->pool.borrow(s.state_->route);
+        return ask_by(*session, *s.state_, which, what, least, fill);
     }
     template <class Fill>
-    std::vector<std::int64_t> ask_by(detail::session& line, detail::key_line& key, detail::verb which,
+    std::vector<std::int64_t> ask_by(detail::session& session, detail::slot_state& key, detail::verb which,
                                      std::string_view what, std::size_t least, Fill&& fill) {
-        const std::uint64_t generation = shared_->links.generation();
+        const std::uint64_t generation = shared_->losses.generation();
         bool by_number = key.id.load() != 0 && key.generation.load() == generation;
         for (;; by_number = false) {
             detail::parameter_list values;
@@ -441,13 +463,13 @@ private:
                 values.bytes(key.role);
             }
             fill(values);
-            std::vector<std::int64_t> said = call(line, which, what, values);
+            std::vector<std::int64_t> said = call(session, which, what, values);
             // The key is gone, and nothing happened: forgotten as idle, or with its schema?
             if (by_number && said.size() == 1) {
                 detail::parameter_list relaxed;
                 relaxed.number(options().synchronous_commit ? 0 : 1);
-                if (const auto hello = detail::greeting_of(call(line, detail::verb::hello, what, relaxed)))
-                    shared_->links.greeted(*hello);
+                if (const auto hello = detail::greeting_of(call(session, detail::verb::hello, what, relaxed)))
+                    shared_->losses.greeted(*hello);
                 continue;
             }
             if (said.size() < least)
@@ -459,16 +481,16 @@ private:
             return said;
         }
     }
-    std::vector<std::int64_t> call(detail::session& line, detail::verb which, std::string_view what,
+    std::vector<std::int64_t> call(detail::session& session, detail::verb which, std::string_view what,
                                    detail::parameter_list& values) const {
-        if (!line.send(which, values))
-            throw detail::failed(what, shared_->links.place(), "the connection ended before the request left",
+        if (!session.send(which, values))
+            throw detail::failed(what, shared_->pool.server(), "the connection ended before the request left",
                                  "try again");
-        return line.await();
+        return session.await();
     }
 
     /// Forgets a few idle keys now and then, behind a verb, and does not wait for it.
-    void sweep_by(detail::session& line, instant now) {
+    void sweep_by(detail::session& session, instant now) {
         std::int64_t due = shared_->next_sweep.load(std::memory_order_relaxed);  // a hint: it orders nothing
         const std::int64_t at = now.time_since_epoch().count();
         if (options().injected_time || at < due ||
@@ -478,7 +500,7 @@ private:
         values.number(shared_->sweep_from.load());
         values.number(64);
         try {
-            static_cast<void>(line.send(detail::verb::sweep, values, {}, &shared_->sweep_from));
+            static_cast<void>(session.send(detail::verb::sweep, values, {}, &shared_->sweep_from));
         } catch (const store_error&) {
             // Closed now; the decision stands.
         }

@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "weir/ext/redis/detail/pool.hpp"
+#include "weir/ext/redis/detail/loss_watch.hpp"
 #include "weir/ext/redis/detail/server_clock.hpp"
+#include "weir/ext/redis/detail/session.hpp"
 #include "weir/ext/redis/detail/slot_state.hpp"
 #include "weir/ext/redis/detail/tuner_call.hpp"
 #include "weir/ext/redis/options.hpp"
 
 #include "weir/core/clock.hpp"
 #include "weir/core/tuner_state.hpp"
-#include "weir/storage/detail/entry_ids.hpp"
-#include "weir/storage/detail/own_process.hpp"
 #include "weir/storage/detail/place_ahead.hpp"
-#include "weir/storage/detail/tuner_swap.hpp"
+#include "weir/storage/remote/compare_and_swap.hpp"
+#include "weir/storage/remote/entry_ids.hpp"
+#include "weir/storage/remote/fork_guard.hpp"
+#include "weir/storage/remote/session_pool.hpp"
 #include "weir/storage/store.hpp"
 #include "weir/storage/store_error.hpp"
 
@@ -74,10 +76,11 @@ public:
         slot out;
         out.state_ = std::make_shared<detail::slot_state>();
         const detail::key_names names = detail::names_of(options().prefix, host, role);
-        out.state_->parts = detail::key_parts(names);
-        detail::append_part(out.state_->tuner_part, names.tuner);
-        out.state_->note = detail::note_start(names);
-        out.state_->home = shared_->links.next_home();
+        detail::key_address& address = out.state_->address;
+        address.parts = detail::key_parts(names);
+        detail::append_part(address.tuner_part, names.tuner);
+        address.note = detail::note_start(names);
+        address.route.home = shared_->pool.next_home();
         return out;
     }
 
@@ -119,8 +122,7 @@ public:
         require_own_process("settle");
         if (detail::is_stamp(e.id)) {
             if (how == settlement::refunded)
-                shared_->links.post(
-                    {s.state_, std::bit_cast<std::uint64_t>(detail::stamp_of(e.id)), static_cast<double>(e.cost), 3});
+                post_refund(s, e.id, static_cast<double>(e.cost));
         } else if (e.id != 0 && (e.state == entry_state::open || how != settlement::answered)) {
             // Who waits for a ceiling waits for this.
             if (const double at = time_of_answer(now); !is_over(s, at))
@@ -146,37 +148,36 @@ public:
         if (is_over(s, time_of_answer(now)))
             return;
         if (detail::is_stamp(e.id))
-            return shared_->links.post({s.state_, std::bit_cast<std::uint64_t>(detail::stamp_of(e.id)), unused, 3});
-        shared_->links.post({s.state_, e.id, static_cast<double>(cost), 4});
+            return post_refund(s, e.id, unused);
+        shared_->pool.post({address_of(s), e.id, static_cast<double>(cost), 4});
     }
 
     /// Sends every settlement that is still here and waits for the replies.
     void flush() {
         require_own_process("flush settlements");
-        shared_->links.flush();
+        shared_->pool.flush();
     }
 
     [[nodiscard]] bool hold(slot& s, instant until) {
-        const instant now = this->now();
-        const double value = options().injected_time ? injected(until) : detail::microseconds_up(until - now);
-        return keep(s, 0, value, now, "hold") != 0;
+        const double value = options().injected_time ? injected(until) : detail::microseconds_up(until - now());
+        return keep(s, 0, value, "hold") != 0;
     }
     void tune(slot& s, multiplier m) {
-        keep(s, 1, static_cast<double>(m.millionths()), now(), "tune");
+        keep(s, 1, static_cast<double>(m.millionths()), "tune");
         s.state_->factor = m;
     }
     tuner_state learn(slot& s, tuner_step step) {
         detail::slot_state& key = *s.state_;
-        const auto out = weir::detail::learn_by_swap(
+        const auto out = remote::compare_and_swap(
             key.tuner, key.factor, step, options().command_timeout, [&] { return ahead(); },
-            [&](const weir::detail::tuner_offer& offer) { return swap(key, offer); });
+            [&](const remote::swap_offer& offer) { return swap(key, offer); });
         if (!out)
             throw store_error{fmt::format("redis: cannot learn at {}: others were faster each time; try again",
                                           detail::place_of(options()))};
         return *out;
     }
     void erase(slot& s) {
-        keep(s, 2, 0, now(), "erase");
+        keep(s, 2, 0, "erase");
         s.state_->factor = {};
     }
 
@@ -190,7 +191,7 @@ public:
         std::vector<double> args{3, time_argument(now), 0};
         for (const window& w : plan.windows)
             args.push_back(period_of(w.period));
-        const std::string got = call(*s.state_, detail::script::keep, args, {}, "read", now);
+        const std::string got = call(*s.state_, detail::script::keep, args, {}, "read");
         if (got.size() != (7 + plan.windows.size()) * 8)
             bad_reply("read");
         const auto at = [&](std::size_t i) { return detail::double_at(got, i); };
@@ -228,19 +229,23 @@ public:
 
     /// How often the server was seen to have lost what it was told.
     [[nodiscard]] std::uint64_t losses() const noexcept {
-        return shared_->links.losses() + shared_->lost_keys.load(std::memory_order_relaxed);
+        return shared_->losses.losses() + shared_->lost_keys.load(std::memory_order_relaxed);
     }
-    [[nodiscard]] const redis_options& options() const noexcept { return shared_->links.options(); }
+    [[nodiscard]] const redis_options& options() const noexcept { return shared_->options; }
 
 private:
+    using pool_type = remote::session_pool<detail::session>;
+
     struct shared {
-        explicit shared(redis_options options) : links(std::move(options)) {}
-        detail::pool links;
+        explicit shared(redis_options o) : options(std::move(o)), pool(pool_of(options), {}, &options, &losses) {}
+        const redis_options options;
+        detail::loss_watch losses;
+        pool_type pool;
         detail::server_clock clock;
-        weir::detail::entry_ids ids;
+        remote::entry_ids ids;
         std::atomic<std::uint64_t> lost_keys = 0;
         std::atomic<instant> last{long_ago};  // the latest injected time
-        weir::detail::own_process owner;
+        remote::fork_guard owner;
     };
 
     [[nodiscard]] static redis_options checked(redis_options o) {
@@ -251,6 +256,17 @@ private:
                                   "redis: rediss:// needs TLS, which the hiredis this was built with has not; build "
                                   "with hiredis 1.0 or later, or write redis://"}};
         return o;
+    }
+    [[nodiscard]] static remote::pool_options pool_of(const redis_options& o) {
+        return {"redis",
+                detail::place_of(o),
+                "raise pool or pool_wait_ms",
+                o.pool,
+                o.pool_wait,
+                o.command_timeout,
+                o.connect_timeout,
+                o.reconnect_first,
+                o.reconnect_most};
     }
     void require_own_process(std::string_view what) const { shared_->owner.require("redis", what); }
     [[noreturn]] void bad_reply(std::string_view what) const {
@@ -271,10 +287,6 @@ private:
         for (instant seen = shared_->last.load(); seen < now && !shared_->last.compare_exchange_weak(seen, now);) {
         }
         return injected(now);
-    }
-    /// For what goes by this machine's clock whatever the keys' time is.
-    [[nodiscard]] instant steady_now(instant now) const noexcept {
-        return options().injected_time ? steady_clock{}.now() : now;
     }
     [[nodiscard]] double period_of(duration span) const noexcept {
         return options().injected_time ? static_cast<double>(span.count()) : detail::microseconds_up(span);
@@ -298,12 +310,11 @@ private:
     // ---- steps
 
     [[nodiscard]] std::string call(detail::slot_state& key, detail::script which, std::span<const double> args,
-                                   std::string_view tail, std::string_view what, instant now) const {
+                                   std::string_view tail, std::string_view what) const {
         require_own_process(what);
-        const auto line = shared_->links.borrow(key, steady_now(now));
-        shared_->links.take_posted(*line);
+        const auto session = shared_->pool.borrow(key.address.route);
         bool sent = false;
-        return std::string{detail::text_of(*line->call(which, key, args, tail, what, sent))};
+        return std::string{detail::text_of(*session->call(which, key.address, args, tail, what, sent))};
     }
 
     /// `what` as in the script. Tells `made`, where there is one, the stamp that was given.
@@ -335,15 +346,14 @@ private:
             args[9 + 2 * i] = period_of(plan.windows[i].period);
         }
 
-        const auto line = shared_->links.borrow(key, steady_now(now));
-        shared_->links.take_posted(*line, &key);
+        const auto session = shared_->pool.borrow(key.address.route, true);
         bool sent = false;
         detail::reply got;
         const auto asked = detail::server_clock::here();
         try {
             const auto name = detail::bytes_of(id);
-            got = line->call(detail::script::admit, key, {args, size}, {name.data(), id != 0 ? name.size() : 0},
-                             "admit", sent);
+            got = session->call(detail::script::admit, key.address, {args, size},
+                                {name.data(), id != 0 ? name.size() : 0}, "admit", sent);
         } catch (const store_error&) {
             // It may have been entered, and nobody will use it.
             if (sent && id != 0)
@@ -363,7 +373,7 @@ private:
             key.factor = detail::factor_of(head->factor);
         shared_->clock.learn(head->t, asked);
         if (!options().injected_time && key.remembers(*head, born)) [[unlikely]]
-            lose(*line, key);
+            lose(*session, key);
         key.born = born;
         key.seq = head->seq;
         key.lives = head->lives;
@@ -420,16 +430,16 @@ private:
     /// Denies until the key's shortest window has passed since a loss of history was seen.
     [[nodiscard]] forecast warming(const detail::slot_state& key, const window_plan& plan, std::int64_t cost,
                                    instant now) const {
-        const instant lost = std::max(key.lost_at, shared_->links.lost_at());
+        const instant lost = std::max(key.lost_at, shared_->losses.lost_at());
         if (lost == long_ago || options().injected_time || options().on_lost_history == lost_history::ignore)
             return {now, cause::none, 0};
         return warm_up(plan, cost, lost, now);
     }
-    void lose(detail::session& line, detail::slot_state& key) {
+    void lose(detail::session& session, detail::slot_state& key) {
         shared_->lost_keys.fetch_add(1, std::memory_order_relaxed);
         key.lost_at = this->now();
         try {
-            shared_->links.suspect_loss(line);
+            session.renew_epoch();  // has it lost everything, or this alone?
         } catch (const store_error&) {
             // The next connection compares the epoch as well.
         }
@@ -443,19 +453,28 @@ private:
         const double lives = s.state_->lives.load(std::memory_order_relaxed);
         return !options().injected_time && lives > 0 && at > lives;
     }
-    /// The end of an entry that is stamped already is news to a ceiling only.
+    [[nodiscard]] static std::shared_ptr<detail::key_address> address_of(const slot& s) noexcept {
+        return {s.state_, &s.state_->address};
+    }
+    /// The end of an entry that is stamped already matters to a ceiling only.
     void post(slot& s, std::uint64_t id, settlement how, double at, bool has_ceiling, bool is_stamped) {
-        shared_->links.post({s.state_, id, at, static_cast<char>(how), has_ceiling, is_stamped && !has_ceiling});
+        const bool can_wait = is_stamped && !has_ceiling;
+        shared_->pool.post({address_of(s), id, at, static_cast<char>(how), has_ceiling, can_wait},
+                           can_wait ? pool_type::departure::with_next : pool_type::departure::now);
+    }
+    /// Takes back units that have no entry: their stamp is their id.
+    void post_refund(slot& s, std::uint64_t id, double units) {
+        shared_->pool.post({address_of(s), std::bit_cast<std::uint64_t>(detail::stamp_of(id)), units, 3});
     }
     /// An entry that was perhaps made, and nobody will use.
     void take_back(slot& s, std::uint64_t id, instant now) {
         post(s, id, settlement::refunded, time_of_answer(now), false, false);
     }
 
-    double keep(slot& s, double what, double value, instant now, std::string_view name) {
+    double keep(slot& s, double what, double value, std::string_view name) {
         // These have no instant of their own: under injected time a gate is absolute and the rest has no time.
         const std::array<double, 3> args{what, options().injected_time ? -detail::never : detail::server_time, value};
-        const std::string got = call(*s.state_, detail::script::keep, args, {}, name, now);
+        const std::string got = call(*s.state_, detail::script::keep, args, {}, name);
         if (got.size() != 8)
             bad_reply(name);
         return detail::double_at(got, 0);
@@ -470,11 +489,11 @@ private:
             return std::nullopt;
         return std::chrono::microseconds{shared_->clock.now()} - this->now().time_since_epoch();
     }
-    [[nodiscard]] weir::detail::tuner_answer swap(detail::slot_state& key, const weir::detail::tuner_offer& offer) {
+    [[nodiscard]] remote::swap_reply swap(detail::slot_state& key, const remote::swap_offer& offer) {
         const auto [args, tail] =
             detail::tuner_call_of(offer, options().injected_time ? -detail::never : detail::server_time);
         const auto asked = detail::server_clock::here();
-        auto said = detail::tuner_reply_of(call(key, detail::script::learn, args, tail, "learn", this->now()));
+        auto said = detail::tuner_reply_of(call(key, detail::script::learn, args, tail, "learn"));
         if (!said)
             bad_reply("learn");
         shared_->clock.learn(said->t, asked);

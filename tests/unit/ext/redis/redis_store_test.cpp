@@ -3,9 +3,6 @@
 
 #include "support/catch.hpp"
 
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <array>
 #include <bit>
 #include <chrono>
@@ -109,18 +106,6 @@ TEST_CASE(
         }
     for (const std::size_t size : {std::size_t{0}, std::size_t{16}, detail::denied_bytes, std::size_t{86}})
         CHECK_FALSE(detail::admitted_of(std::string(size, '\0')).has_value());
-}
-
-TEST_CASE("redis store: a child of fork is told from its parent") {
-    const auto mine = weir::detail::process_mark();
-    CHECK(weir::detail::process_mark() == mine);
-    const pid_t child = ::fork();
-    if (child == 0)
-        ::_exit(weir::detail::process_mark() == mine ? 1 : 0);
-    int status = -1;
-    REQUIRE(::waitpid(child, &status, 0) == child);
-    CHECK(status == 0);
-    CHECK(weir::detail::process_mark() == mine);
 }
 
 TEST_CASE("redis store: times are rounded against the caller") {

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "weir/core/nearest.hpp"
-#include "weir/storage/detail/dsn.hpp"
+#include "weir/storage/remote/dsn.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -105,9 +105,8 @@ template <class Set>
         if (pair.empty())
             continue;
         const std::size_t equals = pair.find('=');
-        const auto name = weir::detail::percent_decoded(pair.substr(0, equals));
-        const auto value =
-            weir::detail::percent_decoded(equals == std::string_view::npos ? "" : pair.substr(equals + 1));
+        const auto name = remote::percent_decoded(pair.substr(0, equals));
+        const auto value = remote::percent_decoded(equals == std::string_view::npos ? "" : pair.substr(equals + 1));
         if (!name || !value)
             return "a % is not followed by two hexadecimal digits; write %25 for a percent sign";
         if (std::string fault = fault_of_name(*name); !fault.empty())

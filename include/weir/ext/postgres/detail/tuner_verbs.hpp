@@ -6,9 +6,9 @@
 namespace weir::postgres::detail {
 
 /// From version 1 to 2: what the tuner keeps of a key beside the factor, as ten numbers or none
-/// (`weir::detail::tuner_words`), of which the fourth says until when they matter. A column, for those who were granted
-/// the tables need nothing more then. `learn` answers [0, id, 1, t, factor], or where the key does not have what the
-/// caller saw last, [0, id, 0, t, factor, numbers...].
+/// (`weir::remote::tuner_record`), of which the fourth says until when they matter. A column, for those who were
+/// granted the tables need nothing more then. `learn` answers [0, id, 1, t, factor], or where the key does not have
+/// what the caller saw last, [0, id, 0, t, factor, numbers...].
 ///
 /// And the moment from which on `credit` holds: a clock that steps back makes stamps count again that had aged out.
 inline constexpr std::string_view sql_tuner = R"(

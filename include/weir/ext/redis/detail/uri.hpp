@@ -2,7 +2,7 @@
 #pragma once
 
 #include "weir/core/detail/text.hpp"
-#include "weir/storage/detail/dsn.hpp"
+#include "weir/storage/remote/dsn.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -47,7 +47,7 @@ struct uri {
     out.scheme = weir::detail::lower(text.substr(0, mark));
     std::string_view rest = text.substr(mark + 3);
     const auto decode = [&](std::string_view piece) {
-        auto plain = weir::detail::percent_decoded(piece);
+        auto plain = remote::percent_decoded(piece);
         out.malformed = out.malformed || !plain;
         return std::move(plain).value_or("");
     };

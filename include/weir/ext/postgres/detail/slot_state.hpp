@@ -3,7 +3,8 @@
 
 #include "weir/core/multiplier.hpp"
 #include "weir/core/time.hpp"
-#include "weir/storage/detail/tuner_words.hpp"
+#include "weir/storage/remote/session_pool.hpp"
+#include "weir/storage/remote/tuner_record.hpp"
 
 #include <atomic>
 #include <cstddef>
@@ -21,18 +22,17 @@ namespace weir::postgres::detail {
 /// What this process keeps of a key.
 ///
 /// **Thread safety.** Every member but `tuner`, which is one verb's at a time.
-struct key_line {
-    key_line(std::string_view h, std::string_view r, std::size_t home_) : host(h), role(r), home(home_) {}
+struct slot_state {
+    slot_state(std::string_view h, std::string_view r, std::size_t home) : host(h), role(r), route{home} {}
 
     const std::string host;
     const std::string role;
-    const std::size_t home;                    ///< the connection its settlements go by
+    remote::key_route route;
     std::atomic<std::int64_t> id{0};           ///< its number on the server; 0 = not known
     std::atomic<std::uint64_t> generation{0};  ///< of the connections that `id` was learnt from
-    std::atomic<std::int64_t> unsettled{0};    ///< settlements whose reply has not been seen
     std::atomic<std::int64_t> held{0};         ///< entries of this process that have not ended
     std::atomic<std::int64_t> factor{multiplier::one};
-    weir::detail::tuner_words tuner;  ///< as the server has them, or had
+    remote::tuner_record tuner;  ///< as the server has it, or had
 
     /// On the server it was `t` by the key's time, after it was `asked` here.
     void heard(std::int64_t t, instant asked) noexcept { ahead_.store(t - asked.time_since_epoch().count()); }
@@ -85,7 +85,7 @@ private:
 
 /// A settlement on its way. Those that name an entry may be sent twice: the second changes nothing.
 struct settlement_call {
-    std::shared_ptr<key_line> key;
+    std::shared_ptr<slot_state> key;
     std::int64_t id = 0;     ///< the key's number
     std::int64_t entry = 0;  ///< or the stamp, where `how` is 3
     std::int64_t how = 0;    ///< 0 answered, 1 released, 2 refunded; 3 takes back units that have no entry
@@ -94,6 +94,8 @@ struct settlement_call {
     std::int64_t kept = 0;
     std::int64_t longest = 0;
     std::vector<std::int64_t> ended{};  ///< stamped entries of the key that are over as well
+
+    [[nodiscard]] remote::key_route& route() const noexcept { return key->route; }
 };
 
 }  // namespace weir::postgres::detail
