@@ -88,10 +88,11 @@ public:
                                  entry& out) {
         // Units counted from their admission that no ceiling counts need no entry: their stamp is all there is.
         const bool has_entry = cost > 0 && (plan.from_response || plan.max_concurrent > 0);
-        const mode how = cost == 0            ? mode::uncounted
-                         : plan.from_response ? mode::open
-                         : has_entry          ? mode::stamped_entry
-                                              : mode::stamped;
+        using detail::admit_mode;
+        const admit_mode how = cost == 0            ? admit_mode::uncounted
+                               : plan.from_response ? admit_mode::open
+                               : has_entry          ? admit_mode::stamped_entry
+                                                    : admit_mode::stamped;
         entry made{.stamp = now};
         const forecast f = weir::detail::with_place_ahead(plan, cost, now, place, [&] {
             const auto id = has_entry ? static_cast<std::int64_t>(shared_->ids.next()) : 0;
@@ -119,7 +120,8 @@ public:
 
     [[nodiscard]] forecast count(slot& s, const window_plan& plan, std::int64_t cost, instant now) {
         std::int64_t stamp = 0;
-        return decide(s, plan, cost, now, cost == 0 ? mode::uncounted : mode::stamped, 0, stamp);
+        return decide(s, plan, cost, now, cost == 0 ? detail::admit_mode::uncounted : detail::admit_mode::stamped, 0,
+                      stamp);
     }
 
     // ---- changes
@@ -135,8 +137,8 @@ public:
         const bool can_wait =
             how == settlement::released && e.state == entry_state::stamped && plan.max_concurrent == 0;
         if (matters && !(can_wait && s.state_->leave_ended(static_cast<std::int64_t>(e.id))))
-            post(s, plan, static_cast<std::int64_t>(e.id & ~stamp_mark), bare ? 3 : static_cast<std::int64_t>(how),
-                 e.cost, now);
+            post(s, plan, static_cast<std::int64_t>(e.id & ~stamp_mark),
+                 bare ? detail::settle_verb::refund_stamp : static_cast<detail::settle_verb>(how), e.cost, now);
         if (how == settlement::answered) {
             if (e.state == entry_state::open) {
                 e.stamp = now;
@@ -153,9 +155,10 @@ public:
     void reduce(slot& s, const window_plan& plan, entry& e, std::int64_t cost, instant now) {
         require_own_process("reduce");
         if ((e.id & stamp_mark) != 0)
-            post(s, plan, static_cast<std::int64_t>(e.id & ~stamp_mark), 3, e.cost - cost, now);
+            post(s, plan, static_cast<std::int64_t>(e.id & ~stamp_mark), detail::settle_verb::refund_stamp,
+                 e.cost - cost, now);
         else
-            post(s, plan, static_cast<std::int64_t>(e.id), 4, cost, now);
+            post(s, plan, static_cast<std::int64_t>(e.id), detail::settle_verb::lower, cost, now);
         e.cost = cost;
     }
 
@@ -257,8 +260,6 @@ public:
     [[nodiscard]] const postgres_options& options() const noexcept { return shared_->options; }
 
 private:
-    enum class mode : std::int64_t { stamped, stamped_entry, open, uncounted };
-
     using pool_type = remote::session_pool<detail::session>;
 
     struct shared {
@@ -330,8 +331,8 @@ private:
     // ---- steps
 
     /// Tells `stamp` the server's time of it.
-    [[nodiscard]] forecast decide(slot& s, const window_plan& plan, std::int64_t cost, instant now, mode how,
-                                  std::int64_t id, std::int64_t& stamp) {
+    [[nodiscard]] forecast decide(slot& s, const window_plan& plan, std::int64_t cost, instant now,
+                                  detail::admit_mode how, std::int64_t id, std::int64_t& stamp) {
         require_own_process("admit");
         detail::slot_state& key = *s.state_;
         const auto session = shared_->pool.borrow(key.route);
@@ -339,10 +340,10 @@ private:
         if (!warm.admits() && plan.enforce)
             return warm;
         using detail::verb;
-        const verb which = !plan.enforce                       ? verb::admit
-                           : how == mode::open                 ? verb::open
-                           : how == mode::stamped && cost == 1 ? verb::stamp
-                                                               : verb::admit;
+        const verb which = !plan.enforce                                     ? verb::admit
+                           : how == detail::admit_mode::open                 ? verb::open
+                           : how == detail::admit_mode::stamped && cost == 1 ? verb::stamp
+                                                                             : verb::admit;
         std::vector<std::int64_t> said;
         try {
             said = ask_by(*session, key, which, "admit", 2, [&](detail::parameter_list& values) {
@@ -351,7 +352,8 @@ private:
                 if (which != verb::stamp)
                     values.number(cost);
                 if (which == verb::admit)
-                    values.number(static_cast<std::int64_t>(how) + (plan.enforce ? 0 : 4));
+                    values.number(static_cast<std::int64_t>(how) +
+                                  (plan.enforce ? 0 : static_cast<std::int64_t>(detail::admit_mode::forced)));
                 if (which != verb::stamp) {
                     values.number(id);
                     values.number(std::min<duration>(options().entry_ttl, std::chrono::hours{24 * 366}).count());
@@ -427,7 +429,8 @@ private:
         return warm_up(plan, cost, lost, now);
     }
 
-    void post(slot& s, const window_plan& plan, std::int64_t entry, std::int64_t how, std::int64_t cost, instant now) {
+    void post(slot& s, const window_plan& plan, std::int64_t entry, detail::settle_verb how, std::int64_t cost,
+              instant now) {
         shared_->pool.post({s.state_, s.state_->id.load(), entry, how, cost, now, kept(plan), plan.kept.longest.count(),
                             s.state_->take_ended()});
     }
@@ -436,7 +439,7 @@ private:
         if (s.state_->id.load() == 0)
             s.state_->leave_lost(entry);
         else
-            post(s, plan, entry, 2, 1, now);
+            post(s, plan, entry, detail::settle_verb::refunded, 1, now);
     }
 
     /// One round trip about a key: by its number, or by its names while that is not known.

@@ -96,7 +96,11 @@ public:
         const forecast f = weir::detail::with_place_ahead(plan, cost, now, place, [&] {
             if (has_entry)
                 made.id = shared_->ids.next();
-            return decide(s, plan, cost, now, !has_entry ? 0 : plan.from_response ? 1 : 2, made.id, &made);
+            return decide(s, plan, cost, now,
+                          !has_entry           ? detail::admit_mode::count
+                          : plan.from_response ? detail::admit_mode::open
+                                               : detail::admit_mode::stamped,
+                          made.id, &made);
         });
         if (!f.admits())
             return f;
@@ -110,7 +114,7 @@ public:
     }
 
     [[nodiscard]] forecast count(slot& s, const window_plan& plan, std::int64_t cost, instant now) {
-        return decide(s, plan, cost, now, 0, 0, nullptr);
+        return decide(s, plan, cost, now, detail::admit_mode::count, 0, nullptr);
     }
 
     // ---- changes
@@ -149,7 +153,7 @@ public:
             return;
         if (detail::is_stamp(e.id))
             return post_refund(s, e.id, unused);
-        shared_->pool.post({address_of(s), e.id, static_cast<double>(cost), 4});
+        shared_->pool.post({address_of(s), e.id, static_cast<double>(cost), detail::note_kind::lower});
     }
 
     /// Sends every settlement that is still here and waits for the replies.
@@ -160,10 +164,10 @@ public:
 
     [[nodiscard]] bool hold(slot& s, instant until) {
         const double value = options().injected_time ? injected(until) : detail::microseconds_up(until - now());
-        return keep(s, 0, value, "hold") != 0;
+        return keep(s, detail::key_verb::hold, value, "hold") != 0;
     }
     void tune(slot& s, multiplier m) {
-        keep(s, 1, static_cast<double>(m.millionths()), "tune");
+        keep(s, detail::key_verb::tune, static_cast<double>(m.millionths()), "tune");
         s.state_->factor = m;
     }
     tuner_state learn(slot& s, tuner_step step) {
@@ -177,7 +181,7 @@ public:
         return *out;
     }
     void erase(slot& s) {
-        keep(s, 2, 0, "erase");
+        keep(s, detail::key_verb::erase, 0, "erase");
         s.state_->factor = {};
     }
 
@@ -188,7 +192,7 @@ public:
 
     /// `bytes` is 0: the log is the server's.
     [[nodiscard]] reading read(slot& s, const window_plan& plan, instant now) {
-        std::vector<double> args{3, time_argument(now), 0};
+        std::vector<double> args{detail::number(detail::key_verb::read), time_argument(now), 0};
         for (const window& w : plan.windows)
             args.push_back(period_of(w.period));
         const std::string got = call(*s.state_, detail::script::keep, args, {}, "read");
@@ -317,9 +321,9 @@ private:
         return std::string{detail::text_of(*session->call(which, key.address, args, tail, what, sent))};
     }
 
-    /// `what` as in the script. Tells `made`, where there is one, the stamp that was given.
-    [[nodiscard]] forecast decide(slot& s, const window_plan& plan, std::int64_t cost, instant now, int what,
-                                  std::uint64_t id, entry* made) {
+    /// Tells `made`, where there is one, the stamp that was given.
+    [[nodiscard]] forecast decide(slot& s, const window_plan& plan, std::int64_t cost, instant now,
+                                  detail::admit_mode how, std::uint64_t id, entry* made) {
         detail::slot_state& key = *s.state_;
         require_own_process("admit");
         forecast warm = warming(key, plan, cost, now);
@@ -333,7 +337,7 @@ private:
             many.resize(size);
             args = many.data();
         }
-        args[0] = what + (plan.enforce ? 0 : 4);
+        args[0] = detail::number(how) + (plan.enforce ? 0 : detail::number(detail::admit_mode::forced));
         args[1] = static_cast<double>(cost);
         args[2] = time_argument(now);
         args[3] = period_of(options().entry_ttl);
@@ -393,7 +397,7 @@ private:
         f.passed = !f.admits();
         if (made != nullptr) {
             made->stamp = here;
-            if (what == 0)
+            if (how == detail::admit_mode::count)
                 made->id = detail::id_of_stamp(head->t);
         }
         return f;
@@ -459,21 +463,23 @@ private:
     /// The end of an entry that is stamped already matters to a ceiling only.
     void post(slot& s, std::uint64_t id, settlement how, double at, bool has_ceiling, bool is_stamped) {
         const bool can_wait = is_stamped && !has_ceiling;
-        shared_->pool.post({address_of(s), id, at, static_cast<char>(how), has_ceiling, can_wait},
+        shared_->pool.post({address_of(s), id, at, static_cast<detail::note_kind>(how), has_ceiling, can_wait},
                            can_wait ? pool_type::departure::with_next : pool_type::departure::now);
     }
     /// Takes back units that have no entry: their stamp is their id.
     void post_refund(slot& s, std::uint64_t id, double units) {
-        shared_->pool.post({address_of(s), std::bit_cast<std::uint64_t>(detail::stamp_of(id)), units, 3});
+        shared_->pool.post({address_of(s), std::bit_cast<std::uint64_t>(detail::stamp_of(id)), units,
+                            detail::note_kind::refund_stamp});
     }
     /// An entry that was perhaps made, and nobody will use.
     void take_back(slot& s, std::uint64_t id, instant now) {
         post(s, id, settlement::refunded, time_of_answer(now), false, false);
     }
 
-    double keep(slot& s, double what, double value, std::string_view name) {
+    double keep(slot& s, detail::key_verb what, double value, std::string_view name) {
         // These have no instant of their own: under injected time a gate is absolute and the rest has no time.
-        const std::array<double, 3> args{what, options().injected_time ? -detail::never : detail::server_time, value};
+        const std::array<double, 3> args{detail::number(what),
+                                         options().injected_time ? -detail::never : detail::server_time, value};
         const std::string got = call(*s.state_, detail::script::keep, args, {}, name);
         if (got.size() != 8)
             bad_reply(name);

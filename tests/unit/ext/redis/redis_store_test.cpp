@@ -80,7 +80,7 @@ TEST_CASE("redis store: commands are sized, so that bytes in them end nothing") 
     CHECK(out.starts_with("*8\r\n"));
     CHECK(out.find("$1\r\n3\r\n$1\r\nh\r\n$1\r\nl\r\n$1\r\nt\r\n$17\r\n") != std::string::npos);
     out.clear();
-    detail::append_noting(out, detail::note_start(keys), 1, 2.0, 2);
+    detail::append_noting(out, detail::note_start(keys), 1, 2.0, detail::note_kind::refunded);
     CHECK(out.size() == std::string_view{"*3\r\n$6\r\nAPPEND\r\n$1\r\nh\r\n$17\r\n"}.size() + 17 + 2);
 }
 

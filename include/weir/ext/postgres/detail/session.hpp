@@ -154,7 +154,7 @@ public:
         for (reply_due& p : pending_) {
             if (!p.settlement)
                 continue;
-            if (p.settlement->how != 3)
+            if (p.settlement->how != settle_verb::refund_stamp)
                 out.push_back(std::move(*p.settlement));
             else  // it may have been done, and would be done twice
                 p.settlement->route().unanswered.fetch_sub(1);
@@ -183,7 +183,7 @@ private:
         else
             values.nothing();
         values.number(options_.injected_time ? 0 : std::max<std::int64_t>(0, (now - s.at).count()));
-        for (const std::int64_t n : {s.entry, s.how, s.cost, s.kept, s.longest})
+        for (const std::int64_t n : {s.entry, static_cast<std::int64_t>(s.how), s.cost, s.kept, s.longest})
             values.number(n);
         values.numbers(s.ended);
         return values;
@@ -251,7 +251,7 @@ private:
         std::int64_t version = 0;
         if (ask("SELECT to_regclass('\"{}\".meta') IS NOT NULL") == "t")
             version = std::stoll(ask("SELECT version FROM \"{}\".meta"));
-        for (; version < schema_version; ++version)
+        if (version < schema_version)
             connection_.must(migration_text(version, options_.schema, options_.unlogged), until, what);
         connection_.must("COMMIT", until, what);
     }

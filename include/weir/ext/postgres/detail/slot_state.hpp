@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "weir/ext/postgres/detail/sql_texts.hpp"
+
 #include "weir/core/multiplier.hpp"
 #include "weir/core/time.hpp"
 #include "weir/storage/remote/session_pool.hpp"
@@ -87,8 +89,8 @@ private:
 struct settlement_call {
     std::shared_ptr<slot_state> key;
     std::int64_t id = 0;     ///< the key's number
-    std::int64_t entry = 0;  ///< or the stamp, where `how` is 3
-    std::int64_t how = 0;    ///< 0 answered, 1 released, 2 refunded; 3 takes back units that have no entry
+    std::int64_t entry = 0;  ///< or the stamp, for `refund_stamp`
+    settle_verb how{};
     std::int64_t cost = 0;
     instant at{};  ///< when it was made, on this process's clock
     std::int64_t kept = 0;

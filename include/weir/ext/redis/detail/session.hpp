@@ -42,11 +42,11 @@ struct settlement_call {
     std::shared_ptr<key_address> key;
     std::uint64_t id = 0;
     double at = 0;
-    char how = 0;
+    note_kind how{};
     bool urgent = false;       ///< another process may wait for it
     bool unimportant = false;  ///< nothing waits for it: it may go inside the next call on its key
 
-    [[nodiscard]] bool repeatable() const noexcept { return how != 3; }
+    [[nodiscard]] bool repeatable() const noexcept { return how != note_kind::refund_stamp; }
     [[nodiscard]] remote::key_route& route() const noexcept { return key->route; }
 };
 
@@ -252,7 +252,7 @@ private:
         waiting_.pop_front();
     }
     void tidy() {
-        constexpr std::array<double, 3> args{4, server_time, 0};
+        constexpr std::array<double, 3> args{number(key_verb::tidy), server_time, 0};
         const auto keys = std::exchange(headless_, {});
         for (const auto& key : keys)
             append(script::keep, *key, args, {}, {});

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "weir/ext/redis/detail/script.hpp"
+
 #include "weir/core/multiplier.hpp"
 #include "weir/core/time.hpp"
 
@@ -113,15 +115,15 @@ inline void append_part(std::string& out, std::string_view text) {
 /// Where in `key_parts` it stands how many keys there are.
 inline constexpr std::size_t keys_count = 4;
 
-/// What became of an entry, as the scripts read it. Repeating it changes nothing.
-inline void append_note(std::string& out, std::uint64_t id, double at, char how) {
+/// A note, as the scripts read it. Repeating one that names an entry changes nothing.
+inline void append_note(std::string& out, std::uint64_t id, double at, note_kind how) {
     const auto name = bytes_of(id);
     const auto time = bytes_of(std::bit_cast<std::uint64_t>(at));
     out.append(name.data(), name.size()).append(time.data(), time.size());
-    out += how;
+    out += static_cast<char>(how);
 }
 /// The same at the end of its key's head: `APPEND head note`, appended; `start` is what `note_start` made.
-inline void append_noting(std::string& out, std::string_view start, std::uint64_t id, double at, char how) {
+inline void append_noting(std::string& out, std::string_view start, std::uint64_t id, double at, note_kind how) {
     out.append(start);
     append_note(out, id, at, how);
     out.append("\r\n");
