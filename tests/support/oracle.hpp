@@ -61,16 +61,10 @@ struct naive_key {
             w.period += rules.margin;
         return out;
     }
-    /// What a request counts as: one that the rates as they are written can hold is never too much.
-    std::int64_t counted(std::int64_t cost) const {
-        naive_key unscaled;
-        unscaled.rules = rules;
-        std::int64_t most = INT64_MAX, written = INT64_MAX;
-        for (const naive_window& w : windows())
-            most = std::min(most, w.limit);
-        for (const naive_window& w : unscaled.windows())
-            written = std::min(written, w.limit);
-        return cost > most && cost <= written ? most : cost;
+    /// Whether the policy writes a rate that can never hold so much.
+    bool is_too_much(std::int64_t cost) const {
+        return std::any_of(rules.rates.begin(), rules.rates.end(),
+                           [cost](const weir::rate& r) { return cost > r.limit; });
     }
     std::int64_t open_units() const {
         std::int64_t sum = 0;
@@ -91,10 +85,11 @@ struct naive_key {
     /// old.
     answer fits(std::int64_t cost, weir::instant now, weir::instant open_at, const std::vector<item>& ahead) const {
         answer best{now, weir::cause::none};
+        if (is_too_much(cost))
+            return {weir::far_future, weir::cause::never};
         for (const naive_window& w : windows()) {
-            if (cost > w.limit)
-                return {weir::far_future, weir::cause::never};
-            std::int64_t room = w.limit - cost;
+            // More than a window holds goes into an empty one.
+            std::int64_t room = std::max<std::int64_t>(w.limit - cost, 0);
             weir::instant blocker = weir::long_ago;
             const auto take = [&](std::int64_t units, weir::instant at) {
                 room -= units;

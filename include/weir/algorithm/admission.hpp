@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "weir/algorithm/abandoned.hpp"
 #include "weir/algorithm/stamp_log.hpp"
 #include "weir/algorithm/window_plan.hpp"
 #include "weir/core/decision.hpp"
@@ -11,17 +12,66 @@
 #include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <span>
+#include <utility>
 
 namespace weir {
 
 /// Everything a key remembers. A store keeps one for each key.
 struct key_state {
     stamp_log log;
-    std::int64_t open = 0;       ///< units admitted and not yet answered: each counts in every window
+    std::int64_t open = 0;       ///< units admitted and not yet stamped: each counts in every window
     std::int64_t in_flight = 0;  ///< requests admitted whose body is not done
     instant gate = long_ago;     ///< nothing is admitted before it; it only moves forward
     multiplier factor;
     std::unique_ptr<tuner_state> tuned;  ///< what the tuner keeps beside the factor; null until it learns something
+    abandoned_requests abandoned;        ///< of the open units, those that nobody will answer for
+};
+
+/// The time of a step at `now`: not before the newest stamp, for a clock may step back. Abandoned requests whose time
+/// is over by then are stamped.
+[[gnu::always_inline]] inline instant begin_step(key_state& state, const window_plan& plan, instant now) noexcept {
+    now = std::max(now, state.log.newest());
+    if (state.abandoned.first_end() <= now) [[unlikely]]
+        state.abandoned.take_until(now, [&](const abandoned_requests::item& gone) {
+            state.open -= gone.units;
+            state.log.push(std::max(gone.end, state.log.newest()), gone.units, plan.kept);
+        });
+    return now;
+}
+
+/// A key as it would be after `begin_step` at `now`, for those who may not change it.
+class state_at {
+public:
+    state_at(const key_state& state, instant now) noexcept
+        : open(state.open), in_flight(state.in_flight), gate(state.gate), log{state, now} {
+        for (const auto& gone : log.over())
+            open -= gone.units;
+    }
+
+    std::int64_t open;
+    std::int64_t in_flight;
+    instant gate;
+
+    /// The log with the requests that are over by then in front.
+    struct history {
+        const key_state& state;
+        instant now;
+
+        [[nodiscard]] std::span<const abandoned_requests::item> over() const noexcept {
+            const auto& all = state.abandoned.items();
+            const auto first = std::ranges::find_if(all, [&](const auto& i) { return i.end <= now; });
+            return {first, all.end()};
+        }
+        [[nodiscard]] instant nth_newest(std::int64_t k, instant settled = long_ago) const noexcept {
+            for (const auto& gone : over()) {
+                if (k < gone.units)
+                    return std::max(gone.end, state.log.newest());
+                k -= gone.units;
+            }
+            return state.log.nth_newest(k, settled);
+        }
+    } log;
 };
 
 /// When a request could be admitted at best, and what stands in the way until then.
@@ -44,9 +94,9 @@ struct nobody_ahead {
 /// When could `cost` units be admitted at best, seen from `now`?
 ///
 /// History, open entries and the waiters ahead are one sequence of units, newest last. Window (N, T) admits c units
-/// once the unit N − c places back is T old. An open entry is at best answered now; a waiter is at best admitted when
-/// its own forecast says. `Ahead` has `units()` and `nth_newest(k)`, the forecast of the k-th newest unit ahead, 0
-/// being the last in the queue.
+/// once the unit max(0, N − c) places back is T old: more units than it holds go into it when it is empty. An open
+/// entry is at best answered now; a waiter is at best admitted when its own forecast says. `Ahead` has `units()` and
+/// `nth_newest(k)`, the forecast of the k-th newest unit ahead, 0 being the last in the queue.
 ///
 /// `State` is `key_state`, or what a shared store keeps of a key: its `log` may fetch what it is asked for.
 ///
@@ -60,9 +110,7 @@ forecast_windows(const State& state, const window_plan& plan, std::int64_t cost,
     const std::int64_t unstamped = waiting + state.open;
     std::uint32_t index = 0;
     for (const window& w : plan.windows) {
-        const std::int64_t back = w.limit - cost;
-        if (back < 0)
-            return {far_future, cause::never, index};
+        const std::int64_t back = std::max<std::int64_t>(w.limit - cost, 0);
         const instant blocker = back >= unstamped ? state.log.nth_newest(back - unstamped, now - w.period)
                                 : back >= waiting ? now
                                                   : ahead.nth_newest(back);
@@ -74,6 +122,14 @@ forecast_windows(const State& state, const window_plan& plan, std::int64_t cost,
     return best;
 }
 
+namespace detail {
+/// A cost that no waiting helps: above a limit that the policy itself writes.
+[[nodiscard, gnu::noinline, gnu::cold]] inline forecast never(const window_plan& plan, std::int64_t cost) noexcept {
+    const auto exceeded = std::ranges::find_if(plan.shown, [cost](const rate& r) { return r.limit < cost; });
+    return {far_future, cause::never, static_cast<std::uint32_t>(exceeded - plan.shown.begin())};
+}
+}  // namespace detail
+
 /// When could `cost` units be admitted at best: gate, windows and the key's own ceiling together. Costs 0 where it does
 /// not count.
 template <class State, class Ahead = nobody_ahead>
@@ -82,9 +138,9 @@ assess(const State& state, const window_plan& plan, std::int64_t cost, instant n
        const Ahead& ahead = {}) noexcept(noexcept(state.log.nth_newest(0, now))) {
     forecast best{now, cause::none, 0};
     if (cost > 0) {
+        if (cost > plan.max_cost) [[unlikely]]
+            return detail::never(plan, cost);
         best = forecast_windows(state, plan, cost, now, ahead);
-        if (best.why == cause::never)
-            return best;
         if (best.why == cause::none && plan.max_concurrent > 0 && state.in_flight >= plan.max_concurrent)
             best.why = cause::concurrency;
     }
@@ -116,9 +172,19 @@ enum class entry_state : std::uint8_t {
     stamped,  ///< counts for T after its stamp
 };
 
-/// Enters an admitted request into the key's state.
+/// Makes room for one more request of `cost` units, so that neither `record` nor its end needs memory.
+///
+/// **Errors.** `std::bad_alloc`; every answer is what it was then.
+[[gnu::always_inline]] inline void make_room(key_state& state, const window_plan& plan, std::int64_t cost,
+                                             instant now) {
+    state.log.reserve(state.open + cost, now, plan.kept);
+    if (plan.from_response && std::cmp_less_equal(state.abandoned.room(), state.in_flight)) [[unlikely]]
+        state.abandoned.reserve(static_cast<std::size_t>(state.in_flight) + 1);
+}
+
+/// Enters an admitted request into the key's state, for which `make_room` was called.
 [[gnu::always_inline]] inline entry_state record(key_state& state, const window_plan& plan, std::int64_t cost,
-                                                 instant now, bool from_response) {
+                                                 instant now, bool from_response) noexcept {
     if (from_response) {
         state.open += cost;
         return entry_state::open;

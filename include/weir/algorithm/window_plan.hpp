@@ -20,13 +20,27 @@ struct window {
     duration period;     ///< T' = T·N'/(N·m) + margin, rounded up to the nanosecond
 };
 
+/// The largest limit whose window is kept in exact stamps; past it the log coarsens to cells of T/1024.
+inline constexpr std::int64_t most_exact = 65'536;
+inline constexpr std::int64_t coarse_cells = 1024;
+
 /// How much of the past a log must keep, and how finely.
 struct retention {
     std::size_t exact = 64;                      ///< units kept as exact stamps
     duration longest = duration::zero();         ///< stamps older than this decide nothing under the present plan
-    duration cell = duration::zero();            ///< width of a tail cell; 0 = chosen by the log to bound its number
-    std::size_t cells = 64;                      ///< most tail cells
-    duration keep = std::chrono::hours{24 * 8};  ///< tail cells older than this are forgotten
+    duration keep = std::chrono::hours{24 * 8};  ///< stamps older than this are forgotten
+    std::vector<duration> coarse{};              ///< periods T of the windows above `most_exact`, shortest first
+
+    /// How wide a cell may be whose newest unit is `age` old: a 1024th of the shortest coarse window that still looks
+    /// at it. Others look there only after a reload, and then a quarter of the age is fine enough. So two or three
+    /// thousand cells serve a second and a year at once, and a hundred serve a key without coarse windows.
+    [[nodiscard]] duration cell_width(duration age) const noexcept {
+        const duration narrowest = coarse.empty() ? longest / 64 : coarse.front() / coarse_cells;
+        duration width = age / 4;
+        if (const auto looks = std::ranges::upper_bound(coarse, age); looks != coarse.end())
+            width = std::min(width, *looks / coarse_cells);
+        return std::max(width, narrowest);
+    }
 };
 
 /// A policy and a multiplier as the windows that enforce them. Immutable once built; keys with equal policies share
@@ -39,16 +53,11 @@ struct window_plan {
     bool count_head = false;
     bool from_response = true;
     duration max_delay{};
-    duration max_hold = forever;            ///< a gate farther away is not waited for
-    bool enforce = true;                    ///< false: what is denied is entered all the same
-    std::int64_t most = INT64_MAX;          ///< the greatest cost that every window can hold
-    std::int64_t most_written = INT64_MAX;  ///< the same under the rates as they are written
-
-    /// What a request counts as that costs `cost`. One that the written rates can hold has a window of the scaled or
-    /// told ones for itself, though it is more than they hold: it is never in vain to wait for it.
-    [[nodiscard]] std::int64_t counted(std::int64_t cost) const noexcept {
-        return cost > most && cost <= most_written ? most : cost;
-    }
+    duration max_hold = forever;  ///< a gate farther away is not waited for
+    bool enforce = true;          ///< false: what is denied is entered all the same
+    /// The greatest cost of one request: the least limit among the rates as the policy writes them. A window that is
+    /// smaller (for its burst, a cut or a server's limit) has to be empty for a request that costs more than it holds.
+    std::int64_t max_cost = INT64_MAX;
 };
 
 /// What a server told of its limits where that is less than the policy allows.
@@ -58,10 +67,6 @@ struct told_rates {
 
     friend bool operator==(const told_rates&, const told_rates&) = default;
 };
-
-/// The largest limit whose window is kept in exact stamps; past it the log coarsens to cells of T/1024.
-inline constexpr std::int64_t most_exact = 65'536;
-inline constexpr std::int64_t coarse_cells = 1024;
 
 namespace detail {
 
@@ -100,7 +105,7 @@ __extension__ typedef unsigned __int128 wide;
     out.shown = p.rates;
     for (const rate& r : p.rates) {
         out.windows.push_back(detail::scale(r.limit, r.period, m));
-        out.most_written = std::min(out.most_written, r.limit);
+        out.max_cost = std::min(out.max_cost, r.limit);
     }
     if (p.burst > 0 && !p.rates.empty()) {
         const rate& densest = *std::ranges::min_element(p.rates, [](const rate& a, const rate& b) {
@@ -114,7 +119,6 @@ __extension__ typedef unsigned __int128 wide;
                                                   static_cast<detail::wide>(densest.limit));
             out.windows.push_back(detail::scale(p.burst, duration{period}, m));
             out.shown.push_back(densest);
-            out.most_written = std::min(out.most_written, p.burst);
         }
     }
     if (told != nullptr) {
@@ -127,17 +131,14 @@ __extension__ typedef unsigned __int128 wide;
     }
     for (window& w : out.windows) {
         w.period += p.margin;
-        out.most = std::min(out.most, w.limit);
         out.kept.longest = std::max(out.kept.longest, w.period);
         if (w.limit <= most_exact) {
             out.kept.exact = std::max(out.kept.exact, static_cast<std::size_t>(w.limit));
         } else {
-            const duration cell = w.period / coarse_cells;
-            out.kept.cell = out.kept.cell == duration::zero() ? cell : std::min(out.kept.cell, cell);
+            out.kept.coarse.push_back(w.period);
         }
     }
-    if (out.kept.cell > duration::zero())
-        out.kept.cells += static_cast<std::size_t>(out.kept.longest / out.kept.cell) + 2;
+    std::ranges::sort(out.kept.coarse);
     out.kept.keep = std::max(out.kept.keep, out.kept.longest);
     return out;
 }

@@ -156,7 +156,6 @@ public:
         queue_->first_deadline = far_future;
         for (std::size_t i = 0; i < waiting.size(); ++i) {
             waiter& w = *waiting[i];
-            w.cost = rules_->plan.counted(w.cost);  // a window may have become less than it is
             w.expected_ = behind(store, w.cost, now, {*queue_, kept});
             const bool is_new_head = kept == 0 && i > 0 && w.expected_.admits();
             if (w.expected_.admits())

@@ -390,7 +390,6 @@ private:
                                      settled_list& settled) {
         serving_ = &w;
         told_meanwhile_ = false;
-        w.cost = rules_->plan.counted(w.cost);
         const std::int64_t cost = w.cost;  // once cancelled, the waiter may be gone
         entry got;
         const forecast f = admit_in_turn(store, cost, now, {*this, ceiling, freed_, true}, got);

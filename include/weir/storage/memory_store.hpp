@@ -40,7 +40,7 @@ public:
     template <class Place>
     [[nodiscard, gnu::always_inline]] forecast admit(slot& s, const window_plan& plan, std::int64_t cost, instant now,
                                                      Place&& place, entry& out) {
-        now = forward(s, now);
+        now = begin_step(s, plan, now);
         forecast f = assess(s, plan, cost, now);
         if (!f.admits())
             return plan.enforce ? f : pass(s, plan, cost, now, f, out);
@@ -48,6 +48,7 @@ public:
             out = {0, now, entry_state::free};
             return f;
         }
+        make_room(s, plan, cost, now);
         if (!place.take()) {
             f.why = cause::inflight;
             return plan.enforce ? f : pass(s, plan, cost, now, f, out);
@@ -58,37 +59,36 @@ public:
 
     /// `admit` for callers that hold no permit: the units count from now, and no in-flight place is taken.
     [[nodiscard, gnu::always_inline]] forecast count(slot& s, const window_plan& plan, std::int64_t cost, instant now) {
-        now = forward(s, now);
+        now = begin_step(s, plan, now);
         forecast f = assess(s, plan, cost, now);
         if (!f.admits()) {
             if (plan.enforce)
                 return f;
             f.passed = true;
         }
-        if (cost > 0)
+        if (cost > 0) {
+            make_room(s, plan, cost, now);
             s.log.push(now, cost, plan.kept);
+        }
         return f;
     }
 
     template <class Ahead>
     [[nodiscard]] forecast foresee(const slot& s, const window_plan& plan, std::int64_t cost, instant now,
                                    const Ahead& ahead) const {
-        return assess(s, plan, cost, forward(s, now), ahead);
+        now = std::max(now, s.log.newest());
+        if (s.abandoned.first_end() <= now) [[unlikely]]
+            return assess(state_at{s, now}, plan, cost, now, ahead);
+        return assess(s, plan, cost, now, ahead);
     }
 
-    [[gnu::always_inline]] void settle(slot& s, const window_plan& plan, entry& e, settlement how, instant now) {
-        now = forward(s, now);
-        if (how == settlement::refunded) {
-            if (e.state == entry_state::open)
-                s.open -= e.cost;
-            else if (e.state == entry_state::stamped)
-                s.log.remove(e.stamp, e.cost);
-        } else if (e.state == entry_state::open) {
-            s.open -= e.cost;
-            s.log.push(now, e.cost, plan.kept);
-            e.stamp = now;
-            e.state = entry_state::stamped;
-        }
+    [[gnu::always_inline]] void settle(slot& s, const window_plan& plan, entry& e, settlement how,
+                                       instant now) noexcept {
+        now = begin_step(s, plan, now);
+        if (e.state == entry_state::open)
+            settle_open(s, plan, e, how, now);
+        else if (how == settlement::refunded && e.state == entry_state::stamped)
+            s.log.remove(e.stamp, e.cost);
         if (how == settlement::answered)
             return;
         if (e.in_flight)
@@ -97,7 +97,8 @@ public:
         e = {};
     }
 
-    void reduce(slot& s, const window_plan&, entry& e, std::int64_t cost, instant) {
+    void reduce(slot& s, const window_plan& plan, entry& e, std::int64_t cost, instant now) noexcept {
+        begin_step(s, plan, now);
         const std::int64_t unused = std::exchange(e.cost, cost) - cost;
         assert(cost > 0 && unused >= 0);
         if (e.state == entry_state::open)
@@ -106,27 +107,29 @@ public:
             s.log.remove(e.stamp, unused);
     }
 
-    [[nodiscard]] bool hold(slot& s, instant until) {
+    [[nodiscard]] bool hold(slot& s, instant until) noexcept {
         if (until <= s.gate)
             return false;
         s.gate = until;
         return true;
     }
 
-    void tune(slot& s, multiplier m) { s.factor = m; }
+    void tune(slot& s, multiplier m) noexcept { s.factor = m; }
     [[nodiscard]] multiplier factor(const slot& s) const { return s.factor; }
 
     tuner_state learn(slot& s, tuner_step step) {
+        tuner_state before = s.tuned == nullptr ? tuner_state{} : *s.tuned;
+        before.factor = s.factor;
+        const tuner_state after = step(before);
         if (s.tuned == nullptr)
             s.tuned = std::make_unique<tuner_state>();
-        s.tuned->factor = s.factor;
-        *s.tuned = step(*s.tuned);
-        s.factor = s.tuned->factor;
-        return *s.tuned;
+        *s.tuned = after;
+        s.factor = after.factor;
+        return after;
     }
 
-    [[nodiscard]] reading read(const slot& s, const window_plan& plan, instant now) const {
-        now = forward(s, now);
+    [[nodiscard]] reading read(slot& s, const window_plan& plan, instant now) const {
+        now = begin_step(s, plan, now);
         reading out{{}, s.open, s.in_flight, s.gate, s.factor, s.log.newest(), s.log.bytes()};
         out.windows.reserve(plan.windows.size());
         for (std::size_t i = 0; i < plan.windows.size(); ++i) {
@@ -136,8 +139,10 @@ public:
         return out;
     }
 
-    void erase(slot& s) {
-        s.log = {};
+    void erase(slot& s) noexcept {
+        s.log.clear();
+        if (s.open == 0)
+            s.log = {};
         s.gate = long_ago;
         s.factor = {};
         s.tuned.reset();
@@ -145,13 +150,14 @@ public:
 
     [[nodiscard]] bool idle(const slot& s, const window_plan& plan, instant now) const {
         const bool is_tuned = s.tuned == nullptr ? !s.factor.is_one() : s.tuned->recovered > now;
-        return s.open == 0 && s.in_flight == 0 && s.gate <= now && !is_tuned &&
-               s.log.newest() + plan.kept.longest <= now;
+        // What is abandoned is open until its end, which nobody need have looked at.
+        return s.open == s.abandoned.units() && s.in_flight == 0 && s.gate <= now && !is_tuned &&
+               std::max(s.log.newest(), s.abandoned.last_end()) + plan.kept.longest <= now;
     }
 
 private:
     [[gnu::always_inline]] static void enter(slot& s, const window_plan& plan, std::int64_t cost, instant now,
-                                             entry& out) {
+                                             entry& out) noexcept {
         // Member by member: an entry built elsewhere and copied here would stall on its one-byte members.
         out.cost = cost;
         out.stamp = now;
@@ -160,19 +166,30 @@ private:
         ++s.in_flight;
     }
 
+    [[gnu::always_inline]] static void settle_open(slot& s, const window_plan& plan, entry& e, settlement how,
+                                                   instant now) noexcept {
+        if (how == settlement::abandoned && e.grace > duration::zero()) [[unlikely]]
+            return s.abandoned.add(later(now, e.grace), e.cost);
+        s.open -= e.cost;
+        if (how == settlement::refunded)
+            return;
+        s.log.push(now, e.cost, plan.kept);
+        e.stamp = now;
+        e.state = entry_state::stamped;
+    }
+
     /// The log holds what was really sent, though it is more than a window allows.
     [[gnu::noinline, gnu::cold]] static forecast pass(slot& s, const window_plan& plan, std::int64_t cost, instant now,
                                                       forecast f, entry& out) {
         f.passed = true;
-        if (cost == 0)
+        if (cost == 0) {
             out = {0, now, entry_state::free, false};
-        else
-            enter(s, plan, cost, now, out);
+            return f;
+        }
+        make_room(s, plan, cost, now);
+        enter(s, plan, cost, now, out);
         return f;
     }
-
-    /// A clock that stepped back, or an instant the caller chose, never undoes the order of the stamps.
-    [[nodiscard]] static instant forward(const slot& s, instant now) noexcept { return std::max(now, s.log.newest()); }
 
     Clock clock_;
 };

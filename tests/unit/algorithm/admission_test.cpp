@@ -15,6 +15,10 @@ weir::window_plan plan_of(std::vector<weir::rate> rates) {
     p.rates = std::move(rates);
     return weir::plan_windows(p);
 }
+void push(weir::key_state& state, const weir::window_plan& plan, std::int64_t cost, instant at) {
+    weir::make_room(state, plan, cost, at);
+    state.log.push(at, cost, plan.kept);
+}
 }  // namespace
 
 TEST_CASE("admission: defect 3: every window binds, in whatever order they are written") {
@@ -22,7 +26,7 @@ TEST_CASE("admission: defect 3: every window binds, in whatever order they are w
         weir::key_state state;
         int admitted = 0;
         for (; weir::assess(state, plan, 1, instant{1s}).admits(); ++admitted)
-            state.log.push(instant{1s}, 1, plan.kept);
+            push(state, plan, 1, instant{1s});
         CHECK(admitted == 5);
         const auto f = weir::assess(state, plan, 1, instant{2s});
         CHECK(f.why == cause::window);
@@ -34,7 +38,7 @@ TEST_CASE("admission: defect 3: every window binds, in whatever order they are w
 TEST_CASE("admission: a stamp counts for exactly T") {
     const auto plan = plan_of({{1, 1s}});
     weir::key_state state;
-    state.log.push(instant{1s}, 1, plan.kept);
+    push(state, plan, 1, instant{1s});
     CHECK_FALSE(weir::assess(state, plan, 1, instant{2s - 1ns}).admits());
     CHECK(weir::assess(state, plan, 1, instant{2s}).admits());
 }
@@ -60,10 +64,41 @@ TEST_CASE("admission: a cost above a limit is never") {
     CHECK(weir::assess(weir::key_state{}, plan, 3, instant{}).admits());
 }
 
+TEST_CASE(
+    "admission: a cost above a cut, burst or reported window needs it empty, and is charged in full in every other") {
+    weir::policy p;
+    p.rates = {{10, 1s}, {29, 60s}};
+    p.burst = 2;
+    const weir::told_rates reported{{{3, 2s}}};
+    const auto plan = weir::plan_windows(p, weir::multiplier::of(0.5), &reported);
+    CHECK(plan.max_cost == 10);
+    weir::key_state state;
+    REQUIRE(weir::assess(state, plan, 10, instant{1s}).admits());
+    push(state, plan, 10, instant{1s});
+    // The window of three units that the server reported is the last to become empty.
+    const auto second = weir::assess(state, plan, 4, instant{1s});
+    CHECK(second.why == cause::window);
+    CHECK(second.at == instant{3s});
+    CHECK(weir::assess(state, plan, 4, instant{3s - 1ns}).why == cause::window);
+    REQUIRE(weir::assess(state, plan, 1, instant{3s}).admits());
+    // 15 units a minute are left of 29: 10 are used, so 5 more go at once and 10 do not.
+    CHECK(weir::assess(state, plan, 5, instant{3s}).admits());
+    const auto minute = weir::assess(state, plan, 10, instant{3s});
+    CHECK(minute.why == cause::window);
+    CHECK(minute.window == 1);
+    CHECK(minute.at > instant{60s});
+    CHECK(weir::assess(state, plan, 11, instant{3s}).why == cause::never);
+    // While anything is open, no window is empty.
+    weir::key_state busy;
+    busy.open = 1;
+    CHECK(weir::assess(busy, plan, 10, instant{1s}).why == cause::window);
+    CHECK(weir::assess(busy, weir::window_plan{}, weir::rate::most, instant{1s}).admits());
+}
+
 TEST_CASE("admission: the later of window and gate decides, and an uncounted request minds the gate alone") {
     const auto plan = plan_of({{1, 10s}});
     weir::key_state state;
-    state.log.push(instant{0s}, 1, plan.kept);
+    push(state, plan, 1, instant{0s});
     state.gate = instant{5s};
     CHECK(weir::assess(state, plan, 1, instant{1s}).why == cause::window);
     CHECK(weir::assess(state, plan, 0, instant{1s}).why == cause::gate);

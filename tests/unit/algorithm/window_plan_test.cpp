@@ -53,6 +53,14 @@ TEST_CASE("window_plan: defect 8: a cut never makes a limit zero, it makes the p
     CHECK(three.windows[0].period == 3'656'250ms);
 }
 
+TEST_CASE("window_plan: the greatest cost is the least written limit, whatever burst, factor and server say") {
+    weir::policy p = with({{10, 1s}, {5, 1h}});
+    p.burst = 1;
+    const weir::told_rates reported{{{2, 1s}}};
+    CHECK(weir::plan_windows(p, weir::multiplier::of(0.1), &reported).max_cost == 5);
+    CHECK(weir::plan_windows(with({})).max_cost == INT64_MAX);
+}
+
 TEST_CASE("window_plan: the largest numbers do not overflow") {
     const auto plan =
         weir::plan_windows(with({{weir::rate::most, weir::rate::longest}}), weir::multiplier::of(0.000001));
@@ -66,9 +74,13 @@ TEST_CASE("window_plan: the largest numbers do not overflow") {
 
 TEST_CASE("window_plan: memory follows the limit up to 65,536 units and no further") {
     CHECK(weir::plan_windows(with({{65'536, 1s}})).kept.exact == 65'536);
-    CHECK(weir::plan_windows(with({{65'536, 1s}})).kept.cell == 0s);
-    const auto coarse = weir::plan_windows(with({{65'537, 1024s}}));
-    CHECK(coarse.kept.exact == 64);
-    CHECK(coarse.kept.cell == 1s);
+    CHECK(weir::plan_windows(with({{65'536, 1s}})).kept.coarse.empty());
+    const auto coarse = weir::plan_windows(with({{1'000'000, 102'400s}, {65'537, 1024s}})).kept;
+    CHECK(coarse.exact == 64);
+    CHECK(coarse.coarse == std::vector<weir::duration>{1024s, 102'400s});
+    CHECK(coarse.cell_width(0s) == 1s);
+    CHECK(coarse.cell_width(1023s) == 1s);
+    CHECK(coarse.cell_width(1024s) == 100s);  // only the longer window looks there
+    CHECK(coarse.cell_width(200'000s) == 50'000s);
     CHECK(weir::plan_windows(with({{1, 366 * 24h}})).kept.keep == 366 * 24h);
 }

@@ -65,6 +65,22 @@ struct refund_forgets_stamps : model {
         model::settle(s, plan, e, how, now);
     }
 };
+struct abandoned_is_released : model {
+    void settle(slot& s, const weir::window_plan& plan, weir::entry& e, weir::settlement how, weir::instant now) {
+        model::settle(s, plan, e, how == weir::settlement::abandoned ? weir::settlement::released : how, now);
+    }
+};
+struct abandoned_keeps_its_place : model {
+    void settle(slot& s, const weir::window_plan& plan, weir::entry& e, weir::settlement how, weir::instant now) {
+        s.in_flight += how == weir::settlement::abandoned && e.in_flight;
+        model::settle(s, plan, e, how, now);
+    }
+};
+struct abandoned_is_forgotten : model {
+    [[nodiscard]] bool idle(const slot& s, const weir::window_plan& plan, weir::instant now) const {
+        return s.abandoned.units() > 0 || model::idle(s, plan, now);
+    }
+};
 struct reduced_in_name_only : model {
     void reduce(slot&, const weir::window_plan&, weir::entry& e, std::int64_t cost, weir::instant) { e.cost = cost; }
 };
@@ -261,6 +277,9 @@ TEST_CASE("conformance: a store that is wrong in one respect is caught, with the
     CHECK(run<rounded_to_microseconds>(seed).size() == 1);
     CHECK(run<gate_goes_back>(seed).size() == 1);
     CHECK(run<refund_forgets_stamps>(seed).size() == 1);
+    CHECK(run<abandoned_is_released>(seed).size() == 1);
+    CHECK(run<abandoned_keeps_its_place>(seed).size() == 1);
+    CHECK(run<abandoned_is_forgotten>(seed).size() == 1);
     CHECK(run<reduced_in_name_only>(seed).size() == 1);
     CHECK(run<place_is_kept>(seed).size() == 1);
     CHECK(run<learns_from_nothing>(seed).size() == 1);

@@ -126,7 +126,7 @@ public:
         if (matters && (ends || e.state == entry_state::open)) {
             const auto [id, stamp] = step(s, "settling", now, [&](view& key, const moment& m) {
                 key.expire(m.t, plan);
-                const std::uint64_t left = key.settle(plan, e.id, e.cost, how, m.t);
+                const std::uint64_t left = key.settle(plan, e.id, e.cost, how, m.t, e.grace);
                 touch(key.row, plan, m);
                 return std::pair{left, m.here};
             });

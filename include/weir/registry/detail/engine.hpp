@@ -191,7 +191,7 @@ public:
     // ---- decisions
 
     static std::int64_t counted_cost(const window_plan& plan, const ask& a) {
-        return plan.count_head || !detail::is_head(a.method) ? plan.counted(a.cost) : 0;
+        return plan.count_head || !detail::is_head(a.method) ? a.cost : 0;
     }
     [[gnu::always_inline]] void check(node& n, const ask& a) {
         if (a.cost >= 1) [[likely]]

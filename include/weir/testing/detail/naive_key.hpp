@@ -26,6 +26,7 @@ struct naive_key {
         bool counted;  ///< its units are among the stamps
         instant stamp;
         instant expires;
+        bool abandoned = false;  ///< over, and open until it expires
     };
 
     std::vector<instant> stamps{};  ///< oldest first
@@ -54,21 +55,22 @@ struct naive_key {
             sum += e.open ? e.cost : 0;
         return sum;
     }
-    [[nodiscard]] std::int64_t in_flight() const { return static_cast<std::int64_t>(entries.size()); }
+    [[nodiscard]] std::int64_t in_flight() const { return std::ranges::count(entries, false, &item::abandoned); }
 
     /// Open units, and stamps in (t − period, t].
     [[nodiscard]] std::int64_t used(duration period, instant t) const {
         return open_units() + std::ranges::count_if(stamps, [&](instant s) { return s > t - period; });
     }
 
-    /// The earliest time from `t` on at which the window has room, if all that is open were answered at `t`.
+    /// The earliest time from `t` on at which the window has room, if all that is open were answered at `t`. More than
+    /// it holds goes into an empty one.
     [[nodiscard]] instant has_room(const window& w, std::int64_t cost, instant t) const {
         std::vector<instant> units;
         std::ranges::copy_if(stamps, std::back_inserter(units), [&](instant s) { return s + w.period > t; });
         units.insert(units.end(), static_cast<std::size_t>(open_units()), t);
         const auto fits = [&](instant at) {
             const auto inside = std::ranges::count_if(units, [&](instant s) { return s + w.period > at; });
-            return inside + cost <= w.limit;
+            return inside == 0 || inside + cost <= w.limit;
         };
         if (fits(t))
             return t;
@@ -81,8 +83,8 @@ struct naive_key {
     [[nodiscard]] forecast decide(const window_plan& plan, std::int64_t cost, instant t) const {
         forecast best{t, cause::none, 0};
         if (cost > 0) {
-            for (std::uint32_t i = 0; i < plan.windows.size(); ++i)
-                if (cost > plan.windows[i].limit)
+            for (std::uint32_t i = 0; cost > plan.max_cost && i < plan.shown.size(); ++i)
+                if (cost > plan.shown[i].limit)
                     return {far_future, cause::never, i};
             for (std::uint32_t i = 0; i < plan.windows.size(); ++i)
                 if (const instant at = has_room(plan.windows[i], cost, t); at > best.at)
@@ -109,10 +111,16 @@ struct naive_key {
         newest = std::max(newest, at);
         stamps.insert(stamps.end(), static_cast<std::size_t>(cost), newest);
     }
-    void settle(std::uint64_t id, settlement how, instant t) {
+    /// `grace` is for `settlement::abandoned`.
+    void settle(std::uint64_t id, settlement how, instant t, duration grace) {
         const auto e = std::ranges::find(entries, id, &item::id);
-        if (e == entries.end())
+        if (e == entries.end() || e->abandoned)
             return;
+        if (how == settlement::abandoned && e->open) {
+            e->abandoned = true;
+            e->expires = std::min(e->expires, t + grace);
+            return;
+        }
         if (how == settlement::refunded) {
             take_back(*e, e->cost);
         } else if (e->open) {
@@ -126,7 +134,7 @@ struct naive_key {
     }
     void reduce(std::uint64_t id, std::int64_t cost) {
         const auto e = std::ranges::find(entries, id, &item::id);
-        if (e == entries.end())
+        if (e == entries.end() || e->abandoned)
             return;
         take_back(*e, e->cost - cost);
         e->cost = cost;

@@ -244,6 +244,8 @@ private:
         const bool takes = entered && place.free && (!said.passed || !store_type::is_local);
         if (place.taken != takes)
             fail(fmt::format("{} places are taken", place.taken));
+        if (said.why == cause::inflight)
+            key_.stamped(t);  // room was made for it
         if (!entered)
             return;
         if (mine.cost != cost || !mine.in_flight ||
@@ -285,25 +287,33 @@ private:
         const std::size_t which = below(held_.size());
         held& h = held_[which];
         naive_key& truth = keys_[h.key].truth;
+        // A settlement that needs no round trip is none, and does not see what is over by then; the next verb may come
+        // with an earlier time.
+        if (std::ranges::any_of(truth.entries, &naive_key::item::abandoned))
+            read(h.process, h.key, asked);
         const instant t = truth.begin(asked);
         if (h.mine.cost > 1 && chance(40) && (knows(truth, h.id) || setup_.entry_ttl == duration::zero()))
             return reduce(h, asked, t);
-        auto how = chance(45) ? settlement::answered : chance(70) ? settlement::released : settlement::refunded;
+        auto how = chance(45)   ? settlement::answered
+                   : chance(60) ? settlement::released
+                   : chance(50) ? settlement::refunded
+                                : settlement::abandoned;
         // Whether a refund that comes after the entry's expiry still finds its stamp is the store's own affair.
         if (how == settlement::refunded && setup_.entry_ttl > duration::zero() && !knows(truth, h.id))
             how = settlement::released;
+        const duration grace = from(1, 60) * tick;
+        h.mine.grace = grace;
         store(h.process).settle(slot_of(h.process, h.key), keys_[h.key].plan, h.mine, how, asked);
         if (setup_.processes > 1)
             flush(h.process);
-        note("settle {} of {} key {} at {}: {}", h.id, h.process, h.key, asked.time_since_epoch().count(),
-             how == settlement::answered   ? "answered"
-             : how == settlement::released ? "released"
-                                           : "refunded");
+        static constexpr std::array<std::string_view, 4> words{"answered", "released", "refunded", "abandoned"};
+        note("settle {} of {} key {} at {}: {}, grace {}", h.id, h.process, h.key, asked.time_since_epoch().count(),
+             words[static_cast<std::size_t>(how)], grace.count());
         keys_[h.key].stamped(t);
         // A refund takes from the newest units, and what is behind them may be thinned.
         if (how == settlement::refunded && truth.stamps.size() > keys_[h.key].plan.kept.exact)
             keys_[h.key].thinned = t;
-        truth.settle(h.id, how, t);
+        truth.settle(h.id, how, t, grace);
         // Now and then an ended entry is settled again, which changes nothing.
         if (how != settlement::answered && !chance(5))
             held_.erase(held_.begin() + static_cast<std::ptrdiff_t>(which));
@@ -422,9 +432,15 @@ private:
         const bool holds = std::ranges::any_of(held_, [&](const held& h) {
             return h.process == p && h.key == k && h.mine.in_flight && knows(keys_[k].truth, h.id);
         });
-        if (holds || (store_type::is_local && keys_[k].truth.in_flight() > 0))
+        if (holds)
             fail("a slot that has an entry is not idle");
-        if (store_type::is_local && keys_[k].truth.tuned.recovered > asked)
+        if (!store_type::is_local)
+            return;
+        naive_key then = keys_[k].truth;
+        const instant t = then.begin(asked);
+        if (then.in_flight() > 0 || then.used(keys_[k].plan.kept.longest, t) > 0)
+            fail("a slot that has an entry, or stamps in a window, is not idle");
+        if (then.tuned.recovered > asked)
             fail("a slot whose factor has not recovered is not idle");
     }
     static bool knows(const naive_key& truth, std::uint64_t id) {

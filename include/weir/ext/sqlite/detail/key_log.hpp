@@ -93,6 +93,9 @@ private:
         auto most = static_cast<std::int64_t>(plan.kept.exact);
         for (const window& w : plan.windows)
             most = std::max(most, w.limit);
+        // One request may be more than a window holds.
+        if (!plan.windows.empty() && plan.max_cost < INT64_MAX)
+            most = std::max(most, plan.max_cost);
         return std::min(most, most_units);
     }
     [[nodiscard]] stamp_block fetch(std::int64_t no) const {
@@ -174,7 +177,9 @@ struct key_view {
     }
 
     /// Settles the entry `id`, if it is still there; returns the id it goes by from now on, 0 = none.
-    std::uint64_t settle(const window_plan& plan, std::uint64_t id, std::int64_t cost, settlement how, instant t) {
+    /// `grace` is for `settlement::abandoned`.
+    std::uint64_t settle(const window_plan& plan, std::uint64_t id, std::int64_t cost, settlement how, instant t,
+                         duration grace) {
         if (is_stamp_only(id)) {
             if (how == settlement::refunded)
                 log.remove(stamp_of(id), cost);
@@ -189,6 +194,12 @@ struct key_view {
             row.remove(e);
             if (!gone.open)
                 log.remove(gone.stamp, gone.cost);
+            return 0;
+        }
+        if (how == settlement::abandoned && e->open) {
+            e->id = 0;
+            e->expires = std::min(e->expires, later(t, std::max(grace, duration::zero())));
+            row.next_expiry = std::min(row.next_expiry, e->expires);
             return 0;
         }
         if (e->open) {
@@ -230,7 +241,7 @@ struct key_view {
 
     void refresh() noexcept {
         open = row.open;
-        in_flight = static_cast<std::int64_t>(row.entries.size());
+        in_flight = std::ranges::count_if(row.entries, [](const held_entry& e) { return e.id != 0; });
         gate = row.gate;
     }
 };

@@ -22,7 +22,7 @@ inline constexpr std::size_t block_units = 64;
 
 /// One admitted request that is not done.
 struct held_entry {
-    std::uint64_t id;
+    std::uint64_t id;  ///< 0 = abandoned: over, and open until it expires
     std::int64_t cost;
     bool open;        ///< not answered: its units count, but have no stamp
     instant stamp;    ///< of its units, once it is not open
