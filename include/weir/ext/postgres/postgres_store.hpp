@@ -5,6 +5,7 @@
 #include "weir/ext/postgres/detail/loss_watch.hpp"
 #include "weir/ext/postgres/detail/session.hpp"
 #include "weir/ext/postgres/detail/slot_state.hpp"
+#include "weir/ext/postgres/detail/time_scale.hpp"
 #include "weir/ext/postgres/options.hpp"
 
 #include "weir/algorithm/admission.hpp"
@@ -70,10 +71,8 @@ public:
         : shared_(std::make_unique<shared>(checked(std::move(options)))) {}
 
     /// This process's steady clock; under injected time, the latest instant that was injected.
-    [[nodiscard]] instant now() const noexcept {
-        return options().injected_time ? std::max(shared_->last.load(), instant{}) : steady_clock{}.now();
-    }
-    [[nodiscard]] instant after(instant now) const noexcept { return options().injected_time ? now : this->now(); }
+    [[nodiscard]] instant now() const noexcept { return shared_->time.now(); }
+    [[nodiscard]] instant after(instant now) const noexcept { return shared_->time.is_injected() ? now : this->now(); }
 
     [[nodiscard]] slot make_slot(std::string_view host, std::string_view role) const {
         slot out;
@@ -83,39 +82,37 @@ public:
 
     // ---- the main verb
 
-    template <class Place>
-    [[nodiscard]] forecast admit(slot& s, const window_plan& plan, std::int64_t cost, instant now, Place&& place,
-                                 entry& out) {
+    [[nodiscard]] forecast admit(slot& s, const window_plan& plan, std::int64_t cost, instant now, entry& out) {
+        using detail::admit_mode;
         // Units counted from their admission that no ceiling counts need no entry: their stamp is all there is.
         const bool has_entry = cost > 0 && (plan.from_response || plan.max_concurrent > 0);
-        using detail::admit_mode;
         const admit_mode how = cost == 0            ? admit_mode::uncounted
                                : plan.from_response ? admit_mode::open
                                : has_entry          ? admit_mode::stamped_entry
                                                     : admit_mode::stamped;
-        entry made{.stamp = now};
-        const forecast f = weir::detail::with_place_ahead(plan, cost, now, place, [&] {
-            const auto id = has_entry ? static_cast<std::int64_t>(shared_->ids.next()) : 0;
-            std::int64_t stamp = 0;
-            const forecast said = decide(s, plan, cost, now, how, id, stamp);
-            // Without an entry on the server, its stamp there is what a refund needs.
-            made.id = has_entry ? static_cast<std::uint64_t>(id) : stamp_mark | static_cast<std::uint64_t>(stamp);
-            if (options().injected_time)
-                made.stamp = instant{duration{stamp}};
-            return said;
-        });
+        const auto id = has_entry ? static_cast<std::int64_t>(shared_->ids.next()) : 0;
+        std::int64_t stamp = 0;
+        const forecast f = decide(s, plan, cost, now, how, id, stamp);
         if (!f.admits())
             return f;
-        if (cost == 0) {
-            out = {.stamp = made.stamp};
-            return f;
+        entry made{.stamp = options().injected_time ? instant{duration{stamp}} : now};
+        if (cost > 0) {
+            made.cost = cost;
+            made.state = plan.from_response ? entry_state::open : entry_state::stamped;
+            made.in_flight = true;
+            // Without an entry on the server, its stamp there is what a refund needs.
+            made.id = has_entry ? static_cast<std::uint64_t>(id) : stamp_mark | static_cast<std::uint64_t>(stamp);
+            s.state_->held.fetch_add(1, std::memory_order_relaxed);
         }
-        made.cost = cost;
-        made.state = plan.from_response ? entry_state::open : entry_state::stamped;
-        made.in_flight = true;
-        s.state_->held.fetch_add(1, std::memory_order_relaxed);
         out = made;
         return f;
+    }
+
+    /// Until the limiter reserves the place in flight itself.
+    template <class Place>
+    [[nodiscard]] forecast admit(slot& s, const window_plan& plan, std::int64_t cost, instant now, Place&& place,
+                                 entry& out) {
+        return weir::detail::with_place_ahead(plan, cost, now, place, [&] { return admit(s, plan, cost, now, out); });
     }
 
     [[nodiscard]] forecast count(slot& s, const window_plan& plan, std::int64_t cost, instant now) {
@@ -134,11 +131,8 @@ public:
         const bool matters =
             e.id != 0 && e.state != entry_state::free &&
             (bare ? how == settlement::refunded : e.state == entry_state::open || how != settlement::answered);
-        const bool can_wait =
-            how == settlement::released && e.state == entry_state::stamped && plan.max_concurrent == 0;
-        if (matters && !(can_wait && s.state_->leave_ended(static_cast<std::int64_t>(e.id))))
-            post(s, plan, static_cast<std::int64_t>(e.id & ~stamp_mark),
-                 bare ? detail::settle_verb::refund_stamp : static_cast<detail::settle_verb>(how), e.cost, now);
+        if (matters)
+            post_settlement(s, plan, e, how, now);
         if (how == settlement::answered) {
             if (e.state == entry_state::open) {
                 e.stamp = now;
@@ -226,17 +220,20 @@ public:
     [[nodiscard]] reading read(slot& s, const window_plan& plan, instant now) {
         const auto said =
             ask(s, detail::verb::read, "read", 8 + plan.windows.size(), [&](detail::parameter_list& values) {
-                put_now(values, now);
+                shared_->time.put(values, now);
                 values.numbers(plan.windows.size());
                 for (const window& w : plan.windows)
                     values.element(w.period.count());
-                values.number(kept(plan));
+                values.number(kept(plan, 0));
                 values.number(plan.kept.longest.count());
             });
         s.state_->factor.store(said[3]);
         const instant here = after(now);
         const multiplier factor = multiplier::of_millionths(said[3]);
-        reading out{{}, said[4], said[5], local(said[6], said[2], here), factor, local(said[7], said[2], here), 0};
+        reading out{{},      said[4],
+                    said[5], shared_->time.local(said[6], said[2], here),
+                    factor,  shared_->time.local(said[7], said[2], here),
+                    0};
         for (std::size_t i = 0; i < plan.windows.size(); ++i)
             out.windows.push_back({plan.shown[i], plan.windows[i].limit, plan.windows[i].period, said[8 + i]});
         return out;
@@ -273,7 +270,7 @@ private:
         remote::entry_ids ids;
         std::atomic<std::int64_t> next_sweep{0};
         std::atomic<std::int64_t> sweep_from{0};
-        std::atomic<instant> last{long_ago};  // the latest injected time
+        detail::time_scale time{&options};
         remote::fork_guard owner;
     };
 
@@ -305,35 +302,22 @@ private:
 
     // ---- what the server is told
 
-    [[nodiscard]] static std::int64_t kept(const window_plan& plan) noexcept {
+    /// Stamps to keep: as many as any window looks back for, and behind them as many as a request of `cost` may take
+    /// back.
+    [[nodiscard]] static std::int64_t kept(const window_plan& plan, std::int64_t cost) noexcept {
         std::int64_t most = 64;
         for (const window& w : plan.windows)
             most = std::max(most, w.limit);
-        return std::min(most, most_kept);
+        return std::min(most + cost, most_kept);
     }
-    void put_now(detail::parameter_list& values, instant now) const {
-        if (!options().injected_time)
-            return values.nothing();
-        for (instant seen = shared_->last.load(); seen < now && !shared_->last.compare_exchange_weak(seen, now);) {
-        }
-        values.number(now.time_since_epoch().count());
-    }
-
-    // ---- what it says
-
-    /// The instant here that is `at` there, where it is `t` there and `here` here.
-    [[nodiscard]] instant local(std::int64_t at, std::int64_t t, instant here) const noexcept {
-        const instant there{duration{at}};
-        return options().injected_time || there <= long_ago || there >= far_future ? there
-                                                                                   : later(here, duration{at - t});
-    }
-
     // ---- steps
 
     /// Tells `stamp` the server's time of it.
     [[nodiscard]] forecast decide(slot& s, const window_plan& plan, std::int64_t cost, instant now,
                                   detail::admit_mode how, std::int64_t id, std::int64_t& stamp) {
         require_own_process("admit");
+        if (cost > plan.max_cost && plan.enforce) [[unlikely]]
+            return weir::detail::never(plan, cost);
         detail::slot_state& key = *s.state_;
         const auto session = shared_->pool.borrow(key.route);
         forecast warm = warming(plan, cost, now);
@@ -347,7 +331,7 @@ private:
         std::vector<std::int64_t> said;
         try {
             said = ask_by(*session, key, which, "admit", 2, [&](detail::parameter_list& values) {
-                put_now(values, now);
+                shared_->time.put(values, now);
                 values.number(detail::name_of(plan));
                 if (which != verb::stamp)
                     values.number(cost);
@@ -359,7 +343,7 @@ private:
                     values.number(std::min<duration>(options().entry_ttl, std::chrono::hours{24 * 366}).count());
                 }
                 values.numbers(3 + 2 * plan.windows.size());
-                for (const std::int64_t rule : {plan.max_concurrent, kept(plan), plan.kept.longest.count()})
+                for (const std::int64_t rule : {plan.max_concurrent, kept(plan, cost), plan.kept.longest.count()})
                     values.element(rule);
                 for (const window& w : plan.windows) {
                     values.element(w.limit);
@@ -390,6 +374,8 @@ private:
         forecast f = said.size() < 8 ? forecast{here, cause::none, 0} : obstacle(said, plan, now);
         if (!warm.admits() && warm.at > f.at)
             f = warm;
+        if (cost > plan.max_cost) [[unlikely]]
+            f = weir::detail::never(plan, cost);
         f.passed = !f.admits() && !plan.enforce;
         return f;
     }
@@ -412,9 +398,9 @@ private:
 
     /// Why, which window, when, and the gate, as the server says it.
     [[nodiscard]] forecast obstacle(const std::vector<std::int64_t>& said, const window_plan& plan, instant now) const {
-        forecast f{local(said[4], said[2], after(now)), static_cast<cause>(said[5]),
+        forecast f{shared_->time.local(said[4], said[2], after(now)), static_cast<cause>(said[5]),
                    static_cast<std::uint32_t>(said[6])};
-        if (f.why != cause::never && plan.max_hold < forever && said[7] - said[2] > plan.max_hold.count()) {
+        if (plan.max_hold < forever && said[7] - said[2] > plan.max_hold.count()) {
             f.why = cause::gate;
             f.held = true;
         }
@@ -429,10 +415,25 @@ private:
         return warm_up(plan, cost, lost, now);
     }
 
-    void post(slot& s, const window_plan& plan, std::int64_t entry, detail::settle_verb how, std::int64_t cost,
+    void post(slot& s, const window_plan& plan, std::int64_t entry, detail::settle_verb how, std::int64_t argument,
               instant now) {
-        shared_->pool.post({s.state_, s.state_->id.load(), entry, how, cost, now, kept(plan), plan.kept.longest.count(),
-                            s.state_->take_ended()});
+        const std::int64_t units = how == detail::settle_verb::abandoned ? 0 : argument;
+        shared_->pool.post({s.state_, s.state_->id.load(), entry, how, argument, now, kept(plan, units),
+                            plan.kept.longest.count(), s.state_->take_ended()});
+    }
+    void post_settlement(slot& s, const window_plan& plan, const entry& e, settlement how, instant now) {
+        using detail::settle_verb;
+        const auto id = static_cast<std::int64_t>(e.id & ~stamp_mark);
+        const bool bare = (e.id & stamp_mark) != 0;
+        const bool is_stamped = e.state == entry_state::stamped;
+        if (how == settlement::abandoned && !is_stamped)
+            return post(s, plan, id, settle_verb::abandoned, std::max(e.grace, duration::zero()).count(), now);
+        if (how == settlement::abandoned)
+            how = settlement::released;
+        const bool can_wait = how == settlement::released && is_stamped && plan.max_concurrent == 0;
+        if (can_wait && s.state_->leave_ended(id))
+            return;
+        post(s, plan, id, bare ? settle_verb::refund_stamp : static_cast<settle_verb>(how), e.cost, now);
     }
     /// An entry that nobody will use, if it was made. A key whose number is not known yet is told once it is.
     void take_back(slot& s, const window_plan& plan, std::int64_t entry, instant now) {
@@ -512,6 +513,10 @@ private:
     std::unique_ptr<shared> shared_;
 };
 
+static_assert(static_cast<int>(cause::none) == static_cast<int>(detail::obstacle::none) &&
+              static_cast<int>(cause::window) == static_cast<int>(detail::obstacle::window) &&
+              static_cast<int>(cause::gate) == static_cast<int>(detail::obstacle::gate) &&
+              static_cast<int>(cause::concurrency) == static_cast<int>(detail::obstacle::concurrency));
 static_assert(store<postgres_store>);
 
 }  // namespace weir::postgres

@@ -5,6 +5,7 @@
 #include "weir/ext/redis/detail/server_clock.hpp"
 #include "weir/ext/redis/detail/session.hpp"
 #include "weir/ext/redis/detail/slot_state.hpp"
+#include "weir/ext/redis/detail/time_scale.hpp"
 #include "weir/ext/redis/detail/tuner_call.hpp"
 #include "weir/ext/redis/options.hpp"
 
@@ -67,10 +68,8 @@ public:
     explicit redis_store(redis_options options) : shared_(std::make_unique<shared>(checked(std::move(options)))) {}
 
     /// This process's steady clock; under injected time, the latest instant that was injected.
-    [[nodiscard]] instant now() const noexcept {
-        return options().injected_time ? std::max(shared_->last.load(), instant{}) : steady_clock{}.now();
-    }
-    [[nodiscard]] instant after(instant now) const noexcept { return options().injected_time ? now : this->now(); }
+    [[nodiscard]] instant now() const noexcept { return shared_->time.now(); }
+    [[nodiscard]] instant after(instant now) const noexcept { return shared_->time.is_injected() ? now : this->now(); }
 
     [[nodiscard]] slot make_slot(std::string_view host, std::string_view role) const {
         slot out;
@@ -86,22 +85,18 @@ public:
 
     // ---- the main verb
 
-    template <class Place>
-    [[nodiscard]] forecast admit(slot& s, const window_plan& plan, std::int64_t cost, instant now, Place&& place,
-                                 entry& out) {
+    [[nodiscard]] forecast admit(slot& s, const window_plan& plan, std::int64_t cost, instant now, entry& out) {
         // Units counted from their admission that no ceiling counts need no entry: their stamp is all there is.
         const bool has_entry = cost > 0 && (plan.from_response || plan.max_concurrent > 0);
         entry made{.cost = cost, .stamp = now, .in_flight = true};
         made.state = plan.from_response ? entry_state::open : entry_state::stamped;
-        const forecast f = weir::detail::with_place_ahead(plan, cost, now, place, [&] {
-            if (has_entry)
-                made.id = shared_->ids.next();
-            return decide(s, plan, cost, now,
-                          !has_entry           ? detail::admit_mode::count
-                          : plan.from_response ? detail::admit_mode::open
-                                               : detail::admit_mode::stamped,
-                          made.id, &made);
-        });
+        if (has_entry)
+            made.id = shared_->ids.next();
+        const forecast f = decide(s, plan, cost, now,
+                                  !has_entry           ? detail::admit_mode::count
+                                  : plan.from_response ? detail::admit_mode::open
+                                                       : detail::admit_mode::stamped,
+                                  made.id, &made);
         if (!f.admits())
             return f;
         if (cost == 0) {
@@ -111,6 +106,13 @@ public:
         s.state_->held.fetch_add(1, std::memory_order_relaxed);
         out = made;
         return f;
+    }
+
+    /// Until the limiter reserves the place in flight itself.
+    template <class Place>
+    [[nodiscard]] forecast admit(slot& s, const window_plan& plan, std::int64_t cost, instant now, Place&& place,
+                                 entry& out) {
+        return weir::detail::with_place_ahead(plan, cost, now, place, [&] { return admit(s, plan, cost, now, out); });
     }
 
     [[nodiscard]] forecast count(slot& s, const window_plan& plan, std::int64_t cost, instant now) {
@@ -128,10 +130,7 @@ public:
             if (how == settlement::refunded)
                 post_refund(s, e.id, static_cast<double>(e.cost));
         } else if (e.id != 0 && (e.state == entry_state::open || how != settlement::answered)) {
-            // Who waits for a ceiling waits for this.
-            if (const double at = time_of_answer(now); !is_over(s, at))
-                post(s, e.id, how, at, plan.max_concurrent > 0,
-                     how == settlement::released && e.state == entry_state::stamped);
+            post(s, plan, e, how, now);
         }
         if (how == settlement::answered) {
             if (e.state == entry_state::open) {
@@ -163,7 +162,8 @@ public:
     }
 
     [[nodiscard]] bool hold(slot& s, instant until) {
-        const double value = options().injected_time ? injected(until) : detail::microseconds_up(until - now());
+        const double value =
+            shared_->time.is_injected() ? shared_->time.injected(until) : detail::microseconds_up(until - now());
         return keep(s, detail::key_verb::hold, value, "hold") != 0;
     }
     void tune(slot& s, multiplier m) {
@@ -192,9 +192,9 @@ public:
 
     /// `bytes` is 0: the log is the server's.
     [[nodiscard]] reading read(slot& s, const window_plan& plan, instant now) {
-        std::vector<double> args{detail::number(detail::key_verb::read), time_argument(now), 0};
+        std::vector<double> args{detail::number(detail::key_verb::read), shared_->time.argument(now), 0};
         for (const window& w : plan.windows)
-            args.push_back(period_of(w.period));
+            args.push_back(shared_->time.span(w.period));
         const std::string got = call(*s.state_, detail::script::keep, args, {}, "read");
         if (got.size() != (7 + plan.windows.size()) * 8)
             bad_reply("read");
@@ -203,14 +203,14 @@ public:
         reading out;
         out.open = static_cast<std::int64_t>(at(1));
         out.in_flight = static_cast<std::int64_t>(at(2));
-        out.gate = local(at(3), at(0), here);
+        out.gate = shared_->time.local(at(3), at(0), here);
         out.factor = detail::factor_of(at(4));
-        out.newest = local(at(5), at(0), here);
+        out.newest = shared_->time.local(at(5), at(0), here);
         for (std::size_t i = 0; i < plan.windows.size(); ++i) {
             const window& w = plan.windows[i];
             auto used = static_cast<std::int64_t>(at(7 + i));
             // Beyond what is kept nothing is known but that there was more: the window is as good as full.
-            if (at(6) > at(0) - period_of(w.period))
+            if (at(6) > at(0) - shared_->time.span(w.period))
                 used = std::max(used, w.limit);
             out.windows.push_back({plan.shown[i], w.limit, w.period, used});
         }
@@ -248,7 +248,7 @@ private:
         detail::server_clock clock;
         remote::entry_ids ids;
         std::atomic<std::uint64_t> lost_keys = 0;
-        std::atomic<instant> last{long_ago};  // the latest injected time
+        detail::time_scale time{&options};
         remote::fork_guard owner;
     };
 
@@ -279,36 +279,12 @@ private:
                                       what, detail::place_of(options()))};
     }
 
-    // ---- time
-
-    [[nodiscard]] double injected(instant at) const noexcept {
-        return at <= long_ago ? -detail::never : static_cast<double>((at - options().origin).count());
-    }
-    /// The time a verb is given, as the script takes it.
-    [[nodiscard]] double time_argument(instant now) const noexcept {
-        if (!options().injected_time)
-            return detail::server_time;
-        for (instant seen = shared_->last.load(); seen < now && !shared_->last.compare_exchange_weak(seen, now);) {
-        }
-        return injected(now);
-    }
-    [[nodiscard]] double period_of(duration span) const noexcept {
-        return options().injected_time ? static_cast<double>(span.count()) : detail::microseconds_up(span);
-    }
-    /// The instant here that is `at` there, where it is `t` there and `here` here.
-    [[nodiscard]] instant local(double at, double t, instant here) const noexcept {
-        if (std::isinf(at))
-            return at < 0 ? long_ago : far_future;
-        if (options().injected_time)
-            return options().origin + duration{static_cast<std::int64_t>(at)};
-        const duration span = detail::span_of(at - t);
-        return span < duration::zero() ? here + span : later(here, span);
-    }
-    [[nodiscard]] static std::int64_t kept(const window_plan& plan) noexcept {
+    /// Stamps to keep: as many as any window looks back for, and behind them as many as this request may take back.
+    [[nodiscard]] static std::int64_t kept(const window_plan& plan, std::int64_t cost) noexcept {
         auto most = static_cast<std::int64_t>(plan.kept.exact);
         for (const window& w : plan.windows)
             most = std::max(most, w.limit);
-        return most;
+        return most + cost;
     }
 
     // ---- steps
@@ -326,6 +302,8 @@ private:
                                   detail::admit_mode how, std::uint64_t id, entry* made) {
         detail::slot_state& key = *s.state_;
         require_own_process("admit");
+        if (cost > plan.max_cost && plan.enforce) [[unlikely]]
+            return weir::detail::never(plan, cost);
         forecast warm = warming(key, plan, cost, now);
         if (!warm.admits() && plan.enforce)
             return warm;
@@ -339,15 +317,15 @@ private:
         }
         args[0] = detail::number(how) + (plan.enforce ? 0 : detail::number(detail::admit_mode::forced));
         args[1] = static_cast<double>(cost);
-        args[2] = time_argument(now);
-        args[3] = period_of(options().entry_ttl);
+        args[2] = shared_->time.argument(now);
+        args[3] = shared_->time.span(options().entry_ttl);
         args[4] = static_cast<double>(plan.max_concurrent);
-        args[5] = period_of(plan.kept.longest);
-        args[6] = static_cast<double>(kept(plan));
+        args[5] = shared_->time.span(plan.kept.longest);
+        args[6] = static_cast<double>(kept(plan, cost));
         args[7] = key.born != 0 ? key.lives.load(std::memory_order_relaxed) : std::numeric_limits<double>::quiet_NaN();
         for (std::size_t i = 0; i < plan.windows.size(); ++i) {
             args[8 + 2 * i] = static_cast<double>(plan.windows[i].limit);
-            args[9 + 2 * i] = period_of(plan.windows[i].period);
+            args[9 + 2 * i] = shared_->time.span(plan.windows[i].period);
         }
 
         const auto session = shared_->pool.borrow(key.address.route, true);
@@ -376,7 +354,7 @@ private:
         if (head->is_whole)
             key.factor = detail::factor_of(head->factor);
         shared_->clock.learn(head->t, asked);
-        if (!options().injected_time && key.remembers(*head, born)) [[unlikely]]
+        if (!shared_->time.is_injected() && key.remembers(*head, born)) [[unlikely]]
             lose(*session, key);
         key.born = born;
         key.seq = head->seq;
@@ -388,12 +366,14 @@ private:
                 take_back(s, id, now);
             return warm;
         }
-        const instant here = options().injected_time ? local(head->t, head->t, now) : now;
+        const instant here = shared_->time.is_injected() ? shared_->time.local(head->t, head->t, now) : now;
         forecast f{here, cause::none, 0};
         if (!head->obstacle.empty())
             f = obstacle(head->obstacle, plan, head->t);
         if (!warm.admits() && warm.at > f.at)
             f = warm;
+        if (cost > plan.max_cost) [[unlikely]]
+            f = weir::detail::never(plan, cost);
         f.passed = !f.admits();
         if (made != nullptr) {
             made->stamp = here;
@@ -411,7 +391,7 @@ private:
         shared_->clock.learn(t, asked);
         forecast f = obstacle(text, plan, t);
         if (f.why == cause::none)
-            f.at = options().injected_time ? local(t, t, now) : now;
+            f.at = shared_->time.is_injected() ? shared_->time.local(t, t, now) : now;
         // Only what costs nothing passes without being entered.
         f.passed = cost == 0 && !f.admits() && !plan.enforce;
         return f;
@@ -421,10 +401,8 @@ private:
     [[nodiscard]] forecast obstacle(std::string_view text, const window_plan& plan, double t) const {
         const auto at = [&](std::size_t i) { return detail::double_at(text, i); };
         forecast f{far_future, static_cast<cause>(static_cast<std::uint8_t>(at(0))), static_cast<std::uint32_t>(at(1))};
-        if (f.why == cause::never)
-            return f;
-        f.at = local(at(2), t, this->now());
-        if (f.why != cause::none && plan.max_hold < forever && at(3) - t > period_of(plan.max_hold)) {
+        f.at = shared_->time.local(at(2), t, this->now());
+        if (f.why != cause::none && plan.max_hold < forever && at(3) - t > shared_->time.span(plan.max_hold)) {
             f.why = cause::gate;
             f.held = true;
         }
@@ -435,7 +413,7 @@ private:
     [[nodiscard]] forecast warming(const detail::slot_state& key, const window_plan& plan, std::int64_t cost,
                                    instant now) const {
         const instant lost = std::max(key.lost_at, shared_->losses.lost_at());
-        if (lost == long_ago || options().injected_time || options().on_lost_history == lost_history::ignore)
+        if (lost == long_ago || shared_->time.is_injected() || options().on_lost_history == lost_history::ignore)
             return {now, cause::none, 0};
         return warm_up(plan, cost, lost, now);
     }
@@ -450,20 +428,30 @@ private:
     }
 
     [[nodiscard]] double time_of_answer(instant now) const noexcept {
-        return options().injected_time ? time_argument(now) : shared_->clock.at_most();
+        return shared_->time.is_injected() ? shared_->time.argument(now) : shared_->clock.at_most();
     }
     /// Whether all this process entered has expired, and with it perhaps the head: a note would stand there alone.
     [[nodiscard]] bool is_over(const slot& s, double at) const noexcept {
         const double lives = s.state_->lives.load(std::memory_order_relaxed);
-        return !options().injected_time && lives > 0 && at > lives;
+        return !shared_->time.is_injected() && lives > 0 && at > lives;
     }
     [[nodiscard]] static std::shared_ptr<detail::key_address> address_of(const slot& s) noexcept {
         return {s.state_, &s.state_->address};
     }
-    /// The end of an entry that is stamped already matters to a ceiling only.
-    void post(slot& s, std::uint64_t id, settlement how, double at, bool has_ceiling, bool is_stamped) {
-        const bool can_wait = is_stamped && !has_ceiling;
-        shared_->pool.post({address_of(s), id, at, static_cast<detail::note_kind>(how), has_ceiling, can_wait},
+    void post(slot& s, const window_plan& plan, const entry& e, settlement how, instant now) {
+        double at = time_of_answer(now);
+        if (is_over(s, at))
+            return;
+        const bool is_stamped = e.state == entry_state::stamped;
+        auto kind = static_cast<detail::note_kind>(how);
+        if (how == settlement::abandoned) {
+            kind = is_stamped ? detail::note_kind::released : detail::note_kind::abandoned;
+            at += is_stamped ? 0 : shared_->time.span(std::max(e.grace, duration::zero()));
+        }
+        // Under a ceiling other processes wait for this. Without one the end of a stamped entry changes nothing.
+        const bool has_ceiling = plan.max_concurrent > 0;
+        const bool can_wait = kind == detail::note_kind::released && is_stamped && !has_ceiling;
+        shared_->pool.post({address_of(s), e.id, at, kind, has_ceiling, can_wait},
                            can_wait ? pool_type::departure::with_next : pool_type::departure::now);
     }
     /// Takes back units that have no entry: their stamp is their id.
@@ -473,13 +461,12 @@ private:
     }
     /// An entry that was perhaps made, and nobody will use.
     void take_back(slot& s, std::uint64_t id, instant now) {
-        post(s, id, settlement::refunded, time_of_answer(now), false, false);
+        shared_->pool.post({address_of(s), id, time_of_answer(now), detail::note_kind::refunded});
     }
 
     double keep(slot& s, detail::key_verb what, double value, std::string_view name) {
-        // These have no instant of their own: under injected time a gate is absolute and the rest has no time.
-        const std::array<double, 3> args{detail::number(what),
-                                         options().injected_time ? -detail::never : detail::server_time, value};
+        // Under injected time a gate is absolute.
+        const std::array<double, 3> args{detail::number(what), shared_->time.no_argument(), value};
         const std::string got = call(*s.state_, detail::script::keep, args, {}, name);
         if (got.size() != 8)
             bad_reply(name);
@@ -489,15 +476,14 @@ private:
     // ---- what the tuner keeps: its times are the server's, in nanoseconds
 
     [[nodiscard]] std::optional<duration> ahead() const noexcept {
-        if (options().injected_time)
+        if (shared_->time.is_injected())
             return duration::zero();
         if (!shared_->clock.is_known())
             return std::nullopt;
         return std::chrono::microseconds{shared_->clock.now()} - this->now().time_since_epoch();
     }
     [[nodiscard]] remote::swap_reply swap(detail::slot_state& key, const remote::swap_offer& offer) {
-        const auto [args, tail] =
-            detail::tuner_call_of(offer, options().injected_time ? -detail::never : detail::server_time);
+        const auto [args, tail] = detail::tuner_call_of(offer, shared_->time.no_argument());
         const auto asked = detail::server_clock::here();
         auto said = detail::tuner_reply_of(call(key, detail::script::learn, args, tail, "learn"));
         if (!said)
@@ -510,6 +496,10 @@ private:
     std::unique_ptr<shared> shared_;
 };
 
+static_assert(static_cast<int>(cause::none) == static_cast<int>(detail::obstacle::none) &&
+              static_cast<int>(cause::window) == static_cast<int>(detail::obstacle::window) &&
+              static_cast<int>(cause::gate) == static_cast<int>(detail::obstacle::gate) &&
+              static_cast<int>(cause::concurrency) == static_cast<int>(detail::obstacle::concurrency));
 static_assert(store<redis_store>);
 
 }  // namespace weir::redis

@@ -183,7 +183,7 @@ private:
         else
             values.nothing();
         values.number(options_.injected_time ? 0 : std::max<std::int64_t>(0, (now - s.at).count()));
-        for (const std::int64_t n : {s.entry, static_cast<std::int64_t>(s.how), s.cost, s.kept, s.longest})
+        for (const std::int64_t n : {s.entry, static_cast<std::int64_t>(s.how), s.argument, s.kept, s.longest})
             values.number(n);
         values.numbers(s.ended);
         return values;

@@ -91,8 +91,8 @@ struct settlement_call {
     std::int64_t id = 0;     ///< the key's number
     std::int64_t entry = 0;  ///< or the stamp, for `refund_stamp`
     settle_verb how{};
-    std::int64_t cost = 0;
-    instant at{};  ///< when it was made, on this process's clock
+    std::int64_t argument = 0;  ///< the units; of `abandoned` the grace in ns
+    instant at{};               ///< when it was made, on this process's clock
     std::int64_t kept = 0;
     std::int64_t longest = 0;
     std::vector<std::int64_t> ended{};  ///< stamped entries of the key that are over as well

@@ -10,11 +10,14 @@ namespace weir::postgres::detail {
 
 // clang-format off
 
+/// What stands in the way, as `weir::cause` has it.
+enum class obstacle : std::uint8_t { none = 0, window = 1, gate = 2, concurrency = 3 };
+
 /// Stamped at once, the same with an entry, an open entry, or not counted; `forced` is added.
 enum class admit_mode : std::uint8_t { stamped = 0, stamped_entry = 1, open = 2, uncounted = 3, forced = 4 };
 
 /// What became of an entry; `refund_stamp` takes back units that have none.
-enum class settle_verb : std::uint8_t { answered = 0, released = 1, refunded = 2, refund_stamp = 3, lower = 4 };
+enum class settle_verb : std::uint8_t { answered = 0, released = 1, refunded = 2, refund_stamp = 3, lower = 4, abandoned = 5 };
 
 namespace sql {
 
@@ -49,6 +52,9 @@ INSERT INTO @S.meta (version, epoch, unlogged, timeline) VALUES
 
 inline constexpr std::string_view version_2 = R"sql(ALTER TABLE @S.state ADD COLUMN tuner bigint[] NOT NULL DEFAULT '{}';
 ALTER TABLE @S.state ADD COLUMN credit_from bigint NOT NULL DEFAULT @FAR;
+)sql";
+
+inline constexpr std::string_view version_3 = R"sql(ALTER TABLE @S.state ADD COLUMN abandoned bigint[] NOT NULL DEFAULT '{}';
 )sql";
 
 inline constexpr std::string_view functions = R"sql(CREATE OR REPLACE FUNCTION @S.hello(p_relaxed bigint) RETURNS bigint[] LANGUAGE plpgsql AS $$
@@ -142,7 +148,11 @@ BEGIN
     SELECT x.facts[3 * i - 2] AS units, x.facts[3 * i - 1] AS expires
       FROM (SELECT h.ids, h.facts UNION ALL SELECT b.ids, b.facts FROM @S.block b WHERE b.key = p_id) x,
            generate_subscripts(x.ids, 1) i
-      WHERE x.facts[3 * i - 1] <= p_t ORDER BY 2
+      WHERE x.facts[3 * i - 1] <= p_t
+    UNION ALL
+    SELECT h.abandoned[2 * i], h.abandoned[2 * i - 1] FROM generate_series(1, cardinality(h.abandoned) / 2) i
+      WHERE h.abandoned[2 * i - 1] <= p_t
+    ORDER BY 2
   LOOP
     IF e.units > 0 THEN
       h.newest := greatest(h.newest, e.expires);
@@ -158,14 +168,18 @@ BEGIN
   DELETE FROM @S.block b WHERE b.key = p_id AND cardinality(b.ids) = 0;
   SELECT ARRAY(SELECT h.ids[i] FROM generate_subscripts(h.ids, 1) i WHERE h.facts[3 * i - 1] > p_t ORDER BY i),
          ARRAY(SELECT h.facts[j] FROM generate_subscripts(h.facts, 1) j
-               WHERE h.facts[(j + 2) / 3 * 3 - 1] > p_t ORDER BY j)
-    INTO h.ids, h.facts;
+               WHERE h.facts[(j + 2) / 3 * 3 - 1] > p_t ORDER BY j),
+         ARRAY(SELECT h.abandoned[j] FROM generate_subscripts(h.abandoned, 1) j
+               WHERE h.abandoned[(j + 1) / 2 * 2 - 1] > p_t ORDER BY j)
+    INTO h.ids, h.facts, h.abandoned;
   SELECT coalesce(min(x.facts[3 * i - 1]), @FAR) INTO h.first_expiry
     FROM (SELECT h.ids, h.facts UNION ALL SELECT b.ids, b.facts FROM @S.block b WHERE b.key = p_id) x,
          generate_subscripts(x.ids, 1) i;
+  SELECT least(h.first_expiry, min(h.abandoned[2 * i - 1])) INTO h.first_expiry
+    FROM generate_series(1, cardinality(h.abandoned) / 2) i;
   SELECT coalesce(sum(cardinality(b.ids)), 0) INTO h.blocked FROM @S.block b WHERE b.key = p_id;
   UPDATE @S.state s SET newest = h.newest, recent = h.recent, open = h.open, ids = h.ids, facts = h.facts,
-      first_expiry = h.first_expiry, blocked = h.blocked WHERE s.id = p_id;
+      abandoned = h.abandoned, first_expiry = h.first_expiry, blocked = h.blocked WHERE s.id = p_id;
   IF cardinality(h.recent) >= 64 THEN PERFORM @S.spill(p_id, p_t, p_kept, p_longest); END IF;
 END $$;
 CREATE OR REPLACE FUNCTION @S.stow(p_id bigint) RETURNS void LANGUAGE sql AS $$
@@ -215,14 +229,7 @@ BEGIN
     IF p_cost > 0 THEN
       total := spilled * 32 + n;
       FOR i IN 0 .. cardinality(p_rules) / 2 - 2 LOOP
-        k := p_rules[4 + 2 * i] - p_cost;
-        IF k < 0 THEN
-          best := @FAR;
-          why := 5;
-          win := i;
-          EXIT;
-        END IF;
-        k := k - open;
+        k := greatest(p_rules[4 + 2 * i] - p_cost, 0) - open;
         period := p_rules[5 + 2 * i];
         IF k < 0 THEN
           at := t;
@@ -331,7 +338,7 @@ CREATE OR REPLACE FUNCTION @S.settle(p_id bigint, p_now bigint, p_ago bigint, p_
   p_kept bigint, p_longest bigint, p_ended bigint[]) RETURNS bigint[] LANGUAGE plpgsql AS $$
 DECLARE
   h @S.state; t bigint; p bigint; b_no bigint; units bigint; stamp bigint; v_ids bigint[]; v_facts bigint[];
-  p_host bytea; p_role bytea; e bigint;
+  p_host bytea; p_role bytea; e bigint; expires bigint;
 BEGIN
   LOOP
     IF p_id = 0 THEN p_id := @S.find(p_host, p_role); END IF;
@@ -381,6 +388,8 @@ BEGIN
     p := array_position(v_ids, p_entry);
   END IF;
   units := v_facts[3 * p - 2];
+  expires := v_facts[3 * p - 1];
+  IF p_how = 5 AND units < 0 THEN p_how := 1; END IF;
   IF p_how = 0 AND units < 0 OR p_how = 4 AND abs(units) <= p_cost THEN RETURN ARRAY[0]; END IF;
   stamp := CASE WHEN p_how >= 2 AND units < 0 THEN v_facts[3 * p] ELSE greatest(h.newest, t - p_ago) END;
   IF p_how = 0 THEN
@@ -402,6 +411,13 @@ BEGIN
     IF p_how NOT IN (0, 4) THEN h.blocked := h.blocked - 1; END IF;
     v_ids := h.ids;
     v_facts := h.facts;
+  END IF;
+  IF p_how = 5 THEN
+    expires := least(expires, stamp + p_cost);
+    UPDATE @S.state s SET ids = v_ids, facts = v_facts, blocked = h.blocked,
+        abandoned = s.abandoned || ARRAY[expires, units], first_expiry = least(s.first_expiry, expires)
+      WHERE s.id = p_id;
+    RETURN ARRAY[0];
   END IF;
   IF units > 0 AND p_how < 2 THEN
     UPDATE @S.state s SET open = s.open - units, newest = stamp,
@@ -570,10 +586,10 @@ BEGIN
     seen := seen + 1;
     last := h.id;
     CONTINUE WHEN greatest(h.newest + h.longest, h.gate, h.keep) > t + h.skew;
-    CONTINUE WHEN cardinality(h.ids) + h.blocked > 0 AND h.first_expiry > t + h.skew;
+    CONTINUE WHEN cardinality(h.ids) + cardinality(h.abandoned) + h.blocked > 0 AND h.first_expiry > t + h.skew;
     SELECT * INTO h FROM @S.state s WHERE s.id = last FOR UPDATE SKIP LOCKED;
     CONTINUE WHEN NOT FOUND OR greatest(h.newest + h.longest, h.gate, h.keep) > t + h.skew;
-    IF cardinality(h.ids) + h.blocked > 0 THEN
+    IF cardinality(h.ids) + cardinality(h.abandoned) + h.blocked > 0 THEN
       IF h.first_expiry <= t + h.skew THEN PERFORM @S.expire(last, t + h.skew, 64, h.longest); END IF;
       CONTINUE;
     END IF;

@@ -11,10 +11,13 @@ namespace weir::redis::detail {
 // clang-format off
 
 /// What became of an entry, as a note says it.
-enum class note_kind : std::uint8_t { answered = 0, released = 1, refunded = 2, refund_stamp = 3, lower = 4 };
+enum class note_kind : std::uint8_t { answered = 0, released = 1, refunded = 2, refund_stamp = 3, lower = 4, abandoned = 5 };
 
 /// How units are entered: without an entry, open, or stamped; `forced` is added.
 enum class admit_mode : std::uint8_t { count = 0, open = 1, stamped = 2, forced = 4 };
+
+/// What stands in the way, as `weir::cause` has it.
+enum class obstacle : std::uint8_t { none = 0, window = 1, gate = 2, concurrency = 3 };
 
 /// What the script `keep` does.
 enum class key_verb : std::uint8_t { hold = 0, tune = 1, erase = 2, read = 3, tidy = 4 };
@@ -167,6 +170,25 @@ dropped, n = chunks and get('<d', chunks[#chunks], 121) or newest, n - over
 end
 end
 end
+end
+end
+elseif how == 5 then
+local id, place = sub(notes, i, i + 7)
+if sub(entries, 1, 8) == id then
+place = 1
+else
+local x = string.find(entries, id, 1, true)
+while x do
+if x % 32 == 1 then place = x break end
+x = string.find(entries, id, x + 1, true)
+end
+end
+if place then
+local expires, _, stamp = get('<ddd', entries, place + 8)
+if stamp ~= stamp then
+if t < expires then expires = t end
+if expires < soonest then soonest = expires end
+entries = sub(entries, 1, place - 1) .. put('<dd', 0, expires) .. sub(entries, place + 16)
 end
 end
 else
@@ -392,11 +414,8 @@ while at < ends do
 local limit, period
 limit, period, at = get('<dd', a, at)
 local back = limit - cost
+if back < 0 then back = 0 end
 if back < open then
-if back < 0 then
-why, window, free = 5, index, huge
-break
-end
 if t + period > free then why, window, free = 1, index, t + period end
 elseif newest + period > free then
 back = back - open
@@ -435,7 +454,13 @@ if blocker > free then why, window, free = 1, index, blocker end
 end
 index = index + 1
 end
-if why == 0 and most > 0 and entered >= most then why = 3 end
+if why == 0 and most > 0 and entered >= most then
+local in_flight = entered
+for i = 1, #entries, 32 do
+if get('<d', entries, i) == 0 then in_flight = in_flight - 1 end
+end
+if in_flight >= most then why = 3 end
+end
 end
 if gate > free then why, window, free = 2, 0, gate end
 local admits = (why == 0 or force) and cost > 0
@@ -505,7 +530,7 @@ if extend then call('SET', key, whole, 'PX', ms + 1) else call('SET', key, whole
 if (extend or fresh) and n > 0 then call('PEXPIRE', KEYS[2], ms) end
 if lives ~= known then reply = sub(whole, 1, 105) end
 if admits then
-if why > 0 then reply = reply .. put('<dddd', why, window, free, gate) end
+if why ~= 0 then reply = reply .. put('<dddd', why, window, free, gate) end
 return reply
 end
 end
@@ -655,6 +680,25 @@ dropped, n = chunks and get('<d', chunks[#chunks], 121) or newest, n - over
 end
 end
 end
+end
+end
+elseif how == 5 then
+local id, place = sub(notes, i, i + 7)
+if sub(entries, 1, 8) == id then
+place = 1
+else
+local x = string.find(entries, id, 1, true)
+while x do
+if x % 32 == 1 then place = x break end
+x = string.find(entries, id, x + 1, true)
+end
+end
+if place then
+local expires, _, stamp = get('<ddd', entries, place + 8)
+if stamp ~= stamp then
+if t < expires then expires = t end
+if expires < soonest then soonest = expires end
+entries = sub(entries, 1, place - 1) .. put('<dd', 0, expires) .. sub(entries, place + 16)
 end
 end
 else
@@ -913,7 +957,11 @@ end
 if what == 4 and not h then call('DEL', key) end
 if what ~= 3 then return put('<d', moved) end
 if last_stamp ~= '' then recent, last_stamp = recent .. last_stamp, '' end
-local out = {put('<ddddddd', t, open, entered, gate, factor, newest, dropped)}
+local in_flight = entered
+for i = 1, #entries, 32 do
+if get('<d', entries, i) == 0 then in_flight = in_flight - 1 end
+end
+local out = {put('<ddddddd', t, open, in_flight, gate, factor, newest, dropped)}
 while at < #a do
 local period
 period, at = get('<d', a, at)
@@ -1080,6 +1128,25 @@ dropped, n = chunks and get('<d', chunks[#chunks], 121) or newest, n - over
 end
 end
 end
+end
+end
+elseif how == 5 then
+local id, place = sub(notes, i, i + 7)
+if sub(entries, 1, 8) == id then
+place = 1
+else
+local x = string.find(entries, id, 1, true)
+while x do
+if x % 32 == 1 then place = x break end
+x = string.find(entries, id, x + 1, true)
+end
+end
+if place then
+local expires, _, stamp = get('<ddd', entries, place + 8)
+if stamp ~= stamp then
+if t < expires then expires = t end
+if expires < soonest then soonest = expires end
+entries = sub(entries, 1, place - 1) .. put('<dd', 0, expires) .. sub(entries, place + 16)
 end
 end
 else

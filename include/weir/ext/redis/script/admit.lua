@@ -15,19 +15,17 @@ if force then what = what - admit_mode.forced end
 --@ include part/head.lua
 if keep > deep then deep, other = keep, true end
 --@ include part/settled.lua
-local why, window, free = 0, 0, t
+local why, window, free = obstacle.none, 0, t
 if cost > 0 then
   local index, ends, looks = 0, #a - (what == admit_mode.count and 0 or 8), 0
   while at < ends do
     local limit, period
     limit, period, at = get('<dd', a, at)
+    -- More units than a window holds go into it when it is empty.
     local back = limit - cost
+    if back < 0 then back = 0 end
     if back < open then
-      if back < 0 then
-        why, window, free = 5, index, huge
-        break
-      end
-      if t + period > free then why, window, free = 1, index, t + period end
+      if t + period > free then why, window, free = obstacle.window, index, t + period end
     elseif newest + period > free then
       back = back - open
       local blocker = dropped
@@ -62,14 +60,17 @@ if cost > 0 then
         end
       end
       blocker = blocker + period
-      if blocker > free then why, window, free = 1, index, blocker end
+      if blocker > free then why, window, free = obstacle.window, index, blocker end
     end
     index = index + 1
   end
-  if why == 0 and most > 0 and entered >= most then why = 3 end
+  if why == obstacle.none and most > 0 and entered >= most then
+    --@ include part/in_flight.lua
+    if in_flight >= most then why = obstacle.concurrency end
+  end
 end
-if gate > free then why, window, free = 2, 0, gate end
-local admits = (why == 0 or force) and cost > 0
+if gate > free then why, window, free = obstacle.gate, 0, gate end
+local admits = (why == obstacle.none or force) and cost > 0
 if admits or dirty then
   local reply
   local needed, spare = newest + longest, (longest + ttl) / 8 + 1000000
@@ -92,7 +93,7 @@ if admits or dirty then
   end
   --@ include part/save.lua
   if admits then
-    if why > 0 then reply = reply .. put('<dddd', why, window, free, gate) end
+    if why ~= obstacle.none then reply = reply .. put('<dddd', why, window, free, gate) end
     return reply
   end
 end

@@ -35,7 +35,8 @@ end
 if what == key_verb.tidy and not h then call('DEL', key) end
 if what ~= key_verb.read then return put('<d', moved) end
 --@ include part/join.lua
-local out = {put('<ddddddd', t, open, entered, gate, factor, newest, dropped)}
+--@ include part/in_flight.lua
+local out = {put('<ddddddd', t, open, in_flight, gate, factor, newest, dropped)}
 while at < #a do
   local period
   period, at = get('<d', a, at)

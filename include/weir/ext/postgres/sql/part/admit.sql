@@ -4,6 +4,7 @@
 -- denied, the same with a 1 behind it for entered all the same, and [1] when the id is of a key that is gone and no names
 -- were given. p_rules: ceiling, stamps to keep, longest period, then limit and period of every window.
 --
+--@ enum obstacle none window gate concurrency: What stands in the way, as `weir::cause` has it.
 --@ enum admit_mode stamped stamped_entry open uncounted forced=4: Stamped at once, the same with an entry, an open entry, or not counted; `forced` is added.
 
 CREATE OR REPLACE FUNCTION @S.admit(p_id bigint, p_host bytea, p_role bytea, p_now bigint, p_plan bigint, p_cost bigint,
@@ -40,21 +41,15 @@ BEGIN
       CONTINUE;
     END IF;
     best := t;
-    why := 0;
+    why := obstacle.none;
     win := 0;
     left_over := 32;
     n := cardinality(recent);
     IF p_cost > 0 THEN
       total := spilled * 32 + n;
       FOR i IN 0 .. cardinality(p_rules) / 2 - 2 LOOP
-        k := p_rules[4 + 2 * i] - p_cost;
-        IF k < 0 THEN
-          best := @FAR;
-          why := 5;
-          win := i;
-          EXIT;
-        END IF;
-        k := k - open;
+        -- More units than a window holds go into it when it is empty.
+        k := greatest(p_rules[4 + 2 * i] - p_cost, 0) - open;
         period := p_rules[5 + 2 * i];
         IF k < 0 THEN
           at := t;
@@ -81,25 +76,25 @@ BEGIN
         IF c < left_over THEN left_over := c; END IF;
         IF at + period > best THEN
           best := at + period;
-          why := 1;
+          why := obstacle.window;
           win := i;
         END IF;
       END LOOP;
       IF p_rules[1] > 0 THEN
         c := p_rules[1] - cardinality(ids) - blocked;
-        IF why = 0 AND c <= 0 THEN why := 3; END IF;
+        IF why = obstacle.none AND c <= 0 THEN why := obstacle.concurrency; END IF;
         left_over := least(left_over, c - 1);
       END IF;
     END IF;
     IF gate > best THEN
       best := gate;
-      why := 2;
+      why := obstacle.gate;
       win := 0;
     END IF;
-    IF why <> 0 AND NOT pass THEN RETURN ARRAY[0, p_id, t, factor, best, why, win, gate]; END IF;
+    IF why <> obstacle.none AND NOT pass THEN RETURN ARRAY[0, p_id, t, factor, best, why, win, gate]; END IF;
     EXIT WHEN p_mode = admit_mode.uncounted;
     -- A key with a time of its own has no cheap way: that one reads the plain clock.
-    IF skew <> 0 OR why <> 0 THEN left_over := 0; END IF;
+    IF skew <> 0 OR why <> obstacle.none THEN left_over := 0; END IF;
     -- Whoever was faster made this decision stale; having waited for them we hold the row, and the next one stands.
     IF p_mode = admit_mode.stamped THEN
       UPDATE @S.state s SET newest = t, recent = s.recent || array_fill(t, ARRAY[p_cost::int]), plan = p_plan,
@@ -120,7 +115,7 @@ BEGIN
   END LOOP;
   IF p_mode < admit_mode.open AND n + p_cost >= 64 THEN PERFORM @S.spill(p_id, t, p_rules[2], p_rules[3]); END IF;
   IF p_mode IN (admit_mode.stamped_entry, admit_mode.open) AND cardinality(ids) >= 31 THEN PERFORM @S.stow(p_id); END IF;
-  IF why <> 0 THEN RETURN ARRAY[0, p_id, t, factor, best, why, win, gate, 1]; END IF;
+  IF why <> obstacle.none THEN RETURN ARRAY[0, p_id, t, factor, best, why, win, gate, 1]; END IF;
   RETURN ARRAY[0, p_id, t, factor];
 END $$;
 

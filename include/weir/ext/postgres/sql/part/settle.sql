@@ -2,7 +2,7 @@
 --
 -- Ending an entry; answers [0], or [1] for a key that is gone.
 --
---@ enum settle_verb answered released refunded refund_stamp lower: What became of an entry; `refund_stamp` takes back units that have none.
+--@ enum settle_verb answered released refunded refund_stamp lower abandoned: What became of an entry; `refund_stamp` takes back units that have none.
 
 -- Ends an entry that lies in a block and is stamped; says whether there was one.
 CREATE OR REPLACE FUNCTION @S.unblock(p_id bigint, p_entry bigint) RETURNS boolean LANGUAGE plpgsql AS $$
@@ -20,13 +20,14 @@ BEGIN
   RETURN true;
 END $$;
 
--- p_how: a settle_verb. refund_stamp takes back p_cost units stamped p_entry, lower lowers the entry to p_cost units.
+-- p_how: a settle_verb. refund_stamp takes back p_cost units stamped p_entry, lower lowers the entry to p_cost units, and
+-- abandoned lets it expire p_cost nanoseconds after its end at the latest.
 -- p_ago: how long ago that was, for one that was sent late. p_ended: stamped entries that are over as well.
 CREATE OR REPLACE FUNCTION @S.settle(p_id bigint, p_now bigint, p_ago bigint, p_entry bigint, p_how bigint, p_cost bigint,
   p_kept bigint, p_longest bigint, p_ended bigint[]) RETURNS bigint[] LANGUAGE plpgsql AS $$
 DECLARE
   h @S.state; t bigint; p bigint; b_no bigint; units bigint; stamp bigint; v_ids bigint[]; v_facts bigint[];
-  p_host bytea; p_role bytea; e bigint;
+  p_host bytea; p_role bytea; e bigint; expires bigint;
 BEGIN
 --@ include part/begin.sql
   IF cardinality(p_ended) > 0 THEN
@@ -58,6 +59,8 @@ BEGIN
     p := array_position(v_ids, p_entry);
   END IF;
   units := v_facts[3 * p - 2];
+  expires := v_facts[3 * p - 1];
+  IF p_how = settle_verb.abandoned AND units < 0 THEN p_how := settle_verb.released; END IF;
   IF p_how = settle_verb.answered AND units < 0 OR p_how = settle_verb.lower AND abs(units) <= p_cost THEN RETURN ARRAY[0]; END IF;
   stamp := CASE WHEN p_how >= settle_verb.refunded AND units < 0 THEN v_facts[3 * p] ELSE greatest(h.newest, t - p_ago) END;
   IF p_how = settle_verb.answered THEN
@@ -80,6 +83,13 @@ BEGIN
     IF p_how NOT IN (settle_verb.answered, settle_verb.lower) THEN h.blocked := h.blocked - 1; END IF;
     v_ids := h.ids;
     v_facts := h.facts;
+  END IF;
+  IF p_how = settle_verb.abandoned THEN
+    expires := least(expires, stamp + p_cost);
+    UPDATE @S.state s SET ids = v_ids, facts = v_facts, blocked = h.blocked,
+        abandoned = s.abandoned || ARRAY[expires, units], first_expiry = least(s.first_expiry, expires)
+      WHERE s.id = p_id;
+    RETURN ARRAY[0];
   END IF;
   IF units > 0 AND p_how < settle_verb.refunded THEN
     UPDATE @S.state s SET open = s.open - units, newest = stamp,

@@ -71,7 +71,7 @@ BEGIN
   PERFORM @S.spill(p_id, p_t, p_kept, p_longest);
 END $$;
 
--- Ends the entries whose time is over. Those still open are stamped with their expiry: their holder died.
+-- Ends the entries whose time is over. Those still open are stamped with their expiry: their holder died, or gave them up.
 CREATE OR REPLACE FUNCTION @S.expire(p_id bigint, p_t bigint, p_kept bigint, p_longest bigint) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE h @S.state; e record;
 BEGIN
@@ -80,7 +80,11 @@ BEGIN
     SELECT x.facts[3 * i - 2] AS units, x.facts[3 * i - 1] AS expires
       FROM (SELECT h.ids, h.facts UNION ALL SELECT b.ids, b.facts FROM @S.block b WHERE b.key = p_id) x,
            generate_subscripts(x.ids, 1) i
-      WHERE x.facts[3 * i - 1] <= p_t ORDER BY 2
+      WHERE x.facts[3 * i - 1] <= p_t
+    UNION ALL
+    SELECT h.abandoned[2 * i], h.abandoned[2 * i - 1] FROM generate_series(1, cardinality(h.abandoned) / 2) i
+      WHERE h.abandoned[2 * i - 1] <= p_t
+    ORDER BY 2
   LOOP
     IF e.units > 0 THEN
       h.newest := greatest(h.newest, e.expires);
@@ -96,14 +100,18 @@ BEGIN
   DELETE FROM @S.block b WHERE b.key = p_id AND cardinality(b.ids) = 0;
   SELECT ARRAY(SELECT h.ids[i] FROM generate_subscripts(h.ids, 1) i WHERE h.facts[3 * i - 1] > p_t ORDER BY i),
          ARRAY(SELECT h.facts[j] FROM generate_subscripts(h.facts, 1) j
-               WHERE h.facts[(j + 2) / 3 * 3 - 1] > p_t ORDER BY j)
-    INTO h.ids, h.facts;
+               WHERE h.facts[(j + 2) / 3 * 3 - 1] > p_t ORDER BY j),
+         ARRAY(SELECT h.abandoned[j] FROM generate_subscripts(h.abandoned, 1) j
+               WHERE h.abandoned[(j + 1) / 2 * 2 - 1] > p_t ORDER BY j)
+    INTO h.ids, h.facts, h.abandoned;
   SELECT coalesce(min(x.facts[3 * i - 1]), @FAR) INTO h.first_expiry
     FROM (SELECT h.ids, h.facts UNION ALL SELECT b.ids, b.facts FROM @S.block b WHERE b.key = p_id) x,
          generate_subscripts(x.ids, 1) i;
+  SELECT least(h.first_expiry, min(h.abandoned[2 * i - 1])) INTO h.first_expiry
+    FROM generate_series(1, cardinality(h.abandoned) / 2) i;
   SELECT coalesce(sum(cardinality(b.ids)), 0) INTO h.blocked FROM @S.block b WHERE b.key = p_id;
   UPDATE @S.state s SET newest = h.newest, recent = h.recent, open = h.open, ids = h.ids, facts = h.facts,
-      first_expiry = h.first_expiry, blocked = h.blocked WHERE s.id = p_id;
+      abandoned = h.abandoned, first_expiry = h.first_expiry, blocked = h.blocked WHERE s.id = p_id;
   IF cardinality(h.recent) >= 64 THEN PERFORM @S.spill(p_id, p_t, p_kept, p_longest); END IF;
 END $$;
 

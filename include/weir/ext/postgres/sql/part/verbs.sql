@@ -75,10 +75,10 @@ BEGIN
     seen := seen + 1;
     last := h.id;
     CONTINUE WHEN greatest(h.newest + h.longest, h.gate, h.keep) > t + h.skew;
-    CONTINUE WHEN cardinality(h.ids) + h.blocked > 0 AND h.first_expiry > t + h.skew;
+    CONTINUE WHEN cardinality(h.ids) + cardinality(h.abandoned) + h.blocked > 0 AND h.first_expiry > t + h.skew;
     SELECT * INTO h FROM @S.state s WHERE s.id = last FOR UPDATE SKIP LOCKED;
     CONTINUE WHEN NOT FOUND OR greatest(h.newest + h.longest, h.gate, h.keep) > t + h.skew;
-    IF cardinality(h.ids) + h.blocked > 0 THEN
+    IF cardinality(h.ids) + cardinality(h.abandoned) + h.blocked > 0 THEN
       IF h.first_expiry <= t + h.skew THEN PERFORM @S.expire(last, t + h.skew, 64, h.longest); END IF;
       CONTINUE;
     END IF;

@@ -5,7 +5,7 @@
 --   KEYS[1]  a string, the head: its fields (head.lua); the newest stamps, at most 25, oldest first; the entries: id, when
 --            it expires, its units, its stamp (NaN while it is open), 8 bytes each; the settlements since then, 17 bytes:
 --            id, time, `note_kind`; of `refund_stamp` a stamp and units counted from their admission; of `lower` an id
---            and the units that are left
+--            and the units that are left; of `abandoned` an id and when the entry expires now
 --   KEYS[2]  a list of chunks, newest first: 16 stamps each, oldest first. Where no window is deep there is none.
 --   KEYS[3]  a string: what the tuner keeps besides the factor, as this store's users write it; only learn.lua reads it
 --   ARGV[1]  the arguments, with the entry's id behind them; ARGV[2] settlements that come with the call
@@ -18,12 +18,16 @@
 -- note at the end of the head, which the next step on the key carries out first, as of the time in it. A key's time to
 -- live is set with something to spare, and renewed once that is spent. The price: a head grows by 32 bytes an open entry.
 --
+-- An entry without an id, of eight zero bytes, is of a request that is over and may still arrive: it stays open until it
+-- expires, and is not in flight.
+--
 -- Times are doubles in whole units, exact to 2^53: microseconds of the server's clock, or what the store is given
 -- for its time. The parts are pasted into the scripts, and share their locals: a Lua function would cost an allocation a
 -- call.
 --
---@ enum note_kind answered released refunded refund_stamp lower: What became of an entry, as a note says it.
+--@ enum note_kind answered released refunded refund_stamp lower abandoned: What became of an entry, as a note says it.
 --@ enum admit_mode count open stamped forced=4: How units are entered: without an entry, open, or stamped; `forced` is added.
+--@ enum obstacle none window gate concurrency: What stands in the way, as `weir::cause` has it.
 --@ enum key_verb hold tune erase read tidy: What the script `keep` does.
 
 local call, get, put, sub, huge = redis.call, struct.unpack, struct.pack, string.sub, 1 / 0

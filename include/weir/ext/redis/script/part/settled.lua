@@ -27,6 +27,16 @@ if notes then
           end
         end
       end
+    elseif how == note_kind.abandoned then
+      --@ include part/find.lua
+      if place then
+        local expires, _, stamp = get('<ddd', entries, place + 8)
+        if stamp ~= stamp then
+          if t < expires then expires = t end
+          if expires < soonest then soonest = expires end
+          entries = sub(entries, 1, place - 1) .. put('<dd', 0, expires) .. sub(entries, place + 16)
+        end
+      end
     else
       if t > began and not fixed then t = began end
       if t < newest then t = newest end
