@@ -332,23 +332,7 @@ private:
         try {
             said = ask_by(*session, key, which, "admit", 2, [&](detail::parameter_list& values) {
                 shared_->time.put(values, now);
-                values.number(detail::name_of(plan));
-                if (which != verb::stamp)
-                    values.number(cost);
-                if (which == verb::admit)
-                    values.number(static_cast<std::int64_t>(how) +
-                                  (plan.enforce ? 0 : static_cast<std::int64_t>(detail::admit_mode::forced)));
-                if (which != verb::stamp) {
-                    values.number(id);
-                    values.number(std::min<duration>(options().entry_ttl, std::chrono::hours{24 * 366}).count());
-                }
-                values.numbers(3 + 2 * plan.windows.size());
-                for (const std::int64_t rule : {plan.max_concurrent, kept(plan, cost), plan.kept.longest.count()})
-                    values.element(rule);
-                for (const window& w : plan.windows) {
-                    values.element(w.limit);
-                    values.element(w.period.count());
-                }
+                put_request(values, which, plan, cost, how, id);
             });
         } catch (const store_error&) {
             // Where the server refused, nothing was done; else it may have been entered, and nobody will use it.
@@ -378,6 +362,29 @@ private:
             f = weir::detail::never(plan, cost);
         f.passed = !f.admits() && !plan.enforce;
         return f;
+    }
+
+    /// What `admit`, `stamp` and `open` are given behind the time.
+    void put_request(detail::parameter_list& values, detail::verb which, const window_plan& plan, std::int64_t cost,
+                     detail::admit_mode how, std::int64_t id) const {
+        using detail::verb;
+        values.number(detail::name_of(plan));
+        if (which != verb::stamp)
+            values.number(cost);
+        if (which == verb::admit)
+            values.number(static_cast<std::int64_t>(how) +
+                          (plan.enforce ? 0 : static_cast<std::int64_t>(detail::admit_mode::forced)));
+        if (which != verb::stamp) {
+            values.number(id);
+            values.number(std::min<duration>(options().entry_ttl, std::chrono::hours{24 * 366}).count());
+        }
+        values.numbers(3 + 2 * plan.windows.size());
+        for (const std::int64_t rule : {plan.max_concurrent, kept(plan, cost), plan.kept.longest.count()})
+            values.element(rule);
+        for (const window& w : plan.windows) {
+            values.element(w.limit);
+            values.element(w.period.count());
+        }
     }
 
     [[nodiscard]] remote::swap_reply swap(slot& s, const remote::swap_offer& offer) {

@@ -307,34 +307,14 @@ private:
         forecast warm = warming(key, plan, cost, now);
         if (!warm.admits() && plan.enforce)
             return warm;
-        std::array<double, 8 + 2 * 16> few;
-        std::vector<double> many;
-        const std::size_t size = 8 + 2 * plan.windows.size();
-        double* args = few.data();
-        if (size > few.size()) {
-            many.resize(size);
-            args = many.data();
-        }
-        args[0] = detail::number(how) + (plan.enforce ? 0 : detail::number(detail::admit_mode::forced));
-        args[1] = static_cast<double>(cost);
-        args[2] = shared_->time.argument(now);
-        args[3] = shared_->time.span(options().entry_ttl);
-        args[4] = static_cast<double>(plan.max_concurrent);
-        args[5] = shared_->time.span(plan.kept.longest);
-        args[6] = static_cast<double>(kept(plan, cost));
-        args[7] = key.born != 0 ? key.lives.load(std::memory_order_relaxed) : std::numeric_limits<double>::quiet_NaN();
-        for (std::size_t i = 0; i < plan.windows.size(); ++i) {
-            args[8 + 2 * i] = static_cast<double>(plan.windows[i].limit);
-            args[9 + 2 * i] = shared_->time.span(plan.windows[i].period);
-        }
-
+        const detail::argument_list args = admit_arguments(key, plan, cost, now, how);
         const auto session = shared_->pool.borrow(key.address.route, true);
         bool sent = false;
         detail::reply got;
         const auto asked = detail::server_clock::here();
         try {
             const auto name = detail::bytes_of(id);
-            got = session->call(detail::script::admit, key.address, {args, size},
+            got = session->call(detail::script::admit, key.address, args.all(),
                                 {name.data(), id != 0 ? name.size() : 0}, "admit", sent);
         } catch (const store_error&) {
             // It may have been entered, and nobody will use it.
@@ -350,15 +330,8 @@ private:
         const auto head = detail::admitted_of(text);
         if (!head)
             bad_reply("admit");
-        const double born = head->is_whole ? head->born : key.born;
-        if (head->is_whole)
-            key.factor = detail::factor_of(head->factor);
         shared_->clock.learn(head->t, asked);
-        if (!shared_->time.is_injected() && key.remembers(*head, born)) [[unlikely]]
-            lose(*session, key);
-        key.born = born;
-        key.seq = head->seq;
-        key.lives = head->lives;
+        remember(*session, key, *head);
         // A loss may have been seen by this very call, or while it was on its way.
         warm = warming(key, plan, cost, now);
         if (!warm.admits() && plan.enforce) {
@@ -367,9 +340,7 @@ private:
             return warm;
         }
         const instant here = shared_->time.is_injected() ? shared_->time.local(head->t, head->t, now) : now;
-        forecast f{here, cause::none, 0};
-        if (!head->obstacle.empty())
-            f = obstacle(head->obstacle, plan, head->t);
+        forecast f = head->obstacle.empty() ? forecast{here, cause::none, 0} : obstacle(head->obstacle, plan, head->t);
         if (!warm.admits() && warm.at > f.at)
             f = warm;
         if (cost > plan.max_cost) [[unlikely]]
@@ -381,6 +352,37 @@ private:
                 made->id = detail::id_of_stamp(head->t);
         }
         return f;
+    }
+
+    [[nodiscard]] detail::argument_list admit_arguments(const detail::slot_state& key, const window_plan& plan,
+                                                        std::int64_t cost, instant now, detail::admit_mode how) const {
+        const double known = key.lives.load(std::memory_order_relaxed);
+        detail::argument_list out{8 + 2 * plan.windows.size()};
+        out.add(detail::number(how) + (plan.enforce ? 0 : detail::number(detail::admit_mode::forced)));
+        out.add(static_cast<double>(cost));
+        out.add(shared_->time.argument(now));
+        out.add(shared_->time.span(options().entry_ttl));
+        out.add(static_cast<double>(plan.max_concurrent));
+        out.add(shared_->time.span(plan.kept.longest));
+        out.add(static_cast<double>(kept(plan, cost)));
+        out.add(key.born != 0 ? known : std::numeric_limits<double>::quiet_NaN());
+        for (const window& w : plan.windows) {
+            out.add(static_cast<double>(w.limit));
+            out.add(shared_->time.span(w.period));
+        }
+        return out;
+    }
+
+    /// Keeps of a head what the next call on its key needs, and sees whether it is the head it was.
+    void remember(detail::session& session, detail::slot_state& key, const detail::admitted& head) {
+        const double born = head.is_whole ? head.born : key.born;
+        if (head.is_whole)
+            key.factor = detail::factor_of(head.factor);
+        if (!shared_->time.is_injected() && key.remembers(head, born)) [[unlikely]]
+            lose(session, key);
+        key.born = born;
+        key.seq = head.seq;
+        key.lives = head.lives;
     }
 
     /// What a reply says that admits nothing.

@@ -12,6 +12,7 @@
 #include <array>
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -125,53 +126,80 @@ template <class Set>
     return {};
 }
 
+/// Reads libpq's `name = 'value'` list from the left.
+class keyword_reader {
+public:
+    explicit keyword_reader(std::string_view text) : text_(text) { skip_blanks(); }
+
+    [[nodiscard]] bool is_done() const noexcept { return at_ == text_.size(); }
+    [[nodiscard]] std::size_t at() const noexcept { return at_; }
+
+    [[nodiscard]] std::string name() {
+        const std::size_t begin = at_;
+        while (!is_done() && text_[at_] != '=' && !is_blank(text_[at_]))
+            ++at_;
+        return std::string{text_.substr(begin, at_ - begin)};
+    }
+    /// Whether there was an equals sign.
+    [[nodiscard]] bool equals() {
+        skip_blanks();
+        if (is_done() || text_[at_] != '=')
+            return false;
+        ++at_;
+        skip_blanks();
+        return true;
+    }
+    /// Nothing where a quote has no end.
+    [[nodiscard]] std::optional<std::string> value() {
+        const bool quoted = !is_done() && text_[at_] == '\'';
+        at_ += quoted ? 1 : 0;
+        std::string out;
+        for (; !is_done(); ++at_) {
+            if (text_[at_] == '\\' && at_ + 1 < text_.size()) {
+                out += text_[++at_];
+            } else if (quoted ? text_[at_] == '\'' : is_blank(text_[at_])) {
+                at_ += quoted ? 1 : 0;
+                return out;
+            } else {
+                out += text_[at_];
+            }
+        }
+        return quoted ? std::nullopt : std::optional{out};
+    }
+    void skip_blanks() noexcept {
+        while (!is_done() && is_blank(text_[at_]))
+            ++at_;
+    }
+
+private:
+    [[nodiscard]] static bool is_blank(char c) noexcept {
+        return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' || c == '\v';
+    }
+
+    std::string_view text_;
+    std::size_t at_ = 0;
+};
+
 /// The same for libpq's `name = 'value'` list.
 template <class Set>
 [[nodiscard]] std::string split_keywords(std::string_view text, std::string& rest, Set&& set) {
-    std::size_t at = 0;
-    const auto is_space = [](char c) {
-        return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' || c == '\v';
-    };
-    const auto blanks = [&] {
-        while (at < text.size() && is_space(text[at]))
-            ++at;
-    };
     rest.clear();
-    for (blanks(); at < text.size(); blanks()) {
-        const std::size_t begin = at;
-        while (at < text.size() && text[at] != '=' && !is_space(text[at]))
-            ++at;
-        const std::string name{text.substr(begin, at - begin)};
+    for (keyword_reader reader{text}; !reader.is_done(); reader.skip_blanks()) {
+        const std::size_t begin = reader.at();
+        const std::string name = reader.name();
         if (std::string fault = fault_of_name(name); !fault.empty())
             return fault;
-        blanks();
-        if (at == text.size() || text[at] != '=')
+        if (!reader.equals())
             return fmt::format("{} has no value; write {}=...", name, name);
-        ++at;
-        blanks();
-        const bool quoted = at < text.size() && text[at] == '\'';
-        at += quoted ? 1 : 0;
-        std::string value;
-        bool closed = !quoted;
-        for (; at < text.size(); ++at) {
-            if (text[at] == '\\' && at + 1 < text.size()) {
-                value += text[++at];
-            } else if (quoted ? text[at] == '\'' : is_space(text[at])) {
-                closed = true;
-                at += quoted ? 1 : 0;
-                break;
-            } else {
-                value += text[at];
-            }
-        }
-        if (!closed)
+        const std::optional<std::string> value = reader.value();
+        if (!value)
             return fmt::format("the quoted value of {} has no end", name);
         if (name.starts_with("weir_")) {
-            if (std::string fault = set(name, value); !fault.empty())
+            if (std::string fault = set(name, *value); !fault.empty())
                 return fault;
         } else {
             rest += rest.empty() ? "" : " ";
-            rest.append(text.substr(begin, at - begin));
+            rest.append(text.substr(begin, reader.at() - begin));
         }
     }
     return {};

@@ -20,6 +20,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 // What goes over the wire, as values: commands, packed doubles, names of keys.
 
@@ -91,6 +92,31 @@ struct admitted {
     }
     return std::nullopt;
 }
+
+/// The numbers that a script is given.
+///
+/// **Complexity.** No heap up to 16 windows.
+class argument_list {
+public:
+    explicit argument_list(std::size_t size) {
+        if (size > few_.size())
+            many_.reserve(size);
+    }
+    void add(double value) {
+        if (many_.capacity() > 0)
+            many_.push_back(value);
+        else
+            few_.at(count_++) = value;
+    }
+    [[nodiscard]] std::span<const double> all() const noexcept {
+        return many_.capacity() > 0 ? std::span<const double>{many_} : std::span{few_}.first(count_);
+    }
+
+private:
+    std::array<double, 8 + 2 * 16> few_;
+    std::size_t count_ = 0;
+    std::vector<double> many_;
+};
 
 /// Appends the size of a part of a command.
 inline void append_size(std::string& out, std::size_t size) {
