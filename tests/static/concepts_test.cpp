@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: MIT
 #include "weir/core/clock.hpp"
 #include "weir/limiter/observer.hpp"
+#include "weir/storage/any_store.hpp"
+#include "weir/storage/common_memory_store.hpp"
 #include "weir/storage/memory_store.hpp"
 #include "weir/storage/store.hpp"
+#include "weir/testing/common_store.hpp"
 #include "weir/testing/manual_clock.hpp"
 
 #include "support/catch.hpp"
 
 #include <chrono>
+#include <cstdint>
 
 // What is a model of each concept and what is not: a change that lets in less or more fails to compile.
 namespace {
@@ -43,6 +47,7 @@ static_assert(!weir::observer<greedy_observer>);
 static_assert(!weir::observer<two_faced_observer>);
 static_assert(!weir::observer<int>);
 
+// What is missing or wrong in a store, one thing each.
 using model = weir::memory_store<weir::testing::manual_clock>;
 struct clockless_store : model {
     weir::instant now() const = delete;
@@ -56,13 +61,55 @@ struct silent_gate_store : model {
 struct forgetless_store : model {
     void erase(slot&) = delete;
 };
+struct undecided_store : model {
+    template <class Place>
+    bool admit(slot&, const weir::window_plan&, std::int64_t, weir::instant, Place&&, weir::entry&);
+};
+struct blind_store : model {  // a local one has to foresee
+    template <class Ahead>
+    weir::forecast foresee(const slot&, const weir::window_plan&, std::int64_t, weir::instant, const Ahead&) = delete;
+};
 static_assert(weir::store<weir::memory_store<>>);
 static_assert(weir::store<model>);
 static_assert(!weir::store<clockless_store>);
 static_assert(!weir::store<throwing_store>);
 static_assert(!weir::store<silent_gate_store>);
 static_assert(!weir::store<forgetless_store>);
+static_assert(!weir::store<undecided_store>);
+static_assert(!weir::store<blind_store>);
 static_assert(!weir::store<int>);
+
+// A store elsewhere has the place in flight taken by the limiter; one that asks for it is none.
+using shared_model = weir::common_memory_store<weir::testing::manual_clock>;
+struct place_asking_store : shared_model {
+    template <class Place>
+    weir::forecast admit(slot&, const weir::window_plan&, std::int64_t, weir::instant, Place&&, weir::entry&);
+};
+static_assert(weir::store<shared_model> && !shared_model::is_local);
+static_assert(weir::store<weir::testing::common_store<>> && weir::store<weir::any_store>);
+static_assert(!weir::store<place_asking_store>);
+
+// The refined concepts are apart: each may be missing alone.
+struct uncounting_store : shared_model {
+    void count(slot&, const weir::window_plan&, std::int64_t, weir::instant) = delete;
+};
+struct unlending_store : shared_model {
+    void reduce(slot&, const weir::window_plan&, weir::entry&, std::int64_t, weir::instant) = delete;
+};
+struct unlearning_store : shared_model {
+    void learn(slot&, weir::tuner_step) = delete;
+};
+struct factorless_store : shared_model {
+    void factor(const slot&) const;
+};
+static_assert(weir::counting_store<shared_model> && weir::reducible_store<shared_model> &&
+              weir::tunable_store<shared_model>);
+static_assert(weir::store<uncounting_store> && !weir::counting_store<uncounting_store> &&
+              weir::reducible_store<uncounting_store> && weir::tunable_store<uncounting_store>);
+static_assert(weir::store<unlending_store> && !weir::reducible_store<unlending_store> &&
+              weir::counting_store<unlending_store>);
+static_assert(weir::store<unlearning_store> && !weir::tunable_store<unlearning_store>);
+static_assert(weir::store<factorless_store> && !weir::tunable_store<factorless_store>);
 
 }  // namespace
 

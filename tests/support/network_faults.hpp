@@ -114,9 +114,7 @@ void given_up(slow_link& link, Make&& make) {
     auto store = make(link.port(), 300ms);
     const auto plan = weir::plan_windows(network_policy({{10, 1h}}));
     weir::entry e;
-    const auto admit = [&](auto& slot) {
-        return store.admit(slot, plan, 1, store.now(), weir::detail::free_place{}, e);
-    };
+    const auto admit = [&](auto& slot) { return store.admit(slot, plan, 1, store.now(), e); };
     const auto admits_in_the_end = [&](auto& slot) {
         for (int i = 0; i < 200; ++i)
             try {

@@ -53,7 +53,7 @@ std::string trouble_of(Store& store, const weir::policy& p = rates({{10, std::ch
     auto slot = store.make_slot(host, "metadata");
     weir::entry e;
     try {
-        static_cast<void>(store.admit(slot, weir::plan_windows(p), 1, store.now(), weir::detail::free_place{}, e));
+        static_cast<void>(store.admit(slot, weir::plan_windows(p), 1, store.now(), e));
     } catch (const weir::store_error& error) {
         return error.what();
     }
@@ -66,7 +66,7 @@ void check_taken_back(Store& store, Server& server, std::chrono::milliseconds pa
     auto slot = store.make_slot("h.org", "metadata");
     const auto plan = weir::plan_windows(rates({{10, std::chrono::hours{1}}}));
     weir::entry e;
-    const auto admit = [&] { return store.admit(slot, plan, 1, store.now(), weir::detail::free_place{}, e); };
+    const auto admit = [&] { return store.admit(slot, plan, 1, store.now(), e); };
     CHECK(admit().admits());
     server.freeze();
     CHECK_THROWS_AS(admit(), weir::store_error);

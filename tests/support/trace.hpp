@@ -619,10 +619,11 @@ private:
                 fail(fmt::format("{}: window {} shows {} used instead of {}", k.host, i, w.used, used));
         }
     }
+    /// But for memory: a store makes room before it asks for a place in flight.
     static bool same(const weir::key_report& a, const weir::key_report& b) {
         if (a.waiting != b.waiting || a.state.open != b.state.open || a.state.in_flight != b.state.in_flight ||
             a.state.gate != b.state.gate || a.state.factor != b.state.factor || a.state.newest != b.state.newest ||
-            a.state.bytes != b.state.bytes || a.state.windows.size() != b.state.windows.size())
+            a.state.windows.size() != b.state.windows.size())
             return false;
         for (std::size_t i = 0; i < a.state.windows.size(); ++i)
             if (a.state.windows[i].used != b.state.windows[i].used)

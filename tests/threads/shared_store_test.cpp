@@ -33,10 +33,9 @@ public:
     noting_store() {
         before([](std::string_view) { std::this_thread::sleep_for(20us); });
     }
-    template <class Place>
     [[nodiscard]] weir::forecast admit(slot& s, const weir::window_plan& plan, std::int64_t cost, instant now,
-                                       Place&& place, weir::entry& out) {
-        const auto f = common_store::admit(s, plan, cost, now, place, out);
+                                       weir::entry& out) {
+        const auto f = common_store::admit(s, plan, cost, now, out);
         if (f.admits()) {
             const std::lock_guard guard{notes_->mutex};
             notes_->at.push_back(out.stamp);

@@ -98,7 +98,7 @@ public:
         entry made;
         forecast f;
         if (!ask(s, now, [&](any_store& there) {
-                f = there.admit(*s.there_, plan, cost, now, detail::free_place{}, made);
+                f = there.admit(*s.there_, plan, cost, now, made);
                 // A local store asks for the place last.
                 if (cost == 0 || f.why != cause::none || place.take())
                     return;

@@ -51,10 +51,9 @@ struct noting_clock : weir::sqlite::machine_clock {
 template <class Store>
 struct noting : Store {
     using Store::Store;
-    template <class Place>
     [[nodiscard]] weir::forecast admit(typename Store::slot& s, const weir::window_plan& plan, std::int64_t cost,
-                                       weir::instant now, Place&& place, weir::entry& out) {
-        const weir::forecast f = Store::admit(s, plan, cost, now, place, out);
+                                       weir::instant now, weir::entry& out) {
+        const weir::forecast f = Store::admit(s, plan, cost, now, out);
         if (const auto at = Store::counted_at(out); f.admits() && at)
             last_stamp = *at;
         return f;

@@ -71,6 +71,15 @@ public:
             }
             return state.log.nth_newest(k, settled);
         }
+        [[nodiscard]] std::int64_t newer_than(instant at) const noexcept {
+            std::int64_t sum = state.log.newer_than(at);
+            for (const auto& gone : over())
+                sum += std::max(gone.end, state.log.newest()) > at ? gone.units : 0;
+            return sum;
+        }
+        [[nodiscard]] instant newest() const noexcept {
+            return over().empty() ? state.log.newest() : std::max(over().front().end, state.log.newest());
+        }
     } log;
 };
 

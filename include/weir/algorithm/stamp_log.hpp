@@ -135,7 +135,7 @@ public:
 
 private:
     /// How many stamps leave a full ring at once: enough to make it seldom, and few enough to be quick.
-    static constexpr std::size_t most_batch = 512;
+    static constexpr std::size_t most_batch = 128;
     [[nodiscard]] static std::size_t batch(const retention& kept) noexcept {
         return std::clamp<std::size_t>(kept.exact / 8, 8, most_batch);
     }
@@ -160,7 +160,7 @@ private:
         };
         const auto exact = static_cast<std::uint32_t>(kept.exact);
         if (const std::size_t full = exact + batch(kept); capacity_ < full) {
-            const std::uint32_t quarter = std::max(1U, size_ / 4);
+            const std::uint32_t quarter = std::clamp(size_ / 4, 1U, static_cast<std::uint32_t>(most_batch));
             if (size_ > 0 && !decides(size_ - quarter))
                 move_to_tail(size_ - quarter, now, kept);
             if (lacks_room())
@@ -205,7 +205,7 @@ private:
     void move_cell(std::uint32_t stays, instant now, const retention& kept) noexcept {
         const instant first = slot(size_ - 1);
         const instant edge = tail_.open(first, now, kept);
-        const auto fits = [&](instant at) { return at == first || at - edge <= kept.cell_width(now - at); };
+        const auto fits = [&](instant at) { return at == first || at - edge <= kept.new_cell_width(); };
         std::uint32_t newest = stays;
         for (std::uint32_t oldest = size_ - 1; newest < oldest;) {
             const std::uint32_t middle = newest + (oldest - newest) / 2;

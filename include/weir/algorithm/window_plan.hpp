@@ -31,15 +31,18 @@ struct retention {
     duration keep = std::chrono::hours{24 * 8};  ///< stamps older than this are forgotten
     std::vector<duration> coarse{};              ///< periods T of the windows above `most_exact`, shortest first
 
-    /// How wide a cell may be whose newest unit is `age` old: a 1024th of the shortest coarse window that still looks
-    /// at it. Others look there only after a reload, and then a quarter of the age is fine enough. So two or three
-    /// thousand cells serve a second and a year at once, and a hundred serve a key without coarse windows.
+    /// How wide a new cell is; zero = the units of one instant.
+    [[nodiscard]] duration new_cell_width() const noexcept {
+        return coarse.empty() ? duration::zero() : coarse.front() / coarse_cells;
+    }
+    /// How wide a cell may become whose newest unit is `age` old: a 1024th of the shortest coarse window that still
+    /// looks at it. Others look there only after a reload, and then a quarter of the age is fine enough. So two or
+    /// three thousand cells serve a second and a year at once, and a hundred serve a key without coarse windows.
     [[nodiscard]] duration cell_width(duration age) const noexcept {
-        const duration narrowest = coarse.empty() ? longest / 64 : coarse.front() / coarse_cells;
         duration width = age / 4;
         if (const auto looks = std::ranges::upper_bound(coarse, age); looks != coarse.end())
             width = std::min(width, *looks / coarse_cells);
-        return std::max(width, narrowest);
+        return std::max(width, coarse.empty() ? longest / 64 : new_cell_width());
     }
 };
 

@@ -16,6 +16,7 @@
 #include "weir/core/policy.hpp"
 #include "weir/core/time.hpp"
 #include "weir/core/tuner_state.hpp"
+#include "weir/storage/detail/place_ahead.hpp"
 #include "weir/storage/store.hpp"
 
 #include <algorithm>
@@ -333,12 +334,14 @@ private:
         const forecast f = in_turn(
             store, cost, now,
             [&, lease_plan = leases_.plan()](const window_plan& plan) {
-                if (wanted > cost) {
-                    const forecast all = store.admit(slot_, *lease_plan, wanted, now, p, lease);
-                    if (all.admits() || all.why == cause::inflight)
-                        return all;
-                }
-                return store.admit(slot_, plan, cost, now, p, out);
+                return detail::with_place_ahead(plan, cost, now, p, [&] {
+                    if (wanted > cost) {
+                        const forecast all = store.admit(slot_, *lease_plan, wanted, now, lease);
+                        if (all.admits())
+                            return all;
+                    }
+                    return store.admit(slot_, plan, cost, now, out);
+                });
             },
             [&](detail::lone_key& k, instant at) { return k.admit(cost, at, p, out); });
         p.force(f, cost);

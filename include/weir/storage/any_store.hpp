@@ -13,14 +13,14 @@
 #include <cstdint>
 #include <memory>
 #include <string_view>
-#include <type_traits>
 #include <utility>
 
 namespace weir {
 
 /// A shared store whose kind is chosen at run time. Copies are the same store.
 ///
-/// It does what the store in it does, for the price of a virtual call a verb and of one more allocation a key.
+/// It does what the store in it does, for the price of a virtual call a verb and of one more allocation a key, and has
+/// all verbs of the refined concepts: what the store in it lacks is made of what it has, or left out.
 /// `open_store` makes one from a configuration; any model of the store concept that is not local may be put in.
 ///
 /// **Thread safety.** That of the store in it. **Lifetime.** Slots are used with the store that made them, or a copy.
@@ -53,12 +53,15 @@ public:
         return slot{held_->make_slot(host, role)};
     }
 
+    /// Whether the store in it lends units in advance: if not, `reduce` leaves an entry as it is.
+    [[nodiscard]] bool is_reducible() const noexcept { return held_->is_reducible(); }
+    /// Whether the store in it keeps what the tuner learns: if not, each slot keeps it for itself.
+    [[nodiscard]] bool is_tunable() const noexcept { return held_->is_tunable(); }
+
     // ---- verbs
 
-    template <class Place>
-    [[nodiscard]] forecast admit(slot& s, const window_plan& plan, std::int64_t cost, instant now, Place&& place,
-                                 entry& out) {
-        return held_->admit(*s.held_, plan, cost, now, place_view{place}, out);
+    [[nodiscard]] forecast admit(slot& s, const window_plan& plan, std::int64_t cost, instant now, entry& out) {
+        return held_->admit(*s.held_, plan, cost, now, out);
     }
     [[nodiscard]] forecast count(slot& s, const window_plan& plan, std::int64_t cost, instant now) {
         return held_->count(*s.held_, plan, cost, now);
@@ -87,36 +90,19 @@ public:
     void flush() { held_->flush(); }
 
 private:
-    /// A caller's place in flight, for the length of one call.
-    class place_view {
-    public:
-        template <class Place>
-            requires(!std::same_as<std::remove_cvref_t<Place>, place_view>)
-        explicit place_view(Place& place) noexcept
-            : place_(const_cast<std::remove_cv_t<Place>*>(&place)),
-              take_([](void* p) { return static_cast<bool>(static_cast<Place*>(p)->take()); }),
-              give_back_([](void* p) noexcept { static_cast<Place*>(p)->give_back(); }) {}
-
-        [[nodiscard]] bool take() const { return take_(place_); }
-        void give_back() const noexcept { give_back_(place_); }
-
-    private:
-        void* place_;
-        bool (*take_)(void*);
-        void (*give_back_)(void*) noexcept;
-    };
-
     struct any_model {
         any_model() = default;
         any_model(const any_model&) = delete;
         any_model& operator=(const any_model&) = delete;
         virtual ~any_model() = default;
 
+        [[nodiscard]] virtual bool is_reducible() const noexcept = 0;
+        [[nodiscard]] virtual bool is_tunable() const noexcept = 0;
         [[nodiscard]] virtual instant now() const noexcept = 0;
         [[nodiscard]] virtual instant after(instant now) const noexcept = 0;
         [[nodiscard]] virtual std::unique_ptr<any_slot> make_slot(std::string_view host, std::string_view role) = 0;
         [[nodiscard]] virtual forecast admit(any_slot& s, const window_plan& plan, std::int64_t cost, instant now,
-                                             place_view place, entry& out) = 0;
+                                             entry& out) = 0;
         [[nodiscard]] virtual forecast count(any_slot& s, const window_plan& plan, std::int64_t cost, instant now) = 0;
         virtual void settle(any_slot& s, const window_plan& plan, entry& e, settlement how, instant now) = 0;
         virtual void reduce(any_slot& s, const window_plan& plan, entry& e, std::int64_t cost, instant now) = 0;
@@ -132,46 +118,86 @@ private:
 
     template <class Store>
     struct model final : any_model {
+        /// With what the tuner learned, where the store does not keep it.
         struct slot_of final : any_slot {
             explicit slot_of(typename Store::slot s) : value(std::move(s)) {}
             typename Store::slot value;
+            tuner_state learned{};
         };
 
         explicit model(Store held) : store_(std::move(held)) {}
 
-        [[nodiscard]] static typename Store::slot& in(any_slot& s) noexcept { return static_cast<slot_of&>(s).value; }
-        [[nodiscard]] static const typename Store::slot& in(const any_slot& s) noexcept {
-            return static_cast<const slot_of&>(s).value;
+        [[nodiscard]] static slot_of& all_of(any_slot& s) noexcept { return static_cast<slot_of&>(s); }
+        [[nodiscard]] static typename Store::slot& in(any_slot& s) noexcept { return all_of(s).value; }
+        [[nodiscard]] static const slot_of& all_of(const any_slot& s) noexcept {
+            return static_cast<const slot_of&>(s);
         }
 
+        [[nodiscard]] bool is_reducible() const noexcept override { return reducible_store<Store>; }
+        [[nodiscard]] bool is_tunable() const noexcept override { return tunable_store<Store>; }
         [[nodiscard]] instant now() const noexcept override { return store_.now(); }
         [[nodiscard]] instant after(instant now) const noexcept override { return store_.after(now); }
         [[nodiscard]] std::unique_ptr<any_slot> make_slot(std::string_view host, std::string_view role) override {
             return std::make_unique<slot_of>(store_.make_slot(host, role));
         }
         [[nodiscard]] forecast admit(any_slot& s, const window_plan& plan, std::int64_t cost, instant now,
-                                     place_view place, entry& out) override {
-            return store_.admit(in(s), plan, cost, now, place, out);
+                                     entry& out) override {
+            return store_.admit(in(s), plan, cost, now, out);
         }
         [[nodiscard]] forecast count(any_slot& s, const window_plan& plan, std::int64_t cost, instant now) override {
-            return store_.count(in(s), plan, cost, now);
+            if constexpr (counting_store<Store>) {
+                return store_.count(in(s), plan, cost, now);
+            } else {
+                entry at_once;
+                const forecast f = store_.admit(in(s), plan, cost, now, at_once);
+                if (f.admits() && at_once.state != entry_state::free)
+                    store_.settle(in(s), plan, at_once, settlement::released, now);
+                return f;
+            }
         }
         void settle(any_slot& s, const window_plan& plan, entry& e, settlement how, instant now) override {
             store_.settle(in(s), plan, e, how, now);
         }
         void reduce(any_slot& s, const window_plan& plan, entry& e, std::int64_t cost, instant now) override {
-            store_.reduce(in(s), plan, e, cost, now);
+            if constexpr (reducible_store<Store>)
+                store_.reduce(in(s), plan, e, cost, now);
         }
         [[nodiscard]] bool hold(any_slot& s, instant until) override { return store_.hold(in(s), until); }
-        void tune(any_slot& s, multiplier m) override { store_.tune(in(s), m); }
-        tuner_state learn(any_slot& s, tuner_step step) override { return store_.learn(in(s), step); }
-        [[nodiscard]] multiplier factor(const any_slot& s) const override { return store_.factor(in(s)); }
-        [[nodiscard]] reading read(any_slot& s, const window_plan& plan, instant now) override {
-            return store_.read(in(s), plan, now);
+        void tune(any_slot& s, multiplier m) override {
+            if constexpr (tunable_store<Store>)
+                store_.tune(in(s), m);
+            else
+                all_of(s).learned.factor = m;
         }
-        void erase(any_slot& s) override { store_.erase(in(s)); }
+        tuner_state learn(any_slot& s, tuner_step step) override {
+            if constexpr (tunable_store<Store>)
+                return store_.learn(in(s), step);
+            else
+                return all_of(s).learned = step(all_of(s).learned);
+        }
+        [[nodiscard]] multiplier factor(const any_slot& s) const override {
+            if constexpr (tunable_store<Store>)
+                return store_.factor(all_of(s).value);
+            else
+                return all_of(s).learned.factor;
+        }
+        [[nodiscard]] reading read(any_slot& s, const window_plan& plan, instant now) override {
+            reading out = store_.read(in(s), plan, now);
+            if constexpr (!tunable_store<Store>)
+                out.factor = all_of(s).learned.factor;
+            return out;
+        }
+        void erase(any_slot& s) override {
+            store_.erase(in(s));
+            all_of(s).learned = {};
+        }
         [[nodiscard]] bool idle(const any_slot& s, const window_plan& plan, instant now) const override {
-            return store_.idle(in(s), plan, now);
+            const slot_of& all = all_of(s);
+            if constexpr (!tunable_store<Store>) {
+                if (all.learned.recovered > now || (all.learned.recovered == long_ago && !all.learned.factor.is_one()))
+                    return false;
+            }
+            return store_.idle(all.value, plan, now);
         }
         void flush() override {
             if constexpr (requires { store_.flush(); })
@@ -179,13 +205,12 @@ private:
         }
 
     private:
-        // A model may lack a const where the concept asks for none; what is const here says nothing about it.
-        mutable Store store_;
+        Store store_;
     };
 
     std::shared_ptr<any_model> held_;
 };
 
-static_assert(store<any_store>);
+static_assert(counting_store<any_store> && reducible_store<any_store> && tunable_store<any_store>);
 
 }  // namespace weir

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "weir/storage/detail/place_ahead.hpp"
 #include "weir/storage/memory_store.hpp"
 #include "weir/storage/store.hpp"
 
@@ -24,20 +23,13 @@
 
 namespace weir {
 
-namespace detail {
-/// Does nothing ahead of a verb.
-struct no_prelude {
-    void operator()(std::string_view) const noexcept {}
-};
-}  // namespace detail
-
 /// Keeps every key's state in this process and shares it: registries that hold copies of one store share one budget.
 ///
 /// A `memory_store` relies on the lock of the one registry it belongs to and is faster; this one has a lock of its own.
-/// A key lives as long as a slot of it does. `Prelude` is called with each verb's name ahead of it, outside the lock.
+/// A key lives as long as a slot of it does.
 ///
 /// **Thread safety.** As the store concept asks. **Complexity.** O(windows) a verb; the verbs of all keys take turns.
-template <clock_source Clock = steady_clock, class Prelude = detail::no_prelude>
+template <clock_source Clock = steady_clock>
 class common_memory_store {
 public:
     static constexpr bool is_local = false;
@@ -74,54 +66,43 @@ public:
 
     // ---- verbs
 
-    template <class Place>
-    [[nodiscard]] forecast admit(slot& s, const window_plan& plan, std::int64_t cost, instant now, Place&& place,
-                                 entry& out) {
-        return detail::with_place_ahead(plan, cost, now, place, [&] {
-            return step("admit", s, [&](key_state& k) {
-                return all_->store.admit(k, plan, cost, moment(now), detail::free_place{}, out);
-            });
-        });
+    [[nodiscard]] forecast admit(slot& s, const window_plan& plan, std::int64_t cost, instant now, entry& out) {
+        return step(
+            s, [&](key_state& k) { return all_->store.admit(k, plan, cost, moment(now), detail::free_place{}, out); });
     }
     [[nodiscard]] forecast count(slot& s, const window_plan& plan, std::int64_t cost, instant now) {
-        return step("count", s, [&](key_state& k) { return all_->store.count(k, plan, cost, moment(now)); });
+        return step(s, [&](key_state& k) { return all_->store.count(k, plan, cost, moment(now)); });
     }
     void settle(slot& s, const window_plan& plan, entry& e, settlement how, instant now) {
-        // Beside a call on the same slot: only what does not change in it is looked at.
-        all_->prelude("settle");
+        // Another verb may run on the same slot: nothing that changes in it is used.
         const std::lock_guard guard{all_->mutex};
         all_->store.settle(*s.truth_, plan, e, how, moment(now));
     }
     void reduce(slot& s, const window_plan& plan, entry& e, std::int64_t cost, instant now) {
-        all_->prelude("reduce");
         const std::lock_guard guard{all_->mutex};
         all_->store.reduce(*s.truth_, plan, e, cost, moment(now));
     }
     [[nodiscard]] bool hold(slot& s, instant until) {
-        return step("hold", s, [&](key_state& k) { return all_->store.hold(k, until); });
+        return step(s, [&](key_state& k) { return all_->store.hold(k, until); });
     }
     void tune(slot& s, multiplier m) {
-        step("tune", s, [&](key_state& k) { return all_->store.tune(k, m), 0; });
+        step(s, [&](key_state& k) { all_->store.tune(k, m); });
     }
     tuner_state learn(slot& s, tuner_step how) {
-        return step("learn", s, [&](key_state& k) { return all_->store.learn(k, how); });
+        return step(s, [&](key_state& k) { return all_->store.learn(k, how); });
     }
     /// As of the slot's last verb.
     [[nodiscard]] multiplier factor(const slot& s) const { return s.factor_; }
     [[nodiscard]] reading read(slot& s, const window_plan& plan, instant now) {
-        return step("read", s, [&](key_state& k) { return all_->store.read(k, plan, moment(now)); });
+        return step(s, [&](key_state& k) { return all_->store.read(k, plan, moment(now)); });
     }
     void erase(slot& s) {
-        step("erase", s, [&](key_state& k) { return all_->store.erase(k), 0; });
+        step(s, [&](key_state& k) { all_->store.erase(k); });
     }
     [[nodiscard]] bool idle(const slot& s, const window_plan& plan, instant now) const {
         const std::lock_guard guard{all_->mutex};
         return all_->store.idle(*s.truth_, plan, now);
     }
-
-protected:
-    [[nodiscard]] Prelude& prelude() noexcept { return all_->prelude; }
-    [[nodiscard]] const Prelude& prelude() const noexcept { return all_->prelude; }
 
 private:
     using names = std::pair<std::string, std::string>;
@@ -131,7 +112,6 @@ private:
         memory_store<Clock> store;
         const store_time time;
         std::atomic<instant> last{long_ago};  // the latest injected time
-        Prelude prelude{};
         std::mutex mutex;
         std::map<names, std::weak_ptr<key_state>> keys;
     };
@@ -159,12 +139,13 @@ private:
         return now;
     }
     template <class F>
-    auto step(std::string_view verb, slot& s, F&& what) {
-        all_->prelude(verb);
+    auto step(slot& s, F&& what) {
         const std::lock_guard guard{all_->mutex};
-        auto out = what(*s.truth_);
-        s.factor_ = s.truth_->factor;
-        return out;
+        struct refresh {
+            slot& s;
+            ~refresh() { s.factor_ = s.truth_->factor; }
+        } const seen{s};
+        return what(*s.truth_);
     }
 
     std::shared_ptr<everything> all_;

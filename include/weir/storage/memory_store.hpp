@@ -128,13 +128,14 @@ public:
         return after;
     }
 
-    [[nodiscard]] reading read(slot& s, const window_plan& plan, instant now) const {
-        now = begin_step(s, plan, now);
-        reading out{{}, s.open, s.in_flight, s.gate, s.factor, s.log.newest(), s.log.bytes()};
+    [[nodiscard]] reading read(const slot& s, const window_plan& plan, instant now) const {
+        now = std::max(now, s.log.newest());
+        const state_at k{s, now};
+        reading out{{}, k.open, k.in_flight, k.gate, s.factor, k.log.newest(), s.log.bytes()};
         out.windows.reserve(plan.windows.size());
         for (std::size_t i = 0; i < plan.windows.size(); ++i) {
             const window& w = plan.windows[i];
-            out.windows.push_back({plan.shown[i], w.limit, w.period, s.open + s.log.newer_than(now - w.period)});
+            out.windows.push_back({plan.shown[i], w.limit, w.period, k.open + k.log.newer_than(now - w.period)});
         }
         return out;
     }
@@ -194,6 +195,6 @@ private:
     Clock clock_;
 };
 
-static_assert(store<memory_store<>>);
+static_assert(counting_store<memory_store<>> && reducible_store<memory_store<>> && tunable_store<memory_store<>>);
 
 }  // namespace weir

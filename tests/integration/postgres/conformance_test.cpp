@@ -67,10 +67,10 @@ TEST_CASE("postgres: what is free at one time is not free at an earlier one, to 
     const weir::instant begin{5s};
     CHECK(store.count(slot, plan, 2, begin).admits());
     weir::entry open, more;
-    CHECK(store.admit(slot, plan, 1, begin + 25ms, weir::detail::free_place{}, open).admits());
-    const auto f = store.admit(slot, plan, 1, begin + 15ms, weir::detail::free_place{}, more);
+    CHECK(store.admit(slot, plan, 1, begin + 25ms, open).admits());
+    const auto f = store.admit(slot, plan, 1, begin + 15ms, more);
     CHECK(f.why == weir::cause::window);
-    CHECK(store.admit(slot, plan, 1, begin + 26ms, weir::detail::free_place{}, more).admits());
+    CHECK(store.admit(slot, plan, 1, begin + 26ms, more).admits());
 }
 
 TEST_CASE("postgres: a request that was given up stays open until its grace is over, and holds no place") {

@@ -197,7 +197,7 @@ TEST_CASE("postgres: a schema that another process made anew is seen on a connec
     auto other = a_store(server.plain_dsn("weir_schema=anew"));
     CHECK(trouble_of(other, rates({{10, 1s}}), "other.org").empty());
     weir::entry e;
-    const auto f = store.admit(slot, plan, 1, store.now(), weir::detail::free_place{}, e);
+    const auto f = store.admit(slot, plan, 1, store.now(), e);
     CHECK(store.losses() == 1);
     CHECK_FALSE(f.admits());
     CHECK(f.why == weir::cause::window);
@@ -220,7 +220,7 @@ TEST_CASE("postgres: a row that another session locks: an error in time, and wha
     auto slot = store.make_slot("h.org", "metadata");
     const auto plan = weir::plan_windows(rates({{10, 1h}}));
     weir::entry e;
-    CHECK(store.admit(slot, plan, 1, store.now(), weir::detail::free_place{}, e).admits());
+    CHECK(store.admit(slot, plan, 1, store.now(), e).admits());
     {
         const other_session other{server.dsn("dbname=limits")};
         other.run("SELECT * FROM locked.state FOR UPDATE");
@@ -342,7 +342,7 @@ TEST_CASE("postgres: who may not write is told so, and what to do") {
     const auto plan = weir::plan_windows(rates({{200, 1h}}));
     for (int i = 0; i < 150; ++i) {
         weir::entry e;
-        REQUIRE(store.admit(slot, plan, 1, store.now(), weir::detail::free_place{}, e).admits());
+        REQUIRE(store.admit(slot, plan, 1, store.now(), e).admits());
         store.settle(slot, plan, e, i % 10 == 0 ? weir::settlement::refunded : weir::settlement::released, store.now());
     }
     CHECK(store.hold(slot, store.now() + 10ms));

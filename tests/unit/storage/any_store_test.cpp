@@ -21,13 +21,6 @@ using weir::instant;
 
 namespace {
 
-/// A place that counts.
-struct counted {
-    int free = 1;
-    bool take() { return free > 0 && (--free, true); }
-    void give_back() noexcept { ++free; }
-};
-
 weir::window_plan one_a_second() {
     weir::policy p;
     p.rates = {{1, 1s}};
@@ -63,23 +56,83 @@ TEST_CASE("any_store: copies are the same store") {
     CHECK(other.now() == instant{10s});
 }
 
-TEST_CASE("any_store: the caller's place is taken, and given back when the store denies or fails") {
+/// The five verbs of a common store, and nothing beyond.
+class plain_store {
+public:
+    using slot = weir::common_memory_store<>::slot;
+    static constexpr bool is_local = false;
+
+    [[nodiscard]] instant now() const noexcept { return all_.now(); }
+    [[nodiscard]] instant after(instant now) const noexcept { return all_.after(now); }
+    [[nodiscard]] slot make_slot(std::string_view host, std::string_view role) { return all_.make_slot(host, role); }
+    [[nodiscard]] bool idle(const slot& s, const weir::window_plan& plan, instant now) const {
+        return all_.idle(s, plan, now);
+    }
+    [[nodiscard]] weir::forecast admit(slot& s, const weir::window_plan& plan, std::int64_t cost, instant now,
+                                       weir::entry& out) {
+        return all_.admit(s, plan, cost, now, out);
+    }
+    void settle(slot& s, const weir::window_plan& plan, weir::entry& e, weir::settlement how, instant now) {
+        all_.settle(s, plan, e, how, now);
+    }
+    [[nodiscard]] bool hold(slot& s, instant until) { return all_.hold(s, until); }
+    [[nodiscard]] weir::reading read(slot& s, const weir::window_plan& plan, instant now) {
+        return all_.read(s, plan, now);
+    }
+    void erase(slot& s) { all_.erase(s); }
+
+private:
+    weir::common_memory_store<> all_{weir::steady_clock{}, weir::store_time::injected};
+};
+
+TEST_CASE("any_store: on a store of five verbs it counts, learns for itself, and lends nothing") {
+    static_assert(!weir::counting_store<plain_store> && !weir::reducible_store<plain_store> &&
+                  !weir::tunable_store<plain_store>);
+    weir::any_store store{plain_store{}};
+    CHECK_FALSE(store.is_reducible());
+    CHECK_FALSE(store.is_tunable());
+    auto slot = store.make_slot("h", "r");
+    weir::policy p;
+    p.rates = {{2, 1s}};
+    const auto plan = weir::plan_windows(p);
+    CHECK(store.count(slot, plan, 1, instant{1s}).admits());
+    CHECK(store.read(slot, plan, instant{1s}).open == 0);
+    CHECK(store.read(slot, plan, instant{1s}).in_flight == 0);
+    CHECK(store.count(slot, plan, 0, instant{1s}).admits());
+    CHECK(store.count(slot, plan, 2, instant{1s}).at == instant{2s});
+    weir::entry e;
+    CHECK(store.admit(slot, plan, 2, instant{2s}, e).admits());
+    store.reduce(slot, plan, e, 1, instant{2s});
+    CHECK(e.cost == 2);  // what is not given back goes on counting
+    store.tune(slot, weir::multiplier::of(0.5));
+    const auto learned = store.learn(slot, [](weir::tuner_state s) {
+        ++s.answers;
+        s.recovered = instant{100s};
+        return s;
+    });
+    CHECK(learned.factor == weir::multiplier::of(0.5));
+    CHECK(store.factor(slot) == weir::multiplier::of(0.5));
+    CHECK(store.read(slot, plan, instant{2s}).factor == weir::multiplier::of(0.5));
+    store.settle(slot, plan, e, weir::settlement::refunded, instant{2s});
+    CHECK_FALSE(store.idle(slot, plan, instant{99s}));
+    CHECK(store.idle(slot, plan, instant{100s}));
+    store.erase(slot);
+    CHECK(store.factor(slot).is_one());
+}
+
+TEST_CASE("any_store: a failure of the store in it is the caller's") {
     weir::testing::manual_clock clock{instant{10s}};
     weir::testing::common_store held{clock};
     weir::any_store store{held};
+    CHECK(store.is_reducible());
+    CHECK(store.is_tunable());
     auto slot = store.make_slot("h", "r");
     const auto plan = one_a_second();
     weir::entry e;
-    counted place;
-    CHECK(store.admit(slot, plan, 1, clock.now(), place, e).admits());
-    CHECK(place.free == 0);
-    CHECK(store.admit(slot, plan, 1, clock.now(), place, e).why == weir::cause::inflight);
-    place.free = 1;
-    CHECK(store.admit(slot, plan, 1, clock.now(), place, e).why == weir::cause::window);
-    CHECK(place.free == 1);
+    CHECK(store.admit(slot, plan, 1, clock.now(), e).admits());
+    CHECK(store.admit(slot, plan, 1, clock.now(), e).why == weir::cause::window);
     held.before([](std::string_view) { throw weir::store_error{"down"}; });
-    CHECK_THROWS_AS(store.admit(slot, plan, 1, clock.now(), place, e), weir::store_error);
-    CHECK(place.free == 1);
+    CHECK_THROWS_AS(store.admit(slot, plan, 1, clock.now(), e), weir::store_error);
 }
 
 TEST_CASE("any_store: flush reaches a store that has one, and is nothing to others") {

@@ -29,8 +29,8 @@ TEST_CASE("common_store: copies share their keys, and a verb that fails changes 
         if (verbs.size() == 1)
             throw weir::store_error{"down"};
     });
-    CHECK_THROWS_AS(one.admit(a, plan, 1, clock.now(), weir::detail::free_place{}, e), weir::store_error);
-    CHECK(one.admit(a, plan, 1, clock.now(), weir::detail::free_place{}, e).admits());
+    CHECK_THROWS_AS(one.admit(a, plan, 1, clock.now(), e), weir::store_error);
+    CHECK(one.admit(a, plan, 1, clock.now(), e).admits());
     CHECK_FALSE(other.count(b, plan, 1, clock.now()).admits());
     CHECK(verbs == std::vector<std::string>{"admit", "admit", "count"});
     CHECK(one.calls() == 3);

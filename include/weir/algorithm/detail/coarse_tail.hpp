@@ -15,9 +15,9 @@ namespace weir::detail {
 /// The part of a key's history that is too old, or too much, for exact stamps: cells of units, each counted as stamped
 /// when its newest unit was. So an answer is never earlier than the truth, and late by no more than the cell is wide.
 ///
-/// Cells grow as they age: `retention::cell_width` says how wide one may be whose newest unit is so and so old. When
-/// the cells are full, neighbours that fit into one are merged in one pass, so a step costs O(cells) at most, and
-/// `retention` bounds their number.
+/// Cells grow as they age: when they are full, and there are more than a few, neighbours that fit into one are merged
+/// in one pass. `retention::cell_width` says how wide one may be whose newest unit is so and so old, and so bounds
+/// their number. A step costs O(cells) at most.
 ///
 /// **Thread safety.** None: the owner's lock. **Exception safety.** Only `reserve` allocates. Without a free cell units
 /// go into the last one, however wide that becomes: late, never early.
@@ -29,7 +29,8 @@ public:
     void reserve(std::size_t more, instant now, const retention& kept) {
         if (capacity_ - size_ >= more)
             return;
-        compact(now, kept);
+        if (size_ + more > few)
+            compact(now, kept);
         // Merging again and again to gain a cell or two would cost more than the memory.
         if (size_ + more > capacity_ / 4 * 3)
             grow(size_ + more);
@@ -42,7 +43,7 @@ public:
         if (units_ == forgotten_ && size_ == 0)
             began_ = stamp;
         // Units of one instant are never in two cells: `remove` could not know how many of them are in which.
-        if (size_ > 0 && (stamp == newest_ || stamp - edge(size_ - 1) <= kept.cell_width(now - stamp)))
+        if (size_ > 0 && (stamp == newest_ || stamp - edge(size_ - 1) <= kept.new_cell_width()))
             return edge(size_ - 1);
         if (size_ == capacity_)
             compact(now, kept);
@@ -96,6 +97,9 @@ public:
     [[nodiscard]] std::size_t bytes() const noexcept { return capacity_ * sizeof(cell); }
 
 private:
+    /// Up to here memory is cheaper than what merging forgets.
+    static constexpr std::size_t few = 64;
+
     struct cell {
         instant stamp;       ///< of its newest unit
         std::uint64_t ends;  ///< units up to and with this cell that ever came and were not taken back

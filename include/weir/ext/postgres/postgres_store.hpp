@@ -16,7 +16,6 @@
 #include "weir/core/multiplier.hpp"
 #include "weir/core/time.hpp"
 #include "weir/core/tuner_state.hpp"
-#include "weir/storage/detail/place_ahead.hpp"
 #include "weir/storage/remote/compare_and_swap.hpp"
 #include "weir/storage/remote/entry_ids.hpp"
 #include "weir/storage/remote/fork_guard.hpp"
@@ -106,13 +105,6 @@ public:
         }
         out = made;
         return f;
-    }
-
-    /// Until the limiter reserves the place in flight itself.
-    template <class Place>
-    [[nodiscard]] forecast admit(slot& s, const window_plan& plan, std::int64_t cost, instant now, Place&& place,
-                                 entry& out) {
-        return weir::detail::with_place_ahead(plan, cost, now, place, [&] { return admit(s, plan, cost, now, out); });
     }
 
     [[nodiscard]] forecast count(slot& s, const window_plan& plan, std::int64_t cost, instant now) {
@@ -524,6 +516,6 @@ static_assert(static_cast<int>(cause::none) == static_cast<int>(detail::obstacle
               static_cast<int>(cause::window) == static_cast<int>(detail::obstacle::window) &&
               static_cast<int>(cause::gate) == static_cast<int>(detail::obstacle::gate) &&
               static_cast<int>(cause::concurrency) == static_cast<int>(detail::obstacle::concurrency));
-static_assert(store<postgres_store>);
+static_assert(counting_store<postgres_store> && reducible_store<postgres_store> && tunable_store<postgres_store>);
 
 }  // namespace weir::postgres

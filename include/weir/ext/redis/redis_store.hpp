@@ -11,7 +11,6 @@
 
 #include "weir/core/clock.hpp"
 #include "weir/core/tuner_state.hpp"
-#include "weir/storage/detail/place_ahead.hpp"
 #include "weir/storage/remote/compare_and_swap.hpp"
 #include "weir/storage/remote/entry_ids.hpp"
 #include "weir/storage/remote/fork_guard.hpp"
@@ -106,13 +105,6 @@ public:
         s.state_->held.fetch_add(1, std::memory_order_relaxed);
         out = made;
         return f;
-    }
-
-    /// Until the limiter reserves the place in flight itself.
-    template <class Place>
-    [[nodiscard]] forecast admit(slot& s, const window_plan& plan, std::int64_t cost, instant now, Place&& place,
-                                 entry& out) {
-        return weir::detail::with_place_ahead(plan, cost, now, place, [&] { return admit(s, plan, cost, now, out); });
     }
 
     [[nodiscard]] forecast count(slot& s, const window_plan& plan, std::int64_t cost, instant now) {
@@ -502,6 +494,6 @@ static_assert(static_cast<int>(cause::none) == static_cast<int>(detail::obstacle
               static_cast<int>(cause::window) == static_cast<int>(detail::obstacle::window) &&
               static_cast<int>(cause::gate) == static_cast<int>(detail::obstacle::gate) &&
               static_cast<int>(cause::concurrency) == static_cast<int>(detail::obstacle::concurrency));
-static_assert(store<redis_store>);
+static_assert(counting_store<redis_store> && reducible_store<redis_store> && tunable_store<redis_store>);
 
 }  // namespace weir::redis

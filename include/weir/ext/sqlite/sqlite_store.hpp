@@ -16,7 +16,6 @@
 #include "weir/core/multiplier.hpp"
 #include "weir/core/time.hpp"
 #include "weir/core/tuner_state.hpp"
-#include "weir/storage/detail/place_ahead.hpp"
 #include "weir/storage/remote/tuner_record.hpp"
 #include "weir/storage/store.hpp"
 #include "weir/storage/store_error.hpp"
@@ -78,23 +77,19 @@ public:
 
     // ---- verbs
 
-    template <class Place>
-    [[nodiscard]] forecast admit(slot& s, const window_plan& plan, std::int64_t cost, instant now, Place&& place,
-                                 entry& out) {
+    [[nodiscard]] forecast admit(slot& s, const window_plan& plan, std::int64_t cost, instant now, entry& out) {
         entry made{.cost = cost, .stamp = now};
-        const forecast f = weir::detail::with_place_ahead(plan, cost, now, place, [&] {
-            return step(s, "admitting", now, [&](view& key, const moment& m) {
-                forecast decided = decide(key, plan, cost, m);
-                decided.passed = !decided.admits() && !plan.enforce;
-                if (decided.admits() && cost > 0) {
-                    made.id = key.enter(plan, cost, m.t, later(m.t, all_->options.entry_ttl));
-                    made.state = plan.from_response ? entry_state::open : entry_state::stamped;
-                    made.in_flight = true;
-                    made.stamp = m.here;
-                }
-                touch(key.row, plan, m);
-                return m.local(decided);
-            });
+        const forecast f = step(s, "admitting", now, [&](view& key, const moment& m) {
+            forecast decided = decide(key, plan, cost, m);
+            decided.passed = !decided.admits() && !plan.enforce;
+            if (decided.admits() && cost > 0) {
+                made.id = key.enter(plan, cost, m.t, later(m.t, all_->options.entry_ttl));
+                made.state = plan.from_response ? entry_state::open : entry_state::stamped;
+                made.in_flight = true;
+                made.stamp = m.here;
+            }
+            touch(key.row, plan, m);
+            return m.local(decided);
         });
         if (!f.admits())
             return f;
@@ -453,6 +448,6 @@ private:
 
 using sqlite_store = basic_sqlite_store<>;
 
-static_assert(store<sqlite_store>);
+static_assert(counting_store<sqlite_store> && reducible_store<sqlite_store> && tunable_store<sqlite_store>);
 
 }  // namespace weir::sqlite

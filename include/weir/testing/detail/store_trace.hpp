@@ -2,6 +2,7 @@
 #pragma once
 
 #include "weir/testing/detail/naive_key.hpp"
+#include "weir/testing/detail/trace_dice.hpp"
 
 #include "weir/algorithm/admission.hpp"
 #include "weir/algorithm/window_plan.hpp"
@@ -21,7 +22,6 @@
 #include <cstdint>
 #include <exception>
 #include <memory>
-#include <random>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -40,7 +40,6 @@ struct counted_place {
         taken += free;
         return free;
     }
-    void give_back() noexcept { --taken; }
 };
 
 /// One random life of one or two keys, on a store and on `naive_key` side by side.
@@ -61,7 +60,7 @@ public:
 
     store_trace(Make& make, const setup& s)
         : make_(make), setup_(s),
-          engine_(s.seed * std::uint64_t{0x9E3779B97F4A7C15} + static_cast<std::uint64_t>(s.number)) {}
+          dice_(s.seed * std::uint64_t{0x9E3779B97F4A7C15} + static_cast<std::uint64_t>(s.number)) {}
 
     /// What went wrong, with all operations so far; empty when nothing did. Leaves `now` behind everything it did.
     [[nodiscard]] std::string run(instant& now) {
@@ -108,36 +107,8 @@ private:
         std::uint64_t id;
     };
 
-    // ---- chance
+    // ---- keys
 
-    std::int64_t from(std::int64_t low, std::int64_t high) {
-        return low + static_cast<std::int64_t>(engine_() % (static_cast<std::uint64_t>(high - low) + 1));
-    }
-    bool chance(int percent) { return from(1, 100) <= percent; }
-    std::size_t below(std::size_t count) { return static_cast<std::size_t>(engine_() % count); }
-
-    static constexpr duration tick = std::chrono::microseconds{500};
-
-    policy any_policy() {
-        policy p;
-        for (std::int64_t i = from(1, 4); i > 0; --i)
-            p.rates.push_back({dense_ ? from(20, 64) : from(1, chance(30) ? 12 : 5),
-                               std::chrono::milliseconds{from(1, dense_ ? 200 : 40)}});
-        if (chance(4))
-            p.rates.clear(), p.unlimited = true;
-        if (chance(30))
-            p.max_concurrent = from(1, 4);
-        if (chance(30) && !p.unlimited)
-            p.burst = from(1, 3);
-        if (chance(50))
-            p.count_from = counting::admission;
-        if (chance(20))
-            p.max_hold = from(0, 40) * tick;
-        p.enforce = !chance(15);
-        if (chance(20))
-            p.margin = std::chrono::microseconds{from(1, 3000)};
-        return p;
-    }
     /// Names are bytes: of two keys, the second is one that a careless join, a fold of case or an end at a zero byte
     /// takes for the first.
     void name_keys() {
@@ -162,7 +133,7 @@ private:
     void govern(key& k) {
         const bool counts = k.rules.max_concurrent > 0;
         const bool is_new = k.plan.windows.empty() && k.plan.shown.empty() && !k.rules.unlimited;
-        k.rules = any_policy();
+        k.rules = dice_.any_policy(dense_);
         // A shared store need not know what is in flight while nothing is limited by it: a key has a ceiling all its
         // life, or never.
         if (!is_new && !store_type::is_local && counts != (k.rules.max_concurrent > 0))
@@ -189,10 +160,11 @@ private:
         now_ += chance(30)   ? duration::zero()
                 : chance(70) ? from(1, 10) * tick
                              : duration{from(1, chance(80) ? 8'000'000 : 60'000'000)};
-        // A clock that stepped back. Not where entries expire: a settlement that needs no round trip is none, and with
-        // it what it would have found expired.
-        const bool back = chance(3) && setup_.processes == 1;
-        const instant asked = back ? now_ - from(1, 20) * tick : now_;
+        // A clock that stepped back. Not where entries expire, nor behind the end of an abandoned one: a verb that
+        // changes nothing need not keep what it found to be over.
+        const instant before = now_ - from(1, 20) * tick;
+        const bool back = chance(3) && setup_.processes == 1 && before >= abandoned_until_;
+        const instant asked = back ? before : now_;
         const std::size_t p = below(processes_.size());
         const std::size_t k = below(keys_.size());
         const std::int64_t dice = from(1, 100);
@@ -223,26 +195,20 @@ private:
         const std::int64_t cost = any_cost();
         if constexpr (store_type::is_local)
             foresee(p, k, cost, asked);
-        counted_place place{!chance(8)};
+        counted_place place{!store_type::is_local || !chance(8)};
         entry mine;
-        const forecast said = store(p).admit(slot_of(p, k), key_.plan, cost, asked, place, mine);
+        const forecast said = admit(store(p), slot_of(p, k), key_.plan, cost, asked, place, mine);
         const instant t = key_.truth.begin(asked);
         forecast right = key_.truth.decide(key_.plan, cost, t);
-        const bool lacks_place = cost > 0 && !place.free;
-        if (right.admits() && lacks_place)
+        if (right.admits() && cost > 0 && !place.free)
             right.why = cause::inflight;
         right.passed = !right.admits() && !key_.plan.enforce;
         note("admit by {} key {} at {} cost {} place {}: {}", p, k, asked.time_since_epoch().count(), cost, place.free,
              text(said));
-        // A store may ask for the place first: then its refusal is all that is said.
-        if (!lacks_place || !key_.plan.enforce || said.why != cause::inflight)
-            compare(key_, said, right, t);
-        else if (said.admits())
-            fail("there was no place in flight");
+        compare(key_, said, right, t);
         const bool entered = said.admits() && cost > 0;
-        // What passes in spite of a denial takes a place if the store asks for it first; the caller sees to the rest.
-        const bool takes = entered && place.free && (!said.passed || !store_type::is_local);
-        if (place.taken != takes)
+        // What passes in spite of a denial has no place of the store's; the caller sees to that.
+        if (place.taken != (store_type::is_local && entered && place.free && !said.passed))
             fail(fmt::format("{} places are taken", place.taken));
         if (said.why == cause::inflight)
             key_.stamped(t);  // room was made for it
@@ -257,7 +223,19 @@ private:
         held_.push_back({p, k, mine, key_.truth.last_id});
     }
 
-    void count(std::size_t p, std::size_t k, instant asked) {
+    /// The place in flight of a store elsewhere is taken by the limiter.
+    static forecast admit(store_type& store, slot& slot, const window_plan& plan, std::int64_t cost, instant now,
+                          [[maybe_unused]] counted_place& place, entry& out) {
+        if constexpr (store_type::is_local)
+            return store.admit(slot, plan, cost, now, place, out);
+        else
+            return store.admit(slot, plan, cost, now, out);
+    }
+
+    void count(std::size_t p, std::size_t k, instant asked) { read(p, k, asked); }
+    void count(std::size_t p, std::size_t k, instant asked)
+        requires counting_store<store_type>
+    {
         key& key_ = keys_[k];
         const std::int64_t cost = any_cost();
         const forecast said = store(p).count(slot_of(p, k), key_.plan, cost, asked);
@@ -287,10 +265,6 @@ private:
         const std::size_t which = below(held_.size());
         held& h = held_[which];
         naive_key& truth = keys_[h.key].truth;
-        // A settlement that needs no round trip is none, and does not see what is over by then; the next verb may come
-        // with an earlier time.
-        if (std::ranges::any_of(truth.entries, &naive_key::item::abandoned))
-            read(h.process, h.key, asked);
         const instant t = truth.begin(asked);
         if (h.mine.cost > 1 && chance(40) && (knows(truth, h.id) || setup_.entry_ttl == duration::zero()))
             return reduce(h, asked, t);
@@ -313,6 +287,8 @@ private:
         // A refund takes from the newest units, and what is behind them may be thinned.
         if (how == settlement::refunded && truth.stamps.size() > keys_[h.key].plan.kept.exact)
             keys_[h.key].thinned = t;
+        if (how == settlement::abandoned)
+            abandoned_until_ = std::max(abandoned_until_, t + grace);
         truth.settle(h.id, how, t, grace);
         // Now and then an ended entry is settled again, which changes nothing.
         if (how != settlement::answered && !chance(5))
@@ -320,7 +296,10 @@ private:
     }
 
     /// Some of an entry's units never left the machine.
-    void reduce(held& h, instant asked, instant t) {
+    void reduce(held&, instant, instant) {}
+    void reduce(held& h, instant asked, instant t)
+        requires reducible_store<store_type>
+    {
         key& key_ = keys_[h.key];
         const std::int64_t cost = from(1, h.mine.cost - 1);
         store(h.process).reduce(slot_of(h.process, h.key), key_.plan, h.mine, cost, asked);
@@ -343,7 +322,10 @@ private:
             fail("the gate moves forward, and only forward");
     }
 
-    void tune(std::size_t p, std::size_t k) {
+    void tune(std::size_t, std::size_t) {}
+    void tune(std::size_t p, std::size_t k)
+        requires tunable_store<store_type>
+    {
         key& key_ = keys_[k];
         key_.truth.factor = chance(30) ? multiplier{} : multiplier::of(static_cast<double>(from(50, 1000)) / 1000);
         store(p).tune(slot_of(p, k), key_.truth.factor);
@@ -352,7 +334,10 @@ private:
     }
 
     /// What the tuner keeps, moved by any step that depends on what was there.
-    void learn(std::size_t p, std::size_t k) {
+    void learn(std::size_t, std::size_t) {}
+    void learn(std::size_t p, std::size_t k)
+        requires tunable_store<store_type>
+    {
         key& key_ = keys_[k];
         tuner_state more;
         more.factor = chance(30) ? multiplier{} : multiplier::of(static_cast<double>(from(50, 1000)) / 1000);
@@ -386,7 +371,11 @@ private:
     }
 
     void erase(std::size_t p, std::size_t k) {
-        read(p, k, now_);  // erase takes no time: what has expired by now is dealt with first
+        // erase takes no time: a verb that decides finds what has expired by now, and keeps that.
+        counted_place place;
+        entry uncounted;
+        static_cast<void>(admit(store(p), slot_of(p, k), keys_[k].plan, 0, now_, place, uncounted));
+        keys_[k].truth.begin(now_);
         store(p).erase(slot_of(p, k));
         keys_[k].truth.erase();
         keys_[k].thinned = long_ago;
@@ -420,8 +409,9 @@ private:
             fail(fmt::format("{} entries are in flight", truth.in_flight()));
         if (said.gate != truth.gate || said.newest != truth.newest)
             fail("gate or newest stamp are not what they were");
-        if (said.factor != truth.factor || store(p).factor(slot_of(p, k)) != truth.factor)
-            fail("the factor is not what it was set to");
+        if constexpr (tunable_store<store_type>)
+            if (said.factor != truth.factor || store(p).factor(slot_of(p, k)) != truth.factor)
+                fail("the factor is not what it was set to");
         idle(p, k, asked);
     }
 
@@ -459,13 +449,20 @@ private:
             store(p).flush();
     }
 
-    // ---- words
+    // ---- chance
 
+    static constexpr duration tick = trace_dice::tick;
+    std::int64_t from(std::int64_t low, std::int64_t high) { return dice_.from(low, high); }
+    bool chance(int percent) { return dice_.chance(percent); }
+    std::size_t below(std::size_t count) { return dice_.below(count); }
     std::int64_t any_cost() {
         if (dense_ && chance(80))
             return from(1, 24);
         return chance(70) ? 1 : chance(20) ? 0 : from(1, 6);
     }
+
+    // ---- words
+
     store_type& store(std::size_t p) { return *processes_[p].store; }
     slot& slot_of(std::size_t p, std::size_t k) { return processes_[p].slots[k]; }
 
@@ -489,8 +486,9 @@ private:
 
     Make& make_;
     setup setup_;
-    std::mt19937_64 engine_;
+    trace_dice dice_;
     instant now_{};
+    instant abandoned_until_ = long_ago;
     bool dense_ = false;  ///< many units at a time: logs grow long, and are thinned
     std::vector<key> keys_;
     std::vector<process> processes_;

@@ -269,7 +269,7 @@ TEST_CASE("sqlite: neither a gate nor an open entry lasts longer for a clock tha
         CHECK(s.hold(gated, s.now() + 3min));
         auto slot = s.make_slot("h", "r");
         weir::entry e;
-        REQUIRE(s.admit(slot, plan, 1, s.now(), weir::detail::free_place{}, e).admits());
+        REQUIRE(s.admit(slot, plan, 1, s.now(), e).admits());
     }
     clock.restart(0s, -1h, "second");
     set_store s{options, clock};
@@ -295,7 +295,7 @@ TEST_CASE("sqlite: a key that nobody asks for goes from the file, but not before
     set_store s{options, clock};
     auto dead = s.make_slot("dead", "r");
     weir::entry e;
-    REQUIRE(s.admit(dead, hour, 1, s.now(), weir::detail::free_place{}, e).admits());
+    REQUIRE(s.admit(dead, hour, 1, s.now(), e).admits());
     auto many = s.make_slot("many", "r");
     for (int i = 0; i < 300; ++i)
         REQUIRE(s.count(many, minute, 1, s.now()).admits());
@@ -330,10 +330,10 @@ TEST_CASE("sqlite: what is not enforced is entered, and says what stood in the w
     const auto plan = weir::plan_windows(p);
     auto slot = s.make_slot("h", "r");
     weir::entry first, second;
-    const auto f = s.admit(slot, plan, 1, s.now(), weir::detail::free_place{}, first);
+    const auto f = s.admit(slot, plan, 1, s.now(), first);
     CHECK(f.why == weir::cause::none);
     CHECK_FALSE(f.passed);
-    const auto over = s.admit(slot, plan, 1, s.now(), weir::detail::free_place{}, second);
+    const auto over = s.admit(slot, plan, 1, s.now(), second);
     CHECK(over.passed);
     CHECK(over.why == weir::cause::window);
     CHECK(second.state == weir::entry_state::open);
