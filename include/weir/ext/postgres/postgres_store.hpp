@@ -3,6 +3,7 @@
 
 #include "weir/ext/postgres/detail/conninfo.hpp"
 #include "weir/ext/postgres/detail/loss_watch.hpp"
+#include "weir/ext/postgres/detail/requests.hpp"
 #include "weir/ext/postgres/detail/session.hpp"
 #include "weir/ext/postgres/detail/slot_state.hpp"
 #include "weir/ext/postgres/detail/time_scale.hpp"
@@ -216,7 +217,7 @@ public:
                 values.numbers(plan.windows.size());
                 for (const window& w : plan.windows)
                     values.element(w.period.count());
-                values.number(kept(plan, 0));
+                values.number(detail::kept(plan, 0));
                 values.number(plan.kept.longest.count());
             });
         s.state_->factor.store(said[3]);
@@ -267,7 +268,6 @@ private:
     };
 
     static constexpr std::uint64_t stamp_mark = std::uint64_t{1} << 63;
-    static constexpr std::int64_t most_kept = 1'048'576;
     static constexpr duration sweep_pause = std::chrono::milliseconds{200};
 
     [[nodiscard]] static postgres_options checked(postgres_options o) {
@@ -292,16 +292,6 @@ private:
                              "is another version of weir using this schema? Name another weir_schema");
     }
 
-    // ---- what the server is told
-
-    /// Stamps to keep: as many as any window looks back for, and behind them as many as a request of `cost` may take
-    /// back.
-    [[nodiscard]] static std::int64_t kept(const window_plan& plan, std::int64_t cost) noexcept {
-        std::int64_t most = 64;
-        for (const window& w : plan.windows)
-            most = std::max(most, w.limit);
-        return std::min(most + cost, most_kept);
-    }
     // ---- steps
 
     /// Tells `stamp` the server's time of it.
@@ -324,7 +314,7 @@ private:
         try {
             said = ask_by(*session, key, which, "admit", 2, [&](detail::parameter_list& values) {
                 shared_->time.put(values, now);
-                put_request(values, which, plan, cost, how, id);
+                detail::put_request(values, which, plan, cost, how, id, options().entry_ttl);
             });
         } catch (const store_error&) {
             // Where the server refused, nothing was done; else it may have been entered, and nobody will use it.
@@ -354,29 +344,6 @@ private:
             f = weir::detail::never(plan, cost);
         f.passed = !f.admits() && !plan.enforce;
         return f;
-    }
-
-    /// What `admit`, `stamp` and `open` are given behind the time.
-    void put_request(detail::parameter_list& values, detail::verb which, const window_plan& plan, std::int64_t cost,
-                     detail::admit_mode how, std::int64_t id) const {
-        using detail::verb;
-        values.number(detail::name_of(plan));
-        if (which != verb::stamp)
-            values.number(cost);
-        if (which == verb::admit)
-            values.number(static_cast<std::int64_t>(how) +
-                          (plan.enforce ? 0 : static_cast<std::int64_t>(detail::admit_mode::forced)));
-        if (which != verb::stamp) {
-            values.number(id);
-            values.number(std::min<duration>(options().entry_ttl, std::chrono::hours{24 * 366}).count());
-        }
-        values.numbers(3 + 2 * plan.windows.size());
-        for (const std::int64_t rule : {plan.max_concurrent, kept(plan, cost), plan.kept.longest.count()})
-            values.element(rule);
-        for (const window& w : plan.windows) {
-            values.element(w.limit);
-            values.element(w.period.count());
-        }
     }
 
     [[nodiscard]] remote::swap_reply swap(slot& s, const remote::swap_offer& offer) {
@@ -417,7 +384,7 @@ private:
     void post(slot& s, const window_plan& plan, std::int64_t entry, detail::settle_verb how, std::int64_t argument,
               instant now) {
         const std::int64_t units = how == detail::settle_verb::abandoned ? 0 : argument;
-        shared_->pool.post({s.state_, s.state_->id.load(), entry, how, argument, now, kept(plan, units),
+        shared_->pool.post({s.state_, s.state_->id.load(), entry, how, argument, now, detail::kept(plan, units),
                             plan.kept.longest.count(), s.state_->take_ended()});
     }
     void post_settlement(slot& s, const window_plan& plan, const entry& e, settlement how, instant now) {

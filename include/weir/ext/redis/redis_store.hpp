@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "weir/ext/redis/detail/admit_arguments.hpp"
 #include "weir/ext/redis/detail/loss_watch.hpp"
 #include "weir/ext/redis/detail/server_clock.hpp"
 #include "weir/ext/redis/detail/session.hpp"
@@ -271,14 +272,6 @@ private:
                                       what, detail::place_of(options()))};
     }
 
-    /// Stamps to keep: as many as any window looks back for, and behind them as many as this request may take back.
-    [[nodiscard]] static std::int64_t kept(const window_plan& plan, std::int64_t cost) noexcept {
-        auto most = static_cast<std::int64_t>(plan.kept.exact);
-        for (const window& w : plan.windows)
-            most = std::max(most, w.limit);
-        return most + cost;
-    }
-
     // ---- steps
 
     [[nodiscard]] std::string call(detail::slot_state& key, detail::script which, std::span<const double> args,
@@ -299,7 +292,9 @@ private:
         forecast warm = warming(key, plan, cost, now);
         if (!warm.admits() && plan.enforce)
             return warm;
-        const detail::argument_list args = admit_arguments(key, plan, cost, now, how);
+        const double known = key.born != 0 ? key.lives.load(std::memory_order_relaxed) : detail::unknown;
+        const detail::argument_list args =
+            detail::admit_arguments(shared_->time, plan, cost, now, how, options().entry_ttl, known);
         const auto session = shared_->pool.borrow(key.address.route, true);
         bool sent = false;
         detail::reply got;
@@ -344,25 +339,6 @@ private:
                 made->id = detail::id_of_stamp(head->t);
         }
         return f;
-    }
-
-    [[nodiscard]] detail::argument_list admit_arguments(const detail::slot_state& key, const window_plan& plan,
-                                                        std::int64_t cost, instant now, detail::admit_mode how) const {
-        const double known = key.lives.load(std::memory_order_relaxed);
-        detail::argument_list out{8 + 2 * plan.windows.size()};
-        out.add(detail::number(how) + (plan.enforce ? 0 : detail::number(detail::admit_mode::forced)));
-        out.add(static_cast<double>(cost));
-        out.add(shared_->time.argument(now));
-        out.add(shared_->time.span(options().entry_ttl));
-        out.add(static_cast<double>(plan.max_concurrent));
-        out.add(shared_->time.span(plan.kept.longest));
-        out.add(static_cast<double>(kept(plan, cost)));
-        out.add(key.born != 0 ? known : std::numeric_limits<double>::quiet_NaN());
-        for (const window& w : plan.windows) {
-            out.add(static_cast<double>(w.limit));
-            out.add(shared_->time.span(w.period));
-        }
-        return out;
     }
 
     /// Keeps of a head what the next call on its key needs, and sees whether it is the head it was.
