@@ -47,9 +47,9 @@ namespace weir::postgres {
 /// **Preconditions.** A session of one's own for each connection: not a pooler that hands them out by transaction.
 /// **Thread safety.** All members may be called from any thread; a slot is used by one verb at a time, besides
 /// `settle`.
-/// **Errors.** `store_error` where a verb was not carried out, or nobody knows: then the entry, if it was made, is
-/// taken back with the next connection, and else expires. **Lifetime.** Of one process: in a child of `fork()` every
-/// verb throws.
+/// **Errors.** `store_error` where a verb was not carried out, or its outcome is unknown: then the entry, if it was
+/// made, is taken back with the next connection, and else expires. **Lifetime.** Of one process: in a child of `fork()`
+/// every verb throws.
 class postgres_store {
 public:
     /// What this process keeps of a key.
@@ -188,7 +188,7 @@ public:
     }
 
     /// Forgets up to `limit` keys that decide nothing any more, and says how many it found. Decisions do this on the
-    /// side, some 300 keys a second and process; this is for those who want it sooner. `from` is where to go on, 0 at
+    /// side, some 300 keys a second and process; call this to have it sooner. `from` is where to go on, 0 at
     /// the begin and at the end.
     std::int64_t sweep(std::int64_t& from, std::int64_t limit = 1000) {
         require_own_process("sweep");
@@ -245,7 +245,7 @@ public:
         return std::chrono::floor<std::chrono::microseconds>(duration{static_cast<std::int64_t>(e.id & ~stamp_mark)});
     }
 
-    /// How often the server was seen to have lost what it was told.
+    /// How often the server was seen to have lost its history.
     [[nodiscard]] std::uint64_t losses() const noexcept { return shared_->losses.losses(); }
     [[nodiscard]] const postgres_options& options() const noexcept { return shared_->options; }
 
@@ -254,10 +254,10 @@ private:
 
     struct shared {
         explicit shared(postgres_options o)
-            : options(std::move(o)), place(detail::place_of(options.connection)),
-              pool(pool_of(options, place), {}, &options, place, &losses) {}
+            : options(std::move(o)), server(detail::server_of(options.connection)),
+              pool(pool_of(options, server), {}, &options, server, &losses) {}
         const postgres_options options;
-        const std::string place;
+        const std::string server;
         detail::loss_watch losses;
         pool_type pool;
         remote::entry_ids ids;
@@ -275,16 +275,16 @@ private:
             throw exception{error{errc::bad_configuration, "postgres: " + fault}};
         return o;
     }
-    [[nodiscard]] static remote::pool_options pool_of(const postgres_options& o, const std::string& place) {
-        return {"postgres",
-                place,
-                "raise weir_pool or weir_pool_wait_ms",
-                o.pool,
-                o.pool_wait,
-                o.command_timeout,
-                o.connect_timeout,
-                o.reconnect_first,
-                o.reconnect_most};
+    [[nodiscard]] static remote::pool_options pool_of(const postgres_options& o, const std::string& server) {
+        return {.store = "postgres",
+                .server = server,
+                .advice = "raise weir_pool or weir_pool_wait_ms",
+                .sessions = o.pool,
+                .wait = o.pool_wait,
+                .flush_wait = o.command_timeout,
+                .connect_timeout = o.connect_timeout,
+                .reconnect_first = o.reconnect_first,
+                .reconnect_max = o.reconnect_most};
     }
     void require_own_process(std::string_view what) const { shared_->owner.require("postgres", what); }
     [[noreturn]] void bad_reply(std::string_view what) const {
@@ -317,7 +317,7 @@ private:
                 detail::put_request(values, which, plan, cost, how, id, options().entry_ttl);
             });
         } catch (const store_error&) {
-            // Where the server refused, nothing was done; else it may have been entered, and nobody will use it.
+            // Where the server refused, nothing was done; otherwise it may have been entered, and will not be used.
             if (id != 0 && !session->is_open())
                 take_back(s, plan, id, now);
             throw;
@@ -325,7 +325,7 @@ private:
         for (const std::int64_t lost : key.take_lost())
             take_back(s, plan, lost, now);
         sweep_by(*session, now);
-        // A loss may have been seen by this very call. A stamp without an entry stays, and costs its place.
+        // A loss may have been seen by this very call. A stamp without an entry stays, and uses up its units.
         warm = warming(plan, cost, now);
         if (!warm.admits() && plan.enforce) {
             if (id != 0)
@@ -401,7 +401,7 @@ private:
             return;
         post(s, plan, id, bare ? settle_verb::refund_stamp : static_cast<settle_verb>(how), e.cost, now);
     }
-    /// An entry that nobody will use, if it was made. A key whose number is not known yet is told once it is.
+    /// An entry that will not be used, if it was made. It is remembered while the key's number is not known.
     void take_back(slot& s, const window_plan& plan, std::int64_t entry, instant now) {
         if (s.state_->id.load() == 0)
             s.state_->leave_lost(entry);

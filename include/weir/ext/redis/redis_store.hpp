@@ -45,9 +45,9 @@ namespace weir::redis {
 ///
 /// **Thread safety.** All members may be called from any thread; a slot is used by one verb at a time, besides
 /// `settle`.
-/// **Errors.** `store_error` where a verb was not carried out, or nobody knows: then the entry, if it was made, is
-/// taken back with the next message that gets through, and else expires. **Lifetime.** Of one process: in a child of
-/// `fork()` every verb throws.
+/// **Errors.** `store_error` where a verb was not carried out, or its outcome is unknown: then the entry, if it was
+/// made, is taken back with the next message that gets through, and else expires. **Lifetime.** Of one process: in a
+/// child of `fork()` every verb throws.
 class redis_store {
 public:
     /// What this process keeps of a key.
@@ -170,7 +170,7 @@ public:
             [&](const remote::swap_offer& offer) { return swap(key, offer); });
         if (!out)
             throw store_error{fmt::format("redis: cannot learn at {}: others were faster each time; try again",
-                                          detail::place_of(options()))};
+                                          detail::server_of(options()))};
         return *out;
     }
     void erase(slot& s) {
@@ -224,7 +224,7 @@ public:
         return std::chrono::microseconds{static_cast<std::int64_t>(detail::stamp_of(e.id))};
     }
 
-    /// How often the server was seen to have lost what it was told.
+    /// How often the server was seen to have lost its history.
     [[nodiscard]] std::uint64_t losses() const noexcept {
         return shared_->losses.losses() + shared_->lost_keys.load(std::memory_order_relaxed);
     }
@@ -255,21 +255,21 @@ private:
         return o;
     }
     [[nodiscard]] static remote::pool_options pool_of(const redis_options& o) {
-        return {"redis",
-                detail::place_of(o),
-                "raise pool or pool_wait_ms",
-                o.pool,
-                o.pool_wait,
-                o.command_timeout,
-                o.connect_timeout,
-                o.reconnect_first,
-                o.reconnect_most};
+        return {.store = "redis",
+                .server = detail::server_of(o),
+                .advice = "raise pool or pool_wait_ms",
+                .sessions = o.pool,
+                .wait = o.pool_wait,
+                .flush_wait = o.command_timeout,
+                .connect_timeout = o.connect_timeout,
+                .reconnect_first = o.reconnect_first,
+                .reconnect_max = o.reconnect_most};
     }
     void require_own_process(std::string_view what) const { shared_->owner.require("redis", what); }
     [[noreturn]] void bad_reply(std::string_view what) const {
         throw store_error{fmt::format("redis: cannot {} at {}: the reply is not what the script returns; is another "
                                       "version of weir using this prefix?",
-                                      what, detail::place_of(options()))};
+                                      what, detail::server_of(options()))};
     }
 
     // ---- steps
@@ -304,7 +304,7 @@ private:
             got = session->call(detail::script::admit, key.address, args.all(),
                                 {name.data(), id != 0 ? name.size() : 0}, "admit", sent);
         } catch (const store_error&) {
-            // It may have been entered, and nobody will use it.
+            // It may have been entered, and will not be used.
             if (sent && id != 0)
                 take_back(s, id, now);
             throw;
@@ -429,7 +429,7 @@ private:
         shared_->pool.post({address_of(s), std::bit_cast<std::uint64_t>(detail::stamp_of(id)), units,
                             detail::note_kind::refund_stamp});
     }
-    /// An entry that was perhaps made, and nobody will use.
+    /// An entry that was perhaps made, and will not be used.
     void take_back(slot& s, std::uint64_t id, instant now) {
         shared_->pool.post({address_of(s), id, time_of_answer(now), detail::note_kind::refunded});
     }

@@ -38,14 +38,14 @@ struct key_route {
 
 /// What a pool needs of a session.
 ///
-/// `Session::settlement` is a message that nobody waits for; its `route()` is its key's. Members but the queries may
-/// throw `store_error`, and leave the session closed where the outcome is unknown.
+/// `Session::settlement` is a message whose reply is not waited for; its `route()` is its key's. Members but the
+/// queries may throw `store_error`, and leave the session closed where the outcome is unknown.
 template <class S>
 concept pooled_session = requires(S& session, const S& seen, std::deque<typename S::settlement>& posted,
                                   const typename S::settlement& one, const key_route* called) {
     { one.route() } -> std::convertible_to<key_route&>;
     { seen.is_open() } -> std::same_as<bool>;
-    // Whether the server has not closed it, as far as can be told without a round trip.
+    // Whether the server has not closed it, as far as one sees without a round trip.
     { seen.seems_alive() } -> std::same_as<bool>;
     // Connects, and is ready for verbs.
     session.open();
@@ -78,11 +78,11 @@ struct pool_options {
     duration reconnect_max{};
 };
 
-/// Lends a store's sessions to verbs, and sends settlements that nobody waits for.
+/// Lends a store's sessions to verbs, and sends settlements without waiting for the replies.
 ///
-/// A key's settlements go through its home session, sent by whoever has borrowed that, or at once if nobody has. A verb
-/// on a key whose settlements are all answered takes any session; otherwise it takes the home, so that it comes after
-/// them.
+/// A key's settlements go through its home session, sent by the thread that has borrowed that, or at once if it is
+/// free. A verb on a key whose settlements are all answered takes any session; otherwise it takes the home, so that it
+/// comes after them.
 ///
 /// **Thread safety.** All members may be called from any thread. **Lifetime.** Outlives its leases.
 template <pooled_session Session, clock_source Clock = steady_clock>
@@ -142,7 +142,8 @@ public:
         return mine;
     }
 
-    /// Sends a settlement, or leaves it to whoever has its session. Never waits, never throws but `std::bad_alloc`.
+    /// Sends a settlement, or leaves it to the thread that has its session. Never waits, never throws but
+    /// `std::bad_alloc`.
     void post(settlement s, departure when = departure::now) {
         const std::size_t home = s.route().home;
         {

@@ -62,9 +62,9 @@ using query_result = std::unique_ptr<PGresult, query_result_free>;
     return "is the server running there?";
 }
 
-[[nodiscard]] inline store_error failed(std::string_view what, std::string_view place, std::string_view why,
+[[nodiscard]] inline store_error failed(std::string_view what, std::string_view server, std::string_view why,
                                         std::string_view what_to_do) {
-    return store_error{fmt::format("postgres: cannot {} at {}: {}; {}", what, place, why, what_to_do)};
+    return store_error{fmt::format("postgres: cannot {} at {}: {}; {}", what, server, why, what_to_do)};
 }
 
 /// One connection to the server, whose every wait has a deadline.
@@ -74,7 +74,7 @@ class connection {
 public:
     using deadline = std::chrono::steady_clock::time_point;
 
-    explicit connection(std::string place) : place_(std::move(place)), pid_(::getpid()) {}
+    explicit connection(std::string server) : server_(std::move(server)), pid_(::getpid()) {}
     connection(const connection&) = delete;
     connection& operator=(const connection&) = delete;
     // A child's copy is left alone: to close it would say goodbye on the parent's socket.
@@ -85,7 +85,7 @@ public:
 
     [[nodiscard]] PGconn* handle() const noexcept { return handle_; }
     [[nodiscard]] bool is_open() const noexcept { return handle_ != nullptr; }
-    [[nodiscard]] const std::string& place() const noexcept { return place_; }
+    [[nodiscard]] const std::string& server() const noexcept { return server_; }
     void close() noexcept {
         PQfinish(handle_);
         handle_ = nullptr;
@@ -97,7 +97,7 @@ public:
         const std::array<const char*, 3> values{text.c_str(), "weir", nullptr};
         handle_ = PQconnectStartParams(names.data(), values.data(), 1);
         if (handle_ == nullptr)
-            throw failed("connect", place_, "out of memory", "free some");
+            throw failed("connect", server_, "out of memory", "free some");
         for (auto state = PGRES_POLLING_WRITING; state != PGRES_POLLING_OK; state = PQconnectPoll(handle_)) {
             if (state == PGRES_POLLING_FAILED || PQstatus(handle_) == CONNECTION_BAD)
                 broken("connect");
@@ -107,7 +107,7 @@ public:
         PQsetnonblocking(handle_, 1);
     }
 
-    /// Whether the server has ended it, as far as can be told without asking: unasked, it only says goodbye.
+    /// Whether the server has not ended it, as far as one sees without a round trip: unasked, it only sends an end.
     [[nodiscard]] bool seems_alive(bool replies_due) const noexcept {
         char byte = 0;
         const auto got = ::recv(PQsocket(handle_), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
@@ -167,12 +167,12 @@ public:
         const std::string text{why.substr(0, why.find('\n'))};
         discard_unsent();
         close();
-        throw failed(what, place_, text.empty() ? "the connection ended" : text, advice_on_connecting(text));
+        throw failed(what, server_, text.empty() ? "the connection ended" : text, advice_on_connecting(text));
     }
     [[noreturn]] void refused(const PGresult* r, std::string_view what) const {
         const char* const said = PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
         const std::string_view state = state_of(r);
-        throw failed(what, place_, fmt::format("{} ({})", said == nullptr ? "no answer" : said, state), advice(state));
+        throw failed(what, server_, fmt::format("{} ({})", said == nullptr ? "no answer" : said, state), advice(state));
     }
 
 private:
@@ -187,8 +187,8 @@ private:
         return last;
     }
 
-    /// TCP would go on sending what the server has not acknowledged, and an admission that nobody waits for would come
-    /// after it was taken back.
+    /// Drops what the server has not acknowledged: TCP would go on sending it, and an admission whose caller has given
+    /// up would arrive after it was taken back.
     void discard_unsent() noexcept {
         const linger none{1, 0};
         if (const int fd = PQsocket(handle_); fd >= 0)
@@ -209,7 +209,7 @@ private:
         }
     }
 
-    std::string place_;
+    std::string server_;
     pid_t pid_;
     PGconn* handle_ = nullptr;
 };

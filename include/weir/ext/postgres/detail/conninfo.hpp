@@ -70,7 +70,7 @@ using conninfo = std::unique_ptr<PQconninfoOption, conninfo_free>;
 }
 
 /// Where a connection text leads, as a message may say it: host, port and database.
-[[nodiscard]] inline std::string place_of(const std::string& text) {
+[[nodiscard]] inline std::string server_of(const std::string& text) {
     std::string host;
     std::string port;
     std::string database;

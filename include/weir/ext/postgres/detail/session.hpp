@@ -59,8 +59,8 @@ class session {
 public:
     using settlement = settlement_call;
 
-    session(const postgres_options* options, const std::string& place, loss_watch* losses)
-        : options_(*options), losses_(*losses), connection_(place) {}
+    session(const postgres_options* options, const std::string& server, loss_watch* losses)
+        : options_(*options), losses_(*losses), connection_(server) {}
 
     // ---- opening
 
@@ -85,7 +85,7 @@ public:
         answered_ = {};
     }
     [[nodiscard]] bool is_open() const noexcept { return connection_.is_open(); }
-    /// Whether it is open, as far as can be told without asking. One that answered a moment ago is taken at its word.
+    /// Whether it is open, as far as one sees without a round trip. One that answered a moment ago is not asked.
     [[nodiscard]] bool seems_alive() const noexcept {
         return is_open() && (std::chrono::steady_clock::now() - answered_ < std::chrono::milliseconds{1} ||
                              connection_.seems_alive(!pending_.empty()));
@@ -146,7 +146,7 @@ public:
     void finish() { static_cast<void>(await()); }
     [[nodiscard]] bool owes() const noexcept { return !pending_.empty(); }
     [[nodiscard]] bool has_undone() const noexcept { return !undone_.empty() || (!is_open() && owes()); }
-    /// The settlements that were not carried out, and of a closed session those of which nobody knows.
+    /// The settlements that were not carried out, and of a closed session those whose outcome is unknown.
     [[nodiscard]] std::deque<settlement_call> take_undone() {
         std::deque<settlement_call> out = std::exchange(undone_, {});
         if (is_open())
@@ -170,7 +170,7 @@ private:
     struct reply_due {
         verb which;
         std::optional<settlement_call> settlement;
-        std::atomic<std::int64_t>* cursor;  ///< where a sweep that nobody waits for goes on
+        std::atomic<std::int64_t>* cursor;  ///< where the next sweep goes on
     };
 
     [[nodiscard]] static deadline after(duration d) { return std::chrono::steady_clock::now() + d; }
@@ -217,7 +217,7 @@ private:
             connection_.refused(r.get(), fmt::format("use schema {}", options_.schema));
         const auto said = greeting_of(numbers(r.get()));
         const auto unfit = [&](std::string_view why, std::string_view what_to_do) {
-            return failed(fmt::format("use schema {}", options_.schema), connection_.place(), why, what_to_do);
+            return failed(fmt::format("use schema {}", options_.schema), connection_.server(), why, what_to_do);
         };
         if (!said)
             throw unfit("it is not one of ours", "name another weir_schema");
@@ -321,7 +321,7 @@ private:
         }
         if (state.empty())
             connection_.broken(name, "the answer is not one of ours");
-        // A sweep that failed is nobody's trouble: the next verb meets what it met.
+        // A sweep that failed is not reported: the next verb meets what it met.
         if (done.cursor != nullptr)
             return {};
         // A server that became read-only, or whose schema is gone, is greeted anew.

@@ -44,7 +44,7 @@ struct slot_state {
         return by == unknown ? std::nullopt : std::optional{duration{by}};
     }
 
-    /// Leaves the end of a stamped entry, which is news to nobody but a ceiling, to the next settlement on the key.
+    /// Leaves the end of a stamped entry, which matters to a ceiling only, to the next settlement on the key.
     /// False: so many are left that it must go by itself.
     [[nodiscard]] bool leave_ended(std::int64_t entry) {
         const std::lock_guard guard{mutex_};
@@ -58,7 +58,7 @@ struct slot_state {
         return std::exchange(ended_, {});
     }
 
-    /// Remembers an entry that was perhaps made, and nobody will use, while the key's number is not known: one more
+    /// Remembers an entry that was perhaps made, and will not be used, while the key's number is not known: one more
     /// than fit expires.
     void leave_lost(std::int64_t entry) {
         const std::lock_guard guard{mutex_};

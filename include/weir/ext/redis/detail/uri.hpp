@@ -43,7 +43,7 @@ inline constexpr std::int64_t max_db = 1'000'000;
 /// Takes `[user[:password]@]host[:port]` apart; `decode` undoes percent signs.
 template <class Decode>
 void split_authority(std::string_view text, uri& out, Decode&& decode) {
-    // The last @: a password may contain one that nobody encoded.
+    // The last @: a password may contain one that is not encoded.
     if (const auto at = text.rfind('@'); at != std::string_view::npos) {
         const std::string_view user = text.substr(0, at);
         text = text.substr(at + 1);
