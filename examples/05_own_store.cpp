@@ -7,8 +7,13 @@
 #include "weir/storage/any_store.hpp"
 #include "weir/testing/conformance.hpp"
 
+#include <algorithm>
+#include <atomic>
 #include <map>
-#include <random>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
 
 using weir::entry_state, weir::instant, weir::settlement, weir::window_plan;
 
@@ -25,6 +30,7 @@ struct key_record {
     instant newest = weir::long_ago, gate = weir::long_ago;
     instant forgotten = weir::long_ago;  // the newest stamp that is too old to keep
     std::vector<item> items{};           // by stamp, the open ones last
+    std::uint64_t last_id = 0;
     std::int64_t open = 0, in_flight = 0;
 
     /// The time of a step: never before the newest stamp. What has expired is stamped first.
@@ -61,7 +67,7 @@ struct key_record {
         return forgotten;
     }
 };
-/// And of a key.
+// And of a key.
 struct key_view {
     const key_record& log;
     std::int64_t open = log.open, in_flight = log.in_flight;
@@ -111,15 +117,9 @@ struct own_store {
             f.passed = !f.admits() && !plan.enforce;
             if (!f.admits() || cost == 0)
                 return f;
-            e = {.cost = cost,
-                 .stamp = t,
-                 .state = entry_state::stamped,
-                 .in_flight = true,
-                 .id = std::random_device{}() | 1U};
-            if (plan.from_response)
-                e.state = entry_state::open;
-            else
-                k.newest = t;
+            const auto state = plan.from_response ? entry_state::open : entry_state::stamped;
+            e = {.cost = cost, .stamp = t, .state = state, .in_flight = true, .id = ++k.last_id};
+            k.newest = plan.from_response ? k.newest : t;
             k.items.push_back({e.id, cost, plan.from_response ? weir::far_future : t, weir::later(t, entry_ttl), true});
             k.end(plan, t);
             ++*s.held;
