@@ -20,8 +20,7 @@ namespace weir {
 /// each counted as stamped when its newest unit was, so that an answer is never earlier than the truth.
 ///
 /// `reserve` makes room ahead of `push`, which then keeps every stamp exactly and allocates nothing: an answer that
-/// arrives cannot fail for lack of memory. Where room was not reserved, `push` moves the oldest stamps to the tail, or
-/// all units into one cell.
+/// arrives cannot fail for lack of memory. What is more than was reserved drives the oldest stamps into the tail.
 ///
 /// **Thread safety.** None: the owner's lock. **Lifetime.** Movable.
 class stamp_log {
@@ -30,8 +29,9 @@ public:
     stamp_log(stamp_log&& other) noexcept { *this = std::move(other); }
     stamp_log& operator=(stamp_log&& other) noexcept {
         ring_ = std::move(other.ring_);
-        tail_ = std::exchange(other.tail_, {});
+        tail_ = std::move(other.tail_);
         newest_ = std::exchange(other.newest_, long_ago);
+        tail_newest_ = std::exchange(other.tail_newest_, long_ago);
         capacity_ = std::exchange(other.capacity_, 0);
         next_ = std::exchange(other.next_, 0);
         size_ = std::exchange(other.size_, 0);
@@ -51,10 +51,11 @@ public:
 
     /// Stamps `units` units with `at`.
     ///
-    /// **Preconditions.** `at` is not earlier than any stamp before it. **Complexity.** O(units), and no more than
+    /// **Preconditions.** `at` is not earlier than any stamp before it, and something was reserved since the log was
+    /// made. **Complexity.** O(units), and no more than
     /// `kept.exact`.
     [[gnu::always_inline]] void push(instant at, std::int64_t units, const retention& kept) noexcept {
-        assert(at >= newest_ && units >= 1);
+        assert(at >= newest_ && units >= 1 && capacity_ > 0);
         newest_ = at;
         if (const auto exact = static_cast<std::int64_t>(kept.exact); units > exact) [[unlikely]] {
             keep_newest(0, at, kept);
@@ -62,8 +63,8 @@ public:
             units = exact;
         }
         for (; units > 0; --units) {
-            if (size_ == capacity_ && !give_way(at, units, kept)) [[unlikely]]
-                return;
+            if (size_ == capacity_) [[unlikely]]
+                give_way(at, kept);
             ring_[next_] = at;
             next_ = next_ + 1 == capacity_ ? 0 : next_ + 1;
             ++size_;
@@ -86,13 +87,14 @@ public:
             next_ = next_ >= gap ? next_ - gap : next_ + capacity_ - gap;
             size_ -= gap;
         }
-        return gap < units ? gap + tail_.remove(at, units - gap) : gap;
+        return gap < units && at <= tail_newest_ ? gap + tail_->remove(at, units - gap) : gap;
     }
 
     /// Forgets every stamp, but not the room that was made.
     void clear() noexcept {
-        tail_ = {};
-        newest_ = long_ago;
+        if (tail_ != nullptr)
+            *tail_ = {};
+        newest_ = tail_newest_ = long_ago;
         next_ = size_ = 0;
     }
 
@@ -106,8 +108,8 @@ public:
     [[nodiscard, gnu::always_inline]] instant nth_newest(std::int64_t k, instant settled = long_ago) const noexcept {
         if (k < static_cast<std::int64_t>(size_))
             return ring_[index(static_cast<std::uint32_t>(k))];
-        if (tail_.newest() <= settled) [[likely]]
-            return tail_.newest();
+        if (tail_newest_ <= settled) [[likely]]
+            return tail_newest_;
         return nth_newest_of_tail(static_cast<std::uint64_t>(k) - size_);
     }
 
@@ -124,14 +126,16 @@ public:
             else
                 high = middle;
         }
-        return low < size_ ? low : size_ + tail_.newer_than(at);
+        return low < size_ || tail_newest_ <= at ? low : size_ + tail_->newer_than(at);
     }
 
     /// The latest stamp ever pushed; `long_ago` when there was none.
     [[nodiscard]] instant newest() const noexcept { return newest_; }
 
     /// Bytes on the heap.
-    [[nodiscard]] std::size_t bytes() const noexcept { return capacity_ * sizeof(instant) + tail_.bytes(); }
+    [[nodiscard]] std::size_t bytes() const noexcept {
+        return capacity_ * sizeof(instant) + (tail_ == nullptr ? 0 : sizeof *tail_ + tail_->bytes());
+    }
 
 private:
     /// How many stamps leave a full ring at once: enough to make it seldom, and few enough to be quick.
@@ -140,7 +144,7 @@ private:
         return std::clamp<std::size_t>(kept.exact / 8, 8, most_batch);
     }
     [[nodiscard, gnu::noinline]] instant nth_newest_of_tail(std::uint64_t back) const noexcept {
-        return tail_.nth_newest(back);
+        return tail_ == nullptr ? long_ago : tail_->nth_newest(back);
     }
     [[nodiscard, gnu::always_inline]] std::uint32_t index(std::uint32_t k) const noexcept {
         return next_ > k ? next_ - 1 - k : next_ + capacity_ - 1 - k;
@@ -173,12 +177,14 @@ private:
         const auto stays = static_cast<std::uint32_t>(exact - std::min<std::int64_t>(exact, units));
         if (const std::size_t widest = 2 * exact + batch(kept); decides(stays) && capacity_ < widest)
             grow(wider(widest));
-        tail_.reserve(1, now, kept);
+        tail_->reserve(1, now, kept);
         if (lacks_room())
             move_to_tail(stays, now, kept);
     }
 
     [[gnu::noinline]] void grow(std::uint32_t wider) {
+        if (tail_ == nullptr)
+            tail_ = std::make_unique<detail::coarse_tail>();
         auto bigger = std::make_unique_for_overwrite<instant[]>(wider);
         const std::uint32_t oldest = size_ == 0 ? 0 : index(size_ - 1);
         const std::uint32_t before_wrap = std::min(size_, capacity_ - oldest);
@@ -193,7 +199,7 @@ private:
     void move_to_tail(std::uint32_t stays, instant now, const retention& kept) {
         if (size_ <= stays)
             return;
-        tail_.reserve(std::min<std::size_t>(size_ - stays, most_batch), now, kept);
+        tail_->reserve(std::min<std::size_t>(size_ - stays, most_batch), now, kept);
         keep_newest(stays, now, kept);
     }
     /// The same in the room there is.
@@ -204,8 +210,8 @@ private:
     /// Moves as many of the oldest stamps as fit into one cell.
     void move_cell(std::uint32_t stays, instant now, const retention& kept) noexcept {
         const instant first = slot(size_ - 1);
-        const instant edge = tail_.open(first, now, kept);
-        const auto fits = [&](instant at) { return at == first || at - edge <= kept.new_cell_width(); };
+        const instant edge = tail_->open(first, now, kept);
+        const auto fits = [&](instant at) { return at == first || tail_->fits(at, edge, now, kept); };
         std::uint32_t newest = stays;
         for (std::uint32_t oldest = size_ - 1; newest < oldest;) {
             const std::uint32_t middle = newest + (oldest - newest) / 2;
@@ -214,30 +220,28 @@ private:
             else
                 newest = middle + 1;
         }
-        tail_.close(slot(newest), size_ - newest);
+        close_cell(slot(newest), size_ - newest);
         size_ = newest;
     }
 
     /// Units above what the ring may hold go to the tail at once, behind all that the ring held.
     [[gnu::noinline, gnu::cold]] void push_to_tail(instant at, std::int64_t units, const retention& kept) noexcept {
-        static_cast<void>(tail_.open(at, at, kept));
-        tail_.close(at, static_cast<std::uint64_t>(units));
+        static_cast<void>(tail_->open(at, at, kept));
+        close_cell(at, static_cast<std::uint64_t>(units));
     }
-    /// Frees places in a full ring without allocating; where there is no ring at all, the tail takes the `units` that
-    /// are left, and the result is false.
-    [[nodiscard, gnu::noinline, gnu::cold]] bool give_way(instant at, std::int64_t units,
-                                                          const retention& kept) noexcept {
-        if (capacity_ == 0) {
-            push_to_tail(at, units, kept);
-            return false;
-        }
+    void close_cell(instant stamp, std::uint64_t units) noexcept {
+        tail_->close(stamp, units);
+        tail_newest_ = stamp;
+    }
+    /// Frees places in a full ring without allocating.
+    [[gnu::noinline, gnu::cold]] void give_way(instant at, const retention& kept) noexcept {
         keep_newest(size_ - std::min(size_, static_cast<std::uint32_t>(batch(kept))), at, kept);
-        return true;
     }
 
     std::unique_ptr<instant[]> ring_;
-    detail::coarse_tail tail_;
+    std::unique_ptr<detail::coarse_tail> tail_;  ///< there as soon as the ring is
     instant newest_ = long_ago;
+    instant tail_newest_ = long_ago;
     std::uint32_t capacity_ = 0;
     std::uint32_t next_ = 0;  ///< where the next stamp goes
     std::uint32_t size_ = 0;

@@ -77,7 +77,7 @@ public:
     [[nodiscard]] forecast foresee(const slot& s, const window_plan& plan, std::int64_t cost, instant now,
                                    const Ahead& ahead) const {
         now = std::max(now, s.log.newest());
-        if (s.abandoned.first_end() <= now) [[unlikely]]
+        if (s.has_abandoned()) [[unlikely]]
             return assess(state_at{s, now}, plan, cost, now, ahead);
         return assess(s, plan, cost, now, ahead);
     }
@@ -118,12 +118,10 @@ public:
     [[nodiscard]] multiplier factor(const slot& s) const { return s.factor; }
 
     tuner_state learn(slot& s, tuner_step step) {
-        tuner_state before = s.tuned == nullptr ? tuner_state{} : *s.tuned;
+        tuner_state before = s.is_tuned() ? *s.rare->tuned : tuner_state{};
         before.factor = s.factor;
         const tuner_state after = step(before);
-        if (s.tuned == nullptr)
-            s.tuned = std::make_unique<tuner_state>();
-        *s.tuned = after;
+        s.make_rare().tuned = after;
         s.factor = after.factor;
         return after;
     }
@@ -146,14 +144,16 @@ public:
             s.log = {};
         s.gate = long_ago;
         s.factor = {};
-        s.tuned.reset();
+        if (s.is_tuned())
+            s.rare->tuned.reset();
     }
 
     [[nodiscard]] bool idle(const slot& s, const window_plan& plan, instant now) const {
-        const bool is_tuned = s.tuned == nullptr ? !s.factor.is_one() : s.tuned->recovered > now;
+        const bool has_learned = s.is_tuned() ? s.rare->tuned->recovered > now : !s.factor.is_one();
         // What is abandoned is open until its end, which nobody need have looked at.
-        return s.open == s.abandoned.units() && s.in_flight == 0 && s.gate <= now && !is_tuned &&
-               std::max(s.log.newest(), s.abandoned.last_end()) + plan.kept.longest <= now;
+        const instant last_end = s.has_abandoned() ? s.rare->abandoned.last_end() : long_ago;
+        return s.open == s.abandoned_units() && s.in_flight == 0 && s.gate <= now && !has_learned &&
+               std::max(s.log.newest(), last_end) + plan.kept.longest <= now;
     }
 
 private:
@@ -170,7 +170,7 @@ private:
     [[gnu::always_inline]] static void settle_open(slot& s, const window_plan& plan, entry& e, settlement how,
                                                    instant now) noexcept {
         if (how == settlement::abandoned && e.grace > duration::zero()) [[unlikely]]
-            return s.abandoned.add(later(now, e.grace), e.cost);
+            return s.abandon(later(now, e.grace), e.cost);
         s.open -= e.cost;
         if (how == settlement::refunded)
             return;

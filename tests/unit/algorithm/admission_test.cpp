@@ -46,11 +46,13 @@ TEST_CASE("admission: a stamp counts for exactly T") {
 TEST_CASE("admission: an open entry counts until it is answered, at best now") {
     const auto plan = plan_of({{1, 1s}});
     weir::key_state state;
+    weir::make_room(state, plan, 1, instant{1s});
     CHECK(weir::record(state, plan, 1, instant{1s}, true) == weir::entry_state::open);
     const auto f = weir::assess(state, plan, 1, instant{100s});
     CHECK(f.why == cause::window);
     CHECK(f.at == instant{101s});
     weir::key_state other;
+    weir::make_room(other, plan, 1, instant{1s});
     CHECK(weir::record(other, plan, 1, instant{1s}, false) == weir::entry_state::stamped);
     CHECK(other.open == 0);
 }

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -78,7 +79,7 @@ struct abandoned_keeps_its_place : model {
 };
 struct abandoned_is_forgotten : model {
     [[nodiscard]] bool idle(const slot& s, const weir::window_plan& plan, weir::instant now) const {
-        return s.abandoned.units() > 0 || model::idle(s, plan, now);
+        return s.has_abandoned() || model::idle(s, plan, now);
     }
 };
 struct reduced_in_name_only : model {
@@ -95,8 +96,8 @@ struct place_is_kept : model {
 };
 struct learns_from_nothing : model {
     weir::tuner_state learn(slot& s, weir::tuner_step step) {
-        if (s.tuned != nullptr)
-            s.tuned->bound = weir::long_ago;
+        if (s.is_tuned())
+            s.rare->tuned->bound = weir::long_ago;
         return model::learn(s, step);
     }
 };
@@ -110,14 +111,15 @@ struct learning_keeps_the_factor : model {
 };
 struct erase_keeps_what_was_learnt : model {
     void erase(slot& s) {
-        auto tuned = std::move(s.tuned);
+        const auto tuned = s.is_tuned() ? s.rare->tuned : std::nullopt;
         model::erase(s);
-        s.tuned = std::move(tuned);
+        if (tuned)
+            s.rare->tuned = tuned;
     }
 };
 struct forgets_what_was_learnt : model {
     [[nodiscard]] bool idle(const slot& s, const weir::window_plan& plan, weir::instant now) const {
-        return s.tuned != nullptr || model::idle(s, plan, now);
+        return s.is_tuned() || model::idle(s, plan, now);
     }
 };
 struct erase_keeps_the_gate : model {
