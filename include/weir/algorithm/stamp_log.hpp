@@ -211,7 +211,7 @@ private:
     void move_cell(std::uint32_t stays, instant now, const retention& kept) noexcept {
         const instant first = slot(size_ - 1);
         const instant edge = tail_->open(first, now, kept);
-        const auto fits = [&](instant at) { return at == first || at - edge <= kept.new_cell_width(); };
+        const auto fits = [&](instant at) { return at == first || tail_->fits(at, edge, now, kept); };
         std::uint32_t newest = stays;
         for (std::uint32_t oldest = size_ - 1; newest < oldest;) {
             const std::uint32_t middle = newest + (oldest - newest) / 2;

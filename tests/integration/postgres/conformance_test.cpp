@@ -3,6 +3,7 @@
 
 #include "integration/postgres/support/server.hpp"
 #include "support/conforms.hpp"
+#include "support/remote_checks.hpp"
 
 #include "weir/storage/any_store.hpp"
 
@@ -66,8 +67,23 @@ TEST_CASE("postgres: what is free at one time is not free at an earlier one, to 
     const weir::instant begin{5s};
     CHECK(store.count(slot, plan, 2, begin).admits());
     weir::entry open, more;
-    CHECK(store.admit(slot, plan, 1, begin + 25ms, weir::detail::free_place{}, open).admits());
-    const auto f = store.admit(slot, plan, 1, begin + 15ms, weir::detail::free_place{}, more);
+    CHECK(store.admit(slot, plan, 1, begin + 25ms, open).admits());
+    const auto f = store.admit(slot, plan, 1, begin + 15ms, more);
     CHECK(f.why == weir::cause::window);
-    CHECK(store.admit(slot, plan, 1, begin + 26ms, weir::detail::free_place{}, more).admits());
+    CHECK(store.admit(slot, plan, 1, begin + 26ms, more).admits());
+}
+
+TEST_CASE("postgres: a request that was given up stays open until its grace is over, and holds no place") {
+    WEIR_NEEDS_POSTGRES();
+    const auto& server = weir_test::postgres_server::common();
+    auto store = injected(server.plain_dsn("weir_schema=single"), 24h);
+    weir_test::check_abandoned(store);
+}
+
+TEST_CASE("postgres: a cost above a cut window waits until that is empty, and is charged and taken back in full") {
+    WEIR_NEEDS_POSTGRES();
+    const auto& server = weir_test::postgres_server::common();
+    auto store = injected(server.plain_dsn("weir_schema=single"), 24h);
+    weir_test::check_costs(store);
+    weir_test::check_large_refunds(store);
 }

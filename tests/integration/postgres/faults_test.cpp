@@ -13,6 +13,8 @@
 
 #include <chrono>
 #include <cstdint>
+#include <fstream>
+#include <iterator>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -195,7 +197,7 @@ TEST_CASE("postgres: a schema that another process made anew is seen on a connec
     auto other = a_store(server.plain_dsn("weir_schema=anew"));
     CHECK(trouble_of(other, rates({{10, 1s}}), "other.org").empty());
     weir::entry e;
-    const auto f = store.admit(slot, plan, 1, store.now(), weir::detail::free_place{}, e);
+    const auto f = store.admit(slot, plan, 1, store.now(), e);
     CHECK(store.losses() == 1);
     CHECK_FALSE(f.admits());
     CHECK(f.why == weir::cause::window);
@@ -218,7 +220,7 @@ TEST_CASE("postgres: a row that another session locks: an error in time, and wha
     auto slot = store.make_slot("h.org", "metadata");
     const auto plan = weir::plan_windows(rates({{10, 1h}}));
     weir::entry e;
-    CHECK(store.admit(slot, plan, 1, store.now(), weir::detail::free_place{}, e).admits());
+    CHECK(store.admit(slot, plan, 1, store.now(), e).admits());
     {
         const other_session other{server.dsn("dbname=limits")};
         other.run("SELECT * FROM locked.state FOR UPDATE");
@@ -264,48 +266,59 @@ TEST_CASE("postgres: many processes make one schema at once, and all find it") {
     }
 }
 
-TEST_CASE(
-    "postgres: many processes find a schema of the first version, one brings it up to date, and nothing is lost") {
+TEST_CASE("postgres: many processes find a schema of an older version, one brings it up to date, and nothing is lost") {
     WEIR_NEEDS_POSTGRES();
     namespace detail = weir::postgres::detail;
     const auto& server = postgres_server::common();
     const std::string mine = "user=limiter dbname=limits";
-    server.run("CREATE SCHEMA first; " + detail::migration_text(0, "first", false), mine);
-    CHECK(server.run("SELECT version FROM first.meta", mine) == "1");
-    // As a program of before uses it, on a session that stays.
-    const other_session before{server.dsn(mine)};
-    const auto use = [&] {
-        before.run("SELECT first.admit(0, 'h.org', 'metadata', NULL, 1, 1, 1, 7, 3600000000000, "
-                   "'{0,64,3600000000000,10,3600000000000}')");
-        before.run("SELECT first.settle((SELECT id FROM first.key), NULL, 0, 7, 1, 1, 64, 3600000000000, '{}')");
-        before.run("SELECT first.read(0, 'h.org', 'metadata', NULL, '{3600000000000}', 64, 3600000000000)");
+    const auto text_of = [](const std::string& version) {
+        std::ifstream file{WEIR_SOURCE_DIR "/tests/integration/postgres/support/schemas/version_" + version + ".sql"};
+        REQUIRE(file);
+        return std::string{std::istreambuf_iterator<char>{file}, {}};
     };
-    use();
-    before.run("SELECT first.tune(0, 'h.org', 'metadata', 250000)");
-    before.run("COMMIT");
+    for (std::int64_t version = 1; version < detail::schema_version; ++version) {
+        INFO("from version " << version);
+        server.run("DROP SCHEMA IF EXISTS first CASCADE; CREATE SCHEMA first", mine);
+        for (std::int64_t v = 1; v <= version; ++v)
+            server.run(text_of(std::to_string(v)), mine);
+        REQUIRE(server.run("SELECT version FROM first.meta", mine) == std::to_string(version));
+        // As a program of before uses it, on a session that stays.
+        const other_session before{server.dsn(mine)};
+        const auto use = [&] {
+            before.run("SELECT first.admit(0, 'h.org', 'metadata', NULL, 1, 1, 1, 7, 3600000000000, "
+                       "'{0,64,3600000000000,10,3600000000000}')");
+            before.run("SELECT first.settle((SELECT id FROM first.key), NULL, 0, 7, 1, 1, 64, 3600000000000, '{}')");
+            before.run("SELECT first.read(0, 'h.org', 'metadata', NULL, '{3600000000000}', 64, 3600000000000)");
+        };
+        use();
+        before.run("SELECT first.tune(0, 'h.org', 'metadata', 250000)");
+        before.run("COMMIT");
 
-    const std::string refused = trouble_of(server.plain_dsn("weir_schema=first weir_migrate=off"));
-    INFO(refused);
-    CHECK(says(refused, "it is of version 1, and this program's is 2"));
-    CHECK(says(refused, "weir_migrate"));
+        const std::string refused = trouble_of(server.plain_dsn("weir_schema=first weir_migrate=off"));
+        INFO(refused);
+        CHECK(says(refused, "it is of version " + std::to_string(version) + ", and this program's is " +
+                                std::to_string(detail::schema_version)));
+        CHECK(says(refused, "weir_migrate"));
 
-    const std::string dsn = server.plain_dsn("weir_connect_timeout_ms=10000 weir_schema=first");
-    const auto plan = weir::plan_windows(rates({{10, 1h}}));
-    const int failed = weir_test::in_processes(6, [&](int) {
+        const std::string dsn = server.plain_dsn("weir_connect_timeout_ms=10000 weir_schema=first");
+        const auto plan = weir::plan_windows(rates({{10, 1h}}));
+        const int failed = weir_test::in_processes(6, [&](int) {
+            auto store = a_store(dsn);
+            auto slot = store.make_slot("h.org", "metadata");
+            if (store.learn(slot, [](weir::tuner_state s) { return ++s.answers, s; }).factor !=
+                weir::multiplier::of(0.25))
+                throw weir::store_error{"the factor is gone"};
+            if (!store.count(slot, plan, 1, store.now()).admits())
+                throw weir::store_error{"it was denied"};
+        });
+        CHECK(failed == 0);
+        use();
         auto store = a_store(dsn);
         auto slot = store.make_slot("h.org", "metadata");
-        if (store.learn(slot, [](weir::tuner_state s) { return ++s.answers, s; }).factor != weir::multiplier::of(0.25))
-            throw weir::store_error{"the factor is gone"};
-        if (!store.count(slot, plan, 1, store.now()).admits())
-            throw weir::store_error{"it was denied"};
-    });
-    CHECK(failed == 0);
-    use();
-    auto store = a_store(dsn);
-    auto slot = store.make_slot("h.org", "metadata");
-    CHECK(store.learn(slot, [](const weir::tuner_state& s) { return s; }).answers == 6);
-    CHECK(store.read(slot, plan, store.now()).windows.at(0).used == 8);
-    CHECK(server.run("SELECT version FROM first.meta", mine) == "2");
+        CHECK(store.learn(slot, [](const weir::tuner_state& s) { return s; }).answers == 6);
+        CHECK(store.read(slot, plan, store.now()).windows.at(0).used == 8);
+        CHECK(server.run("SELECT version FROM first.meta", mine) == std::to_string(detail::schema_version));
+    }
 }
 
 TEST_CASE("postgres: who may not write is told so, and what to do") {
@@ -329,7 +342,7 @@ TEST_CASE("postgres: who may not write is told so, and what to do") {
     const auto plan = weir::plan_windows(rates({{200, 1h}}));
     for (int i = 0; i < 150; ++i) {
         weir::entry e;
-        REQUIRE(store.admit(slot, plan, 1, store.now(), weir::detail::free_place{}, e).admits());
+        REQUIRE(store.admit(slot, plan, 1, store.now(), e).admits());
         store.settle(slot, plan, e, i % 10 == 0 ? weir::settlement::refunded : weir::settlement::released, store.now());
     }
     CHECK(store.hold(slot, store.now() + 10ms));

@@ -89,7 +89,7 @@ TEST_CASE("postgres: a window's whole past is there when it reaches far beyond t
     while (used < 1'990) {
         const std::int64_t cost = std::min<std::int64_t>(1'990 - used, dice.chance(20) ? dice.from(1, 90) : 1);
         weir::entry e;
-        REQUIRE(store.admit(slot, plan, cost, store.now(), weir::detail::free_place{}, e).admits());
+        REQUIRE(store.admit(slot, plan, cost, store.now(), e).admits());
         used += cost;
         last = e;
         last_cost = cost;
@@ -116,9 +116,9 @@ TEST_CASE("postgres: many open entries are found again in any order, and a ceili
     auto slot = store.make_slot("h.org", "metadata");
     std::vector<weir::entry> all(300);
     for (weir::entry& e : all)
-        REQUIRE(store.admit(slot, plan, 1, store.now(), weir::detail::free_place{}, e).admits());
+        REQUIRE(store.admit(slot, plan, 1, store.now(), e).admits());
     weir::entry no;
-    CHECK(store.admit(slot, plan, 1, store.now(), weir::detail::free_place{}, no).why == weir::cause::concurrency);
+    CHECK(store.admit(slot, plan, 1, store.now(), no).why == weir::cause::concurrency);
     std::mt19937_64 random{weir_test::seed_for("postgres, many entries")};
     std::ranges::shuffle(all, random);
     for (std::size_t i = 0; i < 200; ++i) {
@@ -205,7 +205,7 @@ TEST_CASE("postgres: idle keys leave nothing behind after their time, what is he
             REQUIRE(store.count(slot, counted, i % 50 == 1 ? 300 : 1, store.now()).admits());
         } else {
             // Some are never settled.
-            REQUIRE(store.admit(slot, entered, 1, store.now(), weir::detail::free_place{}, e).admits());
+            REQUIRE(store.admit(slot, entered, 1, store.now(), e).admits());
             if (i % 20 == 0)
                 store.settle(slot, entered, e, weir::settlement::released, store.now());
         }
@@ -264,7 +264,7 @@ TEST_CASE("postgres: tables stay small however much is admitted, without a VACUU
                 continue;
             }
             weir::entry e;
-            if (store.admit(slot, answered, 1, store.now(), weir::detail::free_place{}, e).admits())
+            if (store.admit(slot, answered, 1, store.now(), e).admits())
                 store.settle(slot, answered, e, weir::settlement::released, store.now());
         }
         store.flush();

@@ -3,6 +3,7 @@
 
 #include "integration/redis/support/server.hpp"
 #include "support/conforms.hpp"
+#include "support/remote_checks.hpp"
 
 #include <chrono>
 #include <string>
@@ -49,4 +50,19 @@ TEST_CASE("redis: under injected time the store's clock shows what was injected 
     CHECK(store.now() == weir::instant{5s});
     CHECK_FALSE(store.count(slot, plan, 1, weir::instant{4s}).admits());
     CHECK(store.now() == weir::instant{5s});
+}
+
+TEST_CASE("redis: a request that was given up stays open until its grace is over, and holds no place") {
+    WEIR_NEEDS_REDIS();
+    weir_test::redis_server server;
+    auto store = injected(server.unix_dsn(), weir::instant{}, 24h);
+    weir_test::check_abandoned(store);
+}
+
+TEST_CASE("redis: a cost above a cut window waits until that is empty, and is charged and taken back in full") {
+    WEIR_NEEDS_REDIS();
+    weir_test::redis_server server;
+    auto store = injected(server.unix_dsn(), weir::instant{}, 24h);
+    weir_test::check_costs(store);
+    weir_test::check_large_refunds(store);
 }

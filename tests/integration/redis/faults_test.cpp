@@ -234,7 +234,7 @@ TEST_CASE("redis: an ACL user with the commands that are documented, and no othe
     const auto plan = weir::plan_windows(rates({{200, 1h}}));
     for (int i = 0; i < 150; ++i) {
         weir::entry e;
-        REQUIRE(store.admit(slot, plan, 1, store.now(), weir::detail::free_place{}, e).admits());
+        REQUIRE(store.admit(slot, plan, 1, store.now(), e).admits());
         store.settle(slot, plan, e, i % 10 == 0 ? weir::settlement::refunded : weir::settlement::released, store.now());
     }
     CHECK(store.hold(slot, store.now() + 10ms));
@@ -307,7 +307,7 @@ TEST_CASE("redis: over TLS as without, to the server that the certificate names 
             const auto plan = weir::plan_windows(rates({{100'000, 1h}}));
             for (int i = 0; i < 500; ++i) {
                 weir::entry e;
-                REQUIRE(store.admit(slot, plan, 1, store.now(), weir::detail::free_place{}, e).admits());
+                REQUIRE(store.admit(slot, plan, 1, store.now(), e).admits());
                 store.settle(slot, plan, e, weir::settlement::released, store.now());
             }
             store.flush();

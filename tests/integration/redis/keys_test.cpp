@@ -63,11 +63,11 @@ TEST_CASE("redis: a key at full fill takes at most 64 KiB, and all of it has a t
         const auto plan = plan_of({{5'000, 1h}}, from);
         for (int i = 0; i < 5'000; ++i) {
             weir::entry e;
-            REQUIRE(store.admit(slot, plan, 1, store.now(), weir::detail::free_place{}, e).admits());
+            REQUIRE(store.admit(slot, plan, 1, store.now(), e).admits());
             store.settle(slot, plan, e, weir::settlement::released, store.now());
         }
         weir::entry e;
-        CHECK_FALSE(store.admit(slot, plan, 1, store.now(), weir::detail::free_place{}, e).admits());
+        CHECK_FALSE(store.admit(slot, plan, 1, store.now(), e).admits());
         store.flush();
         std::int64_t bytes = 0;
         for (const std::string& key : server.keys()) {
@@ -102,7 +102,7 @@ TEST_CASE("redis: a hundred thousand idle keys leave nothing behind after their 
         }
         // Some are never settled, and some deep enough for a list.
         weir::entry e;
-        REQUIRE(store.admit(slot, entered, 1, store.now(), weir::detail::free_place{}, e).admits());
+        REQUIRE(store.admit(slot, entered, 1, store.now(), e).admits());
         if (i % 20 == 0)
             store.settle(slot, entered, e, weir::settlement::released, store.now());
     }
@@ -128,9 +128,9 @@ TEST_CASE("redis: what is settled after its key is gone does not bring the key b
     auto slot = store.make_slot("h.org", "metadata");
     const auto plan = plan_of({{5, 10ms}}, weir::counting::response);
     weir::entry late;
-    REQUIRE(store.admit(slot, plan, 1, store.now(), weir::detail::free_place{}, late).admits());
+    REQUIRE(store.admit(slot, plan, 1, store.now(), late).admits());
     weir::entry lost;
-    REQUIRE(store.admit(slot, plan, 1, store.now(), weir::detail::free_place{}, lost).admits());
+    REQUIRE(store.admit(slot, plan, 1, store.now(), lost).admits());
     REQUIRE(server.say({"FLUSHALL"}) == "OK");
     store.settle(slot, plan, lost, weir::settlement::released, store.now());
     store.flush();
@@ -182,7 +182,7 @@ TEST_CASE("redis: a decision is one command sent, a settlement another, and none
     const auto one = [&] {
         weir::entry e;
         ++decisions;
-        if (!store.admit(slot, plan, 1, store.now(), weir::detail::free_place{}, e).admits())
+        if (!store.admit(slot, plan, 1, store.now(), e).admits())
             return;
         ++settled;
         store.settle(slot, plan, e, weir::settlement::released, store.now());

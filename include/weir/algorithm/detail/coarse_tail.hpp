@@ -43,13 +43,17 @@ public:
         if (units_ == forgotten_ && size_ == 0)
             began_ = stamp;
         // Units of one instant are never in two cells: `remove` could not know how many of them are in which.
-        if (size_ > 0 && (stamp == newest_ || stamp - edge(size_ - 1) <= kept.new_cell_width()))
+        if (size_ > 0 && (stamp == newest_ || fits(stamp, edge(size_ - 1), now, kept)))
             return edge(size_ - 1);
         if (size_ == capacity_)
             compact(now, kept);
         if (size_ < capacity_)
             cells_[size_++] = {newest_, units_};
         return size_ == 0 ? began_ : edge(size_ - 1);
+    }
+    /// Whether units up to `stamp` may share a cell whose units are later than `edge`.
+    [[nodiscard]] bool fits(instant stamp, instant edge, instant now, const retention& kept) const noexcept {
+        return stamp - edge <= (size_ <= few ? kept.new_cell_width() : kept.cell_width(now - stamp));
     }
     /// Puts `units` units, the newest stamped `stamp`, into the cell that `open` chose.
     void close(instant stamp, std::uint64_t units) noexcept {

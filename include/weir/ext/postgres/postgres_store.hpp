@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "weir/ext/postgres/detail/pool.hpp"
+#include "weir/ext/postgres/detail/conninfo.hpp"
+#include "weir/ext/postgres/detail/loss_watch.hpp"
+#include "weir/ext/postgres/detail/requests.hpp"
+#include "weir/ext/postgres/detail/session.hpp"
+#include "weir/ext/postgres/detail/slot_state.hpp"
+#include "weir/ext/postgres/detail/time_scale.hpp"
 #include "weir/ext/postgres/options.hpp"
 
 #include "weir/algorithm/admission.hpp"
@@ -12,10 +17,10 @@
 #include "weir/core/multiplier.hpp"
 #include "weir/core/time.hpp"
 #include "weir/core/tuner_state.hpp"
-#include "weir/storage/detail/entry_ids.hpp"
-#include "weir/storage/detail/own_process.hpp"
-#include "weir/storage/detail/place_ahead.hpp"
-#include "weir/storage/detail/tuner_swap.hpp"
+#include "weir/storage/remote/compare_and_swap.hpp"
+#include "weir/storage/remote/entry_ids.hpp"
+#include "weir/storage/remote/fork_guard.hpp"
+#include "weir/storage/remote/session_pool.hpp"
 #include "weir/storage/store.hpp"
 #include "weir/storage/store_error.hpp"
 
@@ -42,9 +47,9 @@ namespace weir::postgres {
 /// **Preconditions.** A session of one's own for each connection: not a pooler that hands them out by transaction.
 /// **Thread safety.** All members may be called from any thread; a slot is used by one verb at a time, besides
 /// `settle`.
-/// **Errors.** `store_error` where a verb was not carried out, or nobody knows: then the entry, if it was made, is
-/// taken back with the next connection, and else expires. **Lifetime.** Of one process: in a child of `fork()` every
-/// verb throws.
+/// **Errors.** `store_error` where a verb was not carried out, or its outcome is unknown: then the entry, if it was
+/// made, is taken back with the next connection, and else expires. **Lifetime.** Of one process: in a child of `fork()`
+/// every verb throws.
 class postgres_store {
 public:
     /// What this process keeps of a key.
@@ -54,7 +59,7 @@ public:
 
     private:
         friend class postgres_store;
-        std::shared_ptr<detail::key_line> line_;
+        std::shared_ptr<detail::slot_state> state_;
     };
 
     static constexpr bool is_local = false;
@@ -66,56 +71,47 @@ public:
         : shared_(std::make_unique<shared>(checked(std::move(options)))) {}
 
     /// This process's steady clock; under injected time, the latest instant that was injected.
-    [[nodiscard]] instant now() const noexcept {
-        return options().injected_time ? std::max(shared_->last.load(), instant{}) : steady_clock{}.now();
-    }
-    [[nodiscard]] instant after(instant now) const noexcept { return options().injected_time ? now : this->now(); }
+    [[nodiscard]] instant now() const noexcept { return shared_->time.now(); }
+    [[nodiscard]] instant after(instant now) const noexcept { return shared_->time.is_injected() ? now : this->now(); }
 
     [[nodiscard]] slot make_slot(std::string_view host, std::string_view role) const {
         slot out;
-        out.line_ = std::make_shared<detail::key_line>(host, role, shared_->links.next_home());
+        out.state_ = std::make_shared<detail::slot_state>(host, role, shared_->pool.next_home());
         return out;
     }
 
     // ---- the main verb
 
-    template <class Place>
-    [[nodiscard]] forecast admit(slot& s, const window_plan& plan, std::int64_t cost, instant now, Place&& place,
-                                 entry& out) {
+    [[nodiscard]] forecast admit(slot& s, const window_plan& plan, std::int64_t cost, instant now, entry& out) {
+        using detail::admit_mode;
         // Units counted from their admission that no ceiling counts need no entry: their stamp is all there is.
         const bool has_entry = cost > 0 && (plan.from_response || plan.max_concurrent > 0);
-        const mode how = cost == 0            ? mode::uncounted
-                         : plan.from_response ? mode::open
-                         : has_entry          ? mode::stamped_entry
-                                              : mode::stamped;
-        entry made{.stamp = now};
-        const forecast f = weir::detail::with_place_ahead(plan, cost, now, place, [&] {
-            const auto id = has_entry ? static_cast<std::int64_t>(shared_->ids.next()) : 0;
-            std::int64_t stamp = 0;
-            const forecast said = decide(s, plan, cost, now, how, id, stamp);
-            // Without an entry on the server, its stamp there is what a refund needs.
-            made.id = has_entry ? static_cast<std::uint64_t>(id) : stamp_mark | static_cast<std::uint64_t>(stamp);
-            if (options().injected_time)
-                made.stamp = instant{duration{stamp}};
-            return said;
-        });
+        const admit_mode how = cost == 0            ? admit_mode::uncounted
+                               : plan.from_response ? admit_mode::open
+                               : has_entry          ? admit_mode::stamped_entry
+                                                    : admit_mode::stamped;
+        const auto id = has_entry ? static_cast<std::int64_t>(shared_->ids.next()) : 0;
+        std::int64_t stamp = 0;
+        const forecast f = decide(s, plan, cost, now, how, id, stamp);
         if (!f.admits())
             return f;
-        if (cost == 0) {
-            out = {.stamp = made.stamp};
-            return f;
+        entry made{.stamp = options().injected_time ? instant{duration{stamp}} : now};
+        if (cost > 0) {
+            made.cost = cost;
+            made.state = plan.from_response ? entry_state::open : entry_state::stamped;
+            made.in_flight = true;
+            // Without an entry on the server, its stamp there is what a refund needs.
+            made.id = has_entry ? static_cast<std::uint64_t>(id) : stamp_mark | static_cast<std::uint64_t>(stamp);
+            s.state_->held.fetch_add(1, std::memory_order_relaxed);
         }
-        made.cost = cost;
-        made.state = plan.from_response ? entry_state::open : entry_state::stamped;
-        made.in_flight = true;
-        s.line_->held.fetch_add(1, std::memory_order_relaxed);
         out = made;
         return f;
     }
 
     [[nodiscard]] forecast count(slot& s, const window_plan& plan, std::int64_t cost, instant now) {
         std::int64_t stamp = 0;
-        return decide(s, plan, cost, now, cost == 0 ? mode::uncounted : mode::stamped, 0, stamp);
+        return decide(s, plan, cost, now, cost == 0 ? detail::admit_mode::uncounted : detail::admit_mode::stamped, 0,
+                      stamp);
     }
 
     // ---- changes
@@ -128,11 +124,8 @@ public:
         const bool matters =
             e.id != 0 && e.state != entry_state::free &&
             (bare ? how == settlement::refunded : e.state == entry_state::open || how != settlement::answered);
-        const bool can_wait =
-            how == settlement::released && e.state == entry_state::stamped && plan.max_concurrent == 0;
-        if (matters && !(can_wait && s.line_->leave_ended(static_cast<std::int64_t>(e.id))))
-            post(s, plan, static_cast<std::int64_t>(e.id & ~stamp_mark), bare ? 3 : static_cast<std::int64_t>(how),
-                 e.cost, now);
+        if (matters)
+            post_settlement(s, plan, e, how, now);
         if (how == settlement::answered) {
             if (e.state == entry_state::open) {
                 e.stamp = now;
@@ -141,7 +134,7 @@ public:
             return;
         }
         if (e.in_flight)
-            s.line_->held.fetch_sub(1, std::memory_order_relaxed);
+            s.state_->held.fetch_sub(1, std::memory_order_relaxed);
         e = {};
     }
 
@@ -149,16 +142,17 @@ public:
     void reduce(slot& s, const window_plan& plan, entry& e, std::int64_t cost, instant now) {
         require_own_process("reduce");
         if ((e.id & stamp_mark) != 0)
-            post(s, plan, static_cast<std::int64_t>(e.id & ~stamp_mark), 3, e.cost - cost, now);
+            post(s, plan, static_cast<std::int64_t>(e.id & ~stamp_mark), detail::settle_verb::refund_stamp,
+                 e.cost - cost, now);
         else
-            post(s, plan, static_cast<std::int64_t>(e.id), 4, cost, now);
+            post(s, plan, static_cast<std::int64_t>(e.id), detail::settle_verb::lower, cost, now);
         e.cost = cost;
     }
 
     /// Sends every settlement that is still here and waits for the replies.
     void flush() {
         require_own_process("flush settlements");
-        shared_->links.flush();
+        shared_->pool.flush();
     }
 
     [[nodiscard]] bool hold(slot& s, instant until) {
@@ -176,34 +170,34 @@ public:
     void tune(slot& s, multiplier m) {
         static_cast<void>(ask(s, detail::verb::tune, "tune", 2,
                               [&](detail::parameter_list& values) { values.number(m.millionths()); }));
-        s.line_->factor.store(m.millionths());
+        s.state_->factor.store(m.millionths());
     }
     tuner_state learn(slot& s, tuner_step step) {
-        detail::key_line& key = *s.line_;
-        const auto out = weir::detail::learn_by_swap(
+        detail::slot_state& key = *s.state_;
+        const auto out = remote::compare_and_swap(
             key.tuner, multiplier::of_millionths(key.factor.load()), step, options().command_timeout,
             [&] { return options().injected_time ? duration::zero() : key.ahead(); },
-            [&](const weir::detail::tuner_offer& offer) { return swap(s, offer); });
+            [&](const remote::swap_offer& offer) { return swap(s, offer); });
         if (!out)
-            throw detail::failed("learn", shared_->links.place(), "others were faster each time", "try again");
+            throw detail::failed("learn", shared_->pool.server(), "others were faster each time", "try again");
         return *out;
     }
     void erase(slot& s) {
         static_cast<void>(ask(s, detail::verb::erase, "erase", 2, [](detail::parameter_list&) {}));
-        s.line_->factor.store(multiplier::one);
+        s.state_->factor.store(multiplier::one);
     }
 
     /// Forgets up to `limit` keys that decide nothing any more, and says how many it found. Decisions do this on the
-    /// side, some 300 keys a second and process; this is for those who want it sooner. `from` is where to go on, 0 at
+    /// side, some 300 keys a second and process; call this to have it sooner. `from` is where to go on, 0 at
     /// the begin and at the end.
     std::int64_t sweep(std::int64_t& from, std::int64_t limit = 1000) {
         require_own_process("sweep");
-        const detail::key_line nobody{"", "", 0};
-        const auto line = shared_->links.borrow(nobody);
+        const remote::key_route none;
+        const auto session = shared_->pool.borrow(none);
         detail::parameter_list values;
         values.number(from);
         values.number(limit);
-        const auto said = call(*line, detail::verb::sweep, "sweep", values);
+        const auto said = call(*session, detail::verb::sweep, "sweep", values);
         if (said.size() != 2)
             bad_reply("sweep");
         from = said[0];
@@ -213,23 +207,26 @@ public:
     // ---- queries
 
     /// As of this process's last verb on the key.
-    [[nodiscard]] multiplier factor(const slot& s) const { return multiplier::of_millionths(s.line_->factor.load()); }
+    [[nodiscard]] multiplier factor(const slot& s) const { return multiplier::of_millionths(s.state_->factor.load()); }
 
     /// `bytes` is 0: the log is the server's.
     [[nodiscard]] reading read(slot& s, const window_plan& plan, instant now) {
         const auto said =
             ask(s, detail::verb::read, "read", 8 + plan.windows.size(), [&](detail::parameter_list& values) {
-                put_now(values, now);
+                shared_->time.put(values, now);
                 values.numbers(plan.windows.size());
                 for (const window& w : plan.windows)
                     values.element(w.period.count());
-                values.number(kept(plan));
+                values.number(detail::kept(plan, 0));
                 values.number(plan.kept.longest.count());
             });
-        s.line_->factor.store(said[3]);
+        s.state_->factor.store(said[3]);
         const instant here = after(now);
         const multiplier factor = multiplier::of_millionths(said[3]);
-        reading out{{}, said[4], said[5], local(said[6], said[2], here), factor, local(said[7], said[2], here), 0};
+        reading out{{},      said[4],
+                    said[5], shared_->time.local(said[6], said[2], here),
+                    factor,  shared_->time.local(said[7], said[2], here),
+                    0};
         for (std::size_t i = 0; i < plan.windows.size(); ++i)
             out.windows.push_back({plan.shown[i], plan.windows[i].limit, plan.windows[i].period, said[8 + i]});
         return out;
@@ -237,7 +234,7 @@ public:
 
     /// Whether this process has nothing open on the key: all else is the server's.
     [[nodiscard]] bool idle(const slot& s, const window_plan&, instant) const {
-        return s.line_->held.load(std::memory_order_relaxed) <= 0;
+        return s.state_->held.load(std::memory_order_relaxed) <= 0;
     }
 
     /// When an entry was counted by the server's clock, since 1970; nothing where it counts from its response or is
@@ -248,25 +245,29 @@ public:
         return std::chrono::floor<std::chrono::microseconds>(duration{static_cast<std::int64_t>(e.id & ~stamp_mark)});
     }
 
-    /// How often the server was seen to have lost what it was told.
-    [[nodiscard]] std::uint64_t losses() const noexcept { return shared_->links.losses(); }
-    [[nodiscard]] const postgres_options& options() const noexcept { return shared_->links.options(); }
+    /// How often the server was seen to have lost its history.
+    [[nodiscard]] std::uint64_t losses() const noexcept { return shared_->losses.losses(); }
+    [[nodiscard]] const postgres_options& options() const noexcept { return shared_->options; }
 
 private:
-    enum class mode : std::int64_t { stamped, stamped_entry, open, uncounted };
+    using pool_type = remote::session_pool<detail::session>;
 
     struct shared {
-        explicit shared(postgres_options options) : links(std::move(options)) {}
-        detail::pool links;
-        weir::detail::entry_ids ids;
+        explicit shared(postgres_options o)
+            : options(std::move(o)), server(detail::server_of(options.connection)),
+              pool(pool_of(options, server), {}, &options, server, &losses) {}
+        const postgres_options options;
+        const std::string server;
+        detail::loss_watch losses;
+        pool_type pool;
+        remote::entry_ids ids;
         std::atomic<std::int64_t> next_sweep{0};
         std::atomic<std::int64_t> sweep_from{0};
-        std::atomic<instant> last{long_ago};  // the latest injected time
-        weir::detail::own_process owner;
+        detail::time_scale time{&options};
+        remote::fork_guard owner;
     };
 
     static constexpr std::uint64_t stamp_mark = std::uint64_t{1} << 63;
-    static constexpr std::int64_t most_kept = 1'048'576;
     static constexpr duration sweep_pause = std::chrono::milliseconds{200};
 
     [[nodiscard]] static postgres_options checked(postgres_options o) {
@@ -274,84 +275,57 @@ private:
             throw exception{error{errc::bad_configuration, "postgres: " + fault}};
         return o;
     }
+    [[nodiscard]] static remote::pool_options pool_of(const postgres_options& o, const std::string& server) {
+        return {.store = "postgres",
+                .server = server,
+                .advice = "raise weir_pool or weir_pool_wait_ms",
+                .sessions = o.pool,
+                .wait = o.pool_wait,
+                .flush_wait = o.command_timeout,
+                .connect_timeout = o.connect_timeout,
+                .reconnect_first = o.reconnect_first,
+                .reconnect_max = o.reconnect_most};
+    }
     void require_own_process(std::string_view what) const { shared_->owner.require("postgres", what); }
     [[noreturn]] void bad_reply(std::string_view what) const {
-        throw detail::failed(what, shared_->links.place(), "the reply is not what the function returns",
+        throw detail::failed(what, shared_->pool.server(), "the reply is not what the function returns",
                              "is another version of weir using this schema? Name another weir_schema");
-    }
-
-    // ---- what the server is told
-
-    [[nodiscard]] static std::int64_t kept(const window_plan& plan) noexcept {
-        std::int64_t most = 64;
-        for (const window& w : plan.windows)
-            most = std::max(most, w.limit);
-        return std::min(most, most_kept);
-    }
-    void put_now(detail::parameter_list& values, instant now) const {
-        if (!options().injected_time)
-            return values.nothing();
-        for (instant seen = shared_->last.load(); seen < now && !shared_->last.compare_exchange_weak(seen, now);) {
-        }
-        values.number(now.time_since_epoch().count());
-    }
-
-    // ---- what it says
-
-    /// The instant here that is `at` there, where it is `t` there and `here` here.
-    [[nodiscard]] instant local(std::int64_t at, std::int64_t t, instant here) const noexcept {
-        const instant there{duration{at}};
-        return options().injected_time || there <= long_ago || there >= far_future ? there
-                                                                                   : later(here, duration{at - t});
     }
 
     // ---- steps
 
     /// Tells `stamp` the server's time of it.
-    [[nodiscard]] forecast decide(slot& s, const window_plan& plan, std::int64_t cost, instant now, mode how,
-                                  std::int64_t id, std::int64_t& stamp) {
+    [[nodiscard]] forecast decide(slot& s, const window_plan& plan, std::int64_t cost, instant now,
+                                  detail::admit_mode how, std::int64_t id, std::int64_t& stamp) {
         require_own_process("admit");
-        detail::key_line& key = *s.line_;
-        const auto line = shared_->links.borrow(key);
+        if (cost > plan.max_cost && plan.enforce) [[unlikely]]
+            return weir::detail::never(plan, cost);
+        detail::slot_state& key = *s.state_;
+        const auto session = shared_->pool.borrow(key.route);
         forecast warm = warming(plan, cost, now);
         if (!warm.admits() && plan.enforce)
             return warm;
         using detail::verb;
-        const verb which = !plan.enforce                       ? verb::admit
-                           : how == mode::open                 ? verb::open
-                           : how == mode::stamped && cost == 1 ? verb::stamp
-                                                               : verb::admit;
+        const verb which = !plan.enforce                                     ? verb::admit
+                           : how == detail::admit_mode::open                 ? verb::open
+                           : how == detail::admit_mode::stamped && cost == 1 ? verb::stamp
+                                                                             : verb::admit;
         std::vector<std::int64_t> said;
         try {
-            said = ask_by(*line, key, which, "admit", 2, [&](detail::parameter_list& values) {
-                put_now(values, now);
-                values.number(detail::name_of(plan));
-                if (which != verb::stamp)
-                    values.number(cost);
-                if (which == verb::admit)
-                    values.number(static_cast<std::int64_t>(how) + (plan.enforce ? 0 : 4));
-                if (which != verb::stamp) {
-                    values.number(id);
-                    values.number(std::min<duration>(options().entry_ttl, std::chrono::hours{24 * 366}).count());
-                }
-                values.numbers(3 + 2 * plan.windows.size());
-                for (const std::int64_t rule : {plan.max_concurrent, kept(plan), plan.kept.longest.count()})
-                    values.element(rule);
-                for (const window& w : plan.windows) {
-                    values.element(w.limit);
-                    values.element(w.period.count());
-                }
+            said = ask_by(*session, key, which, "admit", 2, [&](detail::parameter_list& values) {
+                shared_->time.put(values, now);
+                detail::put_request(values, which, plan, cost, how, id, options().entry_ttl);
             });
         } catch (const store_error&) {
-            // Where the server refused, nothing was done; else it may have been entered, and nobody will use it.
-            if (id != 0 && !line->is_open())
+            // Where the server refused, nothing was done; otherwise it may have been entered, and will not be used.
+            if (id != 0 && !session->is_open())
                 take_back(s, plan, id, now);
             throw;
         }
         for (const std::int64_t lost : key.take_lost())
             take_back(s, plan, lost, now);
-        sweep_by(*line, now);
-        // A loss may have been seen by this very call. A stamp without an entry stays, and costs its place.
+        sweep_by(*session, now);
+        // A loss may have been seen by this very call. A stamp without an entry stays, and uses up its units.
         warm = warming(plan, cost, now);
         if (!warm.admits() && plan.enforce) {
             if (id != 0)
@@ -366,31 +340,33 @@ private:
         forecast f = said.size() < 8 ? forecast{here, cause::none, 0} : obstacle(said, plan, now);
         if (!warm.admits() && warm.at > f.at)
             f = warm;
+        if (cost > plan.max_cost) [[unlikely]]
+            f = weir::detail::never(plan, cost);
         f.passed = !f.admits() && !plan.enforce;
         return f;
     }
 
-    [[nodiscard]] weir::detail::tuner_answer swap(slot& s, const weir::detail::tuner_offer& offer) {
+    [[nodiscard]] remote::swap_reply swap(slot& s, const remote::swap_offer& offer) {
         const instant asked = now();
         const auto said = ask(s, detail::verb::learn, "learn", 5, [&](detail::parameter_list& values) {
-            values.number(offer.factor.millionths());
+            values.number(offer.seen_factor.millionths());
             values.numbers(offer.seen);
             values.number(offer.next_factor.millionths());
             values.numbers(offer.next);
         });
-        weir::detail::tuner_words words{said.begin() + 5, said.end()};
-        if (!weir::detail::is_well_formed(words))
+        remote::tuner_record record{said.begin() + 5, said.end()};
+        if (!remote::is_well_formed(record))
             bad_reply("learn");
-        s.line_->heard(said[3], asked);
-        s.line_->factor.store(said[4]);
-        return {said[2] != 0, multiplier::of_millionths(said[4]), std::move(words)};
+        s.state_->heard(said[3], asked);
+        s.state_->factor.store(said[4]);
+        return {said[2] != 0, multiplier::of_millionths(said[4]), std::move(record)};
     }
 
     /// Why, which window, when, and the gate, as the server says it.
     [[nodiscard]] forecast obstacle(const std::vector<std::int64_t>& said, const window_plan& plan, instant now) const {
-        forecast f{local(said[4], said[2], after(now)), static_cast<cause>(said[5]),
+        forecast f{shared_->time.local(said[4], said[2], after(now)), static_cast<cause>(said[5]),
                    static_cast<std::uint32_t>(said[6])};
-        if (f.why != cause::never && plan.max_hold < forever && said[7] - said[2] > plan.max_hold.count()) {
+        if (plan.max_hold < forever && said[7] - said[2] > plan.max_hold.count()) {
             f.why = cause::gate;
             f.held = true;
         }
@@ -399,35 +375,51 @@ private:
 
     /// Denies until the key's shortest window has passed since a loss of history.
     [[nodiscard]] forecast warming(const window_plan& plan, std::int64_t cost, instant now) const {
-        const instant lost = shared_->links.lost_at();
+        const instant lost = shared_->losses.lost_at();
         if (lost == long_ago || options().injected_time || options().on_lost_history == lost_history::ignore)
             return {now, cause::none, 0};
         return warm_up(plan, cost, lost, now);
     }
 
-    void post(slot& s, const window_plan& plan, std::int64_t entry, std::int64_t how, std::int64_t cost, instant now) {
-        shared_->links.post({s.line_, s.line_->id.load(), entry, how, cost, now, kept(plan), plan.kept.longest.count(),
-                             s.line_->take_ended()});
+    void post(slot& s, const window_plan& plan, std::int64_t entry, detail::settle_verb how, std::int64_t argument,
+              instant now) {
+        const std::int64_t units = how == detail::settle_verb::abandoned ? 0 : argument;
+        shared_->pool.post({s.state_, s.state_->id.load(), entry, how, argument, now, detail::kept(plan, units),
+                            plan.kept.longest.count(), s.state_->take_ended()});
     }
-    /// An entry that nobody will use, if it was made. A key whose number is not known yet is told once it is.
+    void post_settlement(slot& s, const window_plan& plan, const entry& e, settlement how, instant now) {
+        using detail::settle_verb;
+        const auto id = static_cast<std::int64_t>(e.id & ~stamp_mark);
+        const bool bare = (e.id & stamp_mark) != 0;
+        const bool is_stamped = e.state == entry_state::stamped;
+        if (how == settlement::abandoned && !is_stamped)
+            return post(s, plan, id, settle_verb::abandoned, std::max(e.grace, duration::zero()).count(), now);
+        if (how == settlement::abandoned)
+            how = settlement::released;
+        const bool can_wait = how == settlement::released && is_stamped && plan.max_concurrent == 0;
+        if (can_wait && s.state_->leave_ended(id))
+            return;
+        post(s, plan, id, bare ? settle_verb::refund_stamp : static_cast<settle_verb>(how), e.cost, now);
+    }
+    /// An entry that will not be used, if it was made. It is remembered while the key's number is not known.
     void take_back(slot& s, const window_plan& plan, std::int64_t entry, instant now) {
-        if (s.line_->id.load() == 0)
-            s.line_->leave_lost(entry);
+        if (s.state_->id.load() == 0)
+            s.state_->leave_lost(entry);
         else
-            post(s, plan, entry, 2, 1, now);
+            post(s, plan, entry, detail::settle_verb::refunded, 1, now);
     }
 
     /// One round trip about a key: by its number, or by its names while that is not known.
     template <class Fill>
     std::vector<std::int64_t> ask(slot& s, detail::verb which, std::string_view what, std::size_t least, Fill&& fill) {
         require_own_process(what);
-        const auto line = shared_->links.borrow(*s.line_);
-        return ask_by(*line, *s.line_, which, what, least, fill);
+        const auto session = shared_->pool.borrow(s.state_->route);
+        return ask_by(*session, *s.state_, which, what, least, fill);
     }
     template <class Fill>
-    std::vector<std::int64_t> ask_by(detail::session& line, detail::key_line& key, detail::verb which,
+    std::vector<std::int64_t> ask_by(detail::session& session, detail::slot_state& key, detail::verb which,
                                      std::string_view what, std::size_t least, Fill&& fill) {
-        const std::uint64_t generation = shared_->links.generation();
+        const std::uint64_t generation = shared_->losses.generation();
         bool by_number = key.id.load() != 0 && key.generation.load() == generation;
         for (;; by_number = false) {
             detail::parameter_list values;
@@ -441,13 +433,13 @@ private:
                 values.bytes(key.role);
             }
             fill(values);
-            std::vector<std::int64_t> said = call(line, which, what, values);
+            std::vector<std::int64_t> said = call(session, which, what, values);
             // The key is gone, and nothing happened: forgotten as idle, or with its schema?
             if (by_number && said.size() == 1) {
                 detail::parameter_list relaxed;
                 relaxed.number(options().synchronous_commit ? 0 : 1);
-                if (const auto hello = detail::greeting_of(call(line, detail::verb::hello, what, relaxed)))
-                    shared_->links.greeted(*hello);
+                if (const auto hello = detail::greeting_of(call(session, detail::verb::hello, what, relaxed)))
+                    shared_->losses.greeted(*hello);
                 continue;
             }
             if (said.size() < least)
@@ -459,16 +451,16 @@ private:
             return said;
         }
     }
-    std::vector<std::int64_t> call(detail::session& line, detail::verb which, std::string_view what,
+    std::vector<std::int64_t> call(detail::session& session, detail::verb which, std::string_view what,
                                    detail::parameter_list& values) const {
-        if (!line.send(which, values))
-            throw detail::failed(what, shared_->links.place(), "the connection ended before the request left",
+        if (!session.send(which, values))
+            throw detail::failed(what, shared_->pool.server(), "the connection ended before the request left",
                                  "try again");
-        return line.await();
+        return session.await();
     }
 
     /// Forgets a few idle keys now and then, behind a verb, and does not wait for it.
-    void sweep_by(detail::session& line, instant now) {
+    void sweep_by(detail::session& session, instant now) {
         std::int64_t due = shared_->next_sweep.load(std::memory_order_relaxed);  // a hint: it orders nothing
         const std::int64_t at = now.time_since_epoch().count();
         if (options().injected_time || at < due ||
@@ -478,7 +470,7 @@ private:
         values.number(shared_->sweep_from.load());
         values.number(64);
         try {
-            static_cast<void>(line.send(detail::verb::sweep, values, {}, &shared_->sweep_from));
+            static_cast<void>(session.send(detail::verb::sweep, values, {}, &shared_->sweep_from));
         } catch (const store_error&) {
             // Closed now; the decision stands.
         }
@@ -487,6 +479,10 @@ private:
     std::unique_ptr<shared> shared_;
 };
 
-static_assert(store<postgres_store>);
+static_assert(static_cast<int>(cause::none) == static_cast<int>(detail::obstacle::none) &&
+              static_cast<int>(cause::window) == static_cast<int>(detail::obstacle::window) &&
+              static_cast<int>(cause::gate) == static_cast<int>(detail::obstacle::gate) &&
+              static_cast<int>(cause::concurrency) == static_cast<int>(detail::obstacle::concurrency));
+static_assert(counting_store<postgres_store> && reducible_store<postgres_store> && tunable_store<postgres_store>);
 
 }  // namespace weir::postgres

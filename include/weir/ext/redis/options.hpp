@@ -11,13 +11,16 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
+#include <iterator>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace weir::redis {
 
@@ -80,6 +83,104 @@ struct redis_options {
     return {};
 }
 
+namespace detail {
+
+/// Sets where the server is; says what is wrong with it, or nothing.
+[[nodiscard]] inline std::string set_server(redis_options& o, const uri& from) {
+    if (from.scheme != "redis" && from.scheme != "rediss" && from.scheme != "redis+unix")
+        return fmt::format("{} is no scheme of this store; write redis, rediss or redis+unix",
+                           weir::detail::in_quotes(from.scheme));
+    if (from.malformed)
+        return "a % is not followed by two hexadecimal digits; write %25 for a percent sign";
+    o.user = from.user;
+    o.password = from.password;
+    if (from.scheme == "redis+unix") {
+        if (!from.host.empty() || from.path.size() < 2)
+            return "a socket is named by its whole path: redis+unix:///run/redis/redis.sock";
+        o.unix_socket = from.path;
+        return {};
+    }
+    o.tls = from.scheme == "rediss";
+    o.host = from.host;
+    if (!from.port.empty()) {
+        const auto port = whole_number(from.port, 65'535);
+        if (!port || *port == 0)
+            return fmt::format("{} is no port; it must be 1 to 65535", weir::detail::in_quotes(from.port));
+        o.port = static_cast<std::uint16_t>(*port);
+    }
+    if (from.path.size() > 1) {
+        const auto db = whole_number(std::string_view{from.path}.substr(1), max_db);
+        if (!db)
+            return fmt::format("{} is no database number", weir::detail::in_quotes(from.path.substr(1)));
+        o.db = static_cast<int>(*db);
+    }
+    return {};
+}
+
+/// Sets one parameter; says what is wrong with it, or nothing.
+[[nodiscard]] inline std::string set_parameter(redis_options& o, std::string_view name, const std::string& value) {
+    const auto wrong = [&](std::string_view needed) {
+        return fmt::format("{}={}: {}", name, weir::detail::in_quotes(value), needed);
+    };
+    static constexpr std::string_view no_number = "it is no whole number in range";
+    using namespace std::chrono_literals;
+    struct span {
+        std::string_view name;
+        duration redis_options::* target;
+        duration unit;
+    };
+    static constexpr std::array<span, 6> spans{{{"pool_wait_ms", &redis_options::pool_wait, 1ms},
+                                                {"connect_timeout_ms", &redis_options::connect_timeout, 1ms},
+                                                {"command_timeout_ms", &redis_options::command_timeout, 1ms},
+                                                {"reconnect_first_ms", &redis_options::reconnect_first, 1ms},
+                                                {"reconnect_most_ms", &redis_options::reconnect_most, 1ms},
+                                                {"entry_ttl_s", &redis_options::entry_ttl, 1s}}};
+    struct text {
+        std::string_view name;
+        std::string redis_options::* target;
+    };
+    static constexpr std::array<text, 4> texts{{{"prefix", &redis_options::prefix},
+                                                {"ca_file", &redis_options::ca_file},
+                                                {"cert_file", &redis_options::cert_file},
+                                                {"key_file", &redis_options::key_file}}};
+
+    if (const auto t = std::ranges::find(texts, name, &text::name); t != texts.end()) {
+        o.*t->target = value;
+        return {};
+    }
+    if (const auto s = std::ranges::find(spans, name, &span::name); s != spans.end()) {
+        const auto n = whole_number(value, 1'000'000'000);
+        if (!n)
+            return wrong(no_number);
+        o.*s->target = *n * s->unit;
+        return {};
+    }
+    if (name == "on_lost_history") {
+        if (value != "warm_up" && value != "ignore")
+            return wrong("write warm_up or ignore");
+        o.on_lost_history = value == "ignore" ? lost_history::ignore : lost_history::warm_up;
+        return {};
+    }
+    if (name == "db" || name == "pool") {
+        const auto n = whole_number(value, name == "db" ? max_db : 1024);
+        if (!n)
+            return wrong(no_number);
+        if (name == "db")
+            o.db = static_cast<int>(*n);
+        else
+            o.pool = static_cast<std::size_t>(*n);
+        return {};
+    }
+    std::vector<std::string_view> known{"db", "pool", "on_lost_history"};
+    std::ranges::transform(texts, std::back_inserter(known), &text::name);
+    std::ranges::transform(spans, std::back_inserter(known), &span::name);
+    const std::string near = nearest(name, known);
+    return fmt::format("{} is no parameter{}", weir::detail::in_quotes(name),
+                       near.empty() ? std::string{} : fmt::format("; did you mean {}?", near));
+}
+
+}  // namespace detail
+
 /// Reads `redis://[user:password@]host[:port][/db]`, `rediss://` (TLS) or `redis+unix://[user:password@]/path`, each
 /// with `?name=value&...`. User, password and values may be percent-encoded.
 ///
@@ -96,101 +197,11 @@ struct redis_options {
     const auto uri = detail::split_uri(dsn);
     if (!uri)
         return bad("it has no scheme; write redis://host:port/db, rediss://host:port/db or redis+unix:///path");
-    if (uri->scheme == "rediss")
-        out.tls = true;
-    else if (uri->scheme != "redis" && uri->scheme != "redis+unix")
-        return bad(fmt::format("{} is no scheme of this store; write redis, rediss or redis+unix",
-                               weir::detail::in_quotes(uri->scheme)));
-    if (uri->malformed)
-        return bad("a % is not followed by two hexadecimal digits; write %25 for a percent sign");
-    out.user = uri->user;
-    out.password = uri->password;
-
-    const auto whole = [](std::string_view text, std::int64_t most) { return detail::whole_number(text, most); };
-    if (uri->scheme == "redis+unix") {
-        if (!uri->host.empty() || uri->path.size() < 2)
-            return bad("a socket is named by its whole path: redis+unix:///run/redis/redis.sock");
-        out.unix_socket = uri->path;
-    } else {
-        out.host = uri->host;
-        if (!uri->port.empty()) {
-            const auto port = whole(uri->port, 65'535);
-            if (!port || *port == 0)
-                return bad(fmt::format("{} is no port; it must be 1 to 65535", weir::detail::in_quotes(uri->port)));
-            out.port = static_cast<std::uint16_t>(*port);
-        }
-        if (uri->path.size() > 1) {
-            const auto db = whole(std::string_view{uri->path}.substr(1), 1'000'000);
-            if (!db)
-                return bad(fmt::format("{} is no database number", weir::detail::in_quotes(uri->path.substr(1))));
-            out.db = static_cast<int>(*db);
-        }
-    }
-
-    struct number {
-        std::string_view name;
-        duration* target;
-        duration unit;
-    };
-    const std::array spans{number{"pool_wait_ms", &out.pool_wait, std::chrono::milliseconds{1}},
-                           number{"connect_timeout_ms", &out.connect_timeout, std::chrono::milliseconds{1}},
-                           number{"command_timeout_ms", &out.command_timeout, std::chrono::milliseconds{1}},
-                           number{"reconnect_first_ms", &out.reconnect_first, std::chrono::milliseconds{1}},
-                           number{"reconnect_most_ms", &out.reconnect_most, std::chrono::milliseconds{1}},
-                           number{"entry_ttl_s", &out.entry_ttl, std::chrono::seconds{1}}};
-    const std::array<std::string_view, 13> known{"db",
-                                                 "prefix",
-                                                 "pool",
-                                                 "pool_wait_ms",
-                                                 "connect_timeout_ms",
-                                                 "command_timeout_ms",
-                                                 "reconnect_first_ms",
-                                                 "reconnect_most_ms",
-                                                 "entry_ttl_s",
-                                                 "on_lost_history",
-                                                 "ca_file",
-                                                 "cert_file",
-                                                 "key_file"};
-    for (const auto& [name, value] : uri->parameters) {
-        const auto wrong = [&](std::string_view needed) {
-            return bad(fmt::format("{}={}: {}", name, weir::detail::in_quotes(value), needed));
-        };
-        if (name == "prefix") {
-            out.prefix = value;
-        } else if (name == "ca_file") {
-            out.ca_file = value;
-        } else if (name == "cert_file") {
-            out.cert_file = value;
-        } else if (name == "key_file") {
-            out.key_file = value;
-        } else if (name == "on_lost_history") {
-            if (value != "warm_up" && value != "ignore")
-                return wrong("write warm_up or ignore");
-            out.on_lost_history = value == "ignore" ? lost_history::ignore : lost_history::warm_up;
-        } else if (name == "db" || name == "pool") {
-            const auto n = whole(value, name == "db" ? 1'000'000 : 1024);
-            if (!n)
-                return wrong("it is no whole number in range");
-            if (name == "db")
-                out.db = static_cast<int>(*n);
-            else
-                out.pool = static_cast<std::size_t>(*n);
-        } else {
-            const number* span = nullptr;
-            for (const number& s : spans)
-                if (s.name == name)
-                    span = &s;
-            if (span == nullptr) {
-                const std::string near = nearest(name, known);
-                return bad(fmt::format("{} is no parameter{}", weir::detail::in_quotes(name),
-                                       near.empty() ? std::string{} : fmt::format("; did you mean {}?", near)));
-            }
-            const auto n = whole(value, 1'000'000'000);
-            if (!n)
-                return wrong("it is no whole number in range");
-            *span->target = *n * span->unit;
-        }
-    }
+    if (std::string fault = detail::set_server(out, *uri); !fault.empty())
+        return bad(fault);
+    for (const auto& [name, value] : uri->parameters)
+        if (std::string fault = detail::set_parameter(out, name, value); !fault.empty())
+            return bad(fault);
     if (std::string fault = fault_of(out); !fault.empty())
         return bad(fault);
     return out;

@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "weir/ext/redis/detail/pool.hpp"
+#include "weir/ext/redis/detail/admit_arguments.hpp"
+#include "weir/ext/redis/detail/loss_watch.hpp"
 #include "weir/ext/redis/detail/server_clock.hpp"
+#include "weir/ext/redis/detail/session.hpp"
 #include "weir/ext/redis/detail/slot_state.hpp"
+#include "weir/ext/redis/detail/time_scale.hpp"
 #include "weir/ext/redis/detail/tuner_call.hpp"
 #include "weir/ext/redis/options.hpp"
 
 #include "weir/core/clock.hpp"
 #include "weir/core/tuner_state.hpp"
-#include "weir/storage/detail/entry_ids.hpp"
-#include "weir/storage/detail/own_process.hpp"
-#include "weir/storage/detail/place_ahead.hpp"
-#include "weir/storage/detail/tuner_swap.hpp"
+#include "weir/storage/remote/compare_and_swap.hpp"
+#include "weir/storage/remote/entry_ids.hpp"
+#include "weir/storage/remote/fork_guard.hpp"
+#include "weir/storage/remote/session_pool.hpp"
 #include "weir/storage/store.hpp"
 #include "weir/storage/store_error.hpp"
 
@@ -42,9 +45,9 @@ namespace weir::redis {
 ///
 /// **Thread safety.** All members may be called from any thread; a slot is used by one verb at a time, besides
 /// `settle`.
-/// **Errors.** `store_error` where a verb was not carried out, or nobody knows: then the entry, if it was made, is
-/// taken back with the next message that gets through, and else expires. **Lifetime.** Of one process: in a child of
-/// `fork()` every verb throws.
+/// **Errors.** `store_error` where a verb was not carried out, or its outcome is unknown: then the entry, if it was
+/// made, is taken back with the next message that gets through, and else expires. **Lifetime.** Of one process: in a
+/// child of `fork()` every verb throws.
 class redis_store {
 public:
     /// What this process keeps of a key.
@@ -65,36 +68,35 @@ public:
     explicit redis_store(redis_options options) : shared_(std::make_unique<shared>(checked(std::move(options)))) {}
 
     /// This process's steady clock; under injected time, the latest instant that was injected.
-    [[nodiscard]] instant now() const noexcept {
-        return options().injected_time ? std::max(shared_->last.load(), instant{}) : steady_clock{}.now();
-    }
-    [[nodiscard]] instant after(instant now) const noexcept { return options().injected_time ? now : this->now(); }
+    [[nodiscard]] instant now() const noexcept { return shared_->time.now(); }
+    [[nodiscard]] instant after(instant now) const noexcept { return shared_->time.is_injected() ? now : this->now(); }
 
     [[nodiscard]] slot make_slot(std::string_view host, std::string_view role) const {
         slot out;
         out.state_ = std::make_shared<detail::slot_state>();
         const detail::key_names names = detail::names_of(options().prefix, host, role);
-        out.state_->parts = detail::key_parts(names);
-        detail::append_part(out.state_->tuner_part, names.tuner);
-        out.state_->note = detail::note_start(names);
-        out.state_->home = shared_->links.next_home();
+        detail::key_address& address = out.state_->address;
+        address.parts = detail::key_parts(names);
+        detail::append_part(address.tuner_part, names.tuner);
+        address.note = detail::note_start(names);
+        address.route.home = shared_->pool.next_home();
         return out;
     }
 
     // ---- the main verb
 
-    template <class Place>
-    [[nodiscard]] forecast admit(slot& s, const window_plan& plan, std::int64_t cost, instant now, Place&& place,
-                                 entry& out) {
+    [[nodiscard]] forecast admit(slot& s, const window_plan& plan, std::int64_t cost, instant now, entry& out) {
         // Units counted from their admission that no ceiling counts need no entry: their stamp is all there is.
         const bool has_entry = cost > 0 && (plan.from_response || plan.max_concurrent > 0);
         entry made{.cost = cost, .stamp = now, .in_flight = true};
         made.state = plan.from_response ? entry_state::open : entry_state::stamped;
-        const forecast f = weir::detail::with_place_ahead(plan, cost, now, place, [&] {
-            if (has_entry)
-                made.id = shared_->ids.next();
-            return decide(s, plan, cost, now, !has_entry ? 0 : plan.from_response ? 1 : 2, made.id, &made);
-        });
+        if (has_entry)
+            made.id = shared_->ids.next();
+        const forecast f = decide(s, plan, cost, now,
+                                  !has_entry           ? detail::admit_mode::count
+                                  : plan.from_response ? detail::admit_mode::open
+                                                       : detail::admit_mode::stamped,
+                                  made.id, &made);
         if (!f.admits())
             return f;
         if (cost == 0) {
@@ -107,7 +109,7 @@ public:
     }
 
     [[nodiscard]] forecast count(slot& s, const window_plan& plan, std::int64_t cost, instant now) {
-        return decide(s, plan, cost, now, 0, 0, nullptr);
+        return decide(s, plan, cost, now, detail::admit_mode::count, 0, nullptr);
     }
 
     // ---- changes
@@ -119,13 +121,9 @@ public:
         require_own_process("settle");
         if (detail::is_stamp(e.id)) {
             if (how == settlement::refunded)
-                shared_->links.post(
-                    {s.state_, std::bit_cast<std::uint64_t>(detail::stamp_of(e.id)), static_cast<double>(e.cost), 3});
+                post_refund(s, e.id, static_cast<double>(e.cost));
         } else if (e.id != 0 && (e.state == entry_state::open || how != settlement::answered)) {
-            // Who waits for a ceiling waits for this.
-            if (const double at = time_of_answer(now); !is_over(s, at))
-                post(s, e.id, how, at, plan.max_concurrent > 0,
-                     how == settlement::released && e.state == entry_state::stamped);
+            post(s, plan, e, how, now);
         }
         if (how == settlement::answered) {
             if (e.state == entry_state::open) {
@@ -146,37 +144,37 @@ public:
         if (is_over(s, time_of_answer(now)))
             return;
         if (detail::is_stamp(e.id))
-            return shared_->links.post({s.state_, std::bit_cast<std::uint64_t>(detail::stamp_of(e.id)), unused, 3});
-        shared_->links.post({s.state_, e.id, static_cast<double>(cost), 4});
+            return post_refund(s, e.id, unused);
+        shared_->pool.post({address_of(s), e.id, static_cast<double>(cost), detail::note_kind::lower});
     }
 
     /// Sends every settlement that is still here and waits for the replies.
     void flush() {
         require_own_process("flush settlements");
-        shared_->links.flush();
+        shared_->pool.flush();
     }
 
     [[nodiscard]] bool hold(slot& s, instant until) {
-        const instant now = this->now();
-        const double value = options().injected_time ? injected(until) : detail::microseconds_up(until - now);
-        return keep(s, 0, value, now, "hold") != 0;
+        const double value =
+            shared_->time.is_injected() ? shared_->time.injected(until) : detail::microseconds_up(until - now());
+        return keep(s, detail::key_verb::hold, value, "hold") != 0;
     }
     void tune(slot& s, multiplier m) {
-        keep(s, 1, static_cast<double>(m.millionths()), now(), "tune");
+        keep(s, detail::key_verb::tune, static_cast<double>(m.millionths()), "tune");
         s.state_->factor = m;
     }
     tuner_state learn(slot& s, tuner_step step) {
         detail::slot_state& key = *s.state_;
-        const auto out = weir::detail::learn_by_swap(
+        const auto out = remote::compare_and_swap(
             key.tuner, key.factor, step, options().command_timeout, [&] { return ahead(); },
-            [&](const weir::detail::tuner_offer& offer) { return swap(key, offer); });
+            [&](const remote::swap_offer& offer) { return swap(key, offer); });
         if (!out)
             throw store_error{fmt::format("redis: cannot learn at {}: others were faster each time; try again",
-                                          detail::place_of(options()))};
+                                          detail::server_of(options()))};
         return *out;
     }
     void erase(slot& s) {
-        keep(s, 2, 0, now(), "erase");
+        keep(s, detail::key_verb::erase, 0, "erase");
         s.state_->factor = {};
     }
 
@@ -187,10 +185,10 @@ public:
 
     /// `bytes` is 0: the log is the server's.
     [[nodiscard]] reading read(slot& s, const window_plan& plan, instant now) {
-        std::vector<double> args{3, time_argument(now), 0};
+        std::vector<double> args{detail::number(detail::key_verb::read), shared_->time.argument(now), 0};
         for (const window& w : plan.windows)
-            args.push_back(period_of(w.period));
-        const std::string got = call(*s.state_, detail::script::keep, args, {}, "read", now);
+            args.push_back(shared_->time.span(w.period));
+        const std::string got = call(*s.state_, detail::script::keep, args, {}, "read");
         if (got.size() != (7 + plan.windows.size()) * 8)
             bad_reply("read");
         const auto at = [&](std::size_t i) { return detail::double_at(got, i); };
@@ -198,14 +196,14 @@ public:
         reading out;
         out.open = static_cast<std::int64_t>(at(1));
         out.in_flight = static_cast<std::int64_t>(at(2));
-        out.gate = local(at(3), at(0), here);
+        out.gate = shared_->time.local(at(3), at(0), here);
         out.factor = detail::factor_of(at(4));
-        out.newest = local(at(5), at(0), here);
+        out.newest = shared_->time.local(at(5), at(0), here);
         for (std::size_t i = 0; i < plan.windows.size(); ++i) {
             const window& w = plan.windows[i];
             auto used = static_cast<std::int64_t>(at(7 + i));
             // Beyond what is kept nothing is known but that there was more: the window is as good as full.
-            if (at(6) > at(0) - period_of(w.period))
+            if (at(6) > at(0) - shared_->time.span(w.period))
                 used = std::max(used, w.limit);
             out.windows.push_back({plan.shown[i], w.limit, w.period, used});
         }
@@ -226,21 +224,25 @@ public:
         return std::chrono::microseconds{static_cast<std::int64_t>(detail::stamp_of(e.id))};
     }
 
-    /// How often the server was seen to have lost what it was told.
+    /// How often the server was seen to have lost its history.
     [[nodiscard]] std::uint64_t losses() const noexcept {
-        return shared_->links.losses() + shared_->lost_keys.load(std::memory_order_relaxed);
+        return shared_->losses.losses() + shared_->lost_keys.load(std::memory_order_relaxed);
     }
-    [[nodiscard]] const redis_options& options() const noexcept { return shared_->links.options(); }
+    [[nodiscard]] const redis_options& options() const noexcept { return shared_->options; }
 
 private:
+    using pool_type = remote::session_pool<detail::session>;
+
     struct shared {
-        explicit shared(redis_options options) : links(std::move(options)) {}
-        detail::pool links;
+        explicit shared(redis_options o) : options(std::move(o)), pool(pool_of(options), {}, &options, &losses) {}
+        const redis_options options;
+        detail::loss_watch losses;
+        pool_type pool;
         detail::server_clock clock;
-        weir::detail::entry_ids ids;
+        remote::entry_ids ids;
         std::atomic<std::uint64_t> lost_keys = 0;
-        std::atomic<instant> last{long_ago};  // the latest injected time
-        weir::detail::own_process owner;
+        detail::time_scale time{&options};
+        remote::fork_guard owner;
     };
 
     [[nodiscard]] static redis_options checked(redis_options o) {
@@ -252,100 +254,57 @@ private:
                                   "with hiredis 1.0 or later, or write redis://"}};
         return o;
     }
+    [[nodiscard]] static remote::pool_options pool_of(const redis_options& o) {
+        return {.store = "redis",
+                .server = detail::server_of(o),
+                .advice = "raise pool or pool_wait_ms",
+                .sessions = o.pool,
+                .wait = o.pool_wait,
+                .flush_wait = o.command_timeout,
+                .connect_timeout = o.connect_timeout,
+                .reconnect_first = o.reconnect_first,
+                .reconnect_max = o.reconnect_most};
+    }
     void require_own_process(std::string_view what) const { shared_->owner.require("redis", what); }
     [[noreturn]] void bad_reply(std::string_view what) const {
         throw store_error{fmt::format("redis: cannot {} at {}: the reply is not what the script returns; is another "
                                       "version of weir using this prefix?",
-                                      what, detail::place_of(options()))};
-    }
-
-    // ---- time
-
-    [[nodiscard]] double injected(instant at) const noexcept {
-        return at <= long_ago ? -detail::never : static_cast<double>((at - options().origin).count());
-    }
-    /// The time a verb is given, as the script takes it.
-    [[nodiscard]] double time_argument(instant now) const noexcept {
-        if (!options().injected_time)
-            return detail::server_time;
-        for (instant seen = shared_->last.load(); seen < now && !shared_->last.compare_exchange_weak(seen, now);) {
-        }
-        return injected(now);
-    }
-    /// For what goes by this machine's clock whatever the keys' time is.
-    [[nodiscard]] instant steady_now(instant now) const noexcept {
-        return options().injected_time ? steady_clock{}.now() : now;
-    }
-    [[nodiscard]] double period_of(duration span) const noexcept {
-        return options().injected_time ? static_cast<double>(span.count()) : detail::microseconds_up(span);
-    }
-    /// The instant here that is `at` there, where it is `t` there and `here` here.
-    [[nodiscard]] instant local(double at, double t, instant here) const noexcept {
-        if (std::isinf(at))
-            return at < 0 ? long_ago : far_future;
-        if (options().injected_time)
-            return options().origin + duration{static_cast<std::int64_t>(at)};
-        const duration span = detail::span_of(at - t);
-        return span < duration::zero() ? here + span : later(here, span);
-    }
-    [[nodiscard]] static std::int64_t kept(const window_plan& plan) noexcept {
-        auto most = static_cast<std::int64_t>(plan.kept.exact);
-        for (const window& w : plan.windows)
-            most = std::max(most, w.limit);
-        return most;
+                                      what, detail::server_of(options()))};
     }
 
     // ---- steps
 
     [[nodiscard]] std::string call(detail::slot_state& key, detail::script which, std::span<const double> args,
-                                   std::string_view tail, std::string_view what, instant now) const {
+                                   std::string_view tail, std::string_view what) const {
         require_own_process(what);
-        const auto line = shared_->links.borrow(key, steady_now(now));
-        shared_->links.take_posted(*line);
+        const auto session = shared_->pool.borrow(key.address.route);
         bool sent = false;
-        return std::string{detail::text_of(*line->call(which, key, args, tail, what, sent))};
+        return std::string{detail::text_of(*session->call(which, key.address, args, tail, what, sent))};
     }
 
-    /// `what` as in the script. Tells `made`, where there is one, the stamp that was given.
-    [[nodiscard]] forecast decide(slot& s, const window_plan& plan, std::int64_t cost, instant now, int what,
-                                  std::uint64_t id, entry* made) {
+    /// Tells `made`, where there is one, the stamp that was given.
+    [[nodiscard]] forecast decide(slot& s, const window_plan& plan, std::int64_t cost, instant now,
+                                  detail::admit_mode how, std::uint64_t id, entry* made) {
         detail::slot_state& key = *s.state_;
         require_own_process("admit");
+        if (cost > plan.max_cost && plan.enforce) [[unlikely]]
+            return weir::detail::never(plan, cost);
         forecast warm = warming(key, plan, cost, now);
         if (!warm.admits() && plan.enforce)
             return warm;
-        std::array<double, 8 + 2 * 16> few;
-        std::vector<double> many;
-        const std::size_t size = 8 + 2 * plan.windows.size();
-        double* args = few.data();
-        if (size > few.size()) {
-            many.resize(size);
-            args = many.data();
-        }
-        args[0] = what + (plan.enforce ? 0 : 4);
-        args[1] = static_cast<double>(cost);
-        args[2] = time_argument(now);
-        args[3] = period_of(options().entry_ttl);
-        args[4] = static_cast<double>(plan.max_concurrent);
-        args[5] = period_of(plan.kept.longest);
-        args[6] = static_cast<double>(kept(plan));
-        args[7] = key.born != 0 ? key.lives.load(std::memory_order_relaxed) : std::numeric_limits<double>::quiet_NaN();
-        for (std::size_t i = 0; i < plan.windows.size(); ++i) {
-            args[8 + 2 * i] = static_cast<double>(plan.windows[i].limit);
-            args[9 + 2 * i] = period_of(plan.windows[i].period);
-        }
-
-        const auto line = shared_->links.borrow(key, steady_now(now));
-        shared_->links.take_posted(*line, &key);
+        const double known = key.born != 0 ? key.lives.load(std::memory_order_relaxed) : detail::unknown;
+        const detail::argument_list args =
+            detail::admit_arguments(shared_->time, plan, cost, now, how, options().entry_ttl, known);
+        const auto session = shared_->pool.borrow(key.address.route, true);
         bool sent = false;
         detail::reply got;
         const auto asked = detail::server_clock::here();
         try {
             const auto name = detail::bytes_of(id);
-            got = line->call(detail::script::admit, key, {args, size}, {name.data(), id != 0 ? name.size() : 0},
-                             "admit", sent);
+            got = session->call(detail::script::admit, key.address, args.all(),
+                                {name.data(), id != 0 ? name.size() : 0}, "admit", sent);
         } catch (const store_error&) {
-            // It may have been entered, and nobody will use it.
+            // It may have been entered, and will not be used.
             if (sent && id != 0)
                 take_back(s, id, now);
             throw;
@@ -358,15 +317,8 @@ private:
         const auto head = detail::admitted_of(text);
         if (!head)
             bad_reply("admit");
-        const double born = head->is_whole ? head->born : key.born;
-        if (head->is_whole)
-            key.factor = detail::factor_of(head->factor);
         shared_->clock.learn(head->t, asked);
-        if (!options().injected_time && key.remembers(*head, born)) [[unlikely]]
-            lose(*line, key);
-        key.born = born;
-        key.seq = head->seq;
-        key.lives = head->lives;
+        remember(*session, key, *head);
         // A loss may have been seen by this very call, or while it was on its way.
         warm = warming(key, plan, cost, now);
         if (!warm.admits() && plan.enforce) {
@@ -374,19 +326,31 @@ private:
                 take_back(s, id, now);
             return warm;
         }
-        const instant here = options().injected_time ? local(head->t, head->t, now) : now;
-        forecast f{here, cause::none, 0};
-        if (!head->obstacle.empty())
-            f = obstacle(head->obstacle, plan, head->t);
+        const instant here = shared_->time.is_injected() ? shared_->time.local(head->t, head->t, now) : now;
+        forecast f = head->obstacle.empty() ? forecast{here, cause::none, 0} : obstacle(head->obstacle, plan, head->t);
         if (!warm.admits() && warm.at > f.at)
             f = warm;
+        if (cost > plan.max_cost) [[unlikely]]
+            f = weir::detail::never(plan, cost);
         f.passed = !f.admits();
         if (made != nullptr) {
             made->stamp = here;
-            if (what == 0)
+            if (how == detail::admit_mode::count)
                 made->id = detail::id_of_stamp(head->t);
         }
         return f;
+    }
+
+    /// Keeps of a head what the next call on its key needs, and sees whether it is the head it was.
+    void remember(detail::session& session, detail::slot_state& key, const detail::admitted& head) {
+        const double born = head.is_whole ? head.born : key.born;
+        if (head.is_whole)
+            key.factor = detail::factor_of(head.factor);
+        if (!shared_->time.is_injected() && key.remembers(head, born)) [[unlikely]]
+            lose(session, key);
+        key.born = born;
+        key.seq = head.seq;
+        key.lives = head.lives;
     }
 
     /// What a reply says that admits nothing.
@@ -397,7 +361,7 @@ private:
         shared_->clock.learn(t, asked);
         forecast f = obstacle(text, plan, t);
         if (f.why == cause::none)
-            f.at = options().injected_time ? local(t, t, now) : now;
+            f.at = shared_->time.is_injected() ? shared_->time.local(t, t, now) : now;
         // Only what costs nothing passes without being entered.
         f.passed = cost == 0 && !f.admits() && !plan.enforce;
         return f;
@@ -407,10 +371,8 @@ private:
     [[nodiscard]] forecast obstacle(std::string_view text, const window_plan& plan, double t) const {
         const auto at = [&](std::size_t i) { return detail::double_at(text, i); };
         forecast f{far_future, static_cast<cause>(static_cast<std::uint8_t>(at(0))), static_cast<std::uint32_t>(at(1))};
-        if (f.why == cause::never)
-            return f;
-        f.at = local(at(2), t, this->now());
-        if (f.why != cause::none && plan.max_hold < forever && at(3) - t > period_of(plan.max_hold)) {
+        f.at = shared_->time.local(at(2), t, this->now());
+        if (f.why != cause::none && plan.max_hold < forever && at(3) - t > shared_->time.span(plan.max_hold)) {
             f.why = cause::gate;
             f.held = true;
         }
@@ -420,42 +382,62 @@ private:
     /// Denies until the key's shortest window has passed since a loss of history was seen.
     [[nodiscard]] forecast warming(const detail::slot_state& key, const window_plan& plan, std::int64_t cost,
                                    instant now) const {
-        const instant lost = std::max(key.lost_at, shared_->links.lost_at());
-        if (lost == long_ago || options().injected_time || options().on_lost_history == lost_history::ignore)
+        const instant lost = std::max(key.lost_at, shared_->losses.lost_at());
+        if (lost == long_ago || shared_->time.is_injected() || options().on_lost_history == lost_history::ignore)
             return {now, cause::none, 0};
         return warm_up(plan, cost, lost, now);
     }
-    void lose(detail::session& line, detail::slot_state& key) {
+    void lose(detail::session& session, detail::slot_state& key) {
         shared_->lost_keys.fetch_add(1, std::memory_order_relaxed);
         key.lost_at = this->now();
         try {
-            shared_->links.suspect_loss(line);
+            session.renew_epoch();  // has it lost everything, or this alone?
         } catch (const store_error&) {
             // The next connection compares the epoch as well.
         }
     }
 
     [[nodiscard]] double time_of_answer(instant now) const noexcept {
-        return options().injected_time ? time_argument(now) : shared_->clock.at_most();
+        return shared_->time.is_injected() ? shared_->time.argument(now) : shared_->clock.at_most();
     }
     /// Whether all this process entered has expired, and with it perhaps the head: a note would stand there alone.
     [[nodiscard]] bool is_over(const slot& s, double at) const noexcept {
         const double lives = s.state_->lives.load(std::memory_order_relaxed);
-        return !options().injected_time && lives > 0 && at > lives;
+        return !shared_->time.is_injected() && lives > 0 && at > lives;
     }
-    /// The end of an entry that is stamped already is news to a ceiling only.
-    void post(slot& s, std::uint64_t id, settlement how, double at, bool has_ceiling, bool is_stamped) {
-        shared_->links.post({s.state_, id, at, static_cast<char>(how), has_ceiling, is_stamped && !has_ceiling});
+    [[nodiscard]] static std::shared_ptr<detail::key_address> address_of(const slot& s) noexcept {
+        return {s.state_, &s.state_->address};
     }
-    /// An entry that was perhaps made, and nobody will use.
+    void post(slot& s, const window_plan& plan, const entry& e, settlement how, instant now) {
+        double at = time_of_answer(now);
+        if (is_over(s, at))
+            return;
+        const bool is_stamped = e.state == entry_state::stamped;
+        auto kind = static_cast<detail::note_kind>(how);
+        if (how == settlement::abandoned) {
+            kind = is_stamped ? detail::note_kind::released : detail::note_kind::abandoned;
+            at += is_stamped ? 0 : shared_->time.span(std::max(e.grace, duration::zero()));
+        }
+        // Under a ceiling other processes wait for this. Without one the end of a stamped entry changes nothing.
+        const bool has_ceiling = plan.max_concurrent > 0;
+        const bool can_wait = kind == detail::note_kind::released && is_stamped && !has_ceiling;
+        shared_->pool.post({address_of(s), e.id, at, kind, has_ceiling, can_wait},
+                           can_wait ? pool_type::departure::with_next : pool_type::departure::now);
+    }
+    /// Takes back units that have no entry: their stamp is their id.
+    void post_refund(slot& s, std::uint64_t id, double units) {
+        shared_->pool.post({address_of(s), std::bit_cast<std::uint64_t>(detail::stamp_of(id)), units,
+                            detail::note_kind::refund_stamp});
+    }
+    /// An entry that was perhaps made, and will not be used.
     void take_back(slot& s, std::uint64_t id, instant now) {
-        post(s, id, settlement::refunded, time_of_answer(now), false, false);
+        shared_->pool.post({address_of(s), id, time_of_answer(now), detail::note_kind::refunded});
     }
 
-    double keep(slot& s, double what, double value, instant now, std::string_view name) {
-        // These have no instant of their own: under injected time a gate is absolute and the rest has no time.
-        const std::array<double, 3> args{what, options().injected_time ? -detail::never : detail::server_time, value};
-        const std::string got = call(*s.state_, detail::script::keep, args, {}, name, now);
+    double keep(slot& s, detail::key_verb what, double value, std::string_view name) {
+        // Under injected time a gate is absolute.
+        const std::array<double, 3> args{detail::number(what), shared_->time.no_argument(), value};
+        const std::string got = call(*s.state_, detail::script::keep, args, {}, name);
         if (got.size() != 8)
             bad_reply(name);
         return detail::double_at(got, 0);
@@ -464,17 +446,16 @@ private:
     // ---- what the tuner keeps: its times are the server's, in nanoseconds
 
     [[nodiscard]] std::optional<duration> ahead() const noexcept {
-        if (options().injected_time)
+        if (shared_->time.is_injected())
             return duration::zero();
         if (!shared_->clock.is_known())
             return std::nullopt;
         return std::chrono::microseconds{shared_->clock.now()} - this->now().time_since_epoch();
     }
-    [[nodiscard]] weir::detail::tuner_answer swap(detail::slot_state& key, const weir::detail::tuner_offer& offer) {
-        const auto [args, tail] =
-            detail::tuner_call_of(offer, options().injected_time ? -detail::never : detail::server_time);
+    [[nodiscard]] remote::swap_reply swap(detail::slot_state& key, const remote::swap_offer& offer) {
+        const auto [args, tail] = detail::tuner_call_of(offer, shared_->time.no_argument());
         const auto asked = detail::server_clock::here();
-        auto said = detail::tuner_reply_of(call(key, detail::script::learn, args, tail, "learn", this->now()));
+        auto said = detail::tuner_reply_of(call(key, detail::script::learn, args, tail, "learn"));
         if (!said)
             bad_reply("learn");
         shared_->clock.learn(said->t, asked);
@@ -485,6 +466,10 @@ private:
     std::unique_ptr<shared> shared_;
 };
 
-static_assert(store<redis_store>);
+static_assert(static_cast<int>(cause::none) == static_cast<int>(detail::obstacle::none) &&
+              static_cast<int>(cause::window) == static_cast<int>(detail::obstacle::window) &&
+              static_cast<int>(cause::gate) == static_cast<int>(detail::obstacle::gate) &&
+              static_cast<int>(cause::concurrency) == static_cast<int>(detail::obstacle::concurrency));
+static_assert(counting_store<redis_store> && reducible_store<redis_store> && tunable_store<redis_store>);
 
 }  // namespace weir::redis

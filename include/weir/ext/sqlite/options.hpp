@@ -7,7 +7,7 @@
 #include "weir/core/rate.hpp"
 #include "weir/core/result.hpp"
 #include "weir/core/time.hpp"
-#include "weir/storage/detail/dsn.hpp"
+#include "weir/storage/remote/dsn.hpp"
 #include "weir/storage/store.hpp"
 
 #include <fmt/format.h>
@@ -138,7 +138,7 @@ inline constexpr std::array<std::string_view, 4> parameters{"busy_timeout_ms", "
     const auto question = rest.find('?');
     std::string_view query = question == std::string_view::npos ? std::string_view{} : rest.substr(question + 1);
     sqlite_options out;
-    auto path = weir::detail::percent_decoded(rest.substr(0, question));
+    auto path = remote::percent_decoded(rest.substr(0, question));
     if (!path)
         return bad("a % in the path is not followed by two hexadecimal digits; a % itself is %25");
     out.path = std::move(*path);

@@ -16,7 +16,7 @@
 #include "weir/core/multiplier.hpp"
 #include "weir/core/time.hpp"
 #include "weir/core/tuner_state.hpp"
-#include "weir/storage/detail/tuner_words.hpp"
+#include "weir/storage/remote/tuner_record.hpp"
 #include "weir/storage/store.hpp"
 #include "weir/storage/store_error.hpp"
 
@@ -167,13 +167,12 @@ public:
         return step(s, "learning", std::nullopt, [&](view& key, const moment& m) {
             key_row& row = key.row;
             const duration ahead = m.injected ? duration::zero() : m.t - m.here;
-            const tuner_state before =
-                weir::detail::state_of(row.tuner, multiplier::of_millionths(row.millionths), ahead);
+            const tuner_state before = remote::to_state(row.tuner, multiplier::of_millionths(row.millionths), ahead);
             const tuner_state after = how(before);
             if (after == before)
                 return after;
             row.millionths = after.factor.millionths();
-            row.tuner = weir::detail::words_of(after, ahead);
+            row.tuner = remote::to_record(after, ahead);
             row.tuner_changed = true;
             keep_while_tuned(row, m);
             row.changed = true;
@@ -435,7 +434,7 @@ private:
     /// What the tuner keeps says itself until when it matters; a factor that was set does not.
     static void keep_while_tuned(key_row& row, const moment& m) {
         if (!row.tuner.empty())
-            keep_until(row, instant{duration{row.tuner[weir::detail::recovered_word]}});
+            keep_until(row, instant{duration{row.tuner[remote::recovered_index]}});
         else if (row.millionths != multiplier::one)
             keep_until(row, later(m.t, factor_kept));
     }

@@ -120,9 +120,9 @@ TEST_CASE("postgres dsn: no fault repeats the password") {
         if (!out.has_value())
             CHECK_FALSE(says(out.error().message, "hunter2"));
     }
-    CHECK_FALSE(says(weir::postgres::detail::place_of("postgresql://someone:hunter2@h:1/d"), "hunter2"));
-    CHECK(weir::postgres::detail::place_of("postgresql://someone:hunter2@h:1/d") == "h:1, database d");
-    CHECK(weir::postgres::detail::place_of("host=/run/postgresql") == "/run/postgresql");
+    CHECK_FALSE(says(weir::postgres::detail::server_of("postgresql://someone:hunter2@h:1/d"), "hunter2"));
+    CHECK(weir::postgres::detail::server_of("postgresql://someone:hunter2@h:1/d") == "h:1, database d");
+    CHECK(weir::postgres::detail::server_of("host=/run/postgresql") == "/run/postgresql");
 }
 
 TEST_CASE("postgres dsn: any bytes are read or refused, nothing else") {

@@ -3,9 +3,6 @@
 
 #include "support/catch.hpp"
 
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <array>
 #include <bit>
 #include <chrono>
@@ -83,7 +80,7 @@ TEST_CASE("redis store: commands are sized, so that bytes in them end nothing") 
     CHECK(out.starts_with("*8\r\n"));
     CHECK(out.find("$1\r\n3\r\n$1\r\nh\r\n$1\r\nl\r\n$1\r\nt\r\n$17\r\n") != std::string::npos);
     out.clear();
-    detail::append_noting(out, detail::note_start(keys), 1, 2.0, 2);
+    detail::append_noting(out, detail::note_start(keys), 1, 2.0, detail::note_kind::refunded);
     CHECK(out.size() == std::string_view{"*3\r\n$6\r\nAPPEND\r\n$1\r\nh\r\n$17\r\n"}.size() + 17 + 2);
 }
 
@@ -109,18 +106,6 @@ TEST_CASE(
         }
     for (const std::size_t size : {std::size_t{0}, std::size_t{16}, detail::denied_bytes, std::size_t{86}})
         CHECK_FALSE(detail::admitted_of(std::string(size, '\0')).has_value());
-}
-
-TEST_CASE("redis store: a child of fork is told from its parent") {
-    const auto mine = weir::detail::process_mark();
-    CHECK(weir::detail::process_mark() == mine);
-    const pid_t child = ::fork();
-    if (child == 0)
-        ::_exit(weir::detail::process_mark() == mine ? 1 : 0);
-    int status = -1;
-    REQUIRE(::waitpid(child, &status, 0) == child);
-    CHECK(status == 0);
-    CHECK(weir::detail::process_mark() == mine);
 }
 
 TEST_CASE("redis store: times are rounded against the caller") {

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "weir/core/nearest.hpp"
-#include "weir/storage/detail/dsn.hpp"
+#include "weir/storage/remote/dsn.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -12,6 +12,7 @@
 #include <array>
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -69,7 +70,7 @@ using conninfo = std::unique_ptr<PQconninfoOption, conninfo_free>;
 }
 
 /// Where a connection text leads, as a message may say it: host, port and database.
-[[nodiscard]] inline std::string place_of(const std::string& text) {
+[[nodiscard]] inline std::string server_of(const std::string& text) {
     std::string host;
     std::string port;
     std::string database;
@@ -105,9 +106,8 @@ template <class Set>
         if (pair.empty())
             continue;
         const std::size_t equals = pair.find('=');
-        const auto name = weir::detail::percent_decoded(pair.substr(0, equals));
-        const auto value =
-            weir::detail::percent_decoded(equals == std::string_view::npos ? "" : pair.substr(equals + 1));
+        const auto name = remote::percent_decoded(pair.substr(0, equals));
+        const auto value = remote::percent_decoded(equals == std::string_view::npos ? "" : pair.substr(equals + 1));
         if (!name || !value)
             return "a % is not followed by two hexadecimal digits; write %25 for a percent sign";
         if (std::string fault = fault_of_name(*name); !fault.empty())
@@ -126,53 +126,80 @@ template <class Set>
     return {};
 }
 
+/// Reads libpq's `name = 'value'` list from the left.
+class keyword_reader {
+public:
+    explicit keyword_reader(std::string_view text) : text_(text) { skip_blanks(); }
+
+    [[nodiscard]] bool is_done() const noexcept { return at_ == text_.size(); }
+    [[nodiscard]] std::size_t at() const noexcept { return at_; }
+
+    [[nodiscard]] std::string name() {
+        const std::size_t begin = at_;
+        while (!is_done() && text_[at_] != '=' && !is_blank(text_[at_]))
+            ++at_;
+        return std::string{text_.substr(begin, at_ - begin)};
+    }
+    /// Whether there was an equals sign.
+    [[nodiscard]] bool equals() {
+        skip_blanks();
+        if (is_done() || text_[at_] != '=')
+            return false;
+        ++at_;
+        skip_blanks();
+        return true;
+    }
+    /// Nothing where a quote has no end.
+    [[nodiscard]] std::optional<std::string> value() {
+        const bool quoted = !is_done() && text_[at_] == '\'';
+        at_ += quoted ? 1 : 0;
+        std::string out;
+        for (; !is_done(); ++at_) {
+            if (text_[at_] == '\\' && at_ + 1 < text_.size()) {
+                out += text_[++at_];
+            } else if (quoted ? text_[at_] == '\'' : is_blank(text_[at_])) {
+                at_ += quoted ? 1 : 0;
+                return out;
+            } else {
+                out += text_[at_];
+            }
+        }
+        return quoted ? std::nullopt : std::optional{out};
+    }
+    void skip_blanks() noexcept {
+        while (!is_done() && is_blank(text_[at_]))
+            ++at_;
+    }
+
+private:
+    [[nodiscard]] static bool is_blank(char c) noexcept {
+        return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' || c == '\v';
+    }
+
+    std::string_view text_;
+    std::size_t at_ = 0;
+};
+
 /// The same for libpq's `name = 'value'` list.
 template <class Set>
 [[nodiscard]] std::string split_keywords(std::string_view text, std::string& rest, Set&& set) {
-    std::size_t at = 0;
-    const auto is_space = [](char c) {
-        return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' || c == '\v';
-    };
-    const auto blanks = [&] {
-        while (at < text.size() && is_space(text[at]))
-            ++at;
-    };
     rest.clear();
-    for (blanks(); at < text.size(); blanks()) {
-        const std::size_t begin = at;
-        while (at < text.size() && text[at] != '=' && !is_space(text[at]))
-            ++at;
-        const std::string name{text.substr(begin, at - begin)};
+    for (keyword_reader reader{text}; !reader.is_done(); reader.skip_blanks()) {
+        const std::size_t begin = reader.at();
+        const std::string name = reader.name();
         if (std::string fault = fault_of_name(name); !fault.empty())
             return fault;
-        blanks();
-        if (at == text.size() || text[at] != '=')
+        if (!reader.equals())
             return fmt::format("{} has no value; write {}=...", name, name);
-        ++at;
-        blanks();
-        const bool quoted = at < text.size() && text[at] == '\'';
-        at += quoted ? 1 : 0;
-        std::string value;
-        bool closed = !quoted;
-        for (; at < text.size(); ++at) {
-            if (text[at] == '\\' && at + 1 < text.size()) {
-                value += text[++at];
-            } else if (quoted ? text[at] == '\'' : is_space(text[at])) {
-                closed = true;
-                at += quoted ? 1 : 0;
-                break;
-            } else {
-                value += text[at];
-            }
-        }
-        if (!closed)
+        const std::optional<std::string> value = reader.value();
+        if (!value)
             return fmt::format("the quoted value of {} has no end", name);
         if (name.starts_with("weir_")) {
-            if (std::string fault = set(name, value); !fault.empty())
+            if (std::string fault = set(name, *value); !fault.empty())
                 return fault;
         } else {
             rest += rest.empty() ? "" : " ";
-            rest.append(text.substr(begin, at - begin));
+            rest.append(text.substr(begin, reader.at() - begin));
         }
     }
     return {};

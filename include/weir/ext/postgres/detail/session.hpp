@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "weir/ext/postgres/detail/key_line.hpp"
-#include "weir/ext/postgres/detail/link.hpp"
+#include "weir/ext/postgres/detail/connection.hpp"
+#include "weir/ext/postgres/detail/loss_watch.hpp"
 #include "weir/ext/postgres/detail/schema.hpp"
+#include "weir/ext/postgres/detail/slot_state.hpp"
 #include "weir/ext/postgres/detail/wire.hpp"
 #include "weir/ext/postgres/options.hpp"
 
+#include "weir/core/clock.hpp"
 #include "weir/core/time.hpp"
+#include "weir/storage/remote/session_pool.hpp"
+#include "weir/storage/store_error.hpp"
 
 #include <fmt/format.h>
 #include <libpq-fe.h>
@@ -46,68 +50,61 @@ inline constexpr std::array<statement, 11> statements{{{"admit", "bttbbbbbba"},
                                                        {"sweep", "bb"},
                                                        {"hello", "b"}}};
 
-/// What the server says of itself.
-struct greeting {
-    std::int64_t version = 0;
-    std::int64_t epoch = 0;      ///< of the schema: another one knows nothing
-    std::int64_t lost_ago = -1;  ///< ns since the server lost history; -1 = never
-    bool unlogged = false;
-    bool read_only = false;
-};
-[[nodiscard]] inline std::optional<greeting> greeting_of(const std::vector<std::int64_t>& said) {
-    if (said.size() != 5)
-        return std::nullopt;
-    return greeting{said[0], said[1], said[2], said[3] != 0, said[4] != 0};
-}
-
-/// A link that knows the verbs. A verb is sent and its reply awaited; settlements are sent, and their replies read when
-/// there is something else to read.
+/// A connection that knows the verbs. A verb is sent and its reply awaited; settlements are sent, and their replies
+/// read when there is something else to read.
 ///
 /// **Thread safety.** None: whoever took it from the pool. **Errors.** `store_error`; where the outcome is unknown, it
 /// is closed then.
 class session {
 public:
-    session(const postgres_options& options, const std::string& place) : options_(options), link_(place) {}
+    using settlement = settlement_call;
+
+    session(const postgres_options* options, const std::string& server, loss_watch* losses)
+        : options_(*options), losses_(*losses), connection_(server) {}
+
+    // ---- opening
 
     /// Connects, makes or checks the schema, prepares the verbs.
-    greeting open() {
+    void open() {
         using namespace std::chrono_literals;
         close();
         try {
             const auto until = after(options_.connect_timeout);
-            link_.connect(options_.connection, until);
+            connection_.connect(options_.connection, until);
             const greeting said = greet(until);
             prepare(after(std::max<duration>(options_.connect_timeout / 2, 50ms)));
             answered_ = std::chrono::steady_clock::now();
-            return said;
+            losses_.opened(said);
         } catch (...) {
             close();
             throw;
         }
     }
     void close() noexcept {
-        link_.close();
+        connection_.close();
         answered_ = {};
     }
-    [[nodiscard]] bool is_open() const noexcept { return link_.is_open(); }
-    /// Whether it is open, as far as can be told without asking. One that answered a moment ago is taken at its word.
+    [[nodiscard]] bool is_open() const noexcept { return connection_.is_open(); }
+    /// Whether it is open, as far as one sees without a round trip. One that answered a moment ago is not asked.
     [[nodiscard]] bool seems_alive() const noexcept {
         return is_open() && (std::chrono::steady_clock::now() - answered_ < std::chrono::milliseconds{1} ||
-                             link_.seems_alive(!pending_.empty()));
+                             connection_.seems_alive(!pending_.empty()));
     }
+
+    // ---- verbs
 
     /// Sends a verb. False: it certainly did not leave, and the session is closed.
     [[nodiscard]] bool send(verb which, parameter_list& values, std::optional<settlement_call> what = {},
                             std::atomic<std::int64_t>* cursor = nullptr) {
-        if (PQsendQueryPrepared(link_.handle(), statements[static_cast<std::size_t>(which)].name, values.count(),
+        if (PQsendQueryPrepared(connection_.handle(), statements[static_cast<std::size_t>(which)].name, values.count(),
                                 values.values(), values.lengths(), parameter_list::formats(), 1) == 0) {
             close();
             return false;
         }
         // From here on bytes may have left.
         pending_.push_back({which, std::move(what), cursor});
-        if (PQpipelineSync(link_.handle()) == 0)
-            link_.broken(statements[static_cast<std::size_t>(which)].name);
+        if (PQpipelineSync(connection_.handle()) == 0)
+            connection_.broken(statements[static_cast<std::size_t>(which)].name);
         return true;
     }
     /// Awaits the reply to the last verb sent, and with it all before it.
@@ -119,72 +116,108 @@ public:
         answered_ = std::chrono::steady_clock::now();
         return reply;
     }
-    /// Reads what replies have come.
-    void drain() {
-        if (pending_.empty())
+
+    // ---- settlements
+
+    /// Sends settlements from the front, as long as the session is not full.
+    void send(std::deque<settlement_call>& posted, const remote::key_route*) {
+        const instant now = steady_clock{}.now();
+        while (!posted.empty() && is_open() && !is_full()) {
+            settlement_call s = std::move(posted.front());
+            posted.pop_front();
+            parameter_list values = settle_parameters(s, now);
+            try {
+                if (!send(verb::settle, values, s))
+                    return posted.push_front(std::move(s));
+            } catch (const store_error&) {
+                return;  // on its way, or lost with the connection: take_undone knows
+            }
+        }
+    }
+    /// Reads what replies have come, once they are many.
+    void catch_up() {
+        if (pending_.size() < max_unread / 2)
             return;
-        link_.consume("settle");
-        while (!pending_.empty() && PQisBusy(link_.handle()) == 0)
+        connection_.consume("settle");
+        while (!pending_.empty() && PQisBusy(connection_.handle()) == 0)
             static_cast<void>(take_reply(after(options_.command_timeout)));
     }
-    [[nodiscard]] std::size_t unread() const noexcept { return pending_.size(); }
-
-    /// The settlements that were not carried out, and of a closed session those of which nobody knows.
-    [[nodiscard]] std::vector<settlement_call> take_undone() {
-        std::vector<settlement_call> out = std::exchange(undone_, {});
+    [[nodiscard]] bool is_full() const noexcept { return pending_.size() >= max_unread; }
+    void finish() { static_cast<void>(await()); }
+    [[nodiscard]] bool owes() const noexcept { return !pending_.empty(); }
+    [[nodiscard]] bool has_undone() const noexcept { return !undone_.empty() || (!is_open() && owes()); }
+    /// The settlements that were not carried out, and of a closed session those whose outcome is unknown.
+    [[nodiscard]] std::deque<settlement_call> take_undone() {
+        std::deque<settlement_call> out = std::exchange(undone_, {});
         if (is_open())
             return out;
         for (reply_due& p : pending_) {
             if (!p.settlement)
                 continue;
-            if (p.settlement->how != 3)
+            if (p.settlement->how != settle_verb::refund_stamp)
                 out.push_back(std::move(*p.settlement));
             else  // it may have been done, and would be done twice
-                p.settlement->key->unsettled.fetch_sub(1);
+                p.settlement->route().unanswered.fetch_sub(1);
         }
         pending_.clear();
         return out;
     }
-    [[nodiscard]] bool has_undone() const noexcept { return !undone_.empty(); }
 
 private:
-    using deadline = link::deadline;
+    /// The most settlements on their way: a verb waits for their replies.
+    static constexpr std::size_t max_unread = 256;
+    using deadline = connection::deadline;
     struct reply_due {
         verb which;
         std::optional<settlement_call> settlement;
-        std::atomic<std::int64_t>* cursor;  ///< where a sweep that nobody waits for goes on
+        std::atomic<std::int64_t>* cursor;  ///< where the next sweep goes on
     };
 
     [[nodiscard]] static deadline after(duration d) { return std::chrono::steady_clock::now() + d; }
+
+    [[nodiscard]] parameter_list settle_parameters(const settlement_call& s, instant now) const {
+        parameter_list values;
+        values.number(s.id);
+        if (options_.injected_time)
+            values.number(s.at.time_since_epoch().count());
+        else
+            values.nothing();
+        values.number(options_.injected_time ? 0 : std::max<std::int64_t>(0, (now - s.at).count()));
+        for (const std::int64_t n : {s.entry, static_cast<std::int64_t>(s.how), s.argument, s.kept, s.longest})
+            values.number(n);
+        values.numbers(s.ended);
+        return values;
+    }
 
     // ---- opening
 
     greeting greet(deadline until) {
         static constexpr std::string_view what = "greet";
         // Whatever the user's or the database's defaults are: these are what the verbs were written for.
-        link_.must(fmt::format("SET synchronous_commit = {}; SET statement_timeout = {}; SET lock_timeout = 0; "
-                               "SET default_transaction_isolation = 'read committed'; SET search_path = pg_catalog; "
-                               "SET jit = off; SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; "
-                               "SET enable_bitmapscan = off; SET client_min_messages = error",
-                               options_.synchronous_commit ? "on" : "off",
-                               std::chrono::ceil<std::chrono::milliseconds>(options_.command_timeout).count()),
-                   until, what);
+        connection_.must(
+            fmt::format("SET synchronous_commit = {}; SET statement_timeout = {}; SET lock_timeout = 0; "
+                        "SET default_transaction_isolation = 'read committed'; SET search_path = pg_catalog; "
+                        "SET jit = off; SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; "
+                        "SET enable_bitmapscan = off; SET client_min_messages = error",
+                        options_.synchronous_commit ? "on" : "off",
+                        std::chrono::ceil<std::chrono::milliseconds>(options_.command_timeout).count()),
+            until, what);
         const std::string hello =
             fmt::format("SELECT \"{}\".hello({})", options_.schema, options_.synchronous_commit ? 0 : 1);
-        query_result r = link_.ask(hello, until, what);
+        query_result r = connection_.ask(hello, until, what);
         const auto version = [&] {
             const auto said = numbers(r.get());
             return said.empty() ? schema_version : said[0];
         };
         if (options_.migrate && (is_missing(state_of(r.get())) || version() < schema_version)) {
             migrate();
-            r = link_.ask(hello, after(options_.connect_timeout), what);
+            r = connection_.ask(hello, after(options_.connect_timeout), what);
         }
         if (PQresultStatus(r.get()) != PGRES_TUPLES_OK)
-            link_.refused(r.get(), fmt::format("use schema {}", options_.schema));
+            connection_.refused(r.get(), fmt::format("use schema {}", options_.schema));
         const auto said = greeting_of(numbers(r.get()));
         const auto unfit = [&](std::string_view why, std::string_view what_to_do) {
-            return failed(fmt::format("use schema {}", options_.schema), link_.place(), why, what_to_do);
+            return failed(fmt::format("use schema {}", options_.schema), connection_.server(), why, what_to_do);
         };
         if (!said)
             throw unfit("it is not one of ours", "name another weir_schema");
@@ -204,30 +237,30 @@ private:
     void migrate() {
         const auto until = after(std::chrono::seconds{30});
         const std::string what = fmt::format("make schema {}", options_.schema);
-        link_.must(fmt::format("BEGIN; SET LOCAL statement_timeout = 30000; SELECT pg_advisory_xact_lock({}, -2)",
-                               lock_class(options_.schema)),
-                   until, what);
+        connection_.must(fmt::format("BEGIN; SET LOCAL statement_timeout = 30000; SELECT pg_advisory_xact_lock({}, -2)",
+                                     lock_class(options_.schema)),
+                         until, what);
         const auto ask = [&](const std::string& text) {
-            query_result r = link_.run(fmt::format(fmt::runtime(text), options_.schema), until, what);
+            query_result r = connection_.run(fmt::format(fmt::runtime(text), options_.schema), until, what);
             if (PQresultStatus(r.get()) != PGRES_TUPLES_OK || PQntuples(r.get()) != 1)
-                link_.refused(r.get(), what);
+                connection_.refused(r.get(), what);
             return std::string{PQgetvalue(r.get(), 0, 0)};
         };
         if (ask("SELECT to_regnamespace('\"{}\"') IS NOT NULL") == "f")
-            link_.must(fmt::format("CREATE SCHEMA \"{}\"", options_.schema), until, what);
+            connection_.must(fmt::format("CREATE SCHEMA \"{}\"", options_.schema), until, what);
         std::int64_t version = 0;
         if (ask("SELECT to_regclass('\"{}\".meta') IS NOT NULL") == "t")
             version = std::stoll(ask("SELECT version FROM \"{}\".meta"));
-        for (; version < schema_version; ++version)
-            link_.must(migration_text(version, options_.schema, options_.unlogged), until, what);
-        link_.must("COMMIT", until, what);
+        if (version < schema_version)
+            connection_.must(migration_text(version, options_.schema, options_.unlogged), until, what);
+        connection_.must("COMMIT", until, what);
     }
 
     /// Prepares the verbs, in one round trip, and stays in pipeline mode.
     void prepare(deadline until) {
         static constexpr std::string_view what = "prepare statements";
-        if (PQenterPipelineMode(link_.handle()) == 0)
-            link_.broken(what);
+        if (PQenterPipelineMode(connection_.handle()) == 0)
+            connection_.broken(what);
         for (const statement& s : statements) {
             std::string text = fmt::format("SELECT \"{}\".{}(", options_.schema, s.name);
             std::array<Oid, parameter_list::most> types{};
@@ -236,22 +269,22 @@ private:
                 types[i] = s.types[i] == 'b' ? 20 : s.types[i] == 't' ? 17 : 1016;
             }
             text += ")";
-            if (PQsendPrepare(link_.handle(), s.name, text.c_str(), static_cast<int>(s.types.size()), types.data()) ==
-                0)
-                link_.broken(what);
+            if (PQsendPrepare(connection_.handle(), s.name, text.c_str(), static_cast<int>(s.types.size()),
+                              types.data()) == 0)
+                connection_.broken(what);
         }
-        if (PQpipelineSync(link_.handle()) == 0)
-            link_.broken(what);
+        if (PQpipelineSync(connection_.handle()) == 0)
+            connection_.broken(what);
         query_result wrong;
         for (std::size_t i = 0; i < statements.size(); ++i) {
-            query_result r = link_.next(until, what);
+            query_result r = connection_.next(until, what);
             if (PQresultStatus(r.get()) != PGRES_COMMAND_OK && wrong == nullptr)
                 wrong = std::move(r);
-            static_cast<void>(link_.next(until, what));
+            static_cast<void>(connection_.next(until, what));
         }
-        static_cast<void>(link_.next(until, what));
+        static_cast<void>(connection_.next(until, what));
         if (wrong != nullptr)
-            link_.refused(wrong.get(), what);
+            connection_.refused(wrong.get(), what);
     }
 
     // ---- replies
@@ -266,29 +299,29 @@ private:
     /// The next reply: its result, the end of its results, the mark of its transaction.
     std::vector<std::int64_t> take_reply(deadline until) {
         const std::string_view name = statements[static_cast<std::size_t>(pending_.front().which)].name;
-        const query_result r = link_.next(until, name);
+        const query_result r = connection_.next(until, name);
         std::vector<std::int64_t> said = numbers(r.get());
-        if (PQstatus(link_.handle()) == CONNECTION_BAD)
-            link_.broken(name);
-        static_cast<void>(link_.next(until, name));
-        const query_result mark = link_.next(until, name);
+        if (PQstatus(connection_.handle()) == CONNECTION_BAD)
+            connection_.broken(name);
+        static_cast<void>(connection_.next(until, name));
+        const query_result mark = connection_.next(until, name);
         if (mark == nullptr || PQresultStatus(mark.get()) != PGRES_PIPELINE_SYNC)
-            link_.broken(name);
+            connection_.broken(name);
         reply_due done = std::move(pending_.front());
         pending_.pop_front();
         const std::string_view state = state_of(r.get());
         if (done.settlement && is_passing(state))
             undone_.push_back(std::move(*done.settlement));
         else if (done.settlement)
-            done.settlement->key->unsettled.fetch_sub(1);
+            done.settlement->route().unanswered.fetch_sub(1);
         if (!said.empty()) {
             if (done.cursor != nullptr)
                 done.cursor->store(said[0]);
             return said;
         }
         if (state.empty())
-            link_.broken(name, "the answer is not one of ours");
-        // A sweep that failed is nobody's trouble: the next verb meets what it met.
+            connection_.broken(name, "the answer is not one of ours");
+        // A sweep that failed is not reported: the next verb meets what it met.
         if (done.cursor != nullptr)
             return {};
         // A server that became read-only, or whose schema is gone, is greeted anew.
@@ -296,7 +329,7 @@ private:
         if (done.settlement && !ends)
             return {};
         try {
-            link_.refused(r.get(), name);
+            connection_.refused(r.get(), name);
         } catch (...) {
             if (ends)
                 close();
@@ -305,10 +338,13 @@ private:
     }
 
     const postgres_options& options_;
-    link link_;
+    loss_watch& losses_;
+    connection connection_;
     std::deque<reply_due> pending_;
-    std::vector<settlement_call> undone_;
+    std::deque<settlement_call> undone_;
     deadline answered_{};
 };
+
+static_assert(remote::pooled_session<session>);
 
 }  // namespace weir::postgres::detail

@@ -49,14 +49,14 @@ using reply = std::unique_ptr<redisReply, reply_deleter>;
 }
 
 /// Where the server is, for messages: without user, password or database.
-[[nodiscard]] inline std::string place_of(const redis_options& o) {
+[[nodiscard]] inline std::string server_of(const redis_options& o) {
     return o.unix_socket.empty() ? fmt::format("{}:{}", o.host, o.port) : o.unix_socket;
 }
 
 #if WEIR_REDIS_TLS
 inline constexpr bool has_tls = true;
 
-/// Keeps SIGPIPE away from this thread while OpenSSL writes, which cannot be told to do without it.
+/// Keeps SIGPIPE away from this thread while OpenSSL writes, which has no flag to do without it.
 class no_sigpipe {
 public:
     no_sigpipe() {
@@ -98,12 +98,12 @@ public:
 
     void open(const redis_options& o) {
         close();
-        place_ = place_of(o);
+        server_ = server_of(o);
         const timeval limit = timeval_of(o.connect_timeout);
         context_.reset(o.unix_socket.empty() ? redisConnectWithTimeout(o.host.c_str(), o.port, limit)
                                              : redisConnectUnixWithTimeout(o.unix_socket.c_str(), limit));
         if (context_ == nullptr)
-            throw store_error{fmt::format("redis: out of memory for a connection to {}", place_)};
+            throw store_error{fmt::format("redis: out of memory for a connection to {}", server_)};
         if (context_->err != 0)
             fail("cannot connect", context_->errstr, "is the server running there?");
         // A child that runs another program has no use for it.
@@ -190,7 +190,7 @@ public:
 
     /// Closes, and throws `store_error`.
     [[noreturn]] void fail(std::string_view what, std::string_view why, std::string_view advice) {
-        std::string sentence = fmt::format("redis: {} at {}: {}; {}", what, place_, why, advice);
+        std::string sentence = fmt::format("redis: {} at {}: {}; {}", what, server_, why, advice);
         discard_unsent();
         close();
         throw store_error{std::move(sentence)};
@@ -238,8 +238,8 @@ private:
             fail_with_errno("the connection broke");
         }
     }
-    /// TCP would go on sending what the server has not acknowledged, and an admission that nobody waits for would come
-    /// after it was taken back.
+    /// Drops what the server has not acknowledged: TCP would go on sending it, and an admission whose caller has given
+    /// up would arrive after it was taken back.
     void discard_unsent() noexcept {
         const linger none{1, 0};
         if (context_ != nullptr)
@@ -267,7 +267,7 @@ private:
     };
     [[nodiscard]] bool encrypted() const noexcept { return tls_ != nullptr; }
 
-    /// Made here and not by hiredis, which checks who signed the server's certificate and not whom it names.
+    /// Made here and not by hiredis, which checks the signature of the server's certificate and not the name in it.
     void start_tls(const redis_options& o) {
         std::unique_ptr<SSL_CTX, tls_deleter> made{SSL_CTX_new(TLS_client_method())};
         const auto require = [&](bool done, std::string_view what) {
@@ -332,7 +332,7 @@ private:
 #endif
 
     std::unique_ptr<redisContext, context_deleter> context_;
-    std::string place_;
+    std::string server_;
     std::string unsent_;
     bool held_back_ = false;
 };

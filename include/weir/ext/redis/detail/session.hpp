@@ -2,19 +2,22 @@
 #pragma once
 
 #include "weir/ext/redis/detail/connection.hpp"
+#include "weir/ext/redis/detail/loss_watch.hpp"
 #include "weir/ext/redis/detail/script.hpp"
 #include "weir/ext/redis/detail/wire.hpp"
 #include "weir/ext/redis/options.hpp"
 
 #include "weir/core/clock.hpp"
 #include "weir/core/time.hpp"
+#include "weir/storage/remote/session_pool.hpp"
 #include "weir/storage/store_error.hpp"
 
 #include <array>
-#include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <initializer_list>
 #include <iterator>
 #include <memory>
 #include <span>
@@ -25,26 +28,26 @@
 
 namespace weir::redis::detail {
 
-/// What calls on one key have in common.
-struct key_line {
-    std::string parts;                ///< the keys of a decision, as they stand in a call
-    std::string tuner_part;           ///< the third key, which only some scripts need
-    std::string note;                 ///< a note before its text
-    std::size_t home = 0;             ///< the session its settlements go through
-    std::atomic<int> unanswered = 0;  ///< settlements whose reply has not been read
+/// How commands name a key, made once.
+struct key_address {
+    std::string parts;       ///< the keys of a decision, as they stand in a call
+    std::string tuner_part;  ///< the third key, which only some scripts need
+    std::string note;        ///< a note before its text
+    remote::key_route route{};
 };
 
 /// A settlement on its way. Repeating one changes nothing, so it is kept until its reply is read, and sent again on the
 /// next connection if there was none: all but the refund of a bare stamp, which is then lost.
 struct settlement_call {
-    std::shared_ptr<key_line> line;
+    std::shared_ptr<key_address> key;
     std::uint64_t id = 0;
     double at = 0;
-    char how = 0;
-    bool urgent = false;  ///< others may wait for it
-    bool idle = false;    ///< nobody does: it goes with the next message
+    note_kind how{};
+    bool urgent = false;       ///< another process may wait for it
+    bool unimportant = false;  ///< nothing waits for it: it may go inside the next call on its key
 
-    [[nodiscard]] bool repeatable() const noexcept { return how != 3; }
+    [[nodiscard]] bool repeatable() const noexcept { return how != note_kind::refund_stamp; }
+    [[nodiscard]] remote::key_route& route() const noexcept { return key->route; }
 };
 
 /// One connection with what is said first on it, and the settlements whose replies are still to come.
@@ -53,75 +56,69 @@ struct settlement_call {
 /// connection is closed then, and the settlements are kept.
 class session {
 public:
-    [[nodiscard]] bool is_open() const noexcept { return connection_.is_open(); }
-    [[nodiscard]] bool owes() const noexcept { return !waiting_.empty() || !carried_.empty(); }
-    [[nodiscard]] instant last_used() const noexcept { return last_used_; }
-    [[nodiscard]] bool seems_alive() const noexcept { return connection_.seems_alive(); }
+    using settlement = settlement_call;
+
+    session(const redis_options* options, loss_watch* losses) : options_(*options), losses_(*losses) {}
+
+    // ---- opening
 
     /// Connects, signs in, loads the scripts and learns the epoch: one round trip besides the connection's own.
-    void open(const redis_options& o, std::string_view fresh_epoch) {
-        connection_.open(o);
-        const std::string epoch_key = o.prefix + ":epoch";
-        const std::string db = std::to_string(o.db);
-        std::string& out = connection_.out();
-        const auto say = [&](std::initializer_list<std::string_view> parts) {
-            out += command(std::span{parts.begin(), parts.size()});
-        };
-        const bool signs_in = !o.password.empty();
-        if (signs_in && o.user.empty())
-            say({"AUTH", o.password});
+    void open() {
+        connection_.open(options_);
+        const std::string db = std::to_string(options_.db);
+        const std::string fresh = losses_.fresh_epoch();
+        const bool signs_in = !options_.password.empty();
+        if (signs_in && options_.user.empty())
+            say({"AUTH", options_.password});
         else if (signs_in)
-            say({"AUTH", o.user, o.password});
-        if (o.db != 0)
+            say({"AUTH", options_.user, options_.password});
+        if (options_.db != 0)
             say({"SELECT", db});
         load_scripts();
-        say({"SET", epoch_key, fresh_epoch, "NX", "PX", epoch_life});
-        say({"GET", epoch_key});
-        say({"PEXPIRE", epoch_key, epoch_life});
-        const instant deadline = steady_clock{}.now() + o.connect_timeout;
-        connection_.set_timeout(o.connect_timeout);
-        connection_.write();
+        say_epoch(fresh);
+        say({"PEXPIRE", epoch_key_, epoch_life});
+        limit_ = options_.connect_timeout;
+        connection_.set_timeout(limit_);
+        const instant deadline = begin();
         if (signs_in)
             expect(connection_.read(deadline), "sign in", "check user and password, and that the user is on");
-        if (o.db != 0)
+        if (options_.db != 0)
             expect(connection_.read(deadline), "select the database", "check the database's number");
         read_scripts(deadline);
-        expect(connection_.read(deadline), "write the epoch", "name the primary server, with a user that may write");
-        const reply epoch = connection_.read(deadline);
-        expect(epoch, "read the epoch", "give the user the command GET");
-        epoch_ = text_of(*epoch);
+        const std::string epoch = read_epoch(deadline);
         expect(connection_.read(deadline), "renew the epoch", "give the user the command PEXPIRE");
-        connection_.set_timeout(o.command_timeout);
-        limit_ = o.command_timeout;
+        limit_ = options_.command_timeout;
+        connection_.set_timeout(limit_);
         last_used_ = steady_clock{}.now();
+        losses_.compare(epoch);
     }
     void close() noexcept { connection_.close(); }
+    [[nodiscard]] bool is_open() const noexcept { return connection_.is_open(); }
+    /// One that answered a moment ago is not asked: that costs a system call.
+    [[nodiscard]] bool seems_alive() const noexcept {
+        return steady_clock{}.now() - last_used_ < std::chrono::milliseconds{1} || connection_.seems_alive();
+    }
 
-    /// The value that lasts as long as the server's memory of us.
-    [[nodiscard]] const std::string& epoch() const noexcept { return epoch_; }
-    /// Reads it anew, and sets it where it is gone.
-    void renew_epoch(const redis_options& o, std::string_view fresh) {
-        const std::string key = o.prefix + ":epoch";
-        const std::array<std::string_view, 6> set{"SET", key, fresh, "NX", "PX", epoch_life};
-        const std::array<std::string_view, 2> get{"GET", key};
-        connection_.out() += command(set) + command(get);
+    /// Reads the epoch anew, and sets it where it is gone.
+    void renew_epoch() {
+        const std::string fresh = losses_.fresh_epoch();
+        say_epoch(fresh);
         const instant deadline = begin();
         drain(deadline);
-        expect(connection_.read(deadline), "write the epoch", "name the primary server, with a user that may write");
-        const reply got = connection_.read(deadline);
-        expect(got, "read the epoch", "give the user the command GET");
-        epoch_ = text_of(*got);
+        losses_.compare(read_epoch(deadline));
     }
+
+    // ---- calls
 
     /// Runs a script on a key: one round trip, in which the settlements before it go too. `sent` says whether the
     /// server may have carried it out where this throws.
-    [[nodiscard]] reply call(script which, const key_line& line, std::span<const double> args, std::string_view tail,
+    [[nodiscard]] reply call(script which, const key_address& key, std::span<const double> args, std::string_view tail,
                              std::string_view what, bool& sent) {
         for (int attempt = 0;; ++attempt) {
             notes_.clear();
             for (const settlement_call& s : carried_)
                 append_note(notes_, s.id, s.at, s.how);
-            append(which, line, args, tail, notes_);
+            append(which, key, args, tail, notes_);
             sent = true;
             const instant deadline = begin();
             drain(deadline);
@@ -129,9 +126,9 @@ public:
             if (r->type != REDIS_REPLY_ERROR) {
                 last_used_ = deadline - limit_;
                 for (const settlement_call& s : carried_)
-                    s.line->unanswered.fetch_sub(1, std::memory_order_release);
+                    s.route().unanswered.fetch_sub(1, std::memory_order_release);
                 carried_.clear();
-                if (!homeless_.empty()) [[unlikely]]
+                if (!headless_.empty()) [[unlikely]]
                     tidy();
                 return r;
             }
@@ -144,17 +141,27 @@ public:
         }
     }
 
-    /// A settlement that goes in the next call, which is on its key.
-    void carry(settlement_call s) { carried_.push_back(std::move(s)); }
-    /// Writes a settlement without waiting for its reply.
-    void post(settlement_call s) {
-        append_noting(connection_.out(), s.line->note, s.id, s.at, s.how);
-        may_rest_ = may_rest_ && !s.urgent;
-        waiting_.push_back(std::move(s));
+    // ---- settlements
+
+    /// Buffers settlements: they are written with the next call, or by `catch_up`. Unimportant ones on the `called` key
+    /// go inside the call.
+    void send(std::deque<settlement_call>& posted, const remote::key_route* called) {
+        for (settlement_call& s : posted) {
+            if (s.unimportant && &s.route() == called) {
+                carried_.push_back(std::move(s));
+                continue;
+            }
+            append_noting(connection_.out(), s.key->note, s.id, s.at, s.how);
+            may_rest_ = may_rest_ && !s.urgent;
+            waiting_.push_back(std::move(s));
+        }
+        posted.clear();
     }
-    void write_posted() {
+    /// Writes what is buffered. Replies are read with the next call; where none comes they must not fill the socket.
+    void catch_up() {
+        if (connection_.out().empty())
+            return;
         connection_.write_without_waiting(std::exchange(may_rest_, true));
-        // Replies are read with the next call; where none comes they must not fill the socket.
         while (waiting_.size() > 64) {
             const reply r = connection_.read_without_waiting();
             if (r == nullptr)
@@ -162,20 +169,20 @@ public:
             answered(*r);
         }
     }
-
-    /// Waits until every settlement posted has its reply.
+    [[nodiscard]] static bool is_full() noexcept { return false; }
     void finish() {
         drain(begin());
-        if (!homeless_.empty())
+        if (!headless_.empty())
             tidy();
         last_used_ = steady_clock{}.now();
     }
-
-    /// Settlements nobody knows the fate of: to be posted again.
-    [[nodiscard]] std::deque<settlement_call> take_back() noexcept {
+    [[nodiscard]] bool owes() const noexcept { return !waiting_.empty() || !carried_.empty(); }
+    [[nodiscard]] bool has_undone() const noexcept { return !is_open() && owes(); }
+    /// All but those that must not be repeated.
+    [[nodiscard]] std::deque<settlement_call> take_undone() {
         std::erase_if(waiting_, [](const settlement_call& s) {
             if (!s.repeatable())
-                s.line->unanswered.fetch_sub(1, std::memory_order_release);
+                s.route().unanswered.fetch_sub(1, std::memory_order_release);
             return !s.repeatable();
         });
         auto all = std::exchange(waiting_, {});
@@ -188,13 +195,29 @@ private:
     static constexpr std::string_view epoch_life = "2764800000";  // 32 days
     static constexpr std::size_t index(script s) noexcept { return static_cast<std::size_t>(s); }
 
-    void append(script which, const key_line& line, std::span<const double> args, std::string_view tail,
+    void say(std::initializer_list<std::string_view> parts) {
+        connection_.out() += command(std::span{parts.begin(), parts.size()});
+    }
+    void append(script which, const key_address& key, std::span<const double> args, std::string_view tail,
                 std::string_view notes) {
         std::string& out = connection_.out();
         if (which == script::admit)
-            append_call(out, sha_[index(which)], line.parts, args, tail, notes);
+            append_call(out, sha_[index(which)], key.parts, args, tail, notes);
         else
-            append_call(out, sha_[index(which)], all_key_parts(line.parts, line.tuner_part), args, tail, notes);
+            append_call(out, sha_[index(which)], all_key_parts(key.parts, key.tuner_part), args, tail, notes);
+    }
+
+    // ---- what is said on opening
+
+    void say_epoch(std::string_view fresh) {
+        say({"SET", epoch_key_, fresh, "NX", "PX", epoch_life});
+        say({"GET", epoch_key_});
+    }
+    [[nodiscard]] std::string read_epoch(instant deadline) {
+        expect(connection_.read(deadline), "write the epoch", "name the primary server, with a user that may write");
+        const reply epoch = connection_.read(deadline);
+        expect(epoch, "read the epoch", "give the user the command GET");
+        return std::string{text_of(*epoch)};
     }
 
     [[nodiscard]] instant begin() {
@@ -202,10 +225,8 @@ private:
         return steady_clock{}.now() + limit_;
     }
     void load_scripts() {
-        for (const std::string_view text : script_texts()) {
-            const std::array<std::string_view, 3> parts{"SCRIPT", "LOAD", text};
-            connection_.out() += command(parts);
-        }
+        for (const std::string_view text : script_texts())
+            say({"SCRIPT", "LOAD", text});
     }
     void read_scripts(instant deadline) {
         for (std::string& sha : sha_) {
@@ -226,17 +247,17 @@ private:
         // A refusal (a replica, no memory) is one the next call meets too; the entry then expires. A note that stands
         // alone was written where the head is lost: such a key would never expire.
         if (r.type == REDIS_REPLY_INTEGER && r.integer < static_cast<long long>(head_bytes))
-            homeless_.push_back(waiting_.front().line);
-        waiting_.front().line->unanswered.fetch_sub(1, std::memory_order_release);
+            headless_.push_back(waiting_.front().key);
+        waiting_.front().route().unanswered.fetch_sub(1, std::memory_order_release);
         waiting_.pop_front();
     }
     void tidy() {
-        constexpr std::array<double, 3> args{4, server_time, 0};
-        auto lines = std::exchange(homeless_, {});
-        for (const auto& line : lines)
-            append(script::keep, *line, args, {}, {});
+        constexpr std::array<double, 3> args{number(key_verb::tidy), server_time, 0};
+        const auto keys = std::exchange(headless_, {});
+        for (const auto& key : keys)
+            append(script::keep, *key, args, {}, {});
         const instant deadline = begin();
-        for (std::size_t i = 0; i < lines.size(); ++i)
+        for (std::size_t i = 0; i < keys.size(); ++i)
             static_cast<void>(connection_.read(deadline));
     }
 
@@ -259,16 +280,20 @@ private:
         connection_.fail(fmt::format("cannot {}", what), fmt::format("the server says {}", word), advice);
     }
 
+    const redis_options& options_;
+    loss_watch& losses_;
+    const std::string epoch_key_ = options_.prefix + ":epoch";
     connection connection_;
     std::array<std::string, script_count> sha_;
-    std::string epoch_;
     std::deque<settlement_call> waiting_;
     std::vector<settlement_call> carried_;
     std::string notes_;
-    std::vector<std::shared_ptr<key_line>> homeless_;
+    std::vector<std::shared_ptr<key_address>> headless_;  // keys with notes and no head
     duration limit_{};
     instant last_used_ = long_ago;
     bool may_rest_ = true;
 };
+
+static_assert(remote::pooled_session<session>);
 
 }  // namespace weir::redis::detail

@@ -6,7 +6,7 @@
 
 #include "weir/core/multiplier.hpp"
 #include "weir/core/time.hpp"
-#include "weir/storage/detail/tuner_words.hpp"
+#include "weir/storage/remote/tuner_record.hpp"
 
 #include <atomic>
 #include <cstdint>
@@ -14,11 +14,12 @@
 namespace weir::redis::detail {
 
 /// What this process keeps of a key.
-struct slot_state : key_line {
+struct slot_state {
+    key_address address;
     std::atomic<std::int64_t> held = 0;  ///< entries of this process; settle runs beside the other verbs
     // Written by one verb at a time.
     multiplier factor{};
-    weir::detail::tuner_words tuner;  ///< as the server has them, or had
+    remote::tuner_record tuner;  ///< as the server has it, or had
     instant lost_at = long_ago;
     double born = 0;                ///< the head's first moment, ...
     std::uint32_t seq = 0;          ///< ... how many admissions it had seen, ...

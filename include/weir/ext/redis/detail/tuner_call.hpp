@@ -4,8 +4,8 @@
 #include "weir/ext/redis/detail/wire.hpp"
 
 #include "weir/core/time.hpp"
-#include "weir/storage/detail/tuner_swap.hpp"
-#include "weir/storage/detail/tuner_words.hpp"
+#include "weir/storage/remote/compare_and_swap.hpp"
+#include "weir/storage/remote/tuner_record.hpp"
 
 #include <array>
 #include <cmath>
@@ -23,19 +23,19 @@ struct tuner_call {
     std::string tail;
 };
 /// `time` is what the script takes for the time; where it is not the server's, nothing has to expire.
-[[nodiscard]] inline tuner_call tuner_call_of(const weir::detail::tuner_offer& offer, double time) {
-    tuner_call out{{time, static_cast<double>(offer.factor.millionths()),
+[[nodiscard]] inline tuner_call tuner_call_of(const remote::swap_offer& offer, double time) {
+    tuner_call out{{time, static_cast<double>(offer.seen_factor.millionths()),
                     static_cast<double>(offer.next_factor.millionths()), -never, 0},
-                   weir::detail::bytes_of(offer.seen)};
+                   remote::to_bytes(offer.seen)};
     if (!offer.next.empty() && std::isnan(time))
-        out.args[3] = microseconds_up(duration{offer.next[weir::detail::recovered_word]});
+        out.args[3] = microseconds_up(duration{offer.next[remote::recovered_index]});
     out.args[4] = static_cast<double>(out.tail.size());
-    out.tail += weir::detail::bytes_of(offer.next);
+    out.tail += remote::to_bytes(offer.next);
     return out;
 }
 
 struct tuner_reply {
-    weir::detail::tuner_answer answer;
+    remote::swap_reply answer;
     double t;
 };
 [[nodiscard]] inline std::optional<tuner_reply> tuner_reply_of(std::string_view bytes) {
@@ -43,7 +43,7 @@ struct tuner_reply {
     if (bytes.size() < fixed)
         return std::nullopt;
     tuner_reply out{{double_at(bytes, 0) != 0, factor_of(double_at(bytes, 2)), {}}, double_at(bytes, 1)};
-    if (!weir::detail::read_words(bytes.substr(fixed), out.answer.words))
+    if (!remote::read_record(bytes.substr(fixed), out.answer.record))
         return std::nullopt;
     return out;
 }

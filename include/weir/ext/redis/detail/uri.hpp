@@ -2,7 +2,7 @@
 #pragma once
 
 #include "weir/core/detail/text.hpp"
-#include "weir/storage/detail/dsn.hpp"
+#include "weir/storage/remote/dsn.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -26,6 +26,8 @@ struct uri {
     bool malformed = false;  ///< a percent sign that encodes nothing
 };
 
+inline constexpr std::int64_t max_db = 1'000'000;
+
 [[nodiscard]] inline std::optional<std::int64_t> whole_number(std::string_view text, std::int64_t most) noexcept {
     std::int64_t value = 0;
     if (text.empty() || text.size() > 12)
@@ -38,58 +40,67 @@ struct uri {
     return value <= most ? std::optional{value} : std::nullopt;
 }
 
+/// Takes `[user[:password]@]host[:port]` apart; `decode` undoes percent signs.
+template <class Decode>
+void split_authority(std::string_view text, uri& out, Decode&& decode) {
+    // The last @: a password may contain one that is not encoded.
+    if (const auto at = text.rfind('@'); at != std::string_view::npos) {
+        const std::string_view user = text.substr(0, at);
+        text = text.substr(at + 1);
+        const auto colon = user.find(':');
+        out.user = decode(user.substr(0, colon));
+        if (colon != std::string_view::npos)
+            out.password = decode(user.substr(colon + 1));
+    }
+    if (!text.empty() && text.front() == '[') {
+        const auto close = text.find(']');
+        out.host = decode(text.substr(1, close == std::string_view::npos ? close : close - 1));
+        text = close == std::string_view::npos ? std::string_view{} : text.substr(close + 1);
+        if (!text.empty() && text.front() == ':')
+            out.port = text.substr(1);
+        return;
+    }
+    const auto colon = text.rfind(':');
+    out.host = decode(text.substr(0, colon));
+    if (colon != std::string_view::npos)
+        out.port = text.substr(colon + 1);
+}
+
+/// Takes `name=value&...` apart.
+template <class Decode>
+void split_query(std::string_view text, uri& out, Decode&& decode) {
+    while (!text.empty()) {
+        const auto end = text.find('&');
+        const std::string_view one = text.substr(0, end);
+        text = end == std::string_view::npos ? std::string_view{} : text.substr(end + 1);
+        const auto equals = one.find('=');
+        std::string name = decode(one.substr(0, equals));
+        std::string value = equals == std::string_view::npos ? std::string{} : decode(one.substr(equals + 1));
+        out.parameters.emplace_back(std::move(name), std::move(value));
+    }
+}
+
 /// Splits `scheme://[user[:password]@]host[:port][/path][?name=value&...]`; nothing when there is no scheme.
 [[nodiscard]] inline std::optional<uri> split_uri(std::string_view text) {
     uri out;
     const auto mark = text.find("://");
     if (mark == std::string_view::npos)
         return std::nullopt;
-    out.scheme = weir::detail::lower(text.substr(0, mark));
-    std::string_view rest = text.substr(mark + 3);
     const auto decode = [&](std::string_view piece) {
-        auto plain = weir::detail::percent_decoded(piece);
+        auto plain = remote::percent_decoded(piece);
         out.malformed = out.malformed || !plain;
         return std::move(plain).value_or("");
     };
-
+    out.scheme = weir::detail::lower(text.substr(0, mark));
+    std::string_view rest = text.substr(mark + 3);
     if (const auto at = rest.find('?'); at != std::string_view::npos) {
-        std::string_view query = rest.substr(at + 1);
+        split_query(rest.substr(at + 1), out, decode);
         rest = rest.substr(0, at);
-        while (!query.empty()) {
-            const auto end = query.find('&');
-            const std::string_view one = query.substr(0, end);
-            query = end == std::string_view::npos ? std::string_view{} : query.substr(end + 1);
-            const auto equals = one.find('=');
-            out.parameters.emplace_back(decode(one.substr(0, equals)), equals == std::string_view::npos
-                                                                           ? std::string{}
-                                                                           : decode(one.substr(equals + 1)));
-        }
     }
     const auto slash = rest.find('/');
-    std::string_view authority = rest.substr(0, slash);
     if (slash != std::string_view::npos)
         out.path = decode(rest.substr(slash));
-    // The last @ of the authority: a password may hold one that nobody encoded.
-    if (const auto at = authority.rfind('@'); at != std::string_view::npos) {
-        const std::string_view who = authority.substr(0, at);
-        authority = authority.substr(at + 1);
-        const auto colon = who.find(':');
-        out.user = decode(who.substr(0, colon));
-        if (colon != std::string_view::npos)
-            out.password = decode(who.substr(colon + 1));
-    }
-    if (!authority.empty() && authority.front() == '[') {
-        const auto close = authority.find(']');
-        out.host = decode(authority.substr(1, close == std::string_view::npos ? close : close - 1));
-        authority = close == std::string_view::npos ? std::string_view{} : authority.substr(close + 1);
-        if (!authority.empty() && authority.front() == ':')
-            out.port = authority.substr(1);
-        return out;
-    }
-    const auto colon = authority.rfind(':');
-    out.host = decode(authority.substr(0, colon));
-    if (colon != std::string_view::npos)
-        out.port = authority.substr(colon + 1);
+    split_authority(rest.substr(0, slash), out, decode);
     return out;
 }
 

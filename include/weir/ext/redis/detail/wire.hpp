@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "weir/ext/redis/detail/script.hpp"
+
 #include "weir/core/multiplier.hpp"
 #include "weir/core/time.hpp"
 
@@ -18,6 +20,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 // What goes over the wire, as values: commands, packed doubles, names of keys.
 
@@ -90,6 +93,31 @@ struct admitted {
     return std::nullopt;
 }
 
+/// The numbers that a script is given.
+///
+/// **Complexity.** No heap up to 16 windows.
+class argument_list {
+public:
+    explicit argument_list(std::size_t size) {
+        if (size > few_.size())
+            many_.reserve(size);
+    }
+    void add(double value) {
+        if (many_.capacity() > 0)
+            many_.push_back(value);
+        else
+            few_.at(count_++) = value;
+    }
+    [[nodiscard]] std::span<const double> all() const noexcept {
+        return many_.capacity() > 0 ? std::span<const double>{many_} : std::span{few_}.first(count_);
+    }
+
+private:
+    std::array<double, 8 + 2 * 16> few_;
+    std::size_t count_ = 0;
+    std::vector<double> many_;
+};
+
 /// Appends the size of a part of a command.
 inline void append_size(std::string& out, std::size_t size) {
     std::array<char, 24> digits;
@@ -113,15 +141,15 @@ inline void append_part(std::string& out, std::string_view text) {
 /// Where in `key_parts` it stands how many keys there are.
 inline constexpr std::size_t keys_count = 4;
 
-/// What became of an entry, as the scripts read it. Repeating it changes nothing.
-inline void append_note(std::string& out, std::uint64_t id, double at, char how) {
+/// A note, as the scripts read it. Repeating one that names an entry changes nothing.
+inline void append_note(std::string& out, std::uint64_t id, double at, note_kind how) {
     const auto name = bytes_of(id);
     const auto time = bytes_of(std::bit_cast<std::uint64_t>(at));
     out.append(name.data(), name.size()).append(time.data(), time.size());
-    out += how;
+    out += static_cast<char>(how);
 }
 /// The same at the end of its key's head: `APPEND head note`, appended; `start` is what `note_start` made.
-inline void append_noting(std::string& out, std::string_view start, std::uint64_t id, double at, char how) {
+inline void append_noting(std::string& out, std::string_view start, std::uint64_t id, double at, note_kind how) {
     out.append(start);
     append_note(out, id, at, how);
     out.append("\r\n");

@@ -8,7 +8,7 @@
 #include "weir/ext/sqlite/options.hpp"
 
 #include "weir/core/time.hpp"
-#include "weir/storage/detail/tuner_words.hpp"
+#include "weir/storage/remote/tuner_record.hpp"
 
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -103,7 +103,7 @@ public:
     void load(key_row& row, std::int64_t id, std::string_view name) {
         bool good = true;
         const auto read = [&](const statement& s, int first, std::int64_t found) {
-            good = row.decode(s.bytes(first + 1)) && weir::detail::read_words(s.bytes(first + 2), row.tuner);
+            good = row.decode(s.bytes(first + 1)) && remote::read_record(s.bytes(first + 2), row.tuner);
             row.id = found;
             row.forget_at = s.integer(first);
             row.changed = row.tuner_changed = false;
@@ -128,7 +128,7 @@ public:
             row.id = sqlite3_last_insert_rowid(db_.get());
         }
         if (std::exchange(row.tuner_changed, false)) {
-            const std::string words = weir::detail::bytes_of(row.tuner);
+            const std::string words = remote::to_bytes(row.tuner);
             set_tuner_->bind(1, row.id).bind(2, words).run();
         }
     }

@@ -3,7 +3,7 @@
 
 #include "weir/core/multiplier.hpp"
 #include "weir/core/time.hpp"
-#include "weir/storage/detail/tuner_words.hpp"
+#include "weir/storage/remote/tuner_record.hpp"
 
 #include <algorithm>
 #include <array>
@@ -49,7 +49,7 @@ struct key_row {
     // Not part of the row's bytes.
     std::int64_t id = 0;  ///< 0 = there is no row yet
     std::int64_t forget_at = 0;
-    weir::detail::tuner_words tuner;  ///< a column of its own, which is written only when it has changed
+    remote::tuner_record tuner;  ///< a column of its own, which is written only when it has changed
     std::size_t entry_room = 0;
     std::size_t stamp_room = 0;
     bool changed = false;

@@ -22,7 +22,7 @@ inline constexpr std::int64_t application_id = 0x77656972;
 /// `keys` holds a key's state in one blob of steady size, for then an update writes the one page that changed; its
 /// name comes last, so that a long one is out of the way. `blocks` holds the older stamps, 64 a row.
 ///
-/// `tuner` is what the tuner keeps of a key: ten 64-bit words, or nothing (`weir::detail::tuner_words`).
+/// `tuner` is what the tuner keeps of a key: ten 64-bit words, or nothing (`remote::tuner_record`).
 inline constexpr std::array<const char*, 2> migrations{
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
     "INSERT INTO meta VALUES ('epoch', random());"

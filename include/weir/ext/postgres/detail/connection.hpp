@@ -62,77 +62,77 @@ using query_result = std::unique_ptr<PGresult, query_result_free>;
     return "is the server running there?";
 }
 
-[[nodiscard]] inline store_error failed(std::string_view what, std::string_view place, std::string_view why,
+[[nodiscard]] inline store_error failed(std::string_view what, std::string_view server, std::string_view why,
                                         std::string_view what_to_do) {
-    return store_error{fmt::format("postgres: cannot {} at {}: {}; {}", what, place, why, what_to_do)};
+    return store_error{fmt::format("postgres: cannot {} at {}: {}; {}", what, server, why, what_to_do)};
 }
 
 /// One connection to the server, whose every wait has a deadline.
 ///
-/// **Thread safety.** None. **Errors.** `store_error`; the link is closed then, unless it is the server that refused.
-class link {
+/// **Thread safety.** None. **Errors.** `store_error`; it is closed then, unless it is the server that refused.
+class connection {
 public:
     using deadline = std::chrono::steady_clock::time_point;
 
-    explicit link(std::string place) : place_(std::move(place)), pid_(::getpid()) {}
-    link(const link&) = delete;
-    link& operator=(const link&) = delete;
+    explicit connection(std::string server) : server_(std::move(server)), pid_(::getpid()) {}
+    connection(const connection&) = delete;
+    connection& operator=(const connection&) = delete;
     // A child's copy is left alone: to close it would say goodbye on the parent's socket.
-    ~link() {
+    ~connection() {
         if (pid_ == ::getpid())
             close();
     }
 
-    [[nodiscard]] PGconn* handle() const noexcept { return link_; }
-    [[nodiscard]] bool is_open() const noexcept { return link_ != nullptr; }
-    [[nodiscard]] const std::string& place() const noexcept { return place_; }
+    [[nodiscard]] PGconn* handle() const noexcept { return handle_; }
+    [[nodiscard]] bool is_open() const noexcept { return handle_ != nullptr; }
+    [[nodiscard]] const std::string& server() const noexcept { return server_; }
     void close() noexcept {
-        PQfinish(link_);
-        link_ = nullptr;
+        PQfinish(handle_);
+        handle_ = nullptr;
     }
 
-    void connect(const std::string& connection, deadline until) {
+    void connect(const std::string& text, deadline until) {
         close();
         const std::array<const char*, 3> names{"dbname", "fallback_application_name", nullptr};
-        const std::array<const char*, 3> values{connection.c_str(), "weir", nullptr};
-        link_ = PQconnectStartParams(names.data(), values.data(), 1);
-        if (link_ == nullptr)
-            throw failed("connect", place_, "out of memory", "free some");
-        for (auto state = PGRES_POLLING_WRITING; state != PGRES_POLLING_OK; state = PQconnectPoll(link_)) {
-            if (state == PGRES_POLLING_FAILED || PQstatus(link_) == CONNECTION_BAD)
+        const std::array<const char*, 3> values{text.c_str(), "weir", nullptr};
+        handle_ = PQconnectStartParams(names.data(), values.data(), 1);
+        if (handle_ == nullptr)
+            throw failed("connect", server_, "out of memory", "free some");
+        for (auto state = PGRES_POLLING_WRITING; state != PGRES_POLLING_OK; state = PQconnectPoll(handle_)) {
+            if (state == PGRES_POLLING_FAILED || PQstatus(handle_) == CONNECTION_BAD)
                 broken("connect");
             wait(state == PGRES_POLLING_READING ? POLLIN : POLLOUT, until, "connect");
         }
-        PQsetNoticeProcessor(link_, [](void*, const char*) {}, nullptr);
-        PQsetnonblocking(link_, 1);
+        PQsetNoticeProcessor(handle_, [](void*, const char*) {}, nullptr);
+        PQsetnonblocking(handle_, 1);
     }
 
-    /// Whether the server has ended it, as far as can be told without asking: unasked, it only says goodbye.
+    /// Whether the server has not ended it, as far as one sees without a round trip: unasked, it only sends an end.
     [[nodiscard]] bool seems_alive(bool replies_due) const noexcept {
         char byte = 0;
-        const auto got = ::recv(PQsocket(link_), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+        const auto got = ::recv(PQsocket(handle_), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
         return got < 0 ? errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR : got > 0 && replies_due;
     }
 
     /// The next result, null at the end of a statement's.
     [[nodiscard]] query_result next(deadline until, std::string_view what) {
-        if (PQisBusy(link_) != 0) {
+        if (PQisBusy(handle_) != 0) {
             flush(until, what);
             do {
                 wait(POLLIN, until, what);
                 consume(what);
-            } while (PQisBusy(link_) != 0);
+            } while (PQisBusy(handle_) != 0);
         }
-        return query_result{PQgetResult(link_)};
+        return query_result{PQgetResult(handle_)};
     }
     void consume(std::string_view what) {
-        if (PQconsumeInput(link_) == 0)
+        if (PQconsumeInput(handle_) == 0)
             broken(what);
     }
     /// Sends all that waits to be sent, and reads meanwhile, so that neither side waits for the other.
     void flush(deadline until, std::string_view what) {
         for (;;) {
-            const int left = PQflush(link_);
+            const int left = PQflush(handle_);
             if (left == 0)
                 return;
             if (left < 0)
@@ -144,13 +144,13 @@ public:
 
     /// Runs statements that have no parameters; gives the last result, or the first that failed.
     [[nodiscard]] query_result run(const std::string& text, deadline until, std::string_view what) {
-        if (PQsendQuery(link_, text.c_str()) == 0)
+        if (PQsendQuery(handle_, text.c_str()) == 0)
             broken(what);
         return last_result(until, what);
     }
     /// The same, in binary, for one statement.
     [[nodiscard]] query_result ask(const std::string& text, deadline until, std::string_view what) {
-        if (PQsendQueryParams(link_, text.c_str(), 0, nullptr, nullptr, nullptr, nullptr, 1) == 0)
+        if (PQsendQueryParams(handle_, text.c_str(), 0, nullptr, nullptr, nullptr, nullptr, 1) == 0)
             broken(what);
         return last_result(until, what);
     }
@@ -159,7 +159,7 @@ public:
             refused(r.get(), what);
     }
 
-    [[noreturn]] void broken(std::string_view what) { broken(what, PQerrorMessage(link_)); }
+    [[noreturn]] void broken(std::string_view what) { broken(what, PQerrorMessage(handle_)); }
     [[noreturn]] void broken(std::string_view what, std::string_view why) {
         // libpq's words may name the host again; the first line behind that says enough.
         if (const auto at = why.rfind("failed: "); at != std::string_view::npos)
@@ -167,12 +167,12 @@ public:
         const std::string text{why.substr(0, why.find('\n'))};
         discard_unsent();
         close();
-        throw failed(what, place_, text.empty() ? "the connection ended" : text, advice_on_connecting(text));
+        throw failed(what, server_, text.empty() ? "the connection ended" : text, advice_on_connecting(text));
     }
     [[noreturn]] void refused(const PGresult* r, std::string_view what) const {
         const char* const said = PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
         const std::string_view state = state_of(r);
-        throw failed(what, place_, fmt::format("{} ({})", said == nullptr ? "no answer" : said, state), advice(state));
+        throw failed(what, server_, fmt::format("{} ({})", said == nullptr ? "no answer" : said, state), advice(state));
     }
 
 private:
@@ -182,21 +182,21 @@ private:
         while (query_result r = next(until, what))
             if (last == nullptr || state_of(last.get()).empty())
                 last = std::move(r);
-        if (PQstatus(link_) == CONNECTION_BAD)
+        if (PQstatus(handle_) == CONNECTION_BAD)
             broken(what);
         return last;
     }
 
-    /// TCP would go on sending what the server has not acknowledged, and an admission that nobody waits for would come
-    /// after it was taken back.
+    /// Drops what the server has not acknowledged: TCP would go on sending it, and an admission whose caller has given
+    /// up would arrive after it was taken back.
     void discard_unsent() noexcept {
         const linger none{1, 0};
-        if (const int fd = PQsocket(link_); fd >= 0)
+        if (const int fd = PQsocket(handle_); fd >= 0)
             static_cast<void>(::setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof none));
     }
 
     void wait(short events, deadline until, std::string_view what) {
-        pollfd p{PQsocket(link_), events, 0};
+        pollfd p{PQsocket(handle_), events, 0};
         for (;;) {
             const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
             const int ready = left.count() <= 0 ? 0 : ::poll(&p, 1, static_cast<int>(left.count()));
@@ -209,9 +209,9 @@ private:
         }
     }
 
-    std::string place_;
+    std::string server_;
     pid_t pid_;
-    PGconn* link_ = nullptr;
+    PGconn* handle_ = nullptr;
 };
 
 }  // namespace weir::postgres::detail

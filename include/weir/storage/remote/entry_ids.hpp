@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <random>
 
-namespace weir::detail {
+namespace weir::remote {
 
 /// Names for the entries of one store object: unique among all processes as far as 63 random bits make it, never 0, and
 /// never with the highest bit set.
@@ -28,4 +28,4 @@ private:
     std::atomic<std::uint64_t> next_{random_start()};
 };
 
-}  // namespace weir::detail
+}  // namespace weir::remote

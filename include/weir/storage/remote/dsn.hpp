@@ -8,13 +8,13 @@
 #include <string>
 #include <string_view>
 
-namespace weir::detail {
+namespace weir::remote {
 
 /// Undoes %41; nothing where a % is not followed by two hexadecimal digits.
 [[nodiscard]] inline std::optional<std::string> percent_decoded(std::string_view text) {
     const auto digit = [](char c) {
-        const char small = to_lower(c);
-        return is_digit(c) ? c - '0' : small >= 'a' && small <= 'f' ? small - 'a' + 10 : -1;
+        const char small = weir::detail::to_lower(c);
+        return weir::detail::is_digit(c) ? c - '0' : small >= 'a' && small <= 'f' ? small - 'a' + 10 : -1;
     };
     std::string out;
     for (std::size_t i = 0; i < text.size(); ++i) {
@@ -32,4 +32,4 @@ namespace weir::detail {
     return out;
 }
 
-}  // namespace weir::detail
+}  // namespace weir::remote

@@ -1,42 +1,85 @@
 // SPDX-License-Identifier: MIT
+//
+// Written by .ci/lint/scripts --fix from include/weir/ext/postgres/sql: change the files there.
 #pragma once
 
+#include <cstdint>
 #include <string_view>
 
 namespace weir::postgres::detail {
 
-// The verbs, as functions in PL/pgSQL. `schema_text` puts the schema's name, the clock and constants into them.
+// clang-format off
 
-/// How a verb that writes begins: the key's row, locked, in `h` and its time in `t`, with all that has expired by then
-/// stamped.
-///
-/// A wall clock that stepped back by more than a second goes on from the newest stamp: the key's own time then runs
-/// ahead by `skew` for good.
-inline constexpr std::string_view verb_begin = R"(
-  LOOP
-    IF p_id = 0 THEN p_id := @S.find(p_host, p_role); END IF;
-    SELECT * INTO h FROM @S.state s WHERE s.id = p_id FOR UPDATE;
-    IF NOT FOUND THEN
-      IF p_host IS NULL THEN RETURN ARRAY[1]; END IF;
-      p_id := 0;
-      CONTINUE;
-    END IF;
-    t := coalesce(p_now, @CLOCK + h.skew);
-    IF t < h.newest THEN
-      IF p_now IS NULL AND t + @STEP < h.newest THEN
-        PERFORM @S.step(p_id, @CLOCK);
-        CONTINUE;
-      END IF;
-      t := h.newest;
-    END IF;
-    EXIT WHEN h.first_expiry > t;
-    PERFORM @S.expire(p_id, t, p_kept, p_longest);
-  END LOOP;
-)";
+/// What stands in the way, as `weir::cause` has it.
+enum class obstacle : std::uint8_t { none = 0, window = 1, gate = 2, concurrency = 3 };
 
-/// What the verbs are made of.
-inline constexpr std::string_view sql_steps = R"(
-CREATE FUNCTION @S.find(p_host bytea, p_role bytea) RETURNS bigint LANGUAGE plpgsql AS $$
+/// Stamped at once, the same with an entry, an open entry, or not counted; `forced` is added.
+enum class admit_mode : std::uint8_t { stamped = 0, stamped_entry = 1, open = 2, uncounted = 3, forced = 4 };
+
+/// What became of an entry; `refund_stamp` takes back units that have none.
+enum class settle_verb : std::uint8_t { answered = 0, released = 1, refunded = 2, refund_stamp = 3, lower = 4, abandoned = 5 };
+
+namespace sql {
+
+inline constexpr std::string_view tables = R"sql(CREATE SEQUENCE @S.key_id;
+CREATE TABLE @S.meta (
+  one boolean PRIMARY KEY DEFAULT true CHECK (one),
+  version bigint NOT NULL, epoch bigint NOT NULL, unlogged boolean NOT NULL,
+  relaxed boolean NOT NULL DEFAULT false, timeline text NOT NULL, lost_at timestamptz);
+CREATE UNLOGGED TABLE @S.alive (one boolean PRIMARY KEY DEFAULT true CHECK (one));
+CREATE @UNLOGGED TABLE @S.key (
+  id bigint PRIMARY KEY, digest bytea NOT NULL UNIQUE, host bytea NOT NULL, role bytea NOT NULL);
+CREATE @UNLOGGED TABLE @S.state (
+  id bigint PRIMARY KEY,
+  newest bigint NOT NULL DEFAULT @NEVER, gate bigint NOT NULL DEFAULT @NEVER, factor bigint NOT NULL DEFAULT 1000000,
+  open bigint NOT NULL DEFAULT 0, first_expiry bigint NOT NULL DEFAULT @FAR,
+  plan bigint NOT NULL DEFAULT 0, credit bigint NOT NULL DEFAULT 0, skew bigint NOT NULL DEFAULT 0,
+  spilled bigint NOT NULL DEFAULT 0, span bigint NOT NULL DEFAULT 0, dropped bigint NOT NULL DEFAULT @NEVER,
+  blocked bigint NOT NULL DEFAULT 0, longest bigint NOT NULL DEFAULT 0, keep bigint NOT NULL DEFAULT @NEVER,
+  recent bigint[] NOT NULL DEFAULT '{}', ids bigint[] NOT NULL DEFAULT '{}', facts bigint[] NOT NULL DEFAULT '{}')
+  WITH (fillfactor = 50);
+CREATE @UNLOGGED TABLE @S.log (
+  key bigint NOT NULL, pos bigint NOT NULL, no bigint NOT NULL, stamps bigint[] NOT NULL, PRIMARY KEY (key, pos))
+  WITH (fillfactor = 70);
+CREATE @UNLOGGED TABLE @S.block (
+  key bigint NOT NULL, no bigint NOT NULL, ids bigint[] NOT NULL, facts bigint[] NOT NULL, PRIMARY KEY (key, no))
+  WITH (fillfactor = 50);
+SELECT setval('@S.key_id', 1 + (random() * 4611686018427387903)::bigint);
+INSERT INTO @S.alive DEFAULT VALUES;
+INSERT INTO @S.meta (version, epoch, unlogged, timeline) VALUES
+  (1, (random() * 4611686018427387903)::bigint, @IS_UNLOGGED, left(pg_walfile_name(pg_current_wal_lsn()), 8));
+)sql";
+
+inline constexpr std::string_view version_2 = R"sql(ALTER TABLE @S.state ADD COLUMN tuner bigint[] NOT NULL DEFAULT '{}';
+ALTER TABLE @S.state ADD COLUMN credit_from bigint NOT NULL DEFAULT @FAR;
+)sql";
+
+inline constexpr std::string_view version_3 = R"sql(ALTER TABLE @S.state ADD COLUMN abandoned bigint[] NOT NULL DEFAULT '{}';
+)sql";
+
+inline constexpr std::string_view functions = R"sql(CREATE OR REPLACE FUNCTION @S.hello(p_relaxed bigint) RETURNS bigint[] LANGUAGE plpgsql AS $$
+DECLARE m @S.meta; here text;
+BEGIN
+  SELECT * INTO m FROM @S.meta;
+  IF pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean THEN
+    RETURN ARRAY[m.version, m.epoch, -1, m.unlogged::int, 1];
+  END IF;
+  here := left(pg_walfile_name(pg_current_wal_lsn()), 8);
+  IF NOT EXISTS (SELECT FROM @S.alive) OR m.timeline <> here OR (p_relaxed <> 0 AND NOT m.relaxed) THEN
+    PERFORM set_config('synchronous_commit', 'on', true);
+    PERFORM pg_advisory_xact_lock(@K, -1);
+    SELECT * INTO m FROM @S.meta;
+    IF m.timeline <> here OR (NOT EXISTS (SELECT FROM @S.alive) AND (m.unlogged OR m.relaxed)) THEN
+      m.lost_at := clock_timestamp();
+    END IF;
+    INSERT INTO @S.alive DEFAULT VALUES ON CONFLICT DO NOTHING;
+    UPDATE @S.meta SET lost_at = m.lost_at, timeline = here, relaxed = m.relaxed OR p_relaxed <> 0;
+  END IF;
+  RETURN ARRAY[m.version, m.epoch,
+    CASE WHEN m.lost_at IS NULL THEN -1
+      ELSE (greatest(date_part('epoch', clock_timestamp() - m.lost_at), 0) * 1e9)::bigint END, m.unlogged::int, 0];
+END $$;
+CREATE OR REPLACE FUNCTION @S.find(p_host bytea, p_role bytea) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE d bytea := sha256(int4send(length(p_host)) || p_host || p_role); v bigint;
 BEGIN
   LOOP
@@ -50,15 +93,10 @@ BEGIN
     END IF;
   END LOOP;
 END $$;
-
--- The clock has stepped back: the key's time goes on from its newest stamp.
-CREATE FUNCTION @S.step(p_id bigint, p_clock bigint) RETURNS void LANGUAGE sql AS $$
+CREATE OR REPLACE FUNCTION @S.step(p_id bigint, p_clock bigint) RETURNS void LANGUAGE sql AS $$
   UPDATE @S.state s SET skew = s.newest - p_clock, credit = 0 WHERE s.id = p_id AND p_clock + s.skew < s.newest;
 $$;
-
--- Moves all but the newest 32 stamps or more from the row to the log. The ring of log rows doubles while what it would
--- overwrite may still decide something.
-CREATE FUNCTION @S.spill(p_id bigint, p_t bigint, p_kept bigint, p_longest bigint) RETURNS void LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION @S.spill(p_id bigint, p_t bigint, p_kept bigint, p_longest bigint) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE h @S.state; o bigint := 0; last bigint;
 BEGIN
   SELECT * INTO h FROM @S.state s WHERE s.id = p_id;
@@ -84,9 +122,7 @@ BEGIN
   UPDATE @S.state s SET recent = h.recent[o + 1 :], spilled = h.spilled, span = h.span, dropped = h.dropped
     WHERE s.id = p_id;
 END $$;
-
--- Takes back up to p_units units stamped exactly p_stamp.
-CREATE FUNCTION @S.remove(p_id bigint, p_stamp bigint, p_units bigint, p_t bigint, p_kept bigint, p_longest bigint)
+CREATE OR REPLACE FUNCTION @S.remove(p_id bigint, p_stamp bigint, p_units bigint, p_t bigint, p_kept bigint, p_longest bigint)
 RETURNS void LANGUAGE plpgsql AS $$
 DECLARE h @S.state; v bigint[]; p bigint; n bigint := 0;
 BEGIN
@@ -104,9 +140,7 @@ BEGIN
   UPDATE @S.state s SET recent = h.recent[: p - 1] || h.recent[p + n :], spilled = h.spilled WHERE s.id = p_id;
   PERFORM @S.spill(p_id, p_t, p_kept, p_longest);
 END $$;
-
--- Ends the entries whose time is over. Those still open are stamped with their expiry: their holder died.
-CREATE FUNCTION @S.expire(p_id bigint, p_t bigint, p_kept bigint, p_longest bigint) RETURNS void LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION @S.expire(p_id bigint, p_t bigint, p_kept bigint, p_longest bigint) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE h @S.state; e record;
 BEGIN
   SELECT * INTO h FROM @S.state s WHERE s.id = p_id FOR UPDATE;
@@ -114,7 +148,11 @@ BEGIN
     SELECT x.facts[3 * i - 2] AS units, x.facts[3 * i - 1] AS expires
       FROM (SELECT h.ids, h.facts UNION ALL SELECT b.ids, b.facts FROM @S.block b WHERE b.key = p_id) x,
            generate_subscripts(x.ids, 1) i
-      WHERE x.facts[3 * i - 1] <= p_t ORDER BY 2
+      WHERE x.facts[3 * i - 1] <= p_t
+    UNION ALL
+    SELECT h.abandoned[2 * i], h.abandoned[2 * i - 1] FROM generate_series(1, cardinality(h.abandoned) / 2) i
+      WHERE h.abandoned[2 * i - 1] <= p_t
+    ORDER BY 2
   LOOP
     IF e.units > 0 THEN
       h.newest := greatest(h.newest, e.expires);
@@ -130,35 +168,27 @@ BEGIN
   DELETE FROM @S.block b WHERE b.key = p_id AND cardinality(b.ids) = 0;
   SELECT ARRAY(SELECT h.ids[i] FROM generate_subscripts(h.ids, 1) i WHERE h.facts[3 * i - 1] > p_t ORDER BY i),
          ARRAY(SELECT h.facts[j] FROM generate_subscripts(h.facts, 1) j
-               WHERE h.facts[(j + 2) / 3 * 3 - 1] > p_t ORDER BY j)
-    INTO h.ids, h.facts;
+               WHERE h.facts[(j + 2) / 3 * 3 - 1] > p_t ORDER BY j),
+         ARRAY(SELECT h.abandoned[j] FROM generate_subscripts(h.abandoned, 1) j
+               WHERE h.abandoned[(j + 1) / 2 * 2 - 1] > p_t ORDER BY j)
+    INTO h.ids, h.facts, h.abandoned;
   SELECT coalesce(min(x.facts[3 * i - 1]), @FAR) INTO h.first_expiry
     FROM (SELECT h.ids, h.facts UNION ALL SELECT b.ids, b.facts FROM @S.block b WHERE b.key = p_id) x,
          generate_subscripts(x.ids, 1) i;
+  SELECT least(h.first_expiry, min(h.abandoned[2 * i - 1])) INTO h.first_expiry
+    FROM generate_series(1, cardinality(h.abandoned) / 2) i;
   SELECT coalesce(sum(cardinality(b.ids)), 0) INTO h.blocked FROM @S.block b WHERE b.key = p_id;
   UPDATE @S.state s SET newest = h.newest, recent = h.recent, open = h.open, ids = h.ids, facts = h.facts,
-      first_expiry = h.first_expiry, blocked = h.blocked WHERE s.id = p_id;
+      abandoned = h.abandoned, first_expiry = h.first_expiry, blocked = h.blocked WHERE s.id = p_id;
   IF cardinality(h.recent) >= 64 THEN PERFORM @S.spill(p_id, p_t, p_kept, p_longest); END IF;
 END $$;
-
--- Moves the oldest entries out of the row, so that it stays small however many are open.
-CREATE FUNCTION @S.stow(p_id bigint) RETURNS void LANGUAGE sql AS $$
+CREATE OR REPLACE FUNCTION @S.stow(p_id bigint) RETURNS void LANGUAGE sql AS $$
   INSERT INTO @S.block (key, no, ids, facts)
     SELECT s.id, 1 + coalesce((SELECT max(b.no) FROM @S.block b WHERE b.key = p_id), 0), s.ids[: 16], s.facts[: 48]
       FROM @S.state s WHERE s.id = p_id;
   UPDATE @S.state s SET ids = s.ids[17 :], facts = s.facts[49 :], blocked = s.blocked + 16 WHERE s.id = p_id;
 $$;
-)";
-
-/// Deciding. Answers [t, factor] or [0, id, t, factor] for granted, [0, id, t, factor, retry_at, cause, window, gate]
-/// for denied, the same with a 1 behind it for entered all the same, and [1] when the id is of a key that is gone and
-/// no names were given. Modes: 0 = units that are stamped at once, 1 = the same with an entry, 2 = an open entry, 3 =
-/// not counted; 4 more = whatever stands in the way. p_rules: ceiling, stamps to keep, longest period, then limit and
-/// period of every window.
-///
-/// @CREATE, @COUNTED and @STILL are what version 2 does otherwise.
-inline constexpr std::string_view sql_admit = R"(
-@CREATE FUNCTION @S.admit(p_id bigint, p_host bytea, p_role bytea, p_now bigint, p_plan bigint, p_cost bigint,
+CREATE OR REPLACE FUNCTION @S.admit(p_id bigint, p_host bytea, p_role bytea, p_now bigint, p_plan bigint, p_cost bigint,
   p_mode bigint, p_entry bigint, p_ttl bigint, p_rules bigint[]) RETURNS bigint[] LANGUAGE plpgsql AS $$
 #variable_conflict use_variable
 DECLARE
@@ -199,14 +229,7 @@ BEGIN
     IF p_cost > 0 THEN
       total := spilled * 32 + n;
       FOR i IN 0 .. cardinality(p_rules) / 2 - 2 LOOP
-        k := p_rules[4 + 2 * i] - p_cost;
-        IF k < 0 THEN
-          best := @FAR;
-          why := 5;
-          win := i;
-          EXIT;
-        END IF;
-        k := k - open;
+        k := greatest(p_rules[4 + 2 * i] - p_cost, 0) - open;
         period := p_rules[5 + 2 * i];
         IF k < 0 THEN
           at := t;
@@ -225,7 +248,6 @@ BEGIN
             at := chunk[32 - k % 32];
             c := width_bucket(t - period, chunk) - (32 - k % 32);
           ELSE
-            -- All that was dropped is as old as that or older, down to the oldest row that is kept.
             at := dropped;
             c := CASE WHEN at + period <= t THEN greatest(k - span * 32, 0) ELSE 0 END;
           END IF;
@@ -250,22 +272,20 @@ BEGIN
     END IF;
     IF why <> 0 AND NOT pass THEN RETURN ARRAY[0, p_id, t, factor, best, why, win, gate]; END IF;
     EXIT WHEN p_mode = 3;
-    -- A key with a time of its own has no cheap way: that one reads the plain clock.
     IF skew <> 0 OR why <> 0 THEN left_over := 0; END IF;
-    -- Whoever was faster made this decision stale; having waited for them we hold the row, and the next one stands.
     IF p_mode = 0 THEN
       UPDATE @S.state s SET newest = t, recent = s.recent || array_fill(t, ARRAY[p_cost::int]), plan = p_plan,
-          credit = left_over@COUNTED, longest = greatest(s.longest, p_rules[3])
+          credit = left_over, credit_from = t, longest = greatest(s.longest, p_rules[3])
         WHERE s.id = p_id AND s.xmin = seen;
     ELSIF p_mode = 2 THEN
       UPDATE @S.state s SET open = s.open + p_cost, ids = s.ids || ARRAY[p_entry],
           facts = s.facts || ARRAY[p_cost, t + p_ttl, 0], first_expiry = least(s.first_expiry, t + p_ttl),
-          plan = p_plan, credit = left_over@COUNTED, longest = greatest(s.longest, p_rules[3])
+          plan = p_plan, credit = left_over, credit_from = t, longest = greatest(s.longest, p_rules[3])
         WHERE s.id = p_id AND s.xmin = seen;
     ELSE
       UPDATE @S.state s SET newest = t, recent = s.recent || array_fill(t, ARRAY[p_cost::int]),
           ids = s.ids || ARRAY[p_entry], facts = s.facts || ARRAY[-p_cost, t + p_ttl, t], first_expiry = least(s.first_expiry, t + p_ttl),
-          plan = p_plan, credit = left_over@COUNTED, longest = greatest(s.longest, p_rules[3])
+          plan = p_plan, credit = left_over, credit_from = t, longest = greatest(s.longest, p_rules[3])
         WHERE s.id = p_id AND s.xmin = seen;
     END IF;
     EXIT WHEN FOUND;
@@ -275,40 +295,32 @@ BEGIN
   IF why <> 0 THEN RETURN ARRAY[0, p_id, t, factor, best, why, win, gate, 1]; END IF;
   RETURN ARRAY[0, p_id, t, factor];
 END $$;
-
--- Most decisions end here. Each condition, and the stamp, is seen on the newest version of the row.
-@CREATE FUNCTION @S.stamp(p_id bigint, p_host bytea, p_role bytea, p_now bigint, p_plan bigint, p_rules bigint[])
+CREATE OR REPLACE FUNCTION @S.stamp(p_id bigint, p_host bytea, p_role bytea, p_now bigint, p_plan bigint, p_rules bigint[])
 RETURNS bigint[] LANGUAGE plpgsql AS $$
 DECLARE t bigint := coalesce(p_now, @CLOCK); f bigint;
 BEGIN
   UPDATE @S.state s SET newest = greatest(s.newest, t), recent = s.recent || ARRAY[greatest(s.newest, t)],
       credit = s.credit - 1
-    WHERE s.id = p_id AND s.plan = p_plan AND s.credit > 0@STILL AND s.gate <= t AND s.newest - @STEP <= t
+    WHERE s.id = p_id AND s.plan = p_plan AND s.credit > 0 AND s.credit_from <= greatest(s.newest, t) AND s.gate <= t AND s.newest - @STEP <= t
       AND s.first_expiry > greatest(s.newest, t)
     RETURNING s.newest, s.factor INTO t, f;
   IF f > 0 THEN RETURN ARRAY[t, f]; END IF;
   RETURN @S.admit(p_id, p_host, p_role, p_now, p_plan, 1, 0, 0, 0, p_rules);
 END $$;
-
-@CREATE FUNCTION @S.open(p_id bigint, p_host bytea, p_role bytea, p_now bigint, p_plan bigint, p_cost bigint,
+CREATE OR REPLACE FUNCTION @S.open(p_id bigint, p_host bytea, p_role bytea, p_now bigint, p_plan bigint, p_cost bigint,
   p_entry bigint, p_ttl bigint, p_rules bigint[]) RETURNS bigint[] LANGUAGE plpgsql AS $$
 DECLARE t bigint := coalesce(p_now, @CLOCK); f bigint;
 BEGIN
   UPDATE @S.state s SET open = s.open + p_cost, credit = s.credit - p_cost, ids = s.ids || ARRAY[p_entry],
       facts = s.facts || ARRAY[p_cost, greatest(s.newest, t) + p_ttl, 0],
       first_expiry = least(s.first_expiry, greatest(s.newest, t) + p_ttl)
-    WHERE s.id = p_id AND s.plan = p_plan AND s.credit >= p_cost@STILL AND s.gate <= t AND s.newest - @STEP <= t
+    WHERE s.id = p_id AND s.plan = p_plan AND s.credit >= p_cost AND s.credit_from <= greatest(s.newest, t) AND s.gate <= t AND s.newest - @STEP <= t
       AND s.first_expiry > greatest(s.newest, t)
     RETURNING greatest(s.newest, t), s.factor INTO t, f;
   IF f > 0 THEN RETURN ARRAY[t, f]; END IF;
   RETURN @S.admit(p_id, p_host, p_role, p_now, p_plan, p_cost, 2, p_entry, p_ttl, p_rules);
 END $$;
-)";
-
-/// Ending an entry; answers [0], or [1] for a key that is gone.
-inline constexpr std::string_view sql_settle = R"(
--- Ends an entry that lies in a block and is stamped; says whether there was one.
-CREATE FUNCTION @S.unblock(p_id bigint, p_entry bigint) RETURNS boolean LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION @S.unblock(p_id bigint, p_entry bigint) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE b @S.block; p bigint;
 BEGIN
   SELECT * INTO b FROM @S.block x WHERE x.key = p_id AND p_entry = ANY (x.ids);
@@ -322,17 +334,31 @@ BEGIN
   END IF;
   RETURN true;
 END $$;
-
--- p_how: 0 = answered, 1 = released, 2 = refunded, 3 = takes back p_cost units stamped p_entry, which have no entry,
--- 4 = lowers the entry to p_cost units.
--- p_ago: how long ago that was, for one that was sent late. p_ended: stamped entries that are over as well.
-CREATE FUNCTION @S.settle(p_id bigint, p_now bigint, p_ago bigint, p_entry bigint, p_how bigint, p_cost bigint,
+CREATE OR REPLACE FUNCTION @S.settle(p_id bigint, p_now bigint, p_ago bigint, p_entry bigint, p_how bigint, p_cost bigint,
   p_kept bigint, p_longest bigint, p_ended bigint[]) RETURNS bigint[] LANGUAGE plpgsql AS $$
 DECLARE
   h @S.state; t bigint; p bigint; b_no bigint; units bigint; stamp bigint; v_ids bigint[]; v_facts bigint[];
-  p_host bytea; p_role bytea; e bigint;
+  p_host bytea; p_role bytea; e bigint; expires bigint;
 BEGIN
-@OPEN
+  LOOP
+    IF p_id = 0 THEN p_id := @S.find(p_host, p_role); END IF;
+    SELECT * INTO h FROM @S.state s WHERE s.id = p_id FOR UPDATE;
+    IF NOT FOUND THEN
+      IF p_host IS NULL THEN RETURN ARRAY[1]; END IF;
+      p_id := 0;
+      CONTINUE;
+    END IF;
+    t := coalesce(p_now, @CLOCK + h.skew);
+    IF t < h.newest THEN
+      IF p_now IS NULL AND t + @STEP < h.newest THEN
+        PERFORM @S.step(p_id, @CLOCK);
+        CONTINUE;
+      END IF;
+      t := h.newest;
+    END IF;
+    EXIT WHEN h.first_expiry > t;
+    PERFORM @S.expire(p_id, t, p_kept, p_longest);
+  END LOOP;
   IF cardinality(p_ended) > 0 THEN
     FOREACH e IN ARRAY p_ended LOOP
       p := array_position(h.ids, e);
@@ -362,13 +388,14 @@ BEGIN
     p := array_position(v_ids, p_entry);
   END IF;
   units := v_facts[3 * p - 2];
+  expires := v_facts[3 * p - 1];
+  IF p_how = 5 AND units < 0 THEN p_how := 1; END IF;
   IF p_how = 0 AND units < 0 OR p_how = 4 AND abs(units) <= p_cost THEN RETURN ARRAY[0]; END IF;
   stamp := CASE WHEN p_how >= 2 AND units < 0 THEN v_facts[3 * p] ELSE greatest(h.newest, t - p_ago) END;
   IF p_how = 0 THEN
     v_facts[3 * p - 2] := -units;
     v_facts[3 * p] := stamp;
   ELSIF p_how = 4 THEN
-    -- Below, the rest is given back as a refunded entry of its own would be.
     v_facts[3 * p - 2] := sign(units) * p_cost;
     units := units - sign(units) * p_cost;
   ELSE
@@ -385,6 +412,13 @@ BEGIN
     v_ids := h.ids;
     v_facts := h.facts;
   END IF;
+  IF p_how = 5 THEN
+    expires := least(expires, stamp + p_cost);
+    UPDATE @S.state s SET ids = v_ids, facts = v_facts, blocked = h.blocked,
+        abandoned = s.abandoned || ARRAY[expires, units], first_expiry = least(s.first_expiry, expires)
+      WHERE s.id = p_id;
+    RETURN ARRAY[0];
+  END IF;
   IF units > 0 AND p_how < 2 THEN
     UPDATE @S.state s SET open = s.open - units, newest = stamp,
         recent = s.recent || array_fill(stamp, ARRAY[units::int]), ids = v_ids, facts = v_facts,
@@ -397,47 +431,141 @@ BEGIN
   END IF;
   RETURN ARRAY[0];
 END $$;
-)";
-
-/// The other verbs. `hold` answers [0, id, moved]; `read` [0, id, t, factor, open, in flight, gate, newest, used...];
-/// `sweep` [where to go on, keys forgotten].
-inline constexpr std::string_view sql_rest = R"(
-CREATE FUNCTION @S.hold(p_id bigint, p_host bytea, p_role bytea, p_until bigint, p_ahead bigint) RETURNS bigint[]
+CREATE OR REPLACE FUNCTION @S.hold(p_id bigint, p_host bytea, p_role bytea, p_until bigint, p_ahead bigint) RETURNS bigint[]
 LANGUAGE plpgsql AS $$
 DECLARE h @S.state; t bigint; p_now bigint := @NEVER; p_kept bigint; p_longest bigint;
 BEGIN
-@OPEN
+  LOOP
+    IF p_id = 0 THEN p_id := @S.find(p_host, p_role); END IF;
+    SELECT * INTO h FROM @S.state s WHERE s.id = p_id FOR UPDATE;
+    IF NOT FOUND THEN
+      IF p_host IS NULL THEN RETURN ARRAY[1]; END IF;
+      p_id := 0;
+      CONTINUE;
+    END IF;
+    t := coalesce(p_now, @CLOCK + h.skew);
+    IF t < h.newest THEN
+      IF p_now IS NULL AND t + @STEP < h.newest THEN
+        PERFORM @S.step(p_id, @CLOCK);
+        CONTINUE;
+      END IF;
+      t := h.newest;
+    END IF;
+    EXIT WHEN h.first_expiry > t;
+    PERFORM @S.expire(p_id, t, p_kept, p_longest);
+  END LOOP;
   t := coalesce(p_until, least(greatest(@CLOCK + h.skew, h.newest) + p_ahead, @FAR));
   IF t <= h.gate THEN RETURN ARRAY[0, p_id, 0]; END IF;
   UPDATE @S.state s SET gate = t WHERE s.id = p_id;
   RETURN ARRAY[0, p_id, 1];
 END $$;
-
-CREATE FUNCTION @S.tune(p_id bigint, p_host bytea, p_role bytea, p_factor bigint) RETURNS bigint[]
+CREATE OR REPLACE FUNCTION @S.tune(p_id bigint, p_host bytea, p_role bytea, p_factor bigint) RETURNS bigint[]
 LANGUAGE plpgsql AS $$
 DECLARE h @S.state; t bigint; p_now bigint := @NEVER; p_kept bigint; p_longest bigint;
 BEGIN
-@OPEN
-  UPDATE @S.state s SET factor = p_factor,
-    keep = CASE p_factor WHEN 1000000 THEN @NEVER ELSE @CLOCK + h.skew + 691200000000000 END WHERE s.id = p_id;
+  LOOP
+    IF p_id = 0 THEN p_id := @S.find(p_host, p_role); END IF;
+    SELECT * INTO h FROM @S.state s WHERE s.id = p_id FOR UPDATE;
+    IF NOT FOUND THEN
+      IF p_host IS NULL THEN RETURN ARRAY[1]; END IF;
+      p_id := 0;
+      CONTINUE;
+    END IF;
+    t := coalesce(p_now, @CLOCK + h.skew);
+    IF t < h.newest THEN
+      IF p_now IS NULL AND t + @STEP < h.newest THEN
+        PERFORM @S.step(p_id, @CLOCK);
+        CONTINUE;
+      END IF;
+      t := h.newest;
+    END IF;
+    EXIT WHEN h.first_expiry > t;
+    PERFORM @S.expire(p_id, t, p_kept, p_longest);
+  END LOOP;
+  UPDATE @S.state s SET factor = p_factor, keep = greatest(s.tuner[4],
+    CASE p_factor WHEN 1000000 THEN @NEVER ELSE @CLOCK + h.skew + 691200000000000 END) WHERE s.id = p_id;
   RETURN ARRAY[0, p_id];
 END $$;
-
-CREATE FUNCTION @S.erase(p_id bigint, p_host bytea, p_role bytea) RETURNS bigint[] LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION @S.learn(p_id bigint, p_host bytea, p_role bytea, p_factor bigint, p_seen bigint[],
+  p_next_factor bigint, p_next bigint[]) RETURNS bigint[] LANGUAGE plpgsql AS $$
 DECLARE h @S.state; t bigint; p_now bigint := @NEVER; p_kept bigint; p_longest bigint;
 BEGIN
-@OPEN
+  LOOP
+    IF p_id = 0 THEN p_id := @S.find(p_host, p_role); END IF;
+    SELECT * INTO h FROM @S.state s WHERE s.id = p_id FOR UPDATE;
+    IF NOT FOUND THEN
+      IF p_host IS NULL THEN RETURN ARRAY[1]; END IF;
+      p_id := 0;
+      CONTINUE;
+    END IF;
+    t := coalesce(p_now, @CLOCK + h.skew);
+    IF t < h.newest THEN
+      IF p_now IS NULL AND t + @STEP < h.newest THEN
+        PERFORM @S.step(p_id, @CLOCK);
+        CONTINUE;
+      END IF;
+      t := h.newest;
+    END IF;
+    EXIT WHEN h.first_expiry > t;
+    PERFORM @S.expire(p_id, t, p_kept, p_longest);
+  END LOOP;
+  t := greatest(@CLOCK + h.skew, h.newest);
+  IF h.factor <> p_factor OR h.tuner <> p_seen THEN RETURN ARRAY[0, p_id, 0, t, h.factor] || h.tuner; END IF;
+  IF h.factor <> p_next_factor OR h.tuner <> p_next THEN
+    UPDATE @S.state s SET factor = p_next_factor, tuner = p_next, keep = p_next[4] WHERE s.id = p_id;
+  END IF;
+  RETURN ARRAY[0, p_id, 1, t, p_next_factor];
+END $$;
+CREATE OR REPLACE FUNCTION @S.erase(p_id bigint, p_host bytea, p_role bytea) RETURNS bigint[] LANGUAGE plpgsql AS $$
+DECLARE h @S.state; t bigint; p_now bigint := @NEVER; p_kept bigint; p_longest bigint;
+BEGIN
+  LOOP
+    IF p_id = 0 THEN p_id := @S.find(p_host, p_role); END IF;
+    SELECT * INTO h FROM @S.state s WHERE s.id = p_id FOR UPDATE;
+    IF NOT FOUND THEN
+      IF p_host IS NULL THEN RETURN ARRAY[1]; END IF;
+      p_id := 0;
+      CONTINUE;
+    END IF;
+    t := coalesce(p_now, @CLOCK + h.skew);
+    IF t < h.newest THEN
+      IF p_now IS NULL AND t + @STEP < h.newest THEN
+        PERFORM @S.step(p_id, @CLOCK);
+        CONTINUE;
+      END IF;
+      t := h.newest;
+    END IF;
+    EXIT WHEN h.first_expiry > t;
+    PERFORM @S.expire(p_id, t, p_kept, p_longest);
+  END LOOP;
   DELETE FROM @S.log l WHERE l.key = p_id;
   UPDATE @S.state s SET newest = @NEVER, gate = @NEVER, factor = 1000000, credit = 0, spilled = 0, span = 0,
-    dropped = @NEVER, keep = @NEVER, recent = '{}' WHERE s.id = p_id;
+    dropped = @NEVER, keep = @NEVER, recent = '{}', tuner = '{}' WHERE s.id = p_id;
   RETURN ARRAY[0, p_id];
 END $$;
-
-CREATE FUNCTION @S.read(p_id bigint, p_host bytea, p_role bytea, p_now bigint, p_periods bigint[], p_kept bigint,
+CREATE OR REPLACE FUNCTION @S.read(p_id bigint, p_host bytea, p_role bytea, p_now bigint, p_periods bigint[], p_kept bigint,
   p_longest bigint) RETURNS bigint[] LANGUAGE plpgsql AS $$
 DECLARE h @S.state; t bigint; used bigint[] := '{}'; n bigint; after bigint;
 BEGIN
-@OPEN
+  LOOP
+    IF p_id = 0 THEN p_id := @S.find(p_host, p_role); END IF;
+    SELECT * INTO h FROM @S.state s WHERE s.id = p_id FOR UPDATE;
+    IF NOT FOUND THEN
+      IF p_host IS NULL THEN RETURN ARRAY[1]; END IF;
+      p_id := 0;
+      CONTINUE;
+    END IF;
+    t := coalesce(p_now, @CLOCK + h.skew);
+    IF t < h.newest THEN
+      IF p_now IS NULL AND t + @STEP < h.newest THEN
+        PERFORM @S.step(p_id, @CLOCK);
+        CONTINUE;
+      END IF;
+      t := h.newest;
+    END IF;
+    EXIT WHEN h.first_expiry > t;
+    PERFORM @S.expire(p_id, t, p_kept, p_longest);
+  END LOOP;
   FOR i IN 1 .. cardinality(p_periods) LOOP
     after := t - p_periods[i];
     IF h.dropped > after THEN
@@ -451,19 +579,17 @@ BEGIN
   END LOOP;
   RETURN ARRAY[0, p_id, t, h.factor, h.open, cardinality(h.ids) + h.blocked, h.gate, h.newest] || used;
 END $$;
-
--- Forgets keys that decide nothing any more, of the next p_limit behind p_after.
-CREATE FUNCTION @S.sweep(p_after bigint, p_limit bigint) RETURNS bigint[] LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION @S.sweep(p_after bigint, p_limit bigint) RETURNS bigint[] LANGUAGE plpgsql AS $$
 DECLARE h @S.state; t bigint := @CLOCK; gone bigint := 0; seen bigint := 0; last bigint := 0;
 BEGIN
   FOR h IN SELECT * FROM @S.state s WHERE s.id > p_after ORDER BY s.id LIMIT p_limit LOOP
     seen := seen + 1;
     last := h.id;
     CONTINUE WHEN greatest(h.newest + h.longest, h.gate, h.keep) > t + h.skew;
-    CONTINUE WHEN cardinality(h.ids) + h.blocked > 0 AND h.first_expiry > t + h.skew;
+    CONTINUE WHEN cardinality(h.ids) + cardinality(h.abandoned) + h.blocked > 0 AND h.first_expiry > t + h.skew;
     SELECT * INTO h FROM @S.state s WHERE s.id = last FOR UPDATE SKIP LOCKED;
     CONTINUE WHEN NOT FOUND OR greatest(h.newest + h.longest, h.gate, h.keep) > t + h.skew;
-    IF cardinality(h.ids) + h.blocked > 0 THEN
+    IF cardinality(h.ids) + cardinality(h.abandoned) + h.blocked > 0 THEN
       IF h.first_expiry <= t + h.skew THEN PERFORM @S.expire(last, t + h.skew, 64, h.longest); END IF;
       CONTINUE;
     END IF;
@@ -474,6 +600,10 @@ BEGIN
   END LOOP;
   RETURN ARRAY[CASE WHEN seen < p_limit THEN 0 ELSE last END, gone];
 END $$;
-)";
+UPDATE @S.meta SET version = @VERSION;
+)sql";
+
+}  // namespace sql
+// clang-format on
 
 }  // namespace weir::postgres::detail

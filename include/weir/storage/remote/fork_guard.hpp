@@ -12,20 +12,22 @@
 #include <cstdint>
 #include <string_view>
 
-namespace weir::detail {
+namespace weir::remote {
 
-/// A number that is another one in a child of `fork()`. Unlike the process's id it costs no system call.
+/// A number that changes in a child of `fork()`. Unlike the process's id it costs no system call.
 [[nodiscard]] inline std::int64_t process_mark() noexcept {
     static std::atomic<std::int64_t> forks = 0;
-    static const bool told =
+    static const bool counts_forks =
         ::pthread_atfork(nullptr, nullptr, [] { forks.fetch_add(1, std::memory_order_relaxed); }) == 0;
-    return told ? forks.load(std::memory_order_relaxed) : ::getpid();
+    return counts_forks ? forks.load(std::memory_order_relaxed) : ::getpid();
 }
 
-/// The process that made a store: its connections are not a child's.
-class own_process {
+/// Remembers which process made a store. A child of `fork()` must not use its parent's connections.
+///
+/// **Thread safety.** Immutable.
+class fork_guard {
 public:
-    /// Throws `store_error` in a child: `kind` cannot do `what` there.
+    /// **Errors.** `store_error` in a child: `kind` cannot do `what` there.
     void require(std::string_view kind, std::string_view what) const {
         if (process_mark() != mark_)
             throw store_error{fmt::format("{}: cannot {} in a child of the process that made the store; make the "
@@ -37,4 +39,4 @@ private:
     std::int64_t mark_ = process_mark();
 };
 
-}  // namespace weir::detail
+}  // namespace weir::remote

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "weir/ext/postgres/detail/sql_texts.hpp"
+
 #include "weir/core/multiplier.hpp"
 #include "weir/core/time.hpp"
-#include "weir/storage/detail/tuner_words.hpp"
+#include "weir/storage/remote/session_pool.hpp"
+#include "weir/storage/remote/tuner_record.hpp"
 
 #include <atomic>
 #include <cstddef>
@@ -21,18 +24,17 @@ namespace weir::postgres::detail {
 /// What this process keeps of a key.
 ///
 /// **Thread safety.** Every member but `tuner`, which is one verb's at a time.
-struct key_line {
-    key_line(std::string_view h, std::string_view r, std::size_t home_) : host(h), role(r), home(home_) {}
+struct slot_state {
+    slot_state(std::string_view h, std::string_view r, std::size_t home) : host(h), role(r), route{home} {}
 
     const std::string host;
     const std::string role;
-    const std::size_t home;                    ///< the connection its settlements go by
+    remote::key_route route;
     std::atomic<std::int64_t> id{0};           ///< its number on the server; 0 = not known
     std::atomic<std::uint64_t> generation{0};  ///< of the connections that `id` was learnt from
-    std::atomic<std::int64_t> unsettled{0};    ///< settlements whose reply has not been seen
     std::atomic<std::int64_t> held{0};         ///< entries of this process that have not ended
     std::atomic<std::int64_t> factor{multiplier::one};
-    weir::detail::tuner_words tuner;  ///< as the server has them, or had
+    remote::tuner_record tuner;  ///< as the server has it, or had
 
     /// On the server it was `t` by the key's time, after it was `asked` here.
     void heard(std::int64_t t, instant asked) noexcept { ahead_.store(t - asked.time_since_epoch().count()); }
@@ -42,7 +44,7 @@ struct key_line {
         return by == unknown ? std::nullopt : std::optional{duration{by}};
     }
 
-    /// Leaves the end of a stamped entry, which is news to nobody but a ceiling, to the next settlement on the key.
+    /// Leaves the end of a stamped entry, which matters to a ceiling only, to the next settlement on the key.
     /// False: so many are left that it must go by itself.
     [[nodiscard]] bool leave_ended(std::int64_t entry) {
         const std::lock_guard guard{mutex_};
@@ -56,7 +58,7 @@ struct key_line {
         return std::exchange(ended_, {});
     }
 
-    /// Remembers an entry that was perhaps made, and nobody will use, while the key's number is not known: one more
+    /// Remembers an entry that was perhaps made, and will not be used, while the key's number is not known: one more
     /// than fit expires.
     void leave_lost(std::int64_t entry) {
         const std::lock_guard guard{mutex_};
@@ -85,15 +87,17 @@ private:
 
 /// A settlement on its way. Those that name an entry may be sent twice: the second changes nothing.
 struct settlement_call {
-    std::shared_ptr<key_line> key;
+    std::shared_ptr<slot_state> key;
     std::int64_t id = 0;     ///< the key's number
-    std::int64_t entry = 0;  ///< or the stamp, where `how` is 3
-    std::int64_t how = 0;    ///< 0 answered, 1 released, 2 refunded; 3 takes back units that have no entry
-    std::int64_t cost = 0;
-    instant at{};  ///< when it was made, on this process's clock
+    std::int64_t entry = 0;  ///< or the stamp, for `refund_stamp`
+    settle_verb how{};
+    std::int64_t argument = 0;  ///< the units; of `abandoned` the grace in ns
+    instant at{};               ///< when it was made, on this process's clock
     std::int64_t kept = 0;
     std::int64_t longest = 0;
     std::vector<std::int64_t> ended{};  ///< stamped entries of the key that are over as well
+
+    [[nodiscard]] remote::key_route& route() const noexcept { return key->route; }
 };
 
 }  // namespace weir::postgres::detail

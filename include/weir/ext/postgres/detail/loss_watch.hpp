@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "weir/core/clock.hpp"
+#include "weir/core/time.hpp"
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+namespace weir::postgres::detail {
+
+/// What the server says of itself.
+struct greeting {
+    std::int64_t version = 0;
+    std::int64_t epoch = 0;      ///< of the schema: another one knows nothing
+    std::int64_t lost_ago = -1;  ///< ns since the server lost history; -1 = never
+    bool unlogged = false;
+    bool read_only = false;
+};
+[[nodiscard]] inline std::optional<greeting> greeting_of(const std::vector<std::int64_t>& said) {
+    if (said.size() != 5)
+        return std::nullopt;
+    return greeting{said[0], said[1], said[2], said[3] != 0, said[4] != 0};
+}
+
+/// Notices from what the server says of itself that it is another one, or lost history.
+///
+/// **Thread safety.** All members may be called from any thread.
+class loss_watch {
+public:
+    void opened(const greeting& said) {
+        greeted(said);
+        generation_.fetch_add(1);
+    }
+    void greeted(const greeting& said) {
+        const std::lock_guard guard{mutex_};
+        instant lost = said.lost_ago < 0 ? long_ago : steady_clock{}.now() - duration{said.lost_ago};
+        if (epoch_ != 0 && epoch_ != said.epoch)
+            lost = steady_clock{}.now();
+        epoch_ = said.epoch;
+        // Two readings of one loss differ by the way they came.
+        if (lost > later(lost_at_.load(), std::chrono::milliseconds{100})) {
+            // A loss before this process's first connection makes it wait too, but is none it has seen.
+            if (generation_.load() > 0)
+                losses_.fetch_add(1);
+            lost_at_.store(lost);
+        }
+    }
+
+    /// How often a session was opened: a key's number is asked for anew after each.
+    [[nodiscard]] std::uint64_t generation() const noexcept { return generation_.load(); }
+    /// When history was lost, on this process's clock; `long_ago` if it was not.
+    [[nodiscard]] instant lost_at() const noexcept { return lost_at_.load(); }
+    [[nodiscard]] std::uint64_t losses() const noexcept { return losses_.load(); }
+
+private:
+    std::mutex mutex_;
+    std::int64_t epoch_ = 0;
+    std::atomic<std::uint64_t> generation_{0};
+    std::atomic<instant> lost_at_{long_ago};
+    std::atomic<std::uint64_t> losses_{0};
+};
+
+}  // namespace weir::postgres::detail

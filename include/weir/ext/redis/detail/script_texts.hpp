@@ -1,0 +1,1413 @@
+// SPDX-License-Identifier: MIT
+//
+// Written by .ci/lint/scripts --fix from include/weir/ext/redis/script: change the files there.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace weir::redis::detail {
+
+// clang-format off
+
+/// What became of an entry, as a note says it.
+enum class note_kind : std::uint8_t { answered = 0, released = 1, refunded = 2, refund_stamp = 3, lower = 4, abandoned = 5 };
+
+/// How units are entered: without an entry, open, or stamped; `forced` is added.
+enum class admit_mode : std::uint8_t { count = 0, open = 1, stamped = 2, forced = 4 };
+
+/// What stands in the way, as `weir::cause` has it.
+enum class obstacle : std::uint8_t { none = 0, window = 1, gate = 2, concurrency = 3 };
+
+/// What the script `keep` does.
+enum class key_verb : std::uint8_t { hold = 0, tune = 1, erase = 2, read = 3, tidy = 4 };
+
+namespace lua {
+
+inline constexpr std::string_view admit = R"lua(local call, get, put, sub, huge = redis.call, struct.unpack, struct.pack, string.sub, 1 / 0
+local key, a = KEYS[1], ARGV[1]
+local fresh, dirty, last_stamp = false, false, ''
+local what, cost, t, ttl, most, longest, keep, known, at = get('<dddddddd', a)
+local force = what >= 4
+if force then what = what - 4 end
+local fixed = t == t
+if not fixed then
+local now = call('TIME')
+t = now[1] * 1000000 + now[2]
+end
+local h = call('GET', key)
+local was, newest, lives, seq, r, soonest, open, entered, born, factor, deep, gate, dropped, n, p1, b1, p2, b2, from
+local recent, entries, size, busier, other = '', '', 0, false, false
+if h and #h > 104 then
+was, newest, lives, seq, r, soonest, open, entered, born, factor, deep, gate, dropped, n, p1, b1, p2, b2, from =
+get('<dddI4BdI4I4dI4I4ddI4I4dI4d', h)
+size = #h
+if r > 0 then
+local x = from
+from = from + 8 * r
+recent = sub(h, x, from - 1)
+end
+if entered > 0 then
+local x = from
+from = from + 32 * entered
+entries = sub(h, x, from - 1)
+end
+else
+call('DEL', KEYS[2])
+h, from, other = nil, 1, true
+newest, lives, seq, r, soonest, open, entered = -huge, -huge, 0, 0, huge, 0, 0
+born, factor, deep, gate, dropped, n, p1, b1, p2, b2 = t, 1000000, 0, -huge, -huge, 0, 0, huge, 0, huge
+end
+local began = t
+if keep > deep then deep, other = keep, true end
+local notes = ARGV[2]
+if from <= size then notes = notes and sub(h, from) .. notes or sub(h, from) end
+if notes then
+dirty, busier = true, true
+local i, last = 1, #notes
+repeat
+local how
+t, how = get('<dB', notes, i + 8)
+if how == 3 then
+local units, stamp = t, get('<d', notes, i)
+if last_stamp ~= '' then recent, last_stamp = recent .. last_stamp, '' end
+while n > 0 and (r == 0 or get('<d', recent) >= stamp) do
+local chunk = call('LPOP', KEYS[2])
+if chunk then
+recent, r, n = chunk .. recent, r + 16, n - 1
+else
+dropped, n = newest, 0
+end
+b1, b2, other = huge, huge, true
+end
+local last = r
+while last > 0 and get('<d', recent, 8 * last - 7) > stamp do last = last - 1 end
+local first = last
+while first > 0 and last - first < units and get('<d', recent, 8 * first - 7) == stamp do
+first = first - 1
+end
+recent, r = sub(recent, 1, 8 * first) .. sub(recent, 8 * last + 1), r - (last - first)
+if r > 25 then
+local first, list = 1, KEYS[2]
+repeat
+if n == 0 and r - 16 >= deep then
+dropped = get('<d', recent, first + 120)
+else
+local length = call('LPUSH', list, sub(recent, first, first + 127))
+if length <= n then dropped = newest end
+if length == 1 then fresh = true end
+n = length
+end
+first, r, p1, p2 = first + 128, r - 16, p1 + 16, p2 + 16
+until r < 26
+recent, other = sub(recent, first), true
+if p1 > deep then b1 = huge end
+if p2 > deep then b2 = huge end
+local over = math.floor((r + 16 * n - deep) / 16)
+if over > n then over = n end
+if over >= 4 or over > 0 and over == n then
+local chunks = call('RPOP', list, over)
+dropped, n = chunks and get('<d', chunks[#chunks], 121) or newest, n - over
+end
+end
+elseif how == 4 then
+local id, place = sub(notes, i, i + 7)
+if sub(entries, 1, 8) == id then
+place = 1
+else
+local x = string.find(entries, id, 1, true)
+while x do
+if x % 32 == 1 then place = x break end
+x = string.find(entries, id, x + 1, true)
+end
+end
+if place then
+local _, units, stamp = get('<ddd', entries, place + 8)
+units = units - t
+if units > 0 then
+entries = sub(entries, 1, place + 15) .. put('<d', t) .. sub(entries, place + 24)
+if stamp ~= stamp then
+open = open - units
+else
+if last_stamp ~= '' then recent, last_stamp = recent .. last_stamp, '' end
+while n > 0 and (r == 0 or get('<d', recent) >= stamp) do
+local chunk = call('LPOP', KEYS[2])
+if chunk then
+recent, r, n = chunk .. recent, r + 16, n - 1
+else
+dropped, n = newest, 0
+end
+b1, b2, other = huge, huge, true
+end
+local last = r
+while last > 0 and get('<d', recent, 8 * last - 7) > stamp do last = last - 1 end
+local first = last
+while first > 0 and last - first < units and get('<d', recent, 8 * first - 7) == stamp do
+first = first - 1
+end
+recent, r = sub(recent, 1, 8 * first) .. sub(recent, 8 * last + 1), r - (last - first)
+if r > 25 then
+local first, list = 1, KEYS[2]
+repeat
+if n == 0 and r - 16 >= deep then
+dropped = get('<d', recent, first + 120)
+else
+local length = call('LPUSH', list, sub(recent, first, first + 127))
+if length <= n then dropped = newest end
+if length == 1 then fresh = true end
+n = length
+end
+first, r, p1, p2 = first + 128, r - 16, p1 + 16, p2 + 16
+until r < 26
+recent, other = sub(recent, first), true
+if p1 > deep then b1 = huge end
+if p2 > deep then b2 = huge end
+local over = math.floor((r + 16 * n - deep) / 16)
+if over > n then over = n end
+if over >= 4 or over > 0 and over == n then
+local chunks = call('RPOP', list, over)
+dropped, n = chunks and get('<d', chunks[#chunks], 121) or newest, n - over
+end
+end
+end
+end
+end
+elseif how == 5 then
+local id, place = sub(notes, i, i + 7)
+if sub(entries, 1, 8) == id then
+place = 1
+else
+local x = string.find(entries, id, 1, true)
+while x do
+if x % 32 == 1 then place = x break end
+x = string.find(entries, id, x + 1, true)
+end
+end
+if place then
+local expires, _, stamp = get('<ddd', entries, place + 8)
+if stamp ~= stamp then
+if t < expires then expires = t end
+if expires < soonest then soonest = expires end
+entries = sub(entries, 1, place - 1) .. put('<dd', 0, expires) .. sub(entries, place + 16)
+end
+end
+else
+if t > began and not fixed then t = began end
+if t < newest then t = newest end
+if soonest <= t then
+local due, left = {}, {}
+soonest = huge
+for i = 1, #entries, 32 do
+local expires, units, stamp = get('<ddd', entries, i + 8)
+if expires <= t then
+due[#due + 1] = {expires, units, stamp}
+else
+left[#left + 1] = sub(entries, i, i + 31)
+if expires < soonest then soonest = expires end
+end
+end
+entries, entered, dirty, busier = table.concat(left), #left, true, true
+table.sort(due, function(x, y) return x[1] < y[1] end)
+for i = 1, #due do
+local expires, units, stamp = due[i][1], due[i][2], due[i][3]
+if stamp ~= stamp then
+open = open - units
+if expires > newest then newest = expires end
+if units == 1 and r < 25 and last_stamp == '' then
+last_stamp, r = put('<d', newest), r + 1
+else
+recent, r = recent .. last_stamp .. string.rep(put('<d', newest), units), r + units
+last_stamp = ''
+if r > 25 then
+local first, list = 1, KEYS[2]
+repeat
+if n == 0 and r - 16 >= deep then
+dropped = get('<d', recent, first + 120)
+else
+local length = call('LPUSH', list, sub(recent, first, first + 127))
+if length <= n then dropped = newest end
+if length == 1 then fresh = true end
+n = length
+end
+first, r, p1, p2 = first + 128, r - 16, p1 + 16, p2 + 16
+until r < 26
+recent, other = sub(recent, first), true
+if p1 > deep then b1 = huge end
+if p2 > deep then b2 = huge end
+local over = math.floor((r + 16 * n - deep) / 16)
+if over > n then over = n end
+if over >= 4 or over > 0 and over == n then
+local chunks = call('RPOP', list, over)
+dropped, n = chunks and get('<d', chunks[#chunks], 121) or newest, n - over
+end
+end
+end
+end
+end
+end
+local id, place = sub(notes, i, i + 7)
+if sub(entries, 1, 8) == id then
+place = 1
+else
+local x = string.find(entries, id, 1, true)
+while x do
+if x % 32 == 1 then place = x break end
+x = string.find(entries, id, x + 1, true)
+end
+end
+if how == 0 and sub(notes, i + 17, i + 24) == id then
+local _, next = get('<dB', notes, i + 25)
+if next == 1 then how, i = next, i + 17 end
+end
+if place then
+local expires, units, stamp = get('<ddd', entries, place + 8)
+local is_open = stamp ~= stamp
+if how == 2 then
+if is_open then
+open = open - units
+else
+if last_stamp ~= '' then recent, last_stamp = recent .. last_stamp, '' end
+while n > 0 and (r == 0 or get('<d', recent) >= stamp) do
+local chunk = call('LPOP', KEYS[2])
+if chunk then
+recent, r, n = chunk .. recent, r + 16, n - 1
+else
+dropped, n = newest, 0
+end
+b1, b2, other = huge, huge, true
+end
+local last = r
+while last > 0 and get('<d', recent, 8 * last - 7) > stamp do last = last - 1 end
+local first = last
+while first > 0 and last - first < units and get('<d', recent, 8 * first - 7) == stamp do
+first = first - 1
+end
+recent, r = sub(recent, 1, 8 * first) .. sub(recent, 8 * last + 1), r - (last - first)
+if r > 25 then
+local first, list = 1, KEYS[2]
+repeat
+if n == 0 and r - 16 >= deep then
+dropped = get('<d', recent, first + 120)
+else
+local length = call('LPUSH', list, sub(recent, first, first + 127))
+if length <= n then dropped = newest end
+if length == 1 then fresh = true end
+n = length
+end
+first, r, p1, p2 = first + 128, r - 16, p1 + 16, p2 + 16
+until r < 26
+recent, other = sub(recent, first), true
+if p1 > deep then b1 = huge end
+if p2 > deep then b2 = huge end
+local over = math.floor((r + 16 * n - deep) / 16)
+if over > n then over = n end
+if over >= 4 or over > 0 and over == n then
+local chunks = call('RPOP', list, over)
+dropped, n = chunks and get('<d', chunks[#chunks], 121) or newest, n - over
+end
+end
+end
+elseif is_open then
+open, newest = open - units, t
+if units == 1 and r < 25 and last_stamp == '' then
+last_stamp, r = put('<d', newest), r + 1
+else
+recent, r = recent .. last_stamp .. string.rep(put('<d', newest), units), r + units
+last_stamp = ''
+if r > 25 then
+local first, list = 1, KEYS[2]
+repeat
+if n == 0 and r - 16 >= deep then
+dropped = get('<d', recent, first + 120)
+else
+local length = call('LPUSH', list, sub(recent, first, first + 127))
+if length <= n then dropped = newest end
+if length == 1 then fresh = true end
+n = length
+end
+first, r, p1, p2 = first + 128, r - 16, p1 + 16, p2 + 16
+until r < 26
+recent, other = sub(recent, first), true
+if p1 > deep then b1 = huge end
+if p2 > deep then b2 = huge end
+local over = math.floor((r + 16 * n - deep) / 16)
+if over > n then over = n end
+if over >= 4 or over > 0 and over == n then
+local chunks = call('RPOP', list, over)
+dropped, n = chunks and get('<d', chunks[#chunks], 121) or newest, n - over
+end
+end
+end
+end
+if how ~= 0 then
+entered = entered - 1
+if entered > 0 then
+entries = sub(entries, 1, place - 1) .. sub(entries, place + 32)
+else
+entries, soonest = '', huge
+end
+elseif is_open then
+entries = sub(entries, 1, place + 23) .. put('<d', t) .. sub(entries, place + 32)
+end
+end
+end
+i = i + 17
+until i > last
+t = began
+end
+if newest > t then t = newest end
+if soonest <= t then
+local due, left = {}, {}
+soonest = huge
+for i = 1, #entries, 32 do
+local expires, units, stamp = get('<ddd', entries, i + 8)
+if expires <= t then
+due[#due + 1] = {expires, units, stamp}
+else
+left[#left + 1] = sub(entries, i, i + 31)
+if expires < soonest then soonest = expires end
+end
+end
+entries, entered, dirty, busier = table.concat(left), #left, true, true
+table.sort(due, function(x, y) return x[1] < y[1] end)
+for i = 1, #due do
+local expires, units, stamp = due[i][1], due[i][2], due[i][3]
+if stamp ~= stamp then
+open = open - units
+if expires > newest then newest = expires end
+if units == 1 and r < 25 and last_stamp == '' then
+last_stamp, r = put('<d', newest), r + 1
+else
+recent, r = recent .. last_stamp .. string.rep(put('<d', newest), units), r + units
+last_stamp = ''
+if r > 25 then
+local first, list = 1, KEYS[2]
+repeat
+if n == 0 and r - 16 >= deep then
+dropped = get('<d', recent, first + 120)
+else
+local length = call('LPUSH', list, sub(recent, first, first + 127))
+if length <= n then dropped = newest end
+if length == 1 then fresh = true end
+n = length
+end
+first, r, p1, p2 = first + 128, r - 16, p1 + 16, p2 + 16
+until r < 26
+recent, other = sub(recent, first), true
+if p1 > deep then b1 = huge end
+if p2 > deep then b2 = huge end
+local over = math.floor((r + 16 * n - deep) / 16)
+if over > n then over = n end
+if over >= 4 or over > 0 and over == n then
+local chunks = call('RPOP', list, over)
+dropped, n = chunks and get('<d', chunks[#chunks], 121) or newest, n - over
+end
+end
+end
+end
+end
+end
+local why, window, free = 0, 0, t
+if cost > 0 then
+local index, ends, looks = 0, #a - (what == 0 and 0 or 8), 0
+while at < ends do
+local limit, period
+limit, period, at = get('<dd', a, at)
+local back = limit - cost
+if back < 0 then back = 0 end
+if back < open then
+if t + period > free then why, window, free = 1, index, t + period end
+elseif newest + period > free then
+back = back - open
+local blocker = dropped
+if back < r then
+if back > 0 or last_stamp == '' then blocker = get('<d', recent, 8 * (r - back) - 7) else blocker = newest end
+else
+back = back - r
+if back >= p1 and b1 + period <= free or back >= p2 and b2 + period <= free then
+blocker = -huge
+else
+local last = back % 16
+local place = (back - last) / 16
+if place < n then
+local chunk = call('LINDEX', KEYS[2], place)
+if chunk then
+blocker = get('<d', chunk, 121 - 8 * last)
+local bound = get('<d', chunk, 121)
+if bound + period <= free then
+local near = math.floor(place / 2)
+chunk = near < place and call('LINDEX', KEYS[2], near)
+local nearer = chunk and get('<d', chunk, 121)
+if chunk and nearer + period <= free then place, bound = near, nearer end
+if looks % 2 == 0 then p1, b1 = 16 * place, bound else p2, b2 = 16 * place, bound end
+other = true
+end
+else
+blocker, dropped, n, other = newest, newest, 0, true
+end
+looks = looks + 1
+end
+end
+end
+blocker = blocker + period
+if blocker > free then why, window, free = 1, index, blocker end
+end
+index = index + 1
+end
+if why == 0 and most > 0 and entered >= most then
+local in_flight = entered
+for i = 1, #entries, 32 do
+if get('<d', entries, i) == 0 then in_flight = in_flight - 1 end
+end
+if in_flight >= most then why = 3 end
+end
+end
+if gate > free then why, window, free = 2, 0, gate end
+local admits = (why == 0 or force) and cost > 0
+if admits or dirty then
+local reply
+local needed, spare = newest + longest, (longest + ttl) / 8 + 1000000
+if admits then
+seq = seq + 1
+if what == 1 then
+open, needed = open + cost, t + ttl + longest
+else
+newest, needed = t, t + longest
+local units = cost
+if units == 1 and r < 25 and last_stamp == '' then
+last_stamp, r = put('<d', newest), r + 1
+else
+recent, r = recent .. last_stamp .. string.rep(put('<d', newest), units), r + units
+last_stamp = ''
+if r > 25 then
+local first, list = 1, KEYS[2]
+repeat
+if n == 0 and r - 16 >= deep then
+dropped = get('<d', recent, first + 120)
+else
+local length = call('LPUSH', list, sub(recent, first, first + 127))
+if length <= n then dropped = newest end
+if length == 1 then fresh = true end
+n = length
+end
+first, r, p1, p2 = first + 128, r - 16, p1 + 16, p2 + 16
+until r < 26
+recent, other = sub(recent, first), true
+if p1 > deep then b1 = huge end
+if p2 > deep then b2 = huge end
+local over = math.floor((r + 16 * n - deep) / 16)
+if over > n then over = n end
+if over >= 4 or over > 0 and over == n then
+local chunks = call('RPOP', list, over)
+dropped, n = chunks and get('<d', chunks[#chunks], 121) or newest, n - over
+end
+end
+end
+end
+if what ~= 0 then
+local ends = t + ttl
+entries = entries .. sub(a, -8) .. put('<ddd', ends, cost, what == 1 and 0 / 0 or t)
+entered, busier = entered + 1, true
+if ends < soonest then soonest = ends end
+if ends > needed then needed = ends end
+end
+end
+local extend = needed > lives
+if extend then lives = needed + spare end
+local ms = 3600000
+if (extend or fresh) and not fixed then ms = math.ceil((lives - began) / 1000) + 1 end
+local rest = ''
+if other then
+reply = put('<dddI4BdI4I4dI4I4ddI4I4dI4d', t, newest, lives, seq % 4294967296, r, soonest, open, entered,
+born, factor, deep, gate, dropped, n, p1 % 4294967296, b1, p2 % 4294967296, b2)
+elseif busier then
+reply, rest = put('<dddI4BdI4I4', t, newest, lives, seq % 4294967296, r, soonest, open, entered), sub(h, 46, 105)
+else
+reply, rest = put('<dddI4B', t, newest, lives, seq % 4294967296, r), sub(h, 30, 105)
+end
+local whole = reply .. rest .. recent .. last_stamp .. entries
+if extend then call('SET', key, whole, 'PX', ms + 1) else call('SET', key, whole, 'KEEPTTL') end
+if (extend or fresh) and n > 0 then call('PEXPIRE', KEYS[2], ms) end
+if lives ~= known then reply = sub(whole, 1, 105) end
+if admits then
+if why ~= 0 then reply = reply .. put('<dddd', why, window, free, gate) end
+return reply
+end
+end
+return put('<dddddd', why, window, free, gate, t, factor)
+)lua";
+
+inline constexpr std::string_view keep = R"lua(local call, get, put, sub, huge = redis.call, struct.unpack, struct.pack, string.sub, 1 / 0
+local key, a = KEYS[1], ARGV[1]
+local fresh, dirty, last_stamp = false, false, ''
+local what, t, value, at = get('<ddd', a)
+local fixed = t == t
+if not fixed then
+local now = call('TIME')
+t = now[1] * 1000000 + now[2]
+end
+local h = call('GET', key)
+local was, newest, lives, seq, r, soonest, open, entered, born, factor, deep, gate, dropped, n, p1, b1, p2, b2, from
+local recent, entries, size, busier, other = '', '', 0, false, false
+if h and #h > 104 then
+was, newest, lives, seq, r, soonest, open, entered, born, factor, deep, gate, dropped, n, p1, b1, p2, b2, from =
+get('<dddI4BdI4I4dI4I4ddI4I4dI4d', h)
+size = #h
+if r > 0 then
+local x = from
+from = from + 8 * r
+recent = sub(h, x, from - 1)
+end
+if entered > 0 then
+local x = from
+from = from + 32 * entered
+entries = sub(h, x, from - 1)
+end
+else
+call('DEL', KEYS[2])
+h, from, other = nil, 1, true
+newest, lives, seq, r, soonest, open, entered = -huge, -huge, 0, 0, huge, 0, 0
+born, factor, deep, gate, dropped, n, p1, b1, p2, b2 = t, 1000000, 0, -huge, -huge, 0, 0, huge, 0, huge
+end
+local began = t
+local notes = ARGV[2]
+if from <= size then notes = notes and sub(h, from) .. notes or sub(h, from) end
+if notes then
+dirty, busier = true, true
+local i, last = 1, #notes
+repeat
+local how
+t, how = get('<dB', notes, i + 8)
+if how == 3 then
+local units, stamp = t, get('<d', notes, i)
+if last_stamp ~= '' then recent, last_stamp = recent .. last_stamp, '' end
+while n > 0 and (r == 0 or get('<d', recent) >= stamp) do
+local chunk = call('LPOP', KEYS[2])
+if chunk then
+recent, r, n = chunk .. recent, r + 16, n - 1
+else
+dropped, n = newest, 0
+end
+b1, b2, other = huge, huge, true
+end
+local last = r
+while last > 0 and get('<d', recent, 8 * last - 7) > stamp do last = last - 1 end
+local first = last
+while first > 0 and last - first < units and get('<d', recent, 8 * first - 7) == stamp do
+first = first - 1
+end
+recent, r = sub(recent, 1, 8 * first) .. sub(recent, 8 * last + 1), r - (last - first)
+if r > 25 then
+local first, list = 1, KEYS[2]
+repeat
+if n == 0 and r - 16 >= deep then
+dropped = get('<d', recent, first + 120)
+else
+local length = call('LPUSH', list, sub(recent, first, first + 127))
+if length <= n then dropped = newest end
+if length == 1 then fresh = true end
+n = length
+end
+first, r, p1, p2 = first + 128, r - 16, p1 + 16, p2 + 16
+until r < 26
+recent, other = sub(recent, first), true
+if p1 > deep then b1 = huge end
+if p2 > deep then b2 = huge end
+local over = math.floor((r + 16 * n - deep) / 16)
+if over > n then over = n end
+if over >= 4 or over > 0 and over == n then
+local chunks = call('RPOP', list, over)
+dropped, n = chunks and get('<d', chunks[#chunks], 121) or newest, n - over
+end
+end
+elseif how == 4 then
+local id, place = sub(notes, i, i + 7)
+if sub(entries, 1, 8) == id then
+place = 1
+else
+local x = string.find(entries, id, 1, true)
+while x do
+if x % 32 == 1 then place = x break end
+x = string.find(entries, id, x + 1, true)
+end
+end
+if place then
+local _, units, stamp = get('<ddd', entries, place + 8)
+units = units - t
+if units > 0 then
+entries = sub(entries, 1, place + 15) .. put('<d', t) .. sub(entries, place + 24)
+if stamp ~= stamp then
+open = open - units
+else
+if last_stamp ~= '' then recent, last_stamp = recent .. last_stamp, '' end
+while n > 0 and (r == 0 or get('<d', recent) >= stamp) do
+local chunk = call('LPOP', KEYS[2])
+if chunk then
+recent, r, n = chunk .. recent, r + 16, n - 1
+else
+dropped, n = newest, 0
+end
+b1, b2, other = huge, huge, true
+end
+local last = r
+while last > 0 and get('<d', recent, 8 * last - 7) > stamp do last = last - 1 end
+local first = last
+while first > 0 and last - first < units and get('<d', recent, 8 * first - 7) == stamp do
+first = first - 1
+end
+recent, r = sub(recent, 1, 8 * first) .. sub(recent, 8 * last + 1), r - (last - first)
+if r > 25 then
+local first, list = 1, KEYS[2]
+repeat
+if n == 0 and r - 16 >= deep then
+dropped = get('<d', recent, first + 120)
+else
+local length = call('LPUSH', list, sub(recent, first, first + 127))
+if length <= n then dropped = newest end
+if length == 1 then fresh = true end
+n = length
+end
+first, r, p1, p2 = first + 128, r - 16, p1 + 16, p2 + 16
+until r < 26
+recent, other = sub(recent, first), true
+if p1 > deep then b1 = huge end
+if p2 > deep then b2 = huge end
+local over = math.floor((r + 16 * n - deep) / 16)
+if over > n then over = n end
+if over >= 4 or over > 0 and over == n then
+local chunks = call('RPOP', list, over)
+dropped, n = chunks and get('<d', chunks[#chunks], 121) or newest, n - over
+end
+end
+end
+end
+end
+elseif how == 5 then
+local id, place = sub(notes, i, i + 7)
+if sub(entries, 1, 8) == id then
+place = 1
+else
+local x = string.find(entries, id, 1, true)
+while x do
+if x % 32 == 1 then place = x break end
+x = string.find(entries, id, x + 1, true)
+end
+end
+if place then
+local expires, _, stamp = get('<ddd', entries, place + 8)
+if stamp ~= stamp then
+if t < expires then expires = t end
+if expires < soonest then soonest = expires end
+entries = sub(entries, 1, place - 1) .. put('<dd', 0, expires) .. sub(entries, place + 16)
+end
+end
+else
+if t > began and not fixed then t = began end
+if t < newest then t = newest end
+if soonest <= t then
+local due, left = {}, {}
+soonest = huge
+for i = 1, #entries, 32 do
+local expires, units, stamp = get('<ddd', entries, i + 8)
+if expires <= t then
+due[#due + 1] = {expires, units, stamp}
+else
+left[#left + 1] = sub(entries, i, i + 31)
+if expires < soonest then soonest = expires end
+end
+end
+entries, entered, dirty, busier = table.concat(left), #left, true, true
+table.sort(due, function(x, y) return x[1] < y[1] end)
+for i = 1, #due do
+local expires, units, stamp = due[i][1], due[i][2], due[i][3]
+if stamp ~= stamp then
+open = open - units
+if expires > newest then newest = expires end
+if units == 1 and r < 25 and last_stamp == '' then
+last_stamp, r = put('<d', newest), r + 1
+else
+recent, r = recent .. last_stamp .. string.rep(put('<d', newest), units), r + units
+last_stamp = ''
+if r > 25 then
+local first, list = 1, KEYS[2]
+repeat
+if n == 0 and r - 16 >= deep then
+dropped = get('<d', recent, first + 120)
+else
+local length = call('LPUSH', list, sub(recent, first, first + 127))
+if length <= n then dropped = newest end
+if length == 1 then fresh = true end
+n = length
+end
+first, r, p1, p2 = first + 128, r - 16, p1 + 16, p2 + 16
+until r < 26
+recent, other = sub(recent, first), true
+if p1 > deep then b1 = huge end
+if p2 > deep then b2 = huge end
+local over = math.floor((r + 16 * n - deep) / 16)
+if over > n then over = n end
+if over >= 4 or over > 0 and over == n then
+local chunks = call('RPOP', list, over)
+dropped, n = chunks and get('<d', chunks[#chunks], 121) or newest, n - over
+end
+end
+end
+end
+end
+end
+local id, place = sub(notes, i, i + 7)
+if sub(entries, 1, 8) == id then
+place = 1
+else
+local x = string.find(entries, id, 1, true)
+while x do
+if x % 32 == 1 then place = x break end
+x = string.find(entries, id, x + 1, true)
+end
+end
+if how == 0 and sub(notes, i + 17, i + 24) == id then
+local _, next = get('<dB', notes, i + 25)
+if next == 1 then how, i = next, i + 17 end
+end
+if place then
+local expires, units, stamp = get('<ddd', entries, place + 8)
+local is_open = stamp ~= stamp
+if how == 2 then
+if is_open then
+open = open - units
+else
+if last_stamp ~= '' then recent, last_stamp = recent .. last_stamp, '' end
+while n > 0 and (r == 0 or get('<d', recent) >= stamp) do
+local chunk = call('LPOP', KEYS[2])
+if chunk then
+recent, r, n = chunk .. recent, r + 16, n - 1
+else
+dropped, n = newest, 0
+end
+b1, b2, other = huge, huge, true
+end
+local last = r
+while last > 0 and get('<d', recent, 8 * last - 7) > stamp do last = last - 1 end
+local first = last
+while first > 0 and last - first < units and get('<d', recent, 8 * first - 7) == stamp do
+first = first - 1
+end
+recent, r = sub(recent, 1, 8 * first) .. sub(recent, 8 * last + 1), r - (last - first)
+if r > 25 then
+local first, list = 1, KEYS[2]
+repeat
+if n == 0 and r - 16 >= deep then
+dropped = get('<d', recent, first + 120)
+else
+local length = call('LPUSH', list, sub(recent, first, first + 127))
+if length <= n then dropped = newest end
+if length == 1 then fresh = true end
+n = length
+end
+first, r, p1, p2 = first + 128, r - 16, p1 + 16, p2 + 16
+until r < 26
+recent, other = sub(recent, first), true
+if p1 > deep then b1 = huge end
+if p2 > deep then b2 = huge end
+local over = math.floor((r + 16 * n - deep) / 16)
+if over > n then over = n end
+if over >= 4 or over > 0 and over == n then
+local chunks = call('RPOP', list, over)
+dropped, n = chunks and get('<d', chunks[#chunks], 121) or newest, n - over
+end
+end
+end
+elseif is_open then
+open, newest = open - units, t
+if units == 1 and r < 25 and last_stamp == '' then
+last_stamp, r = put('<d', newest), r + 1
+else
+recent, r = recent .. last_stamp .. string.rep(put('<d', newest), units), r + units
+last_stamp = ''
+if r > 25 then
+local first, list = 1, KEYS[2]
+repeat
+if n == 0 and r - 16 >= deep then
+dropped = get('<d', recent, first + 120)
+else
+local length = call('LPUSH', list, sub(recent, first, first + 127))
+if length <= n then dropped = newest end
+if length == 1 then fresh = true end
+n = length
+end
+first, r, p1, p2 = first + 128, r - 16, p1 + 16, p2 + 16
+until r < 26
+recent, other = sub(recent, first), true
+if p1 > deep then b1 = huge end
+if p2 > deep then b2 = huge end
+local over = math.floor((r + 16 * n - deep) / 16)
+if over > n then over = n end
+if over >= 4 or over > 0 and over == n then
+local chunks = call('RPOP', list, over)
+dropped, n = chunks and get('<d', chunks[#chunks], 121) or newest, n - over
+end
+end
+end
+end
+if how ~= 0 then
+entered = entered - 1
+if entered > 0 then
+entries = sub(entries, 1, place - 1) .. sub(entries, place + 32)
+else
+entries, soonest = '', huge
+end
+elseif is_open then
+entries = sub(entries, 1, place + 23) .. put('<d', t) .. sub(entries, place + 32)
+end
+end
+end
+i = i + 17
+until i > last
+t = began
+end
+if newest > t then t = newest end
+if soonest <= t then
+local due, left = {}, {}
+soonest = huge
+for i = 1, #entries, 32 do
+local expires, units, stamp = get('<ddd', entries, i + 8)
+if expires <= t then
+due[#due + 1] = {expires, units, stamp}
+else
+left[#left + 1] = sub(entries, i, i + 31)
+if expires < soonest then soonest = expires end
+end
+end
+entries, entered, dirty, busier = table.concat(left), #left, true, true
+table.sort(due, function(x, y) return x[1] < y[1] end)
+for i = 1, #due do
+local expires, units, stamp = due[i][1], due[i][2], due[i][3]
+if stamp ~= stamp then
+open = open - units
+if expires > newest then newest = expires end
+if units == 1 and r < 25 and last_stamp == '' then
+last_stamp, r = put('<d', newest), r + 1
+else
+recent, r = recent .. last_stamp .. string.rep(put('<d', newest), units), r + units
+last_stamp = ''
+if r > 25 then
+local first, list = 1, KEYS[2]
+repeat
+if n == 0 and r - 16 >= deep then
+dropped = get('<d', recent, first + 120)
+else
+local length = call('LPUSH', list, sub(recent, first, first + 127))
+if length <= n then dropped = newest end
+if length == 1 then fresh = true end
+n = length
+end
+first, r, p1, p2 = first + 128, r - 16, p1 + 16, p2 + 16
+until r < 26
+recent, other = sub(recent, first), true
+if p1 > deep then b1 = huge end
+if p2 > deep then b2 = huge end
+local over = math.floor((r + 16 * n - deep) / 16)
+if over > n then over = n end
+if over >= 4 or over > 0 and over == n then
+local chunks = call('RPOP', list, over)
+dropped, n = chunks and get('<d', chunks[#chunks], 121) or newest, n - over
+end
+end
+end
+end
+end
+end
+local needed, spare, moved, known, reply = -huge, 1000000, 0
+if fixed then began = 0 end
+if what == 0 then
+if not fixed then value = began + value end
+if value > gate then gate, moved, dirty, other = value, 1, true, true end
+needed = gate > began and gate or began
+elseif what == 1 then
+factor, dirty, needed = value, true, began + 3600000000
+elseif what == 2 then
+call('DEL', KEYS[2], KEYS[3])
+newest, gate, factor, dropped, dirty, needed = -huge, -huge, 1000000, -huge, h, began
+recent, last_stamp, r, n, b1, b2 = '', '', 0, 0, huge, huge
+end
+if what == 1 or what == 2 then
+other = true
+if lives > needed then needed = lives end
+lives = -huge
+end
+if dirty then
+local extend = needed > lives
+if extend then lives = needed + spare end
+local ms = 3600000
+if (extend or fresh) and not fixed then ms = math.ceil((lives - began) / 1000) + 1 end
+local rest = ''
+if other then
+reply = put('<dddI4BdI4I4dI4I4ddI4I4dI4d', t, newest, lives, seq % 4294967296, r, soonest, open, entered,
+born, factor, deep, gate, dropped, n, p1 % 4294967296, b1, p2 % 4294967296, b2)
+elseif busier then
+reply, rest = put('<dddI4BdI4I4', t, newest, lives, seq % 4294967296, r, soonest, open, entered), sub(h, 46, 105)
+else
+reply, rest = put('<dddI4B', t, newest, lives, seq % 4294967296, r), sub(h, 30, 105)
+end
+local whole = reply .. rest .. recent .. last_stamp .. entries
+if extend then call('SET', key, whole, 'PX', ms + 1) else call('SET', key, whole, 'KEEPTTL') end
+if (extend or fresh) and n > 0 then call('PEXPIRE', KEYS[2], ms) end
+if lives ~= known then reply = sub(whole, 1, 105) end
+end
+if what == 4 and not h then call('DEL', key) end
+if what ~= 3 then return put('<d', moved) end
+if last_stamp ~= '' then recent, last_stamp = recent .. last_stamp, '' end
+local in_flight = entered
+for i = 1, #entries, 32 do
+if get('<d', entries, i) == 0 then in_flight = in_flight - 1 end
+end
+local out = {put('<ddddddd', t, open, in_flight, gate, factor, newest, dropped)}
+while at < #a do
+local period
+period, at = get('<d', a, at)
+local after, used = t - period, 0
+while used < r and get('<d', recent, 8 * (r - used) - 7) > after do used = used + 1 end
+if used == r and n > 0 then
+local low, high, oldest = 0, n, ''
+while low < high do
+local middle = math.floor((low + high) / 2)
+local chunk = call('LINDEX', KEYS[2], middle)
+if chunk and get('<d', chunk, 121) > after then low, oldest = middle + 1, chunk else high = middle end
+end
+if low > 0 then
+local there = 0
+while there < 16 and get('<d', oldest, 121 - 8 * there) > after do there = there + 1 end
+used = r + 16 * (low - 1) + there
+end
+end
+out[#out + 1] = put('<d', used + open)
+end
+return table.concat(out)
+)lua";
+
+inline constexpr std::string_view learn = R"lua(local call, get, put, sub, huge = redis.call, struct.unpack, struct.pack, string.sub, 1 / 0
+local key, a = KEYS[1], ARGV[1]
+local fresh, dirty, last_stamp = false, false, ''
+local t, seen, new, needed, length = get('<ddddd', a)
+local fixed = t == t
+if not fixed then
+local now = call('TIME')
+t = now[1] * 1000000 + now[2]
+end
+local h = call('GET', key)
+local was, newest, lives, seq, r, soonest, open, entered, born, factor, deep, gate, dropped, n, p1, b1, p2, b2, from
+local recent, entries, size, busier, other = '', '', 0, false, false
+if h and #h > 104 then
+was, newest, lives, seq, r, soonest, open, entered, born, factor, deep, gate, dropped, n, p1, b1, p2, b2, from =
+get('<dddI4BdI4I4dI4I4ddI4I4dI4d', h)
+size = #h
+if r > 0 then
+local x = from
+from = from + 8 * r
+recent = sub(h, x, from - 1)
+end
+if entered > 0 then
+local x = from
+from = from + 32 * entered
+entries = sub(h, x, from - 1)
+end
+else
+call('DEL', KEYS[2])
+h, from, other = nil, 1, true
+newest, lives, seq, r, soonest, open, entered = -huge, -huge, 0, 0, huge, 0, 0
+born, factor, deep, gate, dropped, n, p1, b1, p2, b2 = t, 1000000, 0, -huge, -huge, 0, 0, huge, 0, huge
+end
+local began = t
+local notes = ARGV[2]
+if from <= size then notes = notes and sub(h, from) .. notes or sub(h, from) end
+if notes then
+dirty, busier = true, true
+local i, last = 1, #notes
+repeat
+local how
+t, how = get('<dB', notes, i + 8)
+if how == 3 then
+local units, stamp = t, get('<d', notes, i)
+if last_stamp ~= '' then recent, last_stamp = recent .. last_stamp, '' end
+while n > 0 and (r == 0 or get('<d', recent) >= stamp) do
+local chunk = call('LPOP', KEYS[2])
+if chunk then
+recent, r, n = chunk .. recent, r + 16, n - 1
+else
+dropped, n = newest, 0
+end
+b1, b2, other = huge, huge, true
+end
+local last = r
+while last > 0 and get('<d', recent, 8 * last - 7) > stamp do last = last - 1 end
+local first = last
+while first > 0 and last - first < units and get('<d', recent, 8 * first - 7) == stamp do
+first = first - 1
+end
+recent, r = sub(recent, 1, 8 * first) .. sub(recent, 8 * last + 1), r - (last - first)
+if r > 25 then
+local first, list = 1, KEYS[2]
+repeat
+if n == 0 and r - 16 >= deep then
+dropped = get('<d', recent, first + 120)
+else
+local length = call('LPUSH', list, sub(recent, first, first + 127))
+if length <= n then dropped = newest end
+if length == 1 then fresh = true end
+n = length
+end
+first, r, p1, p2 = first + 128, r - 16, p1 + 16, p2 + 16
+until r < 26
+recent, other = sub(recent, first), true
+if p1 > deep then b1 = huge end
+if p2 > deep then b2 = huge end
+local over = math.floor((r + 16 * n - deep) / 16)
+if over > n then over = n end
+if over >= 4 or over > 0 and over == n then
+local chunks = call('RPOP', list, over)
+dropped, n = chunks and get('<d', chunks[#chunks], 121) or newest, n - over
+end
+end
+elseif how == 4 then
+local id, place = sub(notes, i, i + 7)
+if sub(entries, 1, 8) == id then
+place = 1
+else
+local x = string.find(entries, id, 1, true)
+while x do
+if x % 32 == 1 then place = x break end
+x = string.find(entries, id, x + 1, true)
+end
+end
+if place then
+local _, units, stamp = get('<ddd', entries, place + 8)
+units = units - t
+if units > 0 then
+entries = sub(entries, 1, place + 15) .. put('<d', t) .. sub(entries, place + 24)
+if stamp ~= stamp then
+open = open - units
+else
+if last_stamp ~= '' then recent, last_stamp = recent .. last_stamp, '' end
+while n > 0 and (r == 0 or get('<d', recent) >= stamp) do
+local chunk = call('LPOP', KEYS[2])
+if chunk then
+recent, r, n = chunk .. recent, r + 16, n - 1
+else
+dropped, n = newest, 0
+end
+b1, b2, other = huge, huge, true
+end
+local last = r
+while last > 0 and get('<d', recent, 8 * last - 7) > stamp do last = last - 1 end
+local first = last
+while first > 0 and last - first < units and get('<d', recent, 8 * first - 7) == stamp do
+first = first - 1
+end
+recent, r = sub(recent, 1, 8 * first) .. sub(recent, 8 * last + 1), r - (last - first)
+if r > 25 then
+local first, list = 1, KEYS[2]
+repeat
+if n == 0 and r - 16 >= deep then
+dropped = get('<d', recent, first + 120)
+else
+local length = call('LPUSH', list, sub(recent, first, first + 127))
+if length <= n then dropped = newest end
+if length == 1 then fresh = true end
+n = length
+end
+first, r, p1, p2 = first + 128, r - 16, p1 + 16, p2 + 16
+until r < 26
+recent, other = sub(recent, first), true
+if p1 > deep then b1 = huge end
+if p2 > deep then b2 = huge end
+local over = math.floor((r + 16 * n - deep) / 16)
+if over > n then over = n end
+if over >= 4 or over > 0 and over == n then
+local chunks = call('RPOP', list, over)
+dropped, n = chunks and get('<d', chunks[#chunks], 121) or newest, n - over
+end
+end
+end
+end
+end
+elseif how == 5 then
+local id, place = sub(notes, i, i + 7)
+if sub(entries, 1, 8) == id then
+place = 1
+else
+local x = string.find(entries, id, 1, true)
+while x do
+if x % 32 == 1 then place = x break end
+x = string.find(entries, id, x + 1, true)
+end
+end
+if place then
+local expires, _, stamp = get('<ddd', entries, place + 8)
+if stamp ~= stamp then
+if t < expires then expires = t end
+if expires < soonest then soonest = expires end
+entries = sub(entries, 1, place - 1) .. put('<dd', 0, expires) .. sub(entries, place + 16)
+end
+end
+else
+if t > began and not fixed then t = began end
+if t < newest then t = newest end
+if soonest <= t then
+local due, left = {}, {}
+soonest = huge
+for i = 1, #entries, 32 do
+local expires, units, stamp = get('<ddd', entries, i + 8)
+if expires <= t then
+due[#due + 1] = {expires, units, stamp}
+else
+left[#left + 1] = sub(entries, i, i + 31)
+if expires < soonest then soonest = expires end
+end
+end
+entries, entered, dirty, busier = table.concat(left), #left, true, true
+table.sort(due, function(x, y) return x[1] < y[1] end)
+for i = 1, #due do
+local expires, units, stamp = due[i][1], due[i][2], due[i][3]
+if stamp ~= stamp then
+open = open - units
+if expires > newest then newest = expires end
+if units == 1 and r < 25 and last_stamp == '' then
+last_stamp, r = put('<d', newest), r + 1
+else
+recent, r = recent .. last_stamp .. string.rep(put('<d', newest), units), r + units
+last_stamp = ''
+if r > 25 then
+local first, list = 1, KEYS[2]
+repeat
+if n == 0 and r - 16 >= deep then
+dropped = get('<d', recent, first + 120)
+else
+local length = call('LPUSH', list, sub(recent, first, first + 127))
+if length <= n then dropped = newest end
+if length == 1 then fresh = true end
+n = length
+end
+first, r, p1, p2 = first + 128, r - 16, p1 + 16, p2 + 16
+until r < 26
+recent, other = sub(recent, first), true
+if p1 > deep then b1 = huge end
+if p2 > deep then b2 = huge end
+local over = math.floor((r + 16 * n - deep) / 16)
+if over > n then over = n end
+if over >= 4 or over > 0 and over == n then
+local chunks = call('RPOP', list, over)
+dropped, n = chunks and get('<d', chunks[#chunks], 121) or newest, n - over
+end
+end
+end
+end
+end
+end
+local id, place = sub(notes, i, i + 7)
+if sub(entries, 1, 8) == id then
+place = 1
+else
+local x = string.find(entries, id, 1, true)
+while x do
+if x % 32 == 1 then place = x break end
+x = string.find(entries, id, x + 1, true)
+end
+end
+if how == 0 and sub(notes, i + 17, i + 24) == id then
+local _, next = get('<dB', notes, i + 25)
+if next == 1 then how, i = next, i + 17 end
+end
+if place then
+local expires, units, stamp = get('<ddd', entries, place + 8)
+local is_open = stamp ~= stamp
+if how == 2 then
+if is_open then
+open = open - units
+else
+if last_stamp ~= '' then recent, last_stamp = recent .. last_stamp, '' end
+while n > 0 and (r == 0 or get('<d', recent) >= stamp) do
+local chunk = call('LPOP', KEYS[2])
+if chunk then
+recent, r, n = chunk .. recent, r + 16, n - 1
+else
+dropped, n = newest, 0
+end
+b1, b2, other = huge, huge, true
+end
+local last = r
+while last > 0 and get('<d', recent, 8 * last - 7) > stamp do last = last - 1 end
+local first = last
+while first > 0 and last - first < units and get('<d', recent, 8 * first - 7) == stamp do
+first = first - 1
+end
+recent, r = sub(recent, 1, 8 * first) .. sub(recent, 8 * last + 1), r - (last - first)
+if r > 25 then
+local first, list = 1, KEYS[2]
+repeat
+if n == 0 and r - 16 >= deep then
+dropped = get('<d', recent, first + 120)
+else
+local length = call('LPUSH', list, sub(recent, first, first + 127))
+if length <= n then dropped = newest end
+if length == 1 then fresh = true end
+n = length
+end
+first, r, p1, p2 = first + 128, r - 16, p1 + 16, p2 + 16
+until r < 26
+recent, other = sub(recent, first), true
+if p1 > deep then b1 = huge end
+if p2 > deep then b2 = huge end
+local over = math.floor((r + 16 * n - deep) / 16)
+if over > n then over = n end
+if over >= 4 or over > 0 and over == n then
+local chunks = call('RPOP', list, over)
+dropped, n = chunks and get('<d', chunks[#chunks], 121) or newest, n - over
+end
+end
+end
+elseif is_open then
+open, newest = open - units, t
+if units == 1 and r < 25 and last_stamp == '' then
+last_stamp, r = put('<d', newest), r + 1
+else
+recent, r = recent .. last_stamp .. string.rep(put('<d', newest), units), r + units
+last_stamp = ''
+if r > 25 then
+local first, list = 1, KEYS[2]
+repeat
+if n == 0 and r - 16 >= deep then
+dropped = get('<d', recent, first + 120)
+else
+local length = call('LPUSH', list, sub(recent, first, first + 127))
+if length <= n then dropped = newest end
+if length == 1 then fresh = true end
+n = length
+end
+first, r, p1, p2 = first + 128, r - 16, p1 + 16, p2 + 16
+until r < 26
+recent, other = sub(recent, first), true
+if p1 > deep then b1 = huge end
+if p2 > deep then b2 = huge end
+local over = math.floor((r + 16 * n - deep) / 16)
+if over > n then over = n end
+if over >= 4 or over > 0 and over == n then
+local chunks = call('RPOP', list, over)
+dropped, n = chunks and get('<d', chunks[#chunks], 121) or newest, n - over
+end
+end
+end
+end
+if how ~= 0 then
+entered = entered - 1
+if entered > 0 then
+entries = sub(entries, 1, place - 1) .. sub(entries, place + 32)
+else
+entries, soonest = '', huge
+end
+elseif is_open then
+entries = sub(entries, 1, place + 23) .. put('<d', t) .. sub(entries, place + 32)
+end
+end
+end
+i = i + 17
+until i > last
+t = began
+end
+if newest > t then t = newest end
+if soonest <= t then
+local due, left = {}, {}
+soonest = huge
+for i = 1, #entries, 32 do
+local expires, units, stamp = get('<ddd', entries, i + 8)
+if expires <= t then
+due[#due + 1] = {expires, units, stamp}
+else
+left[#left + 1] = sub(entries, i, i + 31)
+if expires < soonest then soonest = expires end
+end
+end
+entries, entered, dirty, busier = table.concat(left), #left, true, true
+table.sort(due, function(x, y) return x[1] < y[1] end)
+for i = 1, #due do
+local expires, units, stamp = due[i][1], due[i][2], due[i][3]
+if stamp ~= stamp then
+open = open - units
+if expires > newest then newest = expires end
+if units == 1 and r < 25 and last_stamp == '' then
+last_stamp, r = put('<d', newest), r + 1
+else
+recent, r = recent .. last_stamp .. string.rep(put('<d', newest), units), r + units
+last_stamp = ''
+if r > 25 then
+local first, list = 1, KEYS[2]
+repeat
+if n == 0 and r - 16 >= deep then
+dropped = get('<d', recent, first + 120)
+else
+local length = call('LPUSH', list, sub(recent, first, first + 127))
+if length <= n then dropped = newest end
+if length == 1 then fresh = true end
+n = length
+end
+first, r, p1, p2 = first + 128, r - 16, p1 + 16, p2 + 16
+until r < 26
+recent, other = sub(recent, first), true
+if p1 > deep then b1 = huge end
+if p2 > deep then b2 = huge end
+local over = math.floor((r + 16 * n - deep) / 16)
+if over > n then over = n end
+if over >= 4 or over > 0 and over == n then
+local chunks = call('RPOP', list, over)
+dropped, n = chunks and get('<d', chunks[#chunks], 121) or newest, n - over
+end
+end
+end
+end
+end
+end
+local spare, known, reply = 1000000
+if fixed then began = 0 end
+local kept = call('GET', KEYS[3]) or ''
+local next = sub(a, 41 + length)
+local swaps = factor == seen and kept == sub(a, 41, 40 + length)
+local writes = swaps and (factor ~= new or kept ~= next)
+if not writes then
+needed = -huge
+else
+if needed < began then needed = began end
+if lives > needed then needed = lives end
+if factor ~= new then factor, other, lives = new, true, -huge end
+dirty = true
+end
+if dirty then
+local extend = needed > lives
+if extend then lives = needed + spare end
+local ms = 3600000
+if (extend or fresh) and not fixed then ms = math.ceil((lives - began) / 1000) + 1 end
+local rest = ''
+if other then
+reply = put('<dddI4BdI4I4dI4I4ddI4I4dI4d', t, newest, lives, seq % 4294967296, r, soonest, open, entered,
+born, factor, deep, gate, dropped, n, p1 % 4294967296, b1, p2 % 4294967296, b2)
+elseif busier then
+reply, rest = put('<dddI4BdI4I4', t, newest, lives, seq % 4294967296, r, soonest, open, entered), sub(h, 46, 105)
+else
+reply, rest = put('<dddI4B', t, newest, lives, seq % 4294967296, r), sub(h, 30, 105)
+end
+local whole = reply .. rest .. recent .. last_stamp .. entries
+if extend then call('SET', key, whole, 'PX', ms + 1) else call('SET', key, whole, 'KEEPTTL') end
+if (extend or fresh) and n > 0 then call('PEXPIRE', KEYS[2], ms) end
+if lives ~= known then reply = sub(whole, 1, 105) end
+end
+if writes then
+local ms = 3600000
+if not fixed then ms = math.ceil((lives - began) / 1000) + 86400000 end
+call('SET', KEYS[3], next, 'PX', ms)
+end
+if swaps then return put('<ddd', 1, began, factor) end
+return put('<ddd', 0, began, factor) .. kept
+)lua";
+
+}  // namespace lua
+// clang-format on
+
+}  // namespace weir::redis::detail

@@ -1,0 +1,353 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "weir/storage/remote/back_off.hpp"
+#include "weir/storage/store_error.hpp"
+
+#include "weir/core/clock.hpp"
+#include "weir/core/time.hpp"
+
+#include <fmt/format.h>
+
+#include <atomic>
+#include <chrono>
+#include <concepts>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <exception>
+#include <iterator>
+#include <memory>
+#include <mutex>
+#include <random>
+#include <string>
+#include <utility>
+#include <vector>
+
+// A connection is one socket. A session is a connection that knows the store's verbs and keeps the settlements whose
+// replies are still to come. A pool owns the sessions of one store object.
+
+namespace weir::remote {
+
+/// How the messages about one key travel.
+struct key_route {
+    std::size_t home = 0;                      ///< the session its settlements go through
+    std::atomic<std::int64_t> unanswered = 0;  ///< settlements whose reply has not been read
+};
+
+/// What a pool needs of a session.
+///
+/// `Session::settlement` is a message whose reply is not waited for; its `route()` is its key's. Members but the
+/// queries may throw `store_error`, and leave the session closed where the outcome is unknown.
+template <class S>
+concept pooled_session = requires(S& session, const S& seen, std::deque<typename S::settlement>& posted,
+                                  const typename S::settlement& one, const key_route* called) {
+    { one.route() } -> std::convertible_to<key_route&>;
+    { seen.is_open() } -> std::same_as<bool>;
+    // Whether the server has not closed it, as far as one sees without a round trip.
+    { seen.seems_alive() } -> std::same_as<bool>;
+    // Connects, and is ready for verbs.
+    session.open();
+    session.close();
+    // Takes settlements from the front and sends or buffers them, and leaves those it has no room for. One whose key
+    // is `called` may go inside the verb that follows. Does not throw store_error: a broken session is closed.
+    session.send(posted, called);
+    // Writes what is buffered, and reads replies that have come, without waiting.
+    session.catch_up();
+    // Whether no further settlement can be sent before replies are read.
+    { seen.is_full() } -> std::same_as<bool>;
+    // Waits for all replies.
+    session.finish();
+    // Whether replies are due.
+    { seen.owes() } -> std::same_as<bool>;
+    // Settlements that must be sent again: the server did not carry them out, or the connection ended before it said.
+    { seen.has_undone() } -> std::same_as<bool>;
+    { session.take_undone() } -> std::same_as<std::deque<typename S::settlement>>;
+};
+
+struct pool_options {
+    std::string store;   ///< "redis", "postgres": how errors begin
+    std::string server;  ///< where it is, for errors: without a secret
+    std::string advice;  ///< what to raise when all sessions are in use
+    std::size_t sessions = 1;
+    duration wait{};        ///< the longest a verb waits for a session; 0 = not at all
+    duration flush_wait{};  ///< the longest `flush` waits for a session
+    duration connect_timeout{};
+    duration reconnect_first{};
+    duration reconnect_max{};
+};
+
+/// Lends a store's sessions to verbs, and sends settlements without waiting for the replies.
+///
+/// A key's settlements go through its home session, sent by the thread that has borrowed that, or at once if it is
+/// free. A verb on a key whose settlements are all answered takes any session; otherwise it takes the home, so that it
+/// comes after them.
+///
+/// **Thread safety.** All members may be called from any thread. **Lifetime.** Outlives its leases.
+template <pooled_session Session, clock_source Clock = steady_clock>
+class session_pool {
+    struct seat {
+        template <class... Arguments>
+        explicit seat(const Arguments&... arguments) : session(arguments...) {}
+
+        Session session;
+        bool busy = false;
+        std::deque<typename Session::settlement> posted{};
+    };
+
+public:
+    using settlement = typename Session::settlement;
+
+    /// Whether a posted settlement leaves at once, or with the next message of its session.
+    enum class departure : std::uint8_t { now, with_next };
+
+    /// Opens nothing. Each session is made of `arguments`, which outlive the pool where a session refers to them.
+    template <class... Arguments>
+    explicit session_pool(pool_options options, Clock clock, const Arguments&... arguments)
+        : options_(std::move(options)), clock_(std::move(clock)), random_(std::random_device{}()),
+          back_off_(options_.reconnect_first, options_.reconnect_max) {
+        for (std::size_t i = 0; i < options_.sessions; ++i)
+            seats_.push_back(std::make_unique<seat>(arguments...));
+    }
+
+    /// One session, for as long as the lease lives.
+    class lease {
+    public:
+        lease(session_pool& pool, std::size_t index) noexcept : pool_(&pool), index_(index) {}
+        lease(lease&& other) noexcept : pool_(std::exchange(other.pool_, nullptr)), index_(other.index_) {}
+        lease& operator=(lease&&) = delete;
+        ~lease() {
+            if (pool_ != nullptr)
+                pool_->give_back(index_);
+        }
+        [[nodiscard]] Session& operator*() const noexcept { return pool_->seats_[index_]->session; }
+        [[nodiscard]] Session* operator->() const noexcept { return &**this; }
+
+    private:
+        session_pool* pool_;
+        std::size_t index_;
+    };
+
+    // ---- verbs
+
+    /// An open session for a verb on the key of `route`, to which all settlements posted for it have been sent. Where
+    /// the verb `carries`, those on its own key may go inside it.
+    ///
+    /// **Errors.** `store_error` when none comes free in `wait`, or the server cannot be reached.
+    [[nodiscard]] lease borrow(const key_route& route, bool carries = false) {
+        const std::size_t i = wait_for(route);
+        lease mine{*this, i};
+        make_ready(*seats_[i], carries ? &route : nullptr);
+        return mine;
+    }
+
+    /// Sends a settlement, or leaves it to the thread that has its session. Never waits, never throws but
+    /// `std::bad_alloc`.
+    void post(settlement s, departure when = departure::now) {
+        const std::size_t home = s.route().home;
+        {
+            const std::lock_guard guard{mutex_};
+            seat& at = *seats_[home];
+            s.route().unanswered.fetch_add(1, std::memory_order_relaxed);
+            at.posted.push_back(std::move(s));
+            // Entries expire by themselves; this bounds what waits for a server that is gone.
+            if (at.posted.size() > max_posted)
+                drop_oldest(at);
+            if (at.busy || when == departure::with_next || !at.session.is_open())
+                return;
+            at.busy = true;
+        }
+        give_back(home);
+    }
+
+    /// Sends every posted settlement and waits for the replies.
+    ///
+    /// **Errors.** `store_error`: the last failure, after all sessions have been tried.
+    void flush() {
+        std::exception_ptr failure;
+        for (std::size_t i = 0; i < seats_.size(); ++i) {
+            seat& at = *seats_[i];
+            {
+                std::unique_lock lock{mutex_};
+                if (!wait_until(lock, options_.flush_wait, [&] { return !at.busy; }))
+                    throw store_error{
+                        fmt::format("{}: cannot flush settlements at {}: a connection stays in use; try again",
+                                    options_.store, options_.server)};
+                if (at.posted.empty() && !at.session.owes())
+                    continue;
+                at.busy = true;
+            }
+            const lease mine{*this, i};
+            try {
+                do {
+                    make_ready(at, nullptr);
+                    mine->finish();
+                } while (has_posted(at));
+            } catch (const store_error&) {
+                failure = std::current_exception();
+            }
+        }
+        if (failure)
+            std::rethrow_exception(failure);
+    }
+
+    // ---- queries
+
+    /// The home of one more key: keys are dealt out in turn.
+    [[nodiscard]] std::size_t next_home() noexcept {
+        return homes_.fetch_add(1, std::memory_order_relaxed) % seats_.size();
+    }
+    [[nodiscard]] const std::string& server() const noexcept { return options_.server; }
+
+private:
+    static constexpr std::size_t max_posted = 16'384;
+
+    // ---- borrowing
+
+    template <class Condition>
+    [[nodiscard]] bool wait_until(std::unique_lock<std::mutex>& lock, duration longest, Condition&& is_met) {
+        if (is_met())
+            return true;
+        ++waiting_;
+        const bool met = freed_.wait_for(lock, longest, is_met);
+        --waiting_;
+        return met;
+    }
+
+    [[nodiscard]] std::size_t wait_for(const key_route& route) {
+        std::unique_lock lock{mutex_};
+        std::size_t found = seats_.size();
+        const bool got = wait_until(lock, options_.wait, [&] {
+            if (!seats_[route.home]->busy) {
+                found = route.home;
+            } else if (route.unanswered.load(std::memory_order_acquire) == 0) {
+                // An open session is preferred: to connect takes longer.
+                for (std::size_t i = 0; i < seats_.size(); ++i)
+                    if (!seats_[i]->busy && (found == seats_.size() || seats_[i]->session.is_open()))
+                        found = i;
+            }
+            return found != seats_.size();
+        });
+        if (!got)
+            throw store_error{fmt::format("{}: no connection to {} came free within {} ms: all {} are in use; {}",
+                                          options_.store, options_.server,
+                                          std::chrono::ceil<std::chrono::milliseconds>(options_.wait).count(),
+                                          seats_.size(), options_.advice)};
+        seats_[found]->busy = true;
+        return found;
+    }
+
+    /// Connects if there is no connection, unless the server has just refused one; sends what is posted.
+    ///
+    /// **Preconditions.** The caller has the session.
+    void make_ready(seat& at, const key_route* called) {
+        Session& session = at.session;
+        if (!session.is_open() || !session.seems_alive()) {
+            session.close();
+            take_back(at);
+            open(session);
+        }
+        send_posted(at, called);
+        if (!session.is_open()) {
+            // It broke while settlements were sent; the verb itself was not.
+            take_back(at);
+            open(session);
+            send_posted(at, called);
+        }
+    }
+
+    void open(Session& session) {
+        {
+            const std::lock_guard guard{mutex_};
+            const instant now = clock_.now();
+            if (const duration left = back_off_.left(now); left > duration::zero())
+                throw store_error{fmt::format(
+                    "{}: {} could not be used; the next attempt is in {} ms: {}", options_.store, options_.server,
+                    std::chrono::ceil<std::chrono::milliseconds>(left).count(), back_off_.reason())};
+            back_off_.begin(now, options_.connect_timeout);
+        }
+        try {
+            session.open();
+        } catch (const store_error& e) {
+            session.close();
+            const std::lock_guard guard{mutex_};
+            back_off_.failed(clock_.now(), random_(), e.what());
+            throw;
+        }
+        const std::lock_guard guard{mutex_};
+        back_off_.succeeded();
+    }
+
+    // ---- settlements
+
+    static void drop_oldest(seat& at) {
+        at.posted.front().route().unanswered.fetch_sub(1, std::memory_order_release);
+        at.posted.pop_front();
+    }
+    [[nodiscard]] bool has_posted(const seat& at) {
+        const std::lock_guard guard{mutex_};
+        return !at.posted.empty();
+    }
+
+    /// Puts settlements back in front of those that were posted after them.
+    void put_back(seat& at, std::deque<settlement>&& back) {
+        if (back.empty())
+            return;
+        const std::lock_guard guard{mutex_};
+        at.posted.insert(at.posted.begin(), std::make_move_iterator(back.begin()), std::make_move_iterator(back.end()));
+        while (at.posted.size() > max_posted)
+            drop_oldest(at);
+    }
+    void take_back(seat& at) { put_back(at, at.session.take_undone()); }
+
+    /// **Preconditions.** The caller has the session.
+    void send_posted(seat& at, const key_route* called) {
+        std::deque<settlement> mine;
+        {
+            const std::lock_guard guard{mutex_};
+            mine.swap(at.posted);
+        }
+        if (mine.empty())
+            return;
+        at.session.send(mine, called);
+        put_back(at, std::move(mine));
+    }
+
+    /// Frees a session, after sending what was posted meanwhile.
+    void give_back(std::size_t i) noexcept {
+        seat& at = *seats_[i];
+        for (;;) {
+            try {
+                if (at.session.is_open())
+                    at.session.catch_up();
+            } catch (const store_error&) {
+                // Closed now: its settlements are taken back, and go with the next connection.
+            }
+            if (at.session.has_undone())
+                take_back(at);
+            {
+                const std::lock_guard guard{mutex_};
+                if (at.posted.empty() || !at.session.is_open() || at.session.is_full()) {
+                    at.busy = false;
+                    if (waiting_ > 0)
+                        freed_.notify_all();
+                    return;
+                }
+            }
+            send_posted(at, nullptr);
+        }
+    }
+
+    const pool_options options_;
+    const Clock clock_;
+    std::mutex mutex_;
+    std::condition_variable freed_;
+    std::size_t waiting_ = 0;
+    std::vector<std::unique_ptr<seat>> seats_;
+    std::mt19937_64 random_;
+    back_off back_off_;
+    std::atomic<std::size_t> homes_ = 0;
+};
+
+}  // namespace weir::remote
