@@ -5,7 +5,8 @@
 # translation unit, checked without code: a block with main or a definition stands at namespace scope, any other is the body of
 # a function, after the names of _cpp_blocks.hpp. Its includes must be all that it needs beside those of the same document.
 #
-# A block after the line <!-- not compiled: REASON --> is left out. Documents whose libraries are not installed are skipped.
+# A block after the line <!-- from FILE --> is text of a file that is compiled anyway; one after <!-- not compiled: REASON --> is left
+# out. Documents whose libraries are not installed are skipped.
 
 import os
 import pathlib
@@ -19,7 +20,7 @@ root = pathlib.Path(os.environ.get("WEIR_SOURCE_DIR", pathlib.Path(__file__).par
 compiler = shlex.split(os.environ.get("CXX", "c++"))
 probes = {"yaml": "yaml-cpp/yaml.h", "curl": "curl/curl.h", "cli11": "CLI/CLI.hpp", "idn2": "idn2.h", "sqlite": "sqlite3.h",
           "redis": "hiredis/hiredis.h", "postgres": "libpq-fe.h"}
-block_pattern = re.compile(r"(?:^<!-- not compiled: (?P<reason>.+) -->\n+)?^```cpp\n(?P<text>.*?)^```$", re.S | re.M)
+block_pattern = re.compile(r"(?:^<!-- (?:not compiled: (?P<reason>.+)|from (?P<source>.+)) -->\n+)?^```cpp\n(?P<text>.*?)^```$", re.S | re.M)
 
 
 def postgres_flags():
@@ -43,6 +44,8 @@ def unit_of(document):
     includes, bodies, left_out = [], [], 0
     text = document.read_text(encoding="utf-8")
     for number, m in enumerate(block_pattern.finditer(text), 1):
+        if m["source"]:
+            continue
         if m["reason"]:
             left_out += 1
             continue

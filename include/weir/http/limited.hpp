@@ -41,7 +41,7 @@ concept limits = requires(R& r, std::string_view text, const acquire_options& a,
 ///
 /// **Effects.** The request is counted for the URL's host and its role. It waits for its permit for at most
 /// `max_delay`. The response's head stamps the entry. A `Retry-After`, or a refusal without one, moves the key's gate
-/// (see `permit::arrived`) before the receiver gets the head. The end of the body ends the place in flight. A request
+/// (see `permit::arrived`) before the receiver gets the head. The end of the body frees the in-flight slot. A request
 /// that never left the machine is refunded; a request that failed in any other way counts.
 /// **Errors.** Throws `refused` if there is no permit in time, `exception` for a URL or role that has no key, and what
 /// the transport throws.

@@ -35,8 +35,8 @@ public:
 /// Something that can carry out a request.
 template <class T>
 concept transport = requires(T& t, const request& what, receiver& to) {
-    // `send` returns at the end of the body, because the place in flight ends then. It throws `transport_error` if it
-    // fails.
+    // `send` returns at the end of the body, because the in-flight slot is freed then. It throws `transport_error` if
+    // it fails.
     { t.send(what, to) } -> std::same_as<void>;
 };
 
