@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "weir/storage/fast_clock.hpp"
 #include "weir/storage/store.hpp"
 
 #include "weir/algorithm/admission.hpp"
@@ -14,12 +15,12 @@
 
 namespace weir {
 
-/// Keeps every key's state in this process, on a steady clock.
+/// Keeps every key's state in this process, on a steady clock (by default `fast_clock`, on `steady_clock`'s timeline).
 ///
 /// **Thread safety.** A slot is guarded by its key's lock; the store itself is immutable. **Complexity.** O(windows) a
 /// verb.
 /// **Lifetime.** After `fork()` parent and child are two independent limiters: start the limiter after the fork.
-template <clock_source Clock = steady_clock>
+template <clock_source Clock = fast_clock>
 class memory_store {
 public:
     using slot = key_state;
