@@ -21,6 +21,7 @@ using weir::instant;
 /// A counter of 1 GHz that only the monotonic clock moves, so that every path is taken under a sanitizer too.
 struct counter {
     static bool is_reliable() noexcept { return true; }
+    template <bool>
     static std::uint64_t read() noexcept {
         return static_cast<std::uint64_t>(weir::steady_clock{}.now().time_since_epoch().count());
     }

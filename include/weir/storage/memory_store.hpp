@@ -30,7 +30,13 @@ public:
     memory_store() = default;
     explicit memory_store(Clock clock) : clock_(std::move(clock)) {}
 
-    [[nodiscard]] instant now() const noexcept { return clock_.now(); }
+    /// Read under the key's lock. Elsewhere it is 0.1 us early at most, which `forward` makes up for.
+    [[nodiscard]] instant now() const noexcept {
+        if constexpr (requires { clock_.now_under_lock(); })
+            return clock_.now_under_lock();
+        else
+            return clock_.now();
+    }
     [[nodiscard]] static instant after(instant now) noexcept { return now; }
     [[nodiscard]] const Clock& clock() const noexcept { return clock_; }
 

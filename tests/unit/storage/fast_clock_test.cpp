@@ -40,6 +40,7 @@ struct machine {
 
 struct counter {
     static bool is_reliable() noexcept { return machine::reliable; }
+    template <bool>
     static std::uint64_t read() noexcept {
         ++machine::counter_reads;
         machine::pass(5);

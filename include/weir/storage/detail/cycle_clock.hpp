@@ -24,7 +24,7 @@ namespace weir::detail {
 /// reading that is more than 1 us from what its anchor foretold discards the rate. After `max_misses` of them the
 /// counter is not read again in this process.
 ///
-/// `Counter`: `is_reliable()` and `read()`. `Reference`: `now()`, an `instant` that never goes back.
+/// `Counter`: `is_reliable()` and `read<fenced>()`. `Reference`: `now()`, an `instant` that never goes back.
 /// **Thread safety.** Any thread may read at any time, signal handlers too. **Complexity.** O(1), no allocation.
 template <class Counter, class Reference>
 class cycle_clock {
@@ -32,6 +32,8 @@ public:
     static constexpr std::int64_t span_ns = 10'000;
     static constexpr int max_misses = 16;
 
+    /// `fenced` is the counter's: whether the reading comes after all that the thread has seen of others.
+    template <bool fenced = true>
     [[nodiscard, gnu::always_inline]] instant now() noexcept {
         // Acquire pairs with the release in publish(): the anchor's numbers are those of this name or of a later one.
         const std::uint64_t name = newest_.load(std::memory_order_acquire);
@@ -44,7 +46,7 @@ public:
             const std::int64_t floor = s.floor.load(std::memory_order_acquire);
             // The loads above acquire, so this one comes after them: the name is unchanged, and so were the numbers.
             const bool is_whole = s.name.load(std::memory_order_relaxed) == name;
-            const std::uint64_t age = Counter::read() - ticks;
+            const std::uint64_t age = Counter::template read<fenced>() - ticks;
             if (age < span && is_whole) [[likely]]
                 return at(std::max(floor, ns + static_cast<std::int64_t>((age * rate) >> 32)));
         }
@@ -114,7 +116,7 @@ private:
                     return at(std::max(reference(), last_floor_.load(std::memory_order_acquire)));
             } else if (!copy(name, before)) {
                 continue;  // another thread has published a newer one
-            } else if (const std::uint64_t age = Counter::read() - before.ticks; age < before.span) {
+            } else if (const std::uint64_t age = Counter::template read<true>() - before.ticks; age < before.span) {
                 return at(before.value(age));
             }
             const reading now = read_both(before.rate);
@@ -153,9 +155,9 @@ private:
     [[nodiscard]] static reading read_both(std::uint64_t rate) noexcept {
         reading best{0, UINT64_MAX, 0};
         for (int tries = 0; tries < (rate == 0 ? 3 : 2); ++tries) {
-            const std::uint64_t begin = Counter::read();
+            const std::uint64_t begin = Counter::template read<true>();
             const std::int64_t ns = reference();
-            const std::uint64_t bracket = Counter::read() - begin;
+            const std::uint64_t bracket = Counter::template read<true>() - begin;
             if (bracket < best.bracket)
                 best = {begin, bracket, ns};
             if (rate != 0 && is_narrow(bracket, rate))
