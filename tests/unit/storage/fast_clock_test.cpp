@@ -202,12 +202,14 @@ TEST_CASE("fast_clock: within 1 us and never back, whatever the machine does") {
             case 1:
                 machine::pass(static_cast<double>(dice.from(0, 3'000'000'000)));
                 break;  // nobody asks for a while
-            case 2:
-                machine::ticks += static_cast<double>(dice.from(0, 1'000'000'000'000));
-                break;  // suspended
-            case 3:
-                machine::ticks = static_cast<double>(dice.from(0, 1'000'000));
-                break;  // and reset
+            case 2:     // suspended: the counter goes on
+                machine::ticks += static_cast<double>(dice.from(1'000'000, 1'000'000'000'000));
+                break;
+            case 3:  // suspended: the counter begins again
+                machine::pass(1e6);
+                static_cast<void>(clock.now());
+                machine::ticks = static_cast<double>(dice.from(0, 1'000));
+                break;
             case 4:
             case 5:  // the clock is slewed
                 machine::ticks_per_ns = nominal * (1 + static_cast<double>(dice.from(-500, 500)) / 1e6);
