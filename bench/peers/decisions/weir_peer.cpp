@@ -33,9 +33,11 @@ constexpr std::size_t keys = 10'000;
 /// decision is a grant on a log of realistic length.
 template <int Shift>
 struct hasty_clock {
-    [[nodiscard]] weir::instant now() const noexcept { return hasten(weir::fast_clock{}.now()); }
-    [[nodiscard]] weir::instant now_under_lock() const noexcept { return hasten(weir::fast_clock{}.now_under_lock()); }
-    [[nodiscard]] weir::instant hasten(weir::instant now) const noexcept {
+    [[nodiscard, gnu::always_inline]] weir::instant now() const noexcept { return hasten(weir::fast_clock{}.now()); }
+    [[nodiscard, gnu::always_inline]] weir::instant now_unfenced() const noexcept {
+        return hasten(weir::fast_clock{}.now_unfenced());
+    }
+    [[nodiscard, gnu::always_inline]] weir::instant hasten(weir::instant now) const noexcept {
         return weir::instant{weir::duration{(now - began).count() << Shift}};
     }
     weir::instant began = weir::fast_clock{}.now();

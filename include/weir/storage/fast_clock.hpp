@@ -24,9 +24,9 @@ inline constinit cycle_clock<cycle_counter, steady_clock> machine_cycles;
 /// **Thread safety.** Stateless; the process's readings share one anchor without a lock. **Complexity.** O(1).
 struct fast_clock {
     [[nodiscard, gnu::always_inline]] instant now() const noexcept { return detail::machine_cycles.now(); }
-    /// `now()` without its fence, which costs as much as the counter. For a caller that holds a lock: taking it was a
-    /// fence. Elsewhere it may be 0.1 us less than what another thread has just read.
-    [[nodiscard, gnu::always_inline]] instant now_under_lock() const noexcept {
+    /// `now()` without its fence, which costs as much as the counter. It may be 0.1 us less than what another thread
+    /// has just read, but not after taking a lock. For a caller that holds time to the newest it knows.
+    [[nodiscard, gnu::always_inline]] instant now_unfenced() const noexcept {
         return detail::machine_cycles.now<false>();
     }
     /// Whether the CPU's counter is in use. False before the first reading of the process.
