@@ -162,7 +162,7 @@ TEST_CASE("fast_clock: a counter that differs between two CPUs is given up") {
     CHECK_FALSE(clock.counts());
     machine::counter_reads = 0;
     machine::pass(5'000);
-    for (int i = 0; i < 10; ++i) {
+    for (int k = 0; k < 10; ++k) {
         machine::pass(100);
         CHECK(error(clock) == 0);
     }
@@ -201,7 +201,7 @@ TEST_CASE("fast_clock: within 1 us and never back, whatever the machine does") {
             switch (dice.from(1, 1'000)) {
             case 1:
                 machine::pass(static_cast<double>(dice.from(0, 3'000'000'000)));
-                break;  // nobody asks for a while
+                break;  // there is no reading for a while
             case 2:     // suspended: the counter goes on
                 machine::ticks += static_cast<double>(dice.from(1'000'000, 1'000'000'000'000));
                 break;
