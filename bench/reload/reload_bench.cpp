@@ -3,6 +3,8 @@
 #include "weir/ext/yaml/yaml.hpp"
 #include "weir/weir.hpp"
 
+#include "../_filter.hpp"
+
 #include <fmt/format.h>
 #include <pthread.h>
 #include <sched.h>
@@ -99,9 +101,12 @@ void print(const char* name, const sample& s) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
-    const int rounds = argc > 1 ? std::atoi(argv[1]) : 5;
-    const duration span = std::chrono::milliseconds{argc > 2 ? std::atoi(argv[2]) : 1000};
+int main(int count, char** words) {
+    const auto [runs, argc, argv] = weir_bench::choose("reload", count, words);
+    if (!runs)
+        return 0;
+    const int rounds = argc > 1 ? std::max(1, std::atoi(argv[1])) : 5;
+    const duration span = std::chrono::milliseconds{argc > 2 ? std::max(1, std::atoi(argv[2])) : 1000};
     const std::array texts{yaml(0), yaml(5'000)};
     const auto first = load(texts[0]);
     if (!first) {

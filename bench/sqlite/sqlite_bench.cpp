@@ -2,6 +2,8 @@
 #include "weir/ext/sqlite/sqlite_store.hpp"
 #include "weir/weir.hpp"
 
+#include "../_filter.hpp"
+
 #include <fmt/format.h>
 #include <sqlite3.h>
 
@@ -166,7 +168,10 @@ void compare(durability d, int rounds, int batch) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
+int main(int count, char** words) {
+    const auto [runs, argc, argv] = weir_bench::choose("sqlite", count, words);
+    if (!runs)
+        return 0;
     const int rounds = argc > 1 ? std::max(1, std::atoi(argv[1])) : 21;
     const int batch = argc > 2 ? std::max(1, std::atoi(argv[2])) : 2'000;
     compare(durability::normal, rounds, batch);

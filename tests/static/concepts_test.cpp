@@ -17,6 +17,7 @@
 namespace {
 
 static_assert(weir::clock_source<weir::steady_clock>);
+static_assert(weir::clock_source<weir::fast_clock>);
 static_assert(weir::clock_source<weir::testing::manual_clock>);
 struct throwing_clock {
     weir::instant now() const;

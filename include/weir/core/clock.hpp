@@ -15,7 +15,7 @@ concept clock_source = requires(const C& clock) {
     { clock.now() } noexcept -> std::same_as<instant>;
 };
 
-/// The machine's monotonic clock: the memory store's own. Stops while the machine sleeps, so windows only get longer.
+/// The machine's monotonic clock. Stops while the machine sleeps, so windows only get longer.
 ///
 /// **Thread safety.** Stateless. **Complexity.** One vDSO call.
 struct steady_clock {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "weir/storage/fast_clock.hpp"
 #include "weir/storage/store.hpp"
 
 #include "weir/algorithm/admission.hpp"
@@ -14,12 +15,12 @@
 
 namespace weir {
 
-/// Keeps every key's state in this process, on a steady clock.
+/// Keeps every key's state in this process, on a steady clock (by default `fast_clock`, on `steady_clock`'s timeline).
 ///
 /// **Thread safety.** A slot is guarded by its key's lock; the store itself is immutable. **Complexity.** O(windows) a
 /// verb.
 /// **Lifetime.** After `fork()` parent and child are two independent limiters: start the limiter after the fork.
-template <clock_source Clock = steady_clock>
+template <clock_source Clock = fast_clock>
 class memory_store {
 public:
     using slot = key_state;
@@ -29,7 +30,13 @@ public:
     memory_store() = default;
     explicit memory_store(Clock clock) : clock_(std::move(clock)) {}
 
-    [[nodiscard]] instant now() const noexcept { return clock_.now(); }
+    /// Read without a fence: it is 0.1 us early at most, and `forward` holds it to the key's newest stamp.
+    [[nodiscard]] instant now() const noexcept {
+        if constexpr (requires { clock_.now_unfenced(); })
+            return clock_.now_unfenced();
+        else
+            return clock_.now();
+    }
     [[nodiscard]] static instant after(instant now) noexcept { return now; }
     [[nodiscard]] const Clock& clock() const noexcept { return clock_; }
 
