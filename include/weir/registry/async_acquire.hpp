@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "weir/registry/detail/resume_line.hpp"
+
+#include "weir/limiter/ask.hpp"
+
+#include <atomic>
+#include <cassert>
+#include <coroutine>
+#include <cstdint>
+#include <functional>
+#include <type_traits>
+#include <utility>
+
+namespace weir {
+
+/// Hands a coroutine to the program's executor, which resumes it: typically it posts it to a queue of ready coroutines.
+///
+/// It is called at most once an await, with no lock held, on the thread that made the answer: one that polls, submits,
+/// frees a permit, changes a limit or requests the stop. It must not throw. An empty one resumes the coroutine on that
+/// thread.
+using resumer = std::function<void(std::coroutine_handle<>)>;
+
+/// The wait of one coroutine for one permit; `async_acquire` makes it, and `co_await` gives the `admission`.
+///
+/// ```
+/// weir::limits::admission got = co_await limits.async_acquire("api.crossref.org", "metadata");
+/// ```
+///
+/// **Effects.** Nothing is submitted before the `co_await`. What is decided at once does not suspend. The wait stands
+/// in the key's queue like every other one, and `poll()` serves it. Nothing is allocated for it, unless the resumer's
+/// captures need it.
+/// **Cancelling.** A stop requested on `ask::stop` ends the wait with `outcome::cancelled`. Destroying the coroutine
+/// while it is suspended gives the wait up. Neither loses capacity.
+/// **Preconditions.** It is awaited once. The text of `ask::method` lives until then.
+/// **Thread safety.** The answer may come from any thread. The coroutine is not destroyed once the resumer has been
+/// called for it: with an executor, take it out of the executor first; with an empty resumer, destroy it on the only
+/// thread that uses the registry. **Errors.** A `bad_request` is thrown by the `co_await`.
+/// **Lifetime.** The registry outlives it.
+template <class Handle>
+class [[nodiscard("nothing waits before it is awaited")]] acquisition {
+    using handle = std::remove_reference_t<Handle>;
+    using ticket = typename handle::ticket;
+
+    class awaiter {
+    public:
+        explicit awaiter(acquisition& of) noexcept : of_(of) {}
+        [[nodiscard]] bool await_ready() const { return of_.submit(); }
+        [[nodiscard]] bool await_suspend(std::coroutine_handle<> h) const noexcept { return of_.suspend(h); }
+        [[nodiscard]] typename handle::admission await_resume() const noexcept { return of_.ticket_.answer(); }
+
+    private:
+        acquisition& of_;
+    };
+
+public:
+    /// Waits for a permit of `key`, which is a handle of its own or somebody else's: `Handle` is `handle&` then.
+    acquisition(Handle&& key, const ask& a, resumer resume)
+        : key_(std::forward<Handle>(key)), ask_(a), resume_(std::move(resume)),
+          ticket_([this](ticket&) { settled(); }) {}
+    acquisition(const acquisition&) = delete;
+    acquisition& operator=(const acquisition&) = delete;
+    // The ticket ends after this, and may still tell of its end: nobody is left to be resumed.
+    ~acquisition() { progress_.store(progress::dropped, std::memory_order_relaxed); }
+
+    /// **Preconditions.** Once. That it takes an rvalue keeps it from being awaited twice by accident.
+    [[nodiscard]] awaiter operator co_await() && noexcept { return awaiter{*this}; }
+
+private:
+    // The answer may come at any moment after `submit` has begun, and the coroutine suspends at another: whoever is
+    // second goes on. `suspended` -> `settled` resumes the coroutine; `waiting` -> `settled` keeps it from suspending.
+    enum class progress : std::uint8_t { waiting, suspended, settled, dropped };
+
+    [[nodiscard]] bool submit() {
+        assert(!is_awaited_);
+        is_awaited_ = true;
+        return key_.submit(ticket_, ask_);
+    }
+
+    [[nodiscard]] bool suspend(std::coroutine_handle<> h) noexcept {
+        coroutine_ = h;
+        progress expected = progress::waiting;
+        // Once this has succeeded another thread may have resumed the coroutine, and this may be gone. Release hands
+        // `coroutine_` to whoever settles; acquire receives the answer from whoever has.
+        return progress_.compare_exchange_strong(expected, progress::suspended, std::memory_order_acq_rel,
+                                                 std::memory_order_acquire);
+    }
+
+    /// The ticket has its answer.
+    void settled() noexcept {
+        // Release hands the answer over, acquire receives `coroutine_`; see `suspend`.
+        if (progress_.exchange(progress::settled, std::memory_order_acq_rel) != progress::suspended)
+            return;
+        if (!resume_) {
+            detail::resume_line::resume(link_, coroutine_);
+            return;
+        }
+        const std::coroutine_handle<> h = coroutine_;
+        const resumer resume = std::move(resume_);  // this may be gone before the call returns
+        resume(h);
+    }
+
+    Handle key_;
+    ask ask_;
+    resumer resume_;
+    std::coroutine_handle<> coroutine_;
+    std::atomic<progress> progress_{progress::waiting};
+    bool is_awaited_ = false;
+    detail::resume_line::link link_;
+    ticket ticket_;  // last: it ends first, and until then it may tell
+};
+
+}  // namespace weir
