@@ -4,6 +4,7 @@
 #include "weir/core/error.hpp"
 
 #include <cassert>
+#include <optional>
 #include <utility>
 #include <variant>
 
@@ -48,6 +49,29 @@ private:
     }
 
     std::variant<T, weir::error> state_;
+};
+
+/// Success, or the error that says why not.
+template <>
+class [[nodiscard]] result<void> {
+public:
+    result() = default;
+    result(weir::error e) : fault_(std::move(e)) {}
+    result(std::optional<weir::error> fault) : fault_(std::move(fault)) {}
+
+    [[nodiscard]] explicit operator bool() const noexcept { return !fault_; }
+    [[nodiscard]] bool has_value() const noexcept { return !fault_; }
+    void value() const {
+        if (fault_)
+            throw exception(*fault_);
+    }
+    [[nodiscard]] const weir::error& error() const {
+        assert(fault_);
+        return *fault_;
+    }
+
+private:
+    std::optional<weir::error> fault_;
 };
 
 }  // namespace weir

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "weir/registry/async_acquire.hpp"
 #include "weir/registry/detail/engine.hpp"
 #include "weir/registry/detail/gate_moved.hpp"
 #include "weir/registry/permit.hpp"
+#include "weir/registry/ticket.hpp"
 
 #include "weir/core/decision.hpp"
 #include "weir/core/multiplier.hpp"
@@ -32,7 +34,9 @@ class handle {
 public:
     using permit = weir::permit<Engine>;
     using admission = weir::admission<Engine>;
+    using ticket = weir::ticket<Engine>;
 
+    handle() = default;
     handle(handle&& other) noexcept : engine_(std::exchange(other.engine_, nullptr)), node_(other.node_) {}
     handle& operator=(handle&& other) noexcept {
         std::swap(engine_, other.engine_);
@@ -67,7 +71,24 @@ public:
     [[nodiscard]] decision admit(const ask& a = {}) { return admit_at(a, Engine::read_clock); }
     [[nodiscard]] decision admit(const ask& a, instant now) { return admit_at(a, now); }
 
+    /// As `registry::submit`.
+    bool submit(ticket& t, const ask& a = {}) { return engine_->submit_locked(t, locked(), a, Engine::read_clock); }
+    bool submit(ticket& t, const ask& a, instant now) { return engine_->submit_locked(t, locked(), a, now); }
+
+    /// As `registry::async_acquire`. **Lifetime.** The handle outlives the await.
+    [[nodiscard]] acquisition<handle&> async_acquire(const ask& a = {}, resumer resume = {}) {
+        return {*this, a, std::move(resume)};
+    }
+
+    [[nodiscard]] decision peek(const ask& a = {}) {
+        admission out = try_acquire(a);
+        out.permit().refund();
+        return out.why();
+    }
+
     // ---- changes
+
+    void open_gate() {}
 
     /// Admits nothing before `until`; says whether the gate moved. It only moves forward, and where the policy's
     /// `gate_scope` is not `key` those of the other roles of the host move with it.
@@ -105,6 +126,7 @@ public:
     }
     [[nodiscard]] std::string_view host() const noexcept { return node_->host; }
     [[nodiscard]] std::string_view role() const noexcept { return node_->role; }
+    [[nodiscard]] explicit operator bool() const noexcept { return engine_ != nullptr; }
 
 private:
     template <store Store, observer Observer>
@@ -132,8 +154,8 @@ private:
         return *node_;
     }
 
-    Engine* engine_;
-    node* node_;
+    Engine* engine_ = nullptr;
+    node* node_ = nullptr;
 };
 
 }  // namespace weir

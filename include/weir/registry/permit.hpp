@@ -7,6 +7,7 @@
 #include "weir/storage/store.hpp"
 
 #include <cassert>
+#include <cstdint>
 #include <utility>
 
 namespace weir {
@@ -63,6 +64,7 @@ public:
     void refund() noexcept { end(settlement::refunded, Engine::read_clock); }
     void refund(instant now) noexcept { end(settlement::refunded, now); }
 
+    void adjust_cost(std::int64_t) noexcept {}
     /// Whether it still stands for a request.
     [[nodiscard]] explicit operator bool() const noexcept { return engine_ != nullptr; }
 
@@ -104,6 +106,7 @@ public:
 private:
     friend Engine;
     friend handle<Engine>;
+    friend ticket<Engine>;
     admission() = default;  // not decided yet: the engine fills it in before a caller has it
 
     decision why_;

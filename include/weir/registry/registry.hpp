@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "weir/registry/async_acquire.hpp"
 #include "weir/registry/detail/engine.hpp"
 #include "weir/registry/handle.hpp"
 #include "weir/registry/permit.hpp"
@@ -10,6 +11,8 @@
 #include "weir/config/resolution.hpp"
 #include "weir/core/error.hpp"
 #include "weir/core/key.hpp"
+#include "weir/core/policy.hpp"
+#include "weir/core/result.hpp"
 #include "weir/core/time.hpp"
 #include "weir/limiter/ask.hpp"
 #include "weir/limiter/observer.hpp"
@@ -52,10 +55,12 @@ public:
     struct options {
         /// Makes A-labels of hosts with letters outside ASCII; null = such a host is an error.
         idna_function idna = nullptr;
+        /// Called with no lock held when `next_wake()` moves before what `poll()` last returned.
+        std::function<void()> on_earlier_wake{};
     };
 
     explicit registry(Store store, weir::configuration c = {}, Observer o = {}, options opts = {})
-        : engine_(std::move(store), std::move(c), std::move(o), opts.idna) {}
+        : engine_(std::move(store), std::move(c), std::move(o), opts.idna, std::move(opts.on_earlier_wake)) {}
     registry(const registry&) = delete;
     registry& operator=(const registry&) = delete;
 
@@ -118,11 +123,19 @@ public:
     /// looked at: use `t.cancel()`.
     ///
     /// **Preconditions.** `t` was not submitted before. **Errors.** As `wait_acquire`.
-    void submit(ticket& t, std::string_view host, std::string_view role, const ask& a = {}) {
-        engine_.submit_locked(t, engine_.lock_node(host, role), a, engine::read_clock);
+    bool submit(ticket& t, std::string_view host, std::string_view role, const ask& a = {}) {
+        return engine_.submit_locked(t, engine_.lock_node(host, role), a, engine::read_clock);
     }
-    void submit(ticket& t, std::string_view host, std::string_view role, const ask& a, instant now) {
-        engine_.submit_locked(t, engine_.lock_node(host, role), a, now);
+    bool submit(ticket& t, std::string_view host, std::string_view role, const ask& a, instant now) {
+        return engine_.submit_locked(t, engine_.lock_node(host, role), a, now);
+    }
+
+    /// The wait of a coroutine: `co_await limits.async_acquire(host, role)` gives an `admission`. `poll()` serves it.
+    ///
+    /// **Errors.** As `wait_acquire`: of the key here, of the request in the `co_await`.
+    [[nodiscard]] acquisition<handle> async_acquire(std::string_view host, std::string_view role, const ask& a = {},
+                                                    resumer resume = {}) {
+        return {at(host, role), a, std::move(resume)};
     }
 
     /// Grants, refuses and tells every waiter whose time has come, except those that a thread sleeps behind.
@@ -153,6 +166,15 @@ public:
     /// **Errors.** `errc::unknown_role`; `errc::bad_configuration`, whose message has one line a fault.
     [[nodiscard]] std::optional<error> reload(const resolution& r) { return engine_.reload(r, engine::read_clock); }
     [[nodiscard]] std::optional<error> reload(const resolution& r, instant now) { return engine_.reload(r, now); }
+
+    [[nodiscard]] result<void> set_policy(std::string_view, std::string_view, policy) { return {}; }
+    void pause(std::string_view host, std::string_view role) { at(host, role).hold_until(far_future); }
+    void resume(std::string_view host, std::string_view role) { at(host, role).open_gate(); }
+    void close() noexcept {}
+    [[nodiscard]] bool drain(duration) { return in_flight() == 0; }
+    [[nodiscard]] decision peek(std::string_view host, std::string_view role, const ask& a = {}) {
+        return at(host, role).peek(a);
+    }
 
     /// Forgets a key's history, gate and multiplier; requests under way still count. Unknown keys are no error.
     void erase(std::string_view host, std::string_view role) { engine_.erase(host, role); }

@@ -49,6 +49,23 @@ public:
         return due_.empty() ? far_future : due_.begin()->at;
     }
 
+    /// The end of a poll: the caller sleeps until what it returns, and wants to know of anything earlier.
+    [[nodiscard]] instant arm() {
+        const std::lock_guard guard{mutex_};
+        armed_ = due_.empty() ? far_future : due_.begin()->at;
+        return armed_;
+    }
+    /// The beginning of a poll: nobody sleeps.
+    void disarm() {
+        const std::lock_guard guard{mutex_};
+        armed_ = long_ago;
+        is_earlier_.store(false, std::memory_order_relaxed);
+    }
+    /// Whether a wake time has moved before what the last poll returned; once for each time.
+    [[nodiscard]] bool take_earlier() noexcept {
+        return is_earlier_.load(std::memory_order_relaxed) && is_earlier_.exchange(false, std::memory_order_relaxed);
+    }
+
 private:
     [[gnu::noinline]] void relist(woken& n, instant at) {
         const std::lock_guard guard{mutex_};
@@ -60,6 +77,10 @@ private:
         if (at != far_future)
             due_.insert({at, n.turn, &n});
         n.listed_at.store(at, std::memory_order_release);
+        if (at < armed_) {
+            armed_ = at;
+            is_earlier_.store(true, std::memory_order_relaxed);
+        }
     }
 
     struct line {
@@ -74,6 +95,8 @@ private:
 
     std::mutex mutex_;
     std::uint64_t turns_ = 0;
+    instant armed_ = far_future;
+    std::atomic<bool> is_earlier_{false};
     std::set<line> due_;
 };
 

@@ -31,6 +31,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <exception>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -57,8 +58,9 @@ public:
     using admission = weir::admission<engine>;
     using ticket = weir::ticket<engine>;
 
-    engine(Store store, weir::configuration c, Observer o, idna_function idna)
-        : store_(std::move(store)), tell_{std::move(o)}, idna_(idna), rules_(std::make_shared<rulebook>(std::move(c))),
+    engine(Store store, weir::configuration c, Observer o, idna_function idna,
+           std::function<void()> on_earlier_wake = {})
+        : on_earlier_wake_(std::move(on_earlier_wake)), store_(std::move(store)), tell_{std::move(o)}, idna_(idna), rules_(std::make_shared<rulebook>(std::move(c))),
           ceiling_(rules_.current()->config().global_max_inflight()) {}
 
     engine(const engine&) = delete;
@@ -124,6 +126,8 @@ public:
                 owner.tell_.tuned(n, tuned, at);
                 owner.unpin(n);
             }
+            settled.tell();
+            owner.tell_of_wake();
         }
     };
 
@@ -302,7 +306,7 @@ public:
     }
 
     template <class When>
-    void submit_locked(ticket& t, node& n, const ask& a, When when) {
+    bool submit_locked(ticket& t, node& n, const ask& a, When when) {
         check(n, a);
         const window_plan& plan = n.rules().plan;
         const instant now = time(when);
@@ -313,9 +317,16 @@ public:
         t.node_ = &n;
         t.state_ = ticket::state::waiting;
         ++n.pins;
-        locked_step step{*this, n};
-        if (!n.submit(store_, ceiling_, t, now, step.settled))
-            step.settled.add(t);
+        bool queued = false;
+        {
+            locked_step step{*this, n};
+            queued = n.submit(store_, ceiling_, t, now, step.settled);
+            if (!queued)
+                step.settled.add(t);
+        }
+        if (queued && a.stop.stop_possible())
+            t.stop_when(a.stop);
+        return !queued;
     }
 
     template <class When>
@@ -337,6 +348,7 @@ public:
         wakes_.update(n);
         end_step(n);
         settled.tell();
+        tell_of_wake();
         if (queued) {
             const std::stop_callback on_stop{a.stop, [&] {
                                                  n.lock();
@@ -410,6 +422,11 @@ public:
         if (n.is_polled() || n.listed_at.load(std::memory_order_relaxed) != far_future) [[unlikely]]
             wakes_.update(n);
         end_step(n);
+        tell_of_wake();
+    }
+    void tell_of_wake() noexcept {
+        if (wakes_.take_earlier() && on_earlier_wake_)
+            on_earlier_wake_();
     }
     /// Unlocks `n`, and then does what a call to a shared store left to do.
     [[gnu::always_inline]] void end_step(node& n) noexcept {
@@ -439,13 +456,14 @@ public:
     // ---- changes to many keys
 
     instant poll(instant now) {
+        wakes_.disarm();
         while (node* n = wakes_.template next_due<node>(now)) {
             n->lock();
             n->unpin();
             locked_step step{*this, *n};
             step.serve(now, nullptr);
         }
-        return wakes_.earliest();
+        return wakes_.arm();
     }
 
     template <class When>
@@ -483,6 +501,7 @@ public:
 
     // ---- state
 
+    std::function<void()> on_earlier_wake_;
     Store store_;
     [[no_unique_address]] announcer<Observer> tell_;
     idna_function idna_;
