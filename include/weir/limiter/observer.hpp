@@ -90,6 +90,10 @@ static_assert(observer<no_observer>);
 template <observer O, class MakeEvent>
 inline void notify(O& o, MakeEvent&& make) noexcept {
     if constexpr (!std::is_same_v<O, no_observer>) {
+        // An observer that is empty at run time: making the event is most of the price.
+        if constexpr (requires { o.is_listening(); })
+            if (!o.is_listening())
+                return;
         try {
             o.on_event(make());
         } catch (...) {  // NOLINT: an observer's failure is its own

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "weir/registry/any_permit.hpp"
+#include "weir/registry/any_ticket.hpp"
+#include "weir/registry/async_acquire.hpp"
+#include "weir/registry/detail/in_place.hpp"
+#include "weir/registry/handle.hpp"
+#include "weir/registry/key_report.hpp"
+
+#include "weir/core/decision.hpp"
+#include "weir/core/multiplier.hpp"
+#include "weir/core/time.hpp"
+#include "weir/limiter/ask.hpp"
+
+#include <new>
+#include <string_view>
+#include <utility>
+
+namespace weir {
+
+namespace detail {
+
+struct handle_model {
+    handle_model() = default;
+    handle_model(const handle_model&) = delete;
+    handle_model& operator=(const handle_model&) = delete;
+    virtual ~handle_model() = default;
+    [[nodiscard]] virtual any_permit acquire(const ask& a) = 0;
+    [[nodiscard]] virtual any_admission wait_acquire(const ask& a) = 0;
+    [[nodiscard]] virtual any_admission try_acquire(const ask& a) = 0;
+    [[nodiscard]] virtual decision admit(const ask& a) = 0;
+    virtual bool submit(any_ticket& t, const ask& a) = 0;
+    [[nodiscard]] virtual decision peek(const ask& a) = 0;
+    virtual bool hold_until(instant until) = 0;
+    virtual void open_gate() = 0;
+    virtual void tune(multiplier m) = 0;
+    [[nodiscard]] virtual key_report inspect() = 0;
+    [[nodiscard]] virtual std::string_view host() const noexcept = 0;
+    [[nodiscard]] virtual std::string_view role() const noexcept = 0;
+    [[nodiscard]] virtual handle_model* move_to(void* where) noexcept = 0;
+};
+
+template <class Engine>
+struct handle_of final : handle_model {
+    explicit handle_of(handle<Engine>&& h) noexcept : held(std::move(h)) {}
+    [[nodiscard]] any_permit acquire(const ask& a) override { return held.acquire(a); }
+    [[nodiscard]] any_admission wait_acquire(const ask& a) override { return held.wait_acquire(a); }
+    [[nodiscard]] any_admission try_acquire(const ask& a) override { return held.try_acquire(a); }
+    [[nodiscard]] decision admit(const ask& a) override { return held.admit(a); }
+    bool submit(any_ticket& t, const ask& a) override {
+        return held.submit(t.become<typename handle<Engine>::ticket>(), a);
+    }
+    [[nodiscard]] decision peek(const ask& a) override { return held.peek(a); }
+    bool hold_until(instant until) override { return held.hold_until(until); }
+    void open_gate() override { held.open_gate(); }
+    void tune(multiplier m) override { held.tune(m); }
+    [[nodiscard]] key_report inspect() override { return held.inspect(); }
+    [[nodiscard]] std::string_view host() const noexcept override { return held.host(); }
+    [[nodiscard]] std::string_view role() const noexcept override { return held.role(); }
+    [[nodiscard]] handle_model* move_to(void* where) noexcept override {
+        return ::new (where) handle_of{std::move(held)};
+    }
+
+    handle<Engine> held;
+};
+
+}  // namespace detail
+
+/// One key, found once, of whatever registry: the handle of `weir::limits`. Its verbs are those of `handle`.
+///
+/// **Preconditions.** A default-constructed one stands for no key: only `operator bool` may be called.
+/// **Thread safety.** Several threads may use one handle. **Lifetime.** The registry must outlive it; while it lives
+/// the key is not forgotten. **Complexity.** No allocation; a virtual call a verb.
+class any_handle {
+public:
+    using permit = any_permit;
+    using admission = any_admission;
+    using ticket = any_ticket;
+
+    any_handle() = default;
+    template <class Engine>
+    any_handle(handle<Engine>&& h) noexcept {
+        if (h)
+            held_.template emplace<detail::handle_of<Engine>>(std::move(h));
+    }
+
+    // ---- the main verb: as in `limits`
+
+    [[nodiscard]] permit acquire(const ask& a = {}) { return held_->acquire(a); }
+    [[nodiscard]] admission wait_acquire(const ask& a = {}) { return held_->wait_acquire(a); }
+    [[nodiscard]] admission try_acquire(const ask& a = {}) { return held_->try_acquire(a); }
+    /// Decides at once on units that nobody answers for: they count from now on, and take no place in flight.
+    [[nodiscard]] decision admit(const ask& a = {}) { return held_->admit(a); }
+
+    // ---- time, for those who do not block
+
+    bool submit(ticket& t, const ask& a = {}) { return held_->submit(t, a); }
+    /// **Lifetime.** The handle outlives the await.
+    [[nodiscard]] acquisition<any_handle&> async_acquire(const ask& a = {}, resumer resume = {}) {
+        return {*this, a, std::move(resume)};
+    }
+
+    // ---- changes
+
+    /// Admits nothing before `until`; says whether the gate moved. It only moves forward.
+    bool hold_until(instant until) { return held_->hold_until(until); }
+    /// Takes the gate away.
+    void open_gate() { held_->open_gate(); }
+    /// Scales the key's rates by `m`, at once and for the past too.
+    void tune(multiplier m) { held_->tune(m); }
+
+    // ---- queries
+
+    /// What `try_acquire` would decide now. Nothing changes.
+    [[nodiscard]] decision peek(const ask& a = {}) { return held_->peek(a); }
+    [[nodiscard]] key_report inspect() { return held_->inspect(); }
+    [[nodiscard]] std::string_view host() const noexcept { return held_->host(); }
+    [[nodiscard]] std::string_view role() const noexcept { return held_->role(); }
+    /// Whether it stands for a key.
+    [[nodiscard]] explicit operator bool() const noexcept { return static_cast<bool>(held_); }
+
+private:
+    // Handles of all registries are of one size: two pointers.
+    detail::in_place<detail::handle_model, 3 * sizeof(void*)> held_;
+};
+
+}  // namespace weir

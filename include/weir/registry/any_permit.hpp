@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "weir/registry/detail/in_place.hpp"
+#include "weir/registry/permit.hpp"
+
+#include "weir/core/decision.hpp"
+#include "weir/limiter/feedback.hpp"
+#include "weir/storage/store.hpp"
+
+#include <cassert>
+#include <cstddef>
+#include <cstdint>
+#include <new>
+#include <utility>
+
+namespace weir {
+
+namespace detail {
+
+struct permit_model {
+    permit_model() = default;
+    permit_model(const permit_model&) = delete;
+    permit_model& operator=(const permit_model&) = delete;
+    virtual ~permit_model() = default;
+    virtual void arrived(const feedback& said) noexcept = 0;
+    virtual void refund() noexcept = 0;
+    virtual void adjust_cost(std::int64_t actual) noexcept = 0;
+    /// Moves what it holds to a new one at `where`.
+    [[nodiscard]] virtual permit_model* move_to(void* where) noexcept = 0;
+};
+
+template <class Engine>
+struct permit_of final : permit_model {
+    explicit permit_of(permit<Engine>&& p) noexcept : held(std::move(p)) {}
+    void arrived(const feedback& said) noexcept override { held.arrived(said); }
+    void refund() noexcept override { held.refund(); }
+    void adjust_cost(std::int64_t actual) noexcept override { held.adjust_cost(actual); }
+    [[nodiscard]] permit_model* move_to(void* where) noexcept override {
+        return ::new (where) permit_of{std::move(held)};
+    }
+
+    permit<Engine> held;
+};
+
+}  // namespace detail
+
+/// One admitted request, whatever registry admitted it: the permit of `weir::limits`, for signatures and members that
+/// are not to depend on a store. Any registry's permit converts to it.
+///
+/// **Thread safety.** One permit belongs to one thread at a time; different permits are independent. **Lifetime.** The
+/// registry must outlive it. **Exception safety.** Nothing here throws. **Complexity.** No allocation; a virtual call a
+/// verb.
+class [[nodiscard]] any_permit {
+public:
+    any_permit() = default;
+    template <class Engine>
+    any_permit(permit<Engine>&& p) noexcept {
+        if (p)
+            held_.template emplace<detail::permit_of<Engine>>(std::move(p));
+    }
+
+    // ---- what became of the request: as in `permit`
+
+    void arrived() noexcept { arrived(feedback{}); }
+    void arrived(const feedback& said) noexcept {
+        if (held_)
+            held_->arrived(said);
+    }
+    void adjust_cost(std::int64_t actual) noexcept {
+        if (held_)
+            held_->adjust_cost(actual);
+    }
+    void release() noexcept { held_.reset(); }
+    void refund() noexcept {
+        if (held_)
+            held_->refund();
+        held_.reset();
+    }
+
+    /// Whether it still stands for a request.
+    [[nodiscard]] explicit operator bool() const noexcept { return static_cast<bool>(held_); }
+
+private:
+    // Permits of all registries are of one size: they differ in what two pointers point to.
+    static constexpr std::size_t size = 3 * sizeof(void*) + sizeof(entry);
+    detail::in_place<detail::permit_model, size, alignof(entry)> held_;
+};
+
+/// The answer to a request for admission, whatever registry made it: a permit, or the decision that says why there is
+/// none.
+class [[nodiscard]] any_admission {
+public:
+    template <class Engine>
+    any_admission(admission<Engine>&& a) noexcept : why_(a.why()), permit_(std::move(a.permit())) {}
+
+    [[nodiscard]] explicit operator bool() const noexcept { return why_.granted(); }
+    [[nodiscard]] const decision& why() const noexcept { return why_; }
+
+    /// Hands the permit out. **Preconditions.** It was granted, and not taken before.
+    [[nodiscard]] any_permit take() && noexcept {
+        assert(why_.granted());
+        return std::move(permit_);
+    }
+    /// The permit in place. **Preconditions.** It was granted.
+    [[nodiscard]] any_permit& permit() noexcept { return permit_; }
+
+private:
+    decision why_;
+    any_permit permit_;
+};
+
+}  // namespace weir

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "weir/registry/any_permit.hpp"
+#include "weir/registry/permit.hpp"
+#include "weir/registry/ticket.hpp"
+
+#include "weir/core/decision.hpp"
+
+#include <atomic>
+#include <cassert>
+#include <cstddef>
+#include <functional>
+#include <new>
+#include <utility>
+
+namespace weir {
+
+namespace detail {
+
+struct ticket_model {
+    ticket_model() = default;
+    ticket_model(const ticket_model&) = delete;
+    ticket_model& operator=(const ticket_model&) = delete;
+    virtual ~ticket_model() = default;
+    [[nodiscard]] virtual bool done() const noexcept = 0;
+    [[nodiscard]] virtual const decision& why() const noexcept = 0;
+    [[nodiscard]] virtual any_permit take() noexcept = 0;
+    [[nodiscard]] virtual any_admission answer() noexcept = 0;
+    virtual bool cancel() = 0;
+};
+
+template <class Ticket>
+struct ticket_of final : ticket_model {
+    template <class OnDone>
+    explicit ticket_of(OnDone on_done) : held(std::move(on_done)) {}
+    [[nodiscard]] bool done() const noexcept override { return held.done(); }
+    [[nodiscard]] const decision& why() const noexcept override { return held.why(); }
+    [[nodiscard]] any_permit take() noexcept override { return held.take(); }
+    [[nodiscard]] any_admission answer() noexcept override { return held.answer(); }
+    bool cancel() override { return held.cancel(); }
+
+    Ticket held;
+};
+
+/// Stands for any registry's engine where only the size of a ticket matters.
+struct some_engine {
+    struct node;
+};
+
+}  // namespace detail
+
+/// A wait that no thread sleeps behind, in whatever registry: the ticket of `weir::limits`.
+///
+/// **Thread safety.** `done` and `cancel` from any thread; the rest once it is done. **Lifetime.** Neither moved nor
+/// copied; the registry must outlive it. Destroying it gives the wait up. **Complexity.** No allocation beside that of
+/// `on_done`, whose captures may need one.
+class any_ticket {
+public:
+    /// `on_done` is called once with the answer, on whichever thread made it, with no lock held. It must not throw; it
+    /// may destroy the ticket.
+    explicit any_ticket(std::function<void(any_ticket&)> on_done = {}) : on_done_(std::move(on_done)) {}
+    any_ticket(const any_ticket&) = delete;
+    any_ticket& operator=(const any_ticket&) = delete;
+    ~any_ticket() {
+        if (detail::ticket_model* t = held())
+            t->~ticket_model();
+    }
+
+    /// Whether the answer is known.
+    [[nodiscard]] bool done() const noexcept {
+        const detail::ticket_model* t = held();
+        return t != nullptr && t->done();
+    }
+    /// The answer. **Preconditions.** It is done.
+    [[nodiscard]] const decision& why() const noexcept {
+        assert(done());
+        return held()->why();
+    }
+    /// The permit, once. **Preconditions.** It is done and was granted.
+    [[nodiscard]] any_permit take() noexcept {
+        assert(done());
+        return held()->take();
+    }
+    /// The answer, with the permit in it where it was granted, once. **Preconditions.** It is done.
+    [[nodiscard]] any_admission answer() noexcept {
+        assert(done());
+        return held()->answer();
+    }
+    /// Gives the wait up, losing no capacity; false when it was already over.
+    bool cancel() {
+        detail::ticket_model* t = held();
+        return t != nullptr && t->cancel();
+    }
+
+    /// The ticket that a registry is to be given in the place of this one. **Preconditions.** Once.
+    template <class Ticket>
+    [[nodiscard]] Ticket& become() {
+        using model = detail::ticket_of<Ticket>;
+        static_assert(sizeof(model) <= sizeof space_ && alignof(model) <= alignof(std::max_align_t));
+        assert(held() == nullptr);
+        auto* made = ::new (static_cast<void*>(space_)) model{[this](Ticket&) { tell(); }};
+        // Release pairs with the acquire in `held`: another thread may cancel while the registry is asked.
+        held_.store(made, std::memory_order_release);
+        return made->held;
+    }
+
+private:
+    void tell() {
+        const auto on_done = std::move(on_done_);  // it may destroy this
+        if (on_done)
+            on_done(*this);
+    }
+    [[nodiscard]] detail::ticket_model* held() const noexcept { return held_.load(std::memory_order_acquire); }
+
+    std::function<void(any_ticket&)> on_done_;
+    std::atomic<detail::ticket_model*> held_{nullptr};
+    // Tickets of all registries are of one size: they differ in what two pointers point to.
+    alignas(std::max_align_t) std::byte space_[sizeof(void*) + sizeof(ticket<detail::some_engine>)];
+};
+
+}  // namespace weir

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <new>
+#include <utility>
+
+namespace weir::detail {
+
+/// One object of some class derived from `Model`, or none, kept in this object and not on the heap.
+///
+/// `Model` has a virtual destructor and `Model* move_to(void* where) noexcept`, which makes another one there from it.
+template <class Model, std::size_t Size, std::size_t Alignment = alignof(void*)>
+class in_place {
+public:
+    in_place() = default;
+    in_place(in_place&& other) noexcept { take(other); }
+    in_place& operator=(in_place&& other) noexcept {
+        if (this != &other) {
+            reset();
+            take(other);
+        }
+        return *this;
+    }
+    ~in_place() { reset(); }
+
+    /// **Preconditions.** It holds none.
+    template <class T, class... Args>
+    void emplace(Args&&... args) {
+        static_assert(sizeof(T) <= Size && alignof(T) <= Alignment, "the space is too small for this type");
+        held_ = ::new (static_cast<void*>(space_)) T{std::forward<Args>(args)...};
+    }
+    void reset() noexcept {
+        // Emptied first: what the destructor calls finds none.
+        if (held_ != nullptr)
+            std::exchange(held_, nullptr)->~Model();
+    }
+
+    [[nodiscard]] explicit operator bool() const noexcept { return held_ != nullptr; }
+    [[nodiscard]] Model* operator->() const noexcept { return held_; }
+
+private:
+    void take(in_place& other) noexcept {
+        if (other.held_ == nullptr)
+            return;
+        held_ = other.held_->move_to(space_);
+        other.reset();
+    }
+
+    Model* held_ = nullptr;
+    alignas(Alignment) std::byte space_[Size];
+};
+
+}  // namespace weir::detail
