@@ -27,13 +27,11 @@
 
 namespace weir::detail {
 
-/// Tells a function, where there is one.
+/// Tells a function, where there is one; `notify` makes no event where there is none.
 struct event_function {
     std::function<void(const event&)> tell;
-    void on_event(const event& e) const {
-        if (tell)
-            tell(e);
-    }
+    [[nodiscard]] bool is_listening() const noexcept { return static_cast<bool>(tell); }
+    void on_event(const event& e) const { tell(e); }
 };
 
 /// What `weir::limits` asks of the registry in it.
