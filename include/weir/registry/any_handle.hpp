@@ -14,6 +14,7 @@
 #include "weir/limiter/ask.hpp"
 
 #include <new>
+#include <stop_token>
 #include <string_view>
 #include <utility>
 
@@ -97,8 +98,9 @@ public:
 
     bool submit(ticket& t, const ask& a = {}) { return held_->submit(t, a); }
     /// **Lifetime.** The handle outlives the await.
-    [[nodiscard]] acquisition<any_handle&> async_acquire(const ask& a = {}, resumer resume = {}) {
-        return {*this, a, std::move(resume)};
+    [[nodiscard]] acquisition<any_handle&> async_acquire(const async_options& o = {}, std::stop_token stop = {},
+                                                         resumer resume = {}) {
+        return {*this, o, std::move(stop), std::move(resume)};
     }
 
     // ---- changes

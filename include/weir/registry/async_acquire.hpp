@@ -3,6 +3,7 @@
 
 #include "weir/registry/detail/resume_line.hpp"
 
+#include "weir/core/time.hpp"
 #include "weir/limiter/ask.hpp"
 
 #include <atomic>
@@ -10,6 +11,9 @@
 #include <coroutine>
 #include <cstdint>
 #include <functional>
+#include <optional>
+#include <stop_token>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
@@ -22,6 +26,20 @@ namespace weir {
 /// thread.
 using resumer = std::function<void(std::coroutine_handle<>)>;
 
+/// What a coroutine asks admission for: `ask` without its stop token, which is a parameter of its own.
+///
+/// GCC 12 destroys a braced temporary twice when it is an argument in a `co_await` expression. All members of this one
+/// may be destroyed twice; a stop token may not.
+struct async_options {
+    /// Units it takes, at least 1.
+    std::int64_t cost = 1;
+    /// The HTTP method. `HEAD`, in any case, is not counted unless the policy says `count_head`.
+    std::string_view method = "GET";
+    /// The longest this caller waits, in ns; absent = the policy's `max_delay`; 0 = decide at once.
+    std::optional<duration> max_delay{};
+};
+static_assert(std::is_trivially_destructible_v<async_options>);
+
 /// The wait of one coroutine for one permit; `async_acquire` makes it, and `co_await` gives the `admission`.
 ///
 /// ```
@@ -31,9 +49,9 @@ using resumer = std::function<void(std::coroutine_handle<>)>;
 /// **Effects.** Nothing is submitted before the `co_await`. What is decided at once does not suspend. The wait stands
 /// in the key's queue like every other one, and `poll()` serves it. Nothing is allocated for it, unless the resumer's
 /// captures need it.
-/// **Cancelling.** A stop requested on `ask::stop` ends the wait with `outcome::cancelled`. Destroying the coroutine
+/// **Cancelling.** A stop requested on `stop` ends the wait with `outcome::cancelled`. Destroying the coroutine
 /// while it is suspended gives the wait up. Neither loses capacity.
-/// **Preconditions.** It is awaited once. The text of `ask::method` lives until then.
+/// **Preconditions.** It is awaited once. The text of `method` lives until then.
 /// **Thread safety.** The answer may come from any thread. The coroutine is not destroyed once the resumer has been
 /// called for it: with an executor, take it out of the executor first; with an empty resumer, destroy it on the only
 /// thread that uses the registry. **Errors.** A `bad_request` is thrown by the `co_await`.
@@ -56,9 +74,10 @@ class [[nodiscard("nothing waits before it is awaited")]] acquisition {
 
 public:
     /// Waits for a permit of `key`, which is a handle of its own or somebody else's: `Handle` is `handle&` then.
-    acquisition(Handle&& key, const ask& a, resumer resume)
-        : key_(std::forward<Handle>(key)), ask_(a), resume_(std::move(resume)),
-          ticket_([this](ticket&) { settled(); }) {}
+    acquisition(Handle&& key, const async_options& o, std::stop_token stop, resumer resume)
+        : key_(std::forward<Handle>(key)),
+          ask_{.cost = o.cost, .method = o.method, .max_delay = o.max_delay, .stop = std::move(stop)},
+          resume_(std::move(resume)), ticket_([this](ticket&) { settled(); }) {}
     acquisition(const acquisition&) = delete;
     acquisition& operator=(const acquisition&) = delete;
     // The ticket ends after this, and may still tell of its end: nobody is left to be resumed.

@@ -17,6 +17,7 @@
 #include <concepts>
 #include <functional>
 #include <mutex>
+#include <stop_token>
 #include <string_view>
 #include <utility>
 
@@ -76,8 +77,9 @@ public:
     bool submit(ticket& t, const ask& a, instant now) { return engine_->submit_locked(t, locked(), a, now); }
 
     /// As `registry::async_acquire`. **Lifetime.** The handle outlives the await.
-    [[nodiscard]] acquisition<handle&> async_acquire(const ask& a = {}, resumer resume = {}) {
-        return {*this, a, std::move(resume)};
+    [[nodiscard]] acquisition<handle&> async_acquire(const async_options& o = {}, std::stop_token stop = {},
+                                                     resumer resume = {}) {
+        return {*this, o, std::move(stop), std::move(resume)};
     }
 
     [[nodiscard]] decision peek(const ask& a = {}) {

@@ -26,6 +26,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -113,8 +114,9 @@ public:
     /// `co_await` it for the `admission`; see `acquisition`. `poll()` serves it, and the options' `resume` resumes.
     ///
     /// **Errors.** As `wait_acquire`: those of the key here, those of the request in the `co_await`.
-    [[nodiscard]] acquisition<handle> async_acquire(std::string_view host, std::string_view role, const ask& a = {}) {
-        return {at(host, role), a, resume_};
+    [[nodiscard]] acquisition<handle> async_acquire(std::string_view host, std::string_view role,
+                                                    const async_options& o = {}, std::stop_token stop = {}) {
+        return {at(host, role), o, std::move(stop), resume_};
     }
     /// Grants, refuses and tells every waiter whose time has come, except those that a thread sleeps behind.
     ///

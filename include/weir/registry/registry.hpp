@@ -25,6 +25,7 @@
 #include <functional>
 #include <mutex>
 #include <optional>
+#include <stop_token>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -133,9 +134,10 @@ public:
     /// The wait of a coroutine: `co_await limits.async_acquire(host, role)` gives an `admission`. `poll()` serves it.
     ///
     /// **Errors.** As `wait_acquire`: of the key here, of the request in the `co_await`.
-    [[nodiscard]] acquisition<handle> async_acquire(std::string_view host, std::string_view role, const ask& a = {},
+    [[nodiscard]] acquisition<handle> async_acquire(std::string_view host, std::string_view role,
+                                                    const async_options& o = {}, std::stop_token stop = {},
                                                     resumer resume = {}) {
-        return {at(host, role), a, std::move(resume)};
+        return {at(host, role), o, std::move(stop), std::move(resume)};
     }
 
     /// Grants, refuses and tells every waiter whose time has come, except those that a thread sleeps behind.

@@ -39,8 +39,9 @@ struct outcome_of {
     std::optional<manual_registry::permit> permit{};
 };
 
-detached get(manual_registry& limits, outcome_of& out, weir::ask a = {}, weir::resumer resume = {}) {
-    manual_registry::admission got = co_await limits.async_acquire("h", "metadata", a, std::move(resume));
+detached get(manual_registry& limits, outcome_of& out, std::stop_token stop = {}, weir::resumer resume = {}) {
+    manual_registry::admission got =
+        co_await limits.async_acquire("h", "metadata", {}, std::move(stop), std::move(resume));
     out.why = got.why();
     if (got)
         out.permit = std::move(got).take();
@@ -95,13 +96,13 @@ TEST_CASE("async_acquire: a stop ends the wait and loses no capacity") {
     outcome_of first, second, third;
     std::stop_source stop;
     get(w.limits, first);
-    get(w.limits, second, {.stop = stop.get_token()});
+    get(w.limits, second, stop.get_token());
     CHECK_FALSE(second.why);
     stop.request_stop();
     REQUIRE(second.why);
     CHECK(second.why->state == weir::outcome::cancelled);
     CHECK(w.limits.inspect("h", "metadata")->waiting == 0);
-    get(w.limits, third, {.stop = stop.get_token()});
+    get(w.limits, third, stop.get_token());
     REQUIRE(third.why);
     CHECK(third.why->state == weir::outcome::cancelled);
     first.permit->refund();
@@ -151,7 +152,8 @@ TEST_CASE("async_acquire: a coroutine that was posted and is destroyed instead g
     auto first = w.limits.acquire("h", "metadata");
     {
         auto waits = [](manual_registry& limits, weir_test::ready_queue& to) -> weir_test::owned {
-            (void)co_await limits.async_acquire("h", "metadata", {}, [&to](std::coroutine_handle<> h) { to.post(h); });
+            (void)co_await limits.async_acquire("h", "metadata", {}, {},
+                                                [&to](std::coroutine_handle<> h) { to.post(h); });
             FAIL("resumed");
         }(w.limits, ready);
         first.refund();
@@ -207,7 +209,7 @@ TEST_CASE("async_acquire: a handle waits too; a HEAD passes; one that is never a
     manual_limits w{patient({{1, 1h}})};
     auto h = w.limits.at("h", "metadata");
     int granted = 0;
-    const auto take = [&](weir::ask a) -> detached {
+    const auto take = [&](weir::async_options a) -> detached {
         const auto got = co_await h.async_acquire(a);
         granted += got ? 1 : 0;
     };

@@ -60,8 +60,9 @@ public:
 
     engine(Store store, weir::configuration c, Observer o, idna_function idna,
            std::function<void()> on_earlier_wake = {})
-        : on_earlier_wake_(std::move(on_earlier_wake)), store_(std::move(store)), tell_{std::move(o)}, idna_(idna), rules_(std::make_shared<rulebook>(std::move(c))),
-          ceiling_(rules_.current()->config().global_max_inflight()) {}
+        : on_earlier_wake_(std::move(on_earlier_wake)), store_(std::move(store)), tell_{std::move(o)}, idna_(idna),
+          rules_(std::make_shared<rulebook>(std::move(c))), ceiling_(rules_.current()->config().global_max_inflight()) {
+    }
 
     engine(const engine&) = delete;
     engine& operator=(const engine&) = delete;
