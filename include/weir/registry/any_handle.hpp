@@ -50,7 +50,8 @@ struct handle_of final : handle_model {
     [[nodiscard]] any_admission try_acquire(const ask& a) override { return held.try_acquire(a); }
     [[nodiscard]] decision admit(const ask& a) override { return held.admit(a); }
     bool submit(any_ticket& t, const ask& a) override {
-        return held.submit(t.become<typename handle<Engine>::ticket>(), a);
+        using native = typename handle<Engine>::ticket;
+        return t.submit_as<native>([&](native& n) { return held.submit(n, a); });
     }
     [[nodiscard]] decision peek(const ask& a) override { return held.peek(a); }
     bool hold_until(instant until) override { return held.hold_until(until); }

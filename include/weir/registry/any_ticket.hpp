@@ -93,16 +93,23 @@ public:
         return t != nullptr && t->cancel();
     }
 
-    /// The ticket that a registry is to be given in the place of this one. **Preconditions.** Once.
-    template <class Ticket>
-    [[nodiscard]] Ticket& become() {
+    /// Submits it as a ticket of some registry: `submit(ticket)` is called once, and its answer returned. When it
+    /// throws, this has not been submitted. **Preconditions.** Not submitted before.
+    template <class Ticket, class Submit>
+    bool submit_as(Submit&& submit) {
         using model = detail::ticket_of<Ticket>;
         static_assert(sizeof(model) <= sizeof space_ && alignof(model) <= alignof(std::max_align_t));
         assert(held() == nullptr);
         auto* made = ::new (static_cast<void*>(space_)) model{[this](Ticket&) { tell(); }};
         // Release pairs with the acquire in `held`: another thread may cancel while the registry is asked.
         held_.store(made, std::memory_order_release);
-        return made->held;
+        try {
+            return submit(made->held);
+        } catch (...) {
+            held_.store(nullptr, std::memory_order_relaxed);
+            made->~model();
+            throw;
+        }
     }
 
 private:

@@ -47,7 +47,7 @@ static_assert(std::is_trivially_destructible_v<async_options>);
 /// ```
 ///
 /// **Effects.** Nothing is submitted before the `co_await`. What is decided at once does not suspend. The wait stands
-/// in the key's queue like every other one, and `poll()` serves it. Nothing is allocated for it, unless the resumer's
+/// in the key's queue like every other one, and `poll()` serves it. It allocates nothing itself, unless the resumer's
 /// captures need it.
 /// **Cancelling.** A stop requested on `stop` ends the wait with `outcome::cancelled`. Destroying the coroutine
 /// while it is suspended gives the wait up. Neither loses capacity.

@@ -103,6 +103,18 @@ public:
     /// The same verbs on one key without looking it up each time. It keeps the key from being forgotten.
     [[nodiscard]] handle at(std::string_view host, std::string_view role) { return held_->at(host, role); }
 
+    /// Runs `fn(permit&)` or `fn()` under a permit, for clients that are not wrapped, and returns what it returns.
+    ///
+    /// **Errors.** As `acquire`; what `fn` throws passes through after the permit is released.
+    template <class F>
+    decltype(auto) around(std::string_view host, std::string_view role, std::string_view method, F&& fn) {
+        permit p = acquire(host, role, {.method = method});
+        if constexpr (std::invocable<F, permit&>)
+            return std::invoke(std::forward<F>(fn), p);
+        else
+            return std::invoke(std::forward<F>(fn));
+    }
+
     // ---- time, for those who do not block
 
     /// Starts a wait that `poll()` serves; says whether it is over at once, as `t` does too.

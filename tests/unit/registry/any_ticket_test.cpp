@@ -43,6 +43,18 @@ TEST_CASE("any_ticket: told once, cancelled once, and nothing before it is submi
     CHECK_FALSE(second.answer());
 }
 
+TEST_CASE("any_ticket: where submit throws it was not submitted") {
+    manual_facade w{weir_test::limited({{1, 1s}})};
+    int told = 0;
+    weir::any_ticket t{[&](weir::any_ticket&) { ++told; }};
+    CHECK_THROWS_AS(w.limits.submit(t, "h", "no such role"), weir::exception);
+    CHECK_THROWS_AS(w.limits.submit(t, "h", "metadata", {.cost = 0}), weir::exception);
+    CHECK_FALSE(t.done());
+    CHECK(w.limits.submit(t, "h", "metadata"));
+    CHECK(told == 1);
+    CHECK(t.take());
+}
+
 TEST_CASE("any_ticket: it may be destroyed in its own callback, and an unused grant goes back") {
     manual_facade w{weir_test::limited({{1, 1s}})};
     auto first = w.limits.acquire("h", "metadata");

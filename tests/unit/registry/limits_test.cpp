@@ -64,6 +64,9 @@ TEST_CASE("limits: the default store needs no word, and lives in this process") 
     CHECK_THROWS_AS(limits.acquire("h", "no such role"), weir::exception);
     CHECK(limits.size() == 1);
     CHECK(limits.in_flight() == 1);
+    CHECK(limits.around("other", "metadata", "GET", [&] { return limits.in_flight(); }) == 2);
+    CHECK(limits.around("third", "metadata", "GET", [](weir::limits::permit& p) { return static_cast<bool>(p); }));
+    CHECK(limits.in_flight() == 1);
 }
 
 TEMPLATE_TEST_CASE("limits: the verbs are those of the registry, on any store", "", on_memory, on_any_store) {

@@ -88,7 +88,8 @@ struct limits_over final : limits_model {
     [[nodiscard]] any_handle at(std::string_view host, std::string_view role) override { return held.at(host, role); }
 
     bool submit(any_ticket& t, std::string_view host, std::string_view role, const ask& a) override {
-        return held.submit(t.become<typename registry::ticket>(), host, role, a);
+        using native = typename registry::ticket;
+        return t.submit_as<native>([&](native& n) { return held.submit(n, host, role, a); });
     }
     instant poll() override { return held.poll(); }
     [[nodiscard]] instant next_wake() override { return held.next_wake(); }
