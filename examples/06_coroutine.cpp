@@ -90,6 +90,7 @@ int main() {
     weir::limits limits{
         config,
         {.on_earlier_wake = [&] { loop.look_again(); }, .resume = [&](std::coroutine_handle<> h) { loop.post(h); }}};
+    weir::limits::permit first = limits.acquire("api.crossref.org", "metadata");
     std::stop_source stop;
     std::jthread network[5];
     int unfinished = 5;
@@ -97,5 +98,6 @@ int main() {
         fetch(limits, i, {}, network[i], unfinished);
     fetch(limits, 4, stop.get_token(), network[4], unfinished);
     stop.request_stop();
+    first.refund();
     loop.run(limits, unfinished);
 }
