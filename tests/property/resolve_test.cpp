@@ -144,8 +144,8 @@ void write_leaf(dice& d, entry& e, bool risky) {
             p.count_from = flag ? weir::counting::response : weir::counting::admission;
         };
     } else if (e.leaf == "gate_scope") {
-        e.text = flag ? "host" : "group";
-        e.apply = [flag](weir::policy& p) { p.gate_scope = flag ? weir::gate_reach::host : weir::gate_reach::group; };
+        e.text = flag ? "host" : "key";
+        e.apply = [flag](weir::policy& p) { p.gate_scope = flag ? weir::gate_reach::host : weir::gate_reach::key; };
     } else if (e.leaf == "on_store_error") {
         e.text = flag ? "closed" : "open";
         e.apply = [flag](weir::policy& p) {

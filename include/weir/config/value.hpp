@@ -217,6 +217,8 @@ private:
         const auto words = split(rule_.words, ",");
         if (std::ranges::find(words, text) != words.end())
             return checked_value{std::string{text}};
+        if (!rule_.former_word.empty() && same_ignoring_case(text, rule_.former_word))
+            return wrong(s.at, fmt::format("found {}, which is gone; {}", detail::in_quotes(text), rule_.instead));
         const std::string guess = nearest(lower(text), words);
         if (guess.empty())
             return unfit(s);

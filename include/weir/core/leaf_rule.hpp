@@ -44,12 +44,14 @@ struct leaf_rule {
     value_type type = value_type::text;
     double min = 0;
     double max = 0;
-    bool open_ended = false;           ///< whether a program may set more than `max`, which bounds what is written
-    std::string_view none_word = {};   ///< that, as null, stands for "none"; empty = there is always a value
-    bool in_files = true;              ///< whether a file may have it; a variable or flag always may
-    bool secret = false;               ///< whether it may never be shown
-    std::string_view words = {};       ///< for `word`: the allowed ones, ", " between them
-    std::string_view no_default = {};  ///< what is said in place of the default, where it is not the member's own
+    bool open_ended = false;            ///< whether a program may set more than `max`, which bounds what is written
+    std::string_view none_word = {};    ///< that, as null, stands for "none"; empty = there is always a value
+    bool in_files = true;               ///< whether a file may have it; a variable or flag always may
+    bool secret = false;                ///< whether it may never be shown
+    std::string_view words = {};        ///< for `word`: the allowed ones, ", " between them
+    std::string_view former_word = {};  ///< one that was allowed in an earlier version
+    std::string_view instead = {};      ///< what to write in its place
+    std::string_view no_default = {};   ///< what is said in place of the default, where it is not the member's own
     std::string_view meaning = {};
 
     [[nodiscard]] constexpr bool may_be_none() const noexcept { return !none_word.empty(); }

@@ -28,9 +28,8 @@ enum class store_failure : std::uint8_t {
 
 /// Whose gates move with a key's.
 enum class gate_reach : std::uint8_t {
-    key,    ///< none but its own: one role of one host, or of one host group
-    host,   ///< those of every role of its host
-    group,  ///< those of every role of its host group; a host without one is a group of its own
+    key,   ///< none but its own: one role of one host, or of one host group
+    host,  ///< those of every role of its host, or of its host group: the hosts of a group share their keys
 };
 
 /// Everything that governs a key. Each member is a leaf of a configuration: its range and name are in `policy_rules`.
@@ -58,8 +57,7 @@ struct policy {
     /// The farthest gate a caller waits for, in ns: one that opens later refuses at once with its `retry_at`; `forever`
     /// = only `max_delay` bounds the wait; 0 = no gate is waited for.
     duration max_hold = forever;
-    /// Whose gates move when this key's does. The hosts of a group share their keys, so `host` and `group` come to the
-    /// same: both names are there so that a configuration can say which of the two is meant.
+    /// Whose gates move when this key's does.
     gate_reach gate_scope = gate_reach::key;
     /// Who decides while the store cannot be reached.
     store_failure on_store_error = store_failure::local;

@@ -44,7 +44,7 @@ inline constexpr std::array role_rules{
     policy_leaf<&policy::gate_scope>(
         "gate_scope",
         "whose not-before time moves with this key's: its own, or that of every role of its host or group",
-        {.words = "key, host, group"}),
+        {.words = "key, host", .former_word = "group", .instead = "use host: the hosts of a group share their keys"}),
     policy_leaf<&policy::on_store_error>(
         "on_store_error",
         "while the store cannot be reached: a log in this process, nothing, or everything is admitted",

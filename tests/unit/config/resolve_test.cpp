@@ -328,15 +328,13 @@ TEST_CASE("enforce, max_hold_ms, gate_scope and on_store_error reach the policy"
     CHECK(of("max_hold_ms", "none").max_hold == weir::forever);
     CHECK(of("gate_scope", "key").gate_scope == weir::gate_reach::key);
     CHECK(of("gate_scope", "host").gate_scope == weir::gate_reach::host);
-    CHECK(of("gate_scope", "group").gate_scope == weir::gate_reach::group);
     CHECK(of("on_store_error", "closed").on_store_error == weir::store_failure::closed);
     CHECK(of("on_store_error", "open").on_store_error == weir::store_failure::open);
     CHECK(of("local_share_percent", "50").local_share == 50);
     CHECK(of("lease", "20").lease == 20);
     CHECK(file{}.plain(host("on_store_error"), "fail").resolve().fault_text().find("local, closed, open") !=
           std::string::npos);
-    CHECK(file{}.plain(host("gate_scope"), "role").resolve().fault_text().find("key, host, group") !=
-          std::string::npos);
+    CHECK(file{}.plain(host("gate_scope"), "role").resolve().fault_text().find("key, host") != std::string::npos);
     const auto low = file{}.plain(metadata("max_hold_ms"), "5").l;
     const auto high = file{}.of(host("max_hold_ms"), weir::value_kind::null).l;
     CHECK(weir::resolve(std::array{low, high})->policy_for("api.x.org", "metadata")->max_hold == weir::forever);
