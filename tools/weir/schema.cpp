@@ -69,6 +69,8 @@ json number(const leaf_rule& rule, const char* type) {
     return out;
 }
 
+json none_by(std::string_view word) { return {{"anyOf", {json{{"type", "null"}}, text(any_case(word))}}}; }
+
 /// What a leaf may be, without its description.
 json value_of(const leaf_rule& rule) {
     json out;
@@ -102,7 +104,7 @@ json value_of(const leaf_rule& rule) {
     if (!rule.may_be_none())
         return out;
     json any = out.contains("anyOf") ? out["anyOf"] : json::array({out});
-    any.push_back(ref("none"));
+    any.push_back(rule.none_word == "none" ? ref("none") : none_by(rule.none_word));
     return {{"anyOf", any}};
 }
 
@@ -191,7 +193,7 @@ json definitions() {
              {{"anyOf",
                {json{{"type", "boolean"}}, text("(" + any_case("yes") + "|" + any_case("no") + "|" + any_case("on") +
                                                 "|" + any_case("off") + ")")}}}},
-            {"none", {{"anyOf", {json{{"type", "null"}}, text(any_case("none"))}}}},
+            {"none", none_by("none")},
             {"roles", std::move(roles)},
             {"hosts", std::move(hosts)}};
 }

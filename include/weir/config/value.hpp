@@ -78,7 +78,9 @@ namespace weir::detail {
 
 /// What `rule` allows, as the end of a sentence.
 [[nodiscard]] inline std::string allowed(const leaf_rule& rule) {
-    const std::string none = rule.may_be_none() ? fmt::format(", or null for {}", rule.none_word) : "";
+    const std::string none = !rule.may_be_none()        ? ""
+                             : rule.none_word == "none" ? ", or null for none"
+                                                        : fmt::format(", or {}", rule.none_word);
     switch (rule.type) {
     case value_type::whole:
         return rule.min == rule.max ? fmt::format("it must be {}", rule.min)

@@ -56,6 +56,13 @@ inline constexpr std::array role_rules{
     policy_leaf<&policy::lease>(
         "lease", "units taken from a shared store in one round trip, for requests to come; 1 = each by itself",
         {.min = 1, .max = 10'000}),
+    policy_leaf<&policy::abandon_grace>(
+        "abandon_grace_ms",
+        "how long a request that ended without an answer may still reach the server; auto = its own time limit, or the "
+        "longest latency seen",
+        {.max = longest_ms, .none_word = "auto"}),
+    policy_leaf<&policy::max_waiting>("max_waiting", "most callers of the key that wait at once; one more is refused",
+                                      {.min = 1, .max = most_count, .none_word = "none"}),
 };
 
 }  // namespace detail

@@ -63,6 +63,8 @@ TEST_CASE("the leaves of a whole policy make the same policy again", "[config]")
     p.on_store_error = weir::store_failure::closed;
     p.local_share = 50;
     p.lease = 20;
+    p.abandon_grace = 2s;
+    p.max_waiting = 100;
     p.aimd = {true, 1, 0.5, 2, 3, 0.25, 0.75};
     CHECK(policy_leaves::of(p).whole() == p);
     policy_leaves copied;

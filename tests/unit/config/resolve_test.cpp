@@ -318,7 +318,7 @@ TEST_CASE("a leaf that a stronger layer lifts again is in force again", "[config
     CHECK(p.burst == 3);
 }
 
-TEST_CASE("enforce, max_hold_ms, gate_scope and on_store_error reach the policy", "[config]") {
+TEST_CASE("the leaves of gates, stores and waiting reach the policy", "[config]") {
     const auto of = [](const char* name, const char* text) {
         return *file{}.plain(host(name), text).resolve()->policy_for("api.x.org", "metadata");
     };
@@ -332,6 +332,11 @@ TEST_CASE("enforce, max_hold_ms, gate_scope and on_store_error reach the policy"
     CHECK(of("on_store_error", "open").on_store_error == weir::store_failure::open);
     CHECK(of("local_share_percent", "50").local_share == 50);
     CHECK(of("lease", "20").lease == 20);
+    CHECK(of("abandon_grace_ms", "1500").abandon_grace == 1500ms);
+    CHECK(of("abandon_grace_ms", "0").abandon_grace == 0ms);
+    CHECK_FALSE(of("abandon_grace_ms", "auto").abandon_grace);
+    CHECK(of("max_waiting", "9").max_waiting == 9);
+    CHECK(of("max_waiting", "none").max_waiting == 0);
     CHECK(file{}.plain(host("on_store_error"), "fail").resolve().fault_text().find("local, closed, open") !=
           std::string::npos);
     CHECK(file{}.plain(host("gate_scope"), "role").resolve().fault_text().find("key, host") != std::string::npos);

@@ -54,6 +54,11 @@ TEST_CASE("policy: every value out of range is a fault of its own") {
           }) == 4);
     CHECK(faults([](weir::policy& p) { p.max_concurrent = weir::rate::most + 1; }) == 1);
     CHECK(faults([](weir::policy& p) { p.max_delay = weir::forever; }) == 0);
+    CHECK(faults([](weir::policy& p) { p.abandon_grace = -1ms; }) == 1);
+    CHECK(faults([](weir::policy& p) { p.abandon_grace = weir::rate::longest + 1ms; }) == 1);
+    CHECK(faults([](weir::policy& p) { p.abandon_grace = 0ms; }) == 0);
+    CHECK(faults([](weir::policy& p) { p.max_waiting = -1; }) == 1);
+    CHECK(faults([](weir::policy& p) { p.max_waiting = weir::rate::most + 1; }) == 1);
 }
 
 TEST_CASE("policy: what the table reads of a policy it writes into another, leaf by leaf") {
@@ -62,6 +67,8 @@ TEST_CASE("policy: what the table reads of a policy it writes into another, leaf
     p.on_store_error = weir::store_failure::open;
     p.max_hold = 3s;
     p.max_concurrent = 7;
+    p.abandon_grace = 4s;
+    p.max_waiting = 8;
     p.aimd.window_s = 5;
     weir::policy other;
     for (const auto& rule : weir::policy_rules)

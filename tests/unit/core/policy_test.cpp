@@ -40,5 +40,7 @@ TEST_CASE("policy: by default it is enforced, holds wait for max_delay alone and
     CHECK(weir::policy{}.gate_scope == weir::gate_reach::key);
     CHECK(weir::policy{}.on_store_error == weir::store_failure::local);
     CHECK(weir::policy{}.local_share == 25);
+    CHECK_FALSE(weir::policy{}.abandon_grace);
+    CHECK(weir::policy{}.max_waiting == 0);
     CHECK_FALSE(weir::policy{}.aimd.enabled);
 }

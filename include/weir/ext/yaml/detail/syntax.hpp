@@ -32,7 +32,7 @@ inline constexpr std::string_view unknown = "it cannot be read from here on; a q
                                             "after one is missing, here or above";
 }  // namespace syntax
 
-inline constexpr std::array<syntax_rule, 37> syntax_rules{{
+inline constexpr std::array<syntax_rule, 41> syntax_rules{{
     {"illegal map value", "only one key stands on a line; a text with a colon in it stands in quotes"},
     {"illegal map key", "a key begins a line of its own, or follows a \"{\" or a \",\""},
     {"illegal block entry", "a list begins on a line of its own, or is written [a, b]"},
@@ -51,6 +51,11 @@ inline constexpr std::array<syntax_rule, 37> syntax_rules{{
     {"end of verbatim tag not found", syntax::tag},
     {"unexpected end sequence token", syntax::bracket},
     {"unexpected end map token", syntax::bracket},
+    {"unexpected scalar", "two values stand where one may; is a comma, a colon or a line's end missing?"},
+    {"unexpected token after end of document",
+     "what follows \"...\" begins a second document; give it a file of its own"},
+    {"plain value cannot start", "a text that begins with this character stands in quotes"},
+    {"bad file", "it is nested too deep"},
     {"unknown token", "a text that begins with this character stands in quotes"},
     {"the referenced anchor is not defined", syntax::alias},
     {"alias not found after", syntax::alias},
