@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "options.hpp"
 
-#include "weir/config/command_line.hpp"
-#include "weir/config/completion.hpp"
+#include "weir/config/cli/command_line.hpp"
+#include "weir/config/cli/completion.hpp"
 #include "weir/core/detail/text.hpp"
 #include "weir/core/nearest.hpp"
 #include "weir/ext/yaml/preset.hpp"

@@ -52,21 +52,24 @@ inline constexpr std::array<known_backend, 4> known_backends{{
 
 namespace detail {
 
+inline constexpr std::string_view backend_lead = "where the logs live: ";
 inline constexpr auto backend_letters = [] {
     constexpr std::size_t size = [] {
-        std::size_t out = 0;
+        std::size_t out = backend_lead.size();
         for (const known_backend& known : known_backends)
             out += known.kind.size() + 2;
         return out;
     }();
     std::array<char, size> out{};
-    auto at = out.begin();
+    auto at = std::ranges::copy(backend_lead, out.begin()).out;
     for (const known_backend& known : known_backends)
         at = std::ranges::copy(std::string_view{", "}, std::ranges::copy(known.kind, at).out).out;
     return out;
 }();
+/// What help says of `backend.kind`, with every kind.
+inline constexpr std::string_view backend_help{backend_letters.data(), backend_letters.size() - 2};
 /// The kinds with ", " between them.
-inline constexpr std::string_view backend_words{backend_letters.data(), backend_letters.size() - 2};
+inline constexpr std::string_view backend_words = backend_help.substr(backend_lead.size());
 
 }  // namespace detail
 }  // namespace weir
