@@ -3,8 +3,8 @@
 
 #include "weir/config/cli/command_line.hpp"
 #include "weir/config/cli/completion.hpp"
-#include "weir/core/detail/text.hpp"
 #include "weir/core/nearest.hpp"
+#include "weir/core/text.hpp"
 #include "weir/ext/yaml/preset.hpp"
 #include "weir/http/url.hpp"
 

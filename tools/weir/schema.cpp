@@ -4,8 +4,8 @@
 #include "weir/config/detail/canonical.hpp"
 #include "weir/config/schema.hpp"
 #include "weir/config/value.hpp"
-#include "weir/core/detail/text.hpp"
 #include "weir/core/rate.hpp"
+#include "weir/core/text.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>

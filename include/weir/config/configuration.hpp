@@ -5,11 +5,11 @@
 #include "weir/config/policy_leaves.hpp"
 #include "weir/core/aimd.hpp"
 #include "weir/core/backend_options.hpp"
-#include "weir/core/detail/text.hpp"
 #include "weir/core/error.hpp"
 #include "weir/core/key.hpp"
 #include "weir/core/policy.hpp"
 #include "weir/core/result.hpp"
+#include "weir/core/text.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

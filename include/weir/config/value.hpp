@@ -4,11 +4,11 @@
 #include "weir/config/detail/settings.hpp"
 #include "weir/config/layer.hpp"
 #include "weir/config/schema.hpp"
-#include "weir/core/detail/text.hpp"
 #include "weir/core/key.hpp"
 #include "weir/core/nearest.hpp"
 #include "weir/core/rate.hpp"
 #include "weir/core/result.hpp"
+#include "weir/core/text.hpp"
 #include "weir/core/time.hpp"
 
 #include <fmt/format.h>

@@ -4,8 +4,8 @@
 #include "weir/config/cli/composite.hpp"
 #include "weir/config/layer.hpp"
 #include "weir/core/backend_options.hpp"
-#include "weir/core/detail/text.hpp"
 #include "weir/core/nearest.hpp"
+#include "weir/core/text.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

@@ -9,8 +9,8 @@
 #include "weir/config/layer.hpp"
 #include "weir/config/schema.hpp"
 #include "weir/config/value.hpp"
-#include "weir/core/detail/text.hpp"
 #include "weir/core/key.hpp"
+#include "weir/core/text.hpp"
 
 #include <fmt/format.h>
 

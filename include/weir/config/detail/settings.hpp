@@ -5,7 +5,6 @@
 #include "weir/config/policy_leaves.hpp"
 #include "weir/core/aimd.hpp"
 #include "weir/core/backend_options.hpp"
-#include "weir/core/detail/text.hpp"
 #include "weir/core/error.hpp"
 #include "weir/core/key.hpp"
 #include "weir/core/nearest.hpp"
@@ -13,6 +12,7 @@
 #include "weir/core/policy_rules.hpp"
 #include "weir/core/rate.hpp"
 #include "weir/core/result.hpp"
+#include "weir/core/text.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
