@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "catalogue.hpp"
 
-#include "weir/core/detail/text.hpp"
+#include "weir/core/text.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>

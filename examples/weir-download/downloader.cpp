@@ -3,8 +3,8 @@
 
 #include "posix_file.hpp"
 
-#include "weir/core/detail/text.hpp"
 #include "weir/core/key.hpp"
+#include "weir/core/text.hpp"
 #include "weir/http/url.hpp"
 
 #include <fmt/format.h>

@@ -4,7 +4,7 @@
 #include "partial_file.hpp"
 #include "sha256.hpp"
 
-#include "weir/core/detail/text.hpp"
+#include "weir/core/text.hpp"
 #include "weir/http/headers.hpp"
 #include "weir/http/retry_after.hpp"
 

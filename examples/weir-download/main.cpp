@@ -9,8 +9,8 @@
 #include "stores.hpp"
 #include "traffic.hpp"
 
-#include "weir/config/command_line.hpp"
-#include "weir/config/completion.hpp"
+#include "weir/config/cli/command_line.hpp"
+#include "weir/config/cli/completion.hpp"
 #include "weir/config/resolve.hpp"
 #include "weir/config/value.hpp"
 #include "weir/ext/yaml/configure.hpp"

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "options.hpp"
 
-#include "weir/config/command_line.hpp"
-#include "weir/config/completion.hpp"
-#include "weir/core/detail/text.hpp"
+#include "weir/config/cli/command_line.hpp"
+#include "weir/config/cli/completion.hpp"
 #include "weir/core/nearest.hpp"
+#include "weir/core/text.hpp"
 #include "weir/ext/yaml/preset.hpp"
 #include "weir/http/url.hpp"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "weir/config/completion.hpp"
+#include "weir/config/cli/completion.hpp"
 
 #include <cstddef>
 #include <cstdint>

@@ -2,8 +2,8 @@
 //
 // Any text as the leaves of one host and role: either a policy or a fault, and both ways in which it is given agree.
 
-#include "weir/config/command_line.hpp"
-#include "weir/config/composite.hpp"
+#include "weir/config/cli/command_line.hpp"
+#include "weir/config/cli/composite.hpp"
 #include "weir/config/resolve.hpp"
 
 #include "fuzz/support/resolved.hpp"

@@ -2,7 +2,7 @@
 //
 // Any lines as the arguments of a program: either a configuration or a fault, and no argument is lost.
 
-#include "weir/config/command_line.hpp"
+#include "weir/config/cli/command_line.hpp"
 #include "weir/config/resolve.hpp"
 
 #include "fuzz/support/resolved.hpp"

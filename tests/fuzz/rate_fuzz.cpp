@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "weir/core/key.hpp"
-#include "weir/core/policy.hpp"
+#include "weir/core/policy_rules.hpp"
 #include "weir/core/rate.hpp"
 
 #include <cstddef>

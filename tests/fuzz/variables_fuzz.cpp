@@ -3,7 +3,7 @@
 // Any lines as the variables of a program, over a file whose hosts a shell's name may mean: either a configuration or a
 // fault, and a variable with our prefix is never passed over.
 
-#include "weir/config/environment.hpp"
+#include "weir/config/cli/environment.hpp"
 #include "weir/config/resolve.hpp"
 #include "weir/ext/yaml/yaml.hpp"
 

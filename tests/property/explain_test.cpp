@@ -30,7 +30,7 @@ std::string any_value(weir_test::dice& d, const weir::leaf_rule& rule) {
     case weir::value_type::number:
         return fmt::format("0.{}", d.from(1, 9));
     default:
-        return rule.may_be_none && d.chance(30) ? "none" : fmt::format("{}", d.from(1, 99));
+        return rule.may_be_none() && d.chance(30) ? std::string{rule.none_word} : fmt::format("{}", d.from(1, 99));
     }
 }
 
@@ -95,7 +95,7 @@ TEST_CASE("the values of an explanation make up the very policy of its key") {
                     auto value = weir::detail::value_check{*rule, text, text.leaves().front(), faults}();
                     INFO("WEIR_SEED=" << seed << " case " << i << ' ' << leaf.name << ": " << leaf.now.text);
                     REQUIRE(value);
-                    rule->store(leaves, std::move(*value));
+                    leaves.set(*rule, std::move(*value));
                 }
                 INFO("WEIR_SEED=" << seed << " case " << i << ' ' << host << ' ' << r.role << '\n'
                                   << weir::to_table(*e));

@@ -85,6 +85,8 @@ void write_leaf(dice& d, entry& e, bool risky) {
                               "on_store_error",
                               "local_share_percent",
                               "lease",
+                              "abandon_grace_ms",
+                              "max_waiting",
                               "aimd.enabled",
                               "aimd.window_s",
                               "aimd.high_429_ratio",
@@ -144,8 +146,8 @@ void write_leaf(dice& d, entry& e, bool risky) {
             p.count_from = flag ? weir::counting::response : weir::counting::admission;
         };
     } else if (e.leaf == "gate_scope") {
-        e.text = flag ? "host" : "group";
-        e.apply = [flag](weir::policy& p) { p.gate_scope = flag ? weir::gate_reach::host : weir::gate_reach::group; };
+        e.text = flag ? "host" : "key";
+        e.apply = [flag](weir::policy& p) { p.gate_scope = flag ? weir::gate_reach::host : weir::gate_reach::key; };
     } else if (e.leaf == "on_store_error") {
         e.text = flag ? "closed" : "open";
         e.apply = [flag](weir::policy& p) {
@@ -155,6 +157,14 @@ void write_leaf(dice& d, entry& e, bool risky) {
         e.apply = [n](weir::policy& p) { p.local_share = n; };
     } else if (e.leaf == "lease") {
         e.apply = [n](weir::policy& p) { p.lease = n; };
+    } else if (e.leaf == "abandon_grace_ms") {
+        e.text = flag ? "auto" : e.text;
+        e.apply = [n, flag](weir::policy& p) {
+            p.abandon_grace = flag ? std::nullopt : std::optional<weir::duration>{n * 1ms};
+        };
+    } else if (e.leaf == "max_waiting") {
+        e.text = flag ? "none" : e.text;
+        e.apply = [n, flag](weir::policy& p) { p.max_waiting = flag ? 0 : n; };
     } else if (e.leaf == "aimd.window_s") {
         e.apply = [n](weir::policy& p) { p.aimd.window_s = static_cast<double>(n); };
     } else if (e.leaf == "aimd.increase_step_pct") {
@@ -323,8 +333,9 @@ struct naive {
         const bool landing = role == "landing", artifact = role == "artifact";
         p.max_delay = landing ? 250ms : artifact ? 2000ms : 200ms;
         const auto most = landing ? 5 : artifact ? 2 : 10, hourly = landing ? 2000 : artifact ? 500 : 5000;
-        for (const char* leaf : {"max_delay_ms", "count_head", "max_concurrent", "count_from", "margin_ms", "enforce",
-                                 "max_hold_ms", "gate_scope", "on_store_error", "local_share_percent", "lease"})
+        for (const char* leaf :
+             {"max_delay_ms", "count_head", "max_concurrent", "count_from", "margin_ms", "enforce", "max_hold_ms",
+              "gate_scope", "on_store_error", "local_share_percent", "lease", "abandon_grace_ms", "max_waiting"})
             if (const auto all = values(key, role, leaf); !all.empty())
                 all.front()->apply(p);
         for (const char* leaf : {"aimd.enabled", "aimd.window_s", "aimd.high_429_ratio", "aimd.increase_step_pct",

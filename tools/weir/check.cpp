@@ -6,7 +6,7 @@
 #include "weir/config/layer.hpp"
 #include "weir/config/resolve.hpp"
 #include "weir/core/detail/json_text.hpp"
-#include "weir/core/detail/text.hpp"
+#include "weir/core/text.hpp"
 #include "weir/ext/yaml/yaml.hpp"
 
 #include <fmt/format.h>

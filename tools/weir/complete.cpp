@@ -3,7 +3,7 @@
 
 #include "simulate_flags.hpp"
 
-#include "weir/config/completion.hpp"
+#include "weir/config/cli/completion.hpp"
 #include "weir/ext/yaml/preset.hpp"
 
 #include <fmt/format.h>

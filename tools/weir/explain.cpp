@@ -5,7 +5,7 @@
 
 #include "weir/config/explain.hpp"
 #include "weir/config/explanation.hpp"
-#include "weir/core/detail/text.hpp"
+#include "weir/core/text.hpp"
 
 #include <fmt/format.h>
 

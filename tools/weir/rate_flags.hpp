@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "weir/config/command_line.hpp"
-#include "weir/config/environment.hpp"
+#include "weir/config/cli/command_line.hpp"
+#include "weir/config/cli/environment.hpp"
 #include "weir/core/key.hpp"
 #include "weir/ext/yaml/configure.hpp"
 

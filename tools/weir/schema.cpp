@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "schema.hpp"
 
+#include "weir/config/detail/canonical.hpp"
 #include "weir/config/schema.hpp"
 #include "weir/config/value.hpp"
-#include "weir/core/detail/text.hpp"
 #include "weir/core/rate.hpp"
+#include "weir/core/text.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -63,17 +64,19 @@ json number(const leaf_rule& rule, const char* type) {
     const auto bound = [](double n) {
         return n == static_cast<double>(static_cast<std::int64_t>(n)) ? json(static_cast<std::int64_t>(n)) : json(n);
     };
-    out["minimum"] = bound(rule.least);
-    out["maximum"] = bound(rule.most);
+    out["minimum"] = bound(rule.min);
+    out["maximum"] = bound(rule.max);
     return out;
 }
+
+json none_by(std::string_view word) { return {{"anyOf", {json{{"type", "null"}}, text(any_case(word))}}}; }
 
 /// What a leaf may be, without its description.
 json value_of(const leaf_rule& rule) {
     json out;
     switch (rule.type) {
     case value_type::whole:
-        out = rule.least == rule.most ? json{{"const", static_cast<int>(rule.least)}} : number(rule, "integer");
+        out = rule.min == rule.max ? json{{"const", static_cast<int>(rule.min)}} : number(rule, "integer");
         break;
     case value_type::number:
         out = number(rule, "number");
@@ -98,16 +101,17 @@ json value_of(const leaf_rule& rule) {
     case value_type::hosts:
         return ref("hosts");
     }
-    if (!rule.may_be_none)
+    if (!rule.may_be_none())
         return out;
     json any = out.contains("anyOf") ? out["anyOf"] : json::array({out});
-    any.push_back(ref("none"));
+    any.push_back(rule.none_word == "none" ? ref("none") : none_by(rule.none_word));
     return {{"anyOf", any}};
 }
 
-json described(const leaf_rule& rule) {
+template <class Owner>
+json described(const member_rule<Owner>& rule) {
     json out = value_of(rule);
-    out["description"] = fmt::format("{}. Default: {}.", rule.meaning, rule.fallback);
+    out["description"] = fmt::format("{}. Default: {}.", rule.meaning, detail::default_text(rule));
     return out;
 }
 
@@ -189,7 +193,7 @@ json definitions() {
              {{"anyOf",
                {json{{"type", "boolean"}}, text("(" + any_case("yes") + "|" + any_case("no") + "|" + any_case("on") +
                                                 "|" + any_case("off") + ")")}}}},
-            {"none", {{"anyOf", {json{{"type", "null"}}, text(any_case("none"))}}}},
+            {"none", none_by("none")},
             {"roles", std::move(roles)},
             {"hosts", std::move(hosts)}};
 }

@@ -4,11 +4,11 @@
 #include "spans.hpp"
 #include "trace.hpp"
 
-#include "weir/core/detail/text.hpp"
 #include "weir/core/error.hpp"
 #include "weir/core/key.hpp"
 #include "weir/core/nearest.hpp"
 #include "weir/core/rate.hpp"
+#include "weir/core/text.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

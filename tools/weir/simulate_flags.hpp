@@ -3,7 +3,7 @@
 
 #include "simulation/world.hpp"
 
-#include "weir/config/completion.hpp"
+#include "weir/config/cli/completion.hpp"
 #include "weir/config/configuration.hpp"
 
 #include <string>

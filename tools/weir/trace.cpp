@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "trace.hpp"
 
-#include "weir/core/detail/text.hpp"
 #include "weir/core/nearest.hpp"
+#include "weir/core/text.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>

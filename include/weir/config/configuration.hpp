@@ -2,14 +2,14 @@
 #pragma once
 
 #include "weir/config/detail/settings.hpp"
-#include "weir/config/options.hpp"
 #include "weir/config/policy_leaves.hpp"
 #include "weir/core/aimd.hpp"
-#include "weir/core/detail/text.hpp"
+#include "weir/core/backend_options.hpp"
 #include "weir/core/error.hpp"
 #include "weir/core/key.hpp"
 #include "weir/core/policy.hpp"
 #include "weir/core/result.hpp"
+#include "weir/core/text.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -208,7 +208,7 @@ private:
             }
             slot = &out.leaves_of(*name, *index);
         }
-        if (s.leaves.rates && s.leaves.unlimited == true)
+        if (s.leaves.has<&policy::rates>() && s.leaves.lifts())
             faults.push_back(s.role + ": unlimited: true contradicts the rates; keep one of them");
         slot->inherit(s.leaves);
     }

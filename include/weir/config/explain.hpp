@@ -53,9 +53,9 @@ public:
         const bool lifting = !stated.empty() && says_true("unlimited", stated[0]);
         const bool outdone = lifting && !rates.empty() && rates[0].is_above(stated[0]);
 
-        const policy_leaves& builtin = builtin_leaves(role);
+        const policy builtin = builtin_leaves(role).whole();
         std::vector<explained_leaf> out;
-        for (const leaf_rule& rule : policy_rules) {
+        for (const auto& rule : policy_rules) {
             const bool of_rates = rule.name == "rates" || rule.name == "burst";
             const sightings mine = written(rule.name);
             std::optional<explained_value> decider;
@@ -63,12 +63,7 @@ public:
                 decider = value(rule, rates[0], "false");
             if (of_rates && lifting && !outdone && (mine.empty() || stated[0].is_above(mine[0])))
                 decider = value(rule, stated[0], "none");
-            std::string last{rule.fallback};
-            if (rule.name == "rates")
-                last = canonical_text(checked_value{*builtin.rates});
-            if (rule.name == "max_delay_ms")
-                last = canonical_text(checked_value{*builtin.max_delay});
-            out.push_back(leaf_of(rule, std::move(decider), mine, std::move(last)));
+            out.push_back(leaf_of(rule, std::move(decider), mine, text_of(rule, rule.value_in(builtin))));
         }
         return out;
     }
@@ -76,13 +71,13 @@ public:
     [[nodiscard]] std::vector<explained_leaf> of_process() const {
         std::vector<explained_leaf> out;
         constexpr std::array<std::string_view, 4> of_files{"version", "checked", "source", "roles"};  // none shadows
-        for (const leaf_rule& rule : process_rules) {
+        for (const auto& rule : process_rules) {
             if (std::ranges::find(of_files, rule.name) != of_files.end())
                 continue;
             sightings mine;
             add(mine, std::string{rule.name}, 0);
             out.push_back(
-                leaf_of(rule, std::nullopt, mine, rule.type == value_type::text ? "none" : std::string{rule.fallback}));
+                leaf_of(rule, std::nullopt, mine, rule.type == value_type::text ? "none" : default_text(rule)));
         }
         return out;
     }

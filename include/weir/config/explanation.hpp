@@ -116,7 +116,7 @@ inline void append_json(std::string& out, value_type type, const explained_value
             out += rest.empty() ? "" : ",";
         }
         out += ']';
-    } else if (type == value_type::text || type == value_type::word) {
+    } else if (type == value_type::text || type == value_type::word || value.text == "auto") {
         append_json_text(out, value.text);
     } else {
         out += value.text;
@@ -167,7 +167,7 @@ inline void append_json(std::string& out, const std::vector<explained_leaf>& lea
 
 /// The explanation as one JSON object in one line: `roles` and `process` hold leaves by name, each with `value`,
 /// `layer`, `place`, `path` and the list `shadows`. Rates are a list of texts, spans a number of milliseconds, none is
-/// null.
+/// null, auto a text.
 [[nodiscard]] inline std::string to_json(const explanation& e) {
     std::string out = R"({"host":)";
     const auto text = [&out](std::string_view name) {

@@ -4,11 +4,11 @@
 #include "weir/config/detail/settings.hpp"
 #include "weir/config/layer.hpp"
 #include "weir/config/schema.hpp"
-#include "weir/core/detail/text.hpp"
 #include "weir/core/key.hpp"
 #include "weir/core/nearest.hpp"
 #include "weir/core/rate.hpp"
 #include "weir/core/result.hpp"
+#include "weir/core/text.hpp"
 #include "weir/core/time.hpp"
 
 #include <fmt/format.h>
@@ -78,16 +78,15 @@ namespace weir::detail {
 
 /// What `rule` allows, as the end of a sentence.
 [[nodiscard]] inline std::string allowed(const leaf_rule& rule) {
-    const std::string none = rule.may_be_none ? ", or null for none" : "";
+    const std::string none = !rule.may_be_none()        ? ""
+                             : rule.none_word == "none" ? ", or null for none"
+                                                        : fmt::format(", or {}", rule.none_word);
     switch (rule.type) {
     case value_type::whole:
-        return rule.least == rule.most
-                   ? fmt::format("it must be {}", rule.least)
-                   : fmt::format("it is a whole number from {} to {:.0f}{}", rule.least, rule.most, none);
+        return rule.min == rule.max ? fmt::format("it must be {}", rule.min)
+                                    : fmt::format("it is a whole number from {}{}", range_text(rule), none);
     case value_type::number:
-        // Without an exponent, which a file may not have.
-        return fmt::format("it is a number from {} to {}{}",
-                           rule.least == 0.000001 ? "0.000001" : fmt::format("{}", rule.least), rule.most, none);
+        return fmt::format("it is a number from {}{}", range_text(rule), none);
     case value_type::boolean:
         return "it is true or false";
     case value_type::word:
@@ -97,8 +96,8 @@ namespace weir::detail {
     case value_type::rates:
         return "it is a list of rates such as [\"10/SECOND\", \"5000/HOUR\"]";
     case value_type::span:
-        return fmt::format("it is a number of milliseconds from {} to {:.0f}, or a text such as \"250ms\" or \"2s\"{}",
-                           rule.least, rule.most, none);
+        return fmt::format("it is a number of milliseconds from {}, or a text such as \"250ms\" or \"2s\"{}",
+                           range_text(rule), none);
     case value_type::names:
         return "it is a list of names such as [search, feed]";
     case value_type::hosts:
@@ -124,7 +123,7 @@ public:
         if (leaf_.kind == value_kind::section)
             return wrong(leaf_.key_at, "found a mapping; " + allowed(rule_));
         if (leaf_.kind == value_kind::null) {
-            if (rule_.may_be_none)
+            if (rule_.may_be_none())
                 return checked_value{};
             return wrong(leaf_.key_at, fmt::format("found null; {}; leave the key out to inherit it", allowed(rule_)));
         }
@@ -159,7 +158,8 @@ private:
 
     std::optional<checked_value> single(const scalar& s) {
         const std::string_view text = trim(layer_.text(s));
-        if (rule_.may_be_none && (same_ignoring_case(text, "none") || (s.form == scalar_form::text && text == "null")))
+        if (rule_.may_be_none() &&
+            (same_ignoring_case(text, rule_.none_word) || (s.form == scalar_form::text && text == "null")))
             return checked_value{};
         switch (rule_.type) {
         case value_type::whole: {
@@ -195,7 +195,7 @@ private:
         }
     }
 
-    [[nodiscard]] bool in_range(double n) const noexcept { return n >= rule_.least && n <= rule_.most; }
+    [[nodiscard]] bool in_range(double n) const noexcept { return n >= rule_.min && n <= rule_.max; }
 
     std::nullopt_t quoted_value(const scalar& s, bool right_without) {
         if (!right_without)
@@ -219,6 +219,8 @@ private:
         const auto words = split(rule_.words, ",");
         if (std::ranges::find(words, text) != words.end())
             return checked_value{std::string{text}};
+        if (!rule_.former_word.empty() && same_ignoring_case(text, rule_.former_word))
+            return wrong(s.at, fmt::format("found {}, which is gone; {}", detail::in_quotes(text), rule_.instead));
         const std::string guess = nearest(lower(text), words);
         if (guess.empty())
             return unfit(s);

@@ -5,12 +5,10 @@
 #include "weir/core/rate.hpp"
 #include "weir/core/time.hpp"
 
-#include <fmt/format.h>
-
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <optional>
-#include <string>
 #include <vector>
 
 namespace weir {
@@ -30,12 +28,11 @@ enum class store_failure : std::uint8_t {
 
 /// Whose gates move with a key's.
 enum class gate_reach : std::uint8_t {
-    key,    ///< none but its own: one role of one host, or of one host group
-    host,   ///< those of every role of its host
-    group,  ///< those of every role of its host group; a host without one is a group of its own
+    key,   ///< none but its own: one role of one host, or of one host group
+    host,  ///< those of every role of its host, or of its host group: the hosts of a group share their keys
 };
 
-/// Everything that governs a key.
+/// Everything that governs a key. Each member is a leaf of a configuration: its range and name are in `policy_rules`.
 struct policy {
     /// Every one must admit. Empty is legal only together with `unlimited`.
     std::vector<rate> rates{};
@@ -60,8 +57,7 @@ struct policy {
     /// The farthest gate a caller waits for, in ns: one that opens later refuses at once with its `retry_at`; `forever`
     /// = only `max_delay` bounds the wait; 0 = no gate is waited for.
     duration max_hold = forever;
-    /// Whose gates move when this key's does. The hosts of a group share their keys, so `host` and `group` come to the
-    /// same: both names are there so that a configuration can say which of the two is meant.
+    /// Whose gates move when this key's does.
     gate_reach gate_scope = gate_reach::key;
     /// Who decides while the store cannot be reached.
     store_failure on_store_error = store_failure::local;
@@ -104,43 +100,6 @@ struct policy {
         p.max_concurrent = std::max<std::int64_t>(1, p.max_concurrent / 100 * p.local_share +
                                                          p.max_concurrent % 100 * p.local_share / 100);
     return p;
-}
-
-/// What is wrong with a policy, one sentence a fault; empty when it can govern a key.
-[[nodiscard]] inline std::vector<std::string> faults_of(const policy& p) {
-    std::vector<std::string> faults;
-    if (p.rates.empty() && !p.unlimited)
-        faults.emplace_back("rates: there are none; give at least one, such as \"10/SECOND\", or say unlimited: true");
-    if (!p.rates.empty() && p.unlimited)
-        faults.emplace_back("unlimited: true contradicts the rates; keep one of them");
-    for (const rate& r : p.rates) {
-        if (r.limit < 1 || r.limit > rate::most)
-            faults.push_back(fmt::format("rates: a limit of {} is outside 1 to {}", r.limit, rate::most));
-        if (r.period < rate::shortest || r.period > rate::longest)
-            faults.push_back(fmt::format("rates: a period of {} ns is outside {} to {}", r.period.count(),
-                                         detail::period_text(rate::shortest), detail::period_text(rate::longest)));
-    }
-    if (p.max_delay < duration::zero())
-        faults.emplace_back("max_delay_ms: it is negative; 0 decides at once");
-    if (p.margin < duration::zero())
-        faults.emplace_back("margin_ms: it is negative; 0 adds nothing");
-    if (p.margin > rate::longest)
-        faults.emplace_back("margin_ms: it is longer than the longest period");
-    if (p.max_concurrent < 0)
-        faults.emplace_back("max_concurrent: it is negative; 0 or leaving it out means no ceiling");
-    if (p.burst < 0)
-        faults.emplace_back("burst: it is negative; 0 or leaving it out means no spacing");
-    if (p.burst > 0 && p.unlimited)
-        faults.emplace_back("burst: there is no rate to space");
-    if (p.local_share < 1 || p.local_share > 100)
-        faults.push_back(fmt::format("local_share_percent: {} is outside 1 to 100", p.local_share));
-    if (p.lease < 1 || p.lease > 10'000)
-        faults.push_back(fmt::format("lease: {} is outside 1 to 10000", p.lease));
-    if (p.max_hold < duration::zero())
-        faults.emplace_back("max_hold_ms: it is negative; 0 waits for no gate");
-    for (const std::string& fault : faults_of(p.aimd))
-        faults.push_back("aimd." + fault);
-    return faults;
 }
 
 }  // namespace weir

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "weir/core/detail/text.hpp"
 #include "weir/core/nearest.hpp"
 #include "weir/core/result.hpp"
+#include "weir/core/text.hpp"
 #include "weir/core/time.hpp"
 
 #include <fmt/format.h>

@@ -3,7 +3,7 @@
 
 #include "weir/http/headers.hpp"
 
-#include "weir/core/detail/text.hpp"
+#include "weir/core/text.hpp"
 
 #include <cstddef>
 #include <cstdint>

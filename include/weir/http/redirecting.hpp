@@ -7,9 +7,9 @@
 #include "weir/http/transport_error.hpp"
 #include "weir/http/url.hpp"
 
-#include "weir/core/detail/text.hpp"
 #include "weir/core/key.hpp"
 #include "weir/core/result.hpp"
+#include "weir/core/text.hpp"
 
 #include <fmt/format.h>
 

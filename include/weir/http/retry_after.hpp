@@ -4,7 +4,7 @@
 #include "weir/http/date.hpp"
 #include "weir/http/headers.hpp"
 
-#include "weir/core/detail/text.hpp"
+#include "weir/core/text.hpp"
 #include "weir/core/time.hpp"
 
 #include <algorithm>

@@ -3,9 +3,9 @@
 
 #include "weir/http/detail/url_text.hpp"
 
-#include "weir/core/detail/text.hpp"
 #include "weir/core/key.hpp"
 #include "weir/core/result.hpp"
+#include "weir/core/text.hpp"
 
 #include <fmt/format.h>
 

@@ -2,13 +2,13 @@
 #pragma once
 
 #include "weir/config/layer.hpp"
-#include "weir/config/options.hpp"
 #include "weir/config/resolution.hpp"
 #include "weir/config/resolve.hpp"
-#include "weir/core/detail/text.hpp"
+#include "weir/core/backend_options.hpp"
 #include "weir/core/error.hpp"
 #include "weir/core/nearest.hpp"
 #include "weir/core/result.hpp"
+#include "weir/core/text.hpp"
 #include "weir/storage/any_store.hpp"
 #include "weir/storage/backend.hpp"
 #include "weir/storage/common_memory_store.hpp"
@@ -28,9 +28,6 @@
 namespace weir {
 
 namespace detail {
-
-static_assert(std::ranges::equal(backend_kinds, known_backends, {}, {}, &known_backend::kind),
-              "the words of backend.kind are the kinds of stores");
 
 struct backend_fault {
     std::string_view leaf;  ///< `backend.kind` or `backend.dsn`

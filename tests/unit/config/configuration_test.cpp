@@ -40,7 +40,9 @@ TEST_CASE("defect 6: an unknown role is an error that names the nearest, never n
 }
 
 TEST_CASE("defect 1: a host without rates keeps its role's rates", "[config]") {
-    const auto c = configuration::builder{}.host("api.x.org", "artifact", policy_leaves{.max_delay = 5s}).build();
+    const auto c = configuration::builder{}
+                       .host("api.x.org", "artifact", policy_leaves{}.set<&weir::policy::max_delay>(5s))
+                       .build();
     REQUIRE(c);
     const auto p = *c->policy_for("api.x.org", "artifact");
     CHECK(p.rates == std::vector<rate>{{2, 1s}, {500, 1h}});
@@ -49,8 +51,8 @@ TEST_CASE("defect 1: a host without rates keeps its role's rates", "[config]") {
 
 TEST_CASE("defect 5: max_concurrent of a role's defaults reaches the policy of every host", "[config]") {
     const auto c = configuration::builder{}
-                       .defaults("metadata", policy_leaves{.max_concurrent = 1})
-                       .host("api.x.org", "metadata", policy_leaves{.max_delay = 5s})
+                       .defaults("metadata", policy_leaves{}.set<&weir::policy::max_concurrent>(1))
+                       .host("api.x.org", "metadata", policy_leaves{}.set<&weir::policy::max_delay>(5s))
                        .build();
     CHECK(c->policy_for("other.org", "metadata")->max_concurrent == 1);
     CHECK(c->policy_for("api.x.org", "metadata")->max_concurrent == 1);
@@ -58,8 +60,9 @@ TEST_CASE("defect 5: max_concurrent of a role's defaults reaches the policy of e
 
 TEST_CASE("leaves come from the host, its wildcards and the defaults in that order", "[config]") {
     const auto c = configuration::builder{}
-                       .host("api.sub.x.org", "metadata", policy_leaves{.max_delay = 1s})
-                       .host("*.sub.x.org", "metadata", policy_leaves{.max_delay = 2s, .max_concurrent = 2})
+                       .host("api.sub.x.org", "metadata", policy_leaves{}.set<&weir::policy::max_delay>(1s))
+                       .host("*.sub.x.org", "metadata",
+                             policy_leaves{}.set<&weir::policy::max_delay>(2s).set<&weir::policy::max_concurrent>(2))
                        .host("*.x.org", "metadata", limited({{1, 3s}}))
                        .build();
     REQUIRE(c);
@@ -75,7 +78,7 @@ TEST_CASE("leaves come from the host, its wildcards and the defaults in that ord
 TEST_CASE("a host named without a port governs its other ports too, unless they are named", "[config]") {
     const auto c = configuration::builder{}
                        .host("x.org", "metadata", limited({{1, 1s}}))
-                       .host("x.org:8443", "metadata", policy_leaves{.max_delay = 9s})
+                       .host("x.org:8443", "metadata", policy_leaves{}.set<&weir::policy::max_delay>(9s))
                        .host("[::1]", "metadata", limited({{3, 1s}}))
                        .build();
     CHECK(c->policy_for("x.org:8080", "metadata")->rates == std::vector<rate>{{1, 1s}});
@@ -126,10 +129,8 @@ TEST_CASE("defect 22: disabled turns every limit off and keeps unknown roles unk
 }
 
 TEST_CASE("a role's tuner inherits leaf by leaf down to the process-wide one", "[config]") {
-    policy_leaves some;
-    some.aimd.window_s = 5;
-    policy_leaves low;
-    low.aimd.min_multiplier = 0.5;
+    const auto some = policy_leaves{}.set<&weir::policy::aimd, &weir::aimd_options::window_s>(5);
+    const auto low = policy_leaves{}.set<&weir::policy::aimd, &weir::aimd_options::min_multiplier>(0.5);
     const auto c = configuration::builder{}
                        .aimd({.enabled = true, .decrease_step_pct = 30})
                        .host("x.org", "metadata", some)
@@ -144,8 +145,8 @@ TEST_CASE("a role's tuner inherits leaf by leaf down to the process-wide one", "
 TEST_CASE("a later call wins leaf by leaf, whatever stood in between", "[config]") {
     const auto c = configuration::builder{}
                        .host("x.org", "metadata", limited({{1, 1s}}))
-                       .host("x.org", "metadata", policy_leaves{.unlimited = true})
-                       .host("x.org", "metadata", policy_leaves{.unlimited = false})
+                       .host("x.org", "metadata", policy_leaves{}.set<&weir::policy::unlimited>(true))
+                       .host("x.org", "metadata", policy_leaves{}.set<&weir::policy::unlimited>(false))
                        .build();
     CHECK(c->policy_for("x.org", "metadata")->rates == std::vector<rate>{{1, 1s}});
 }
@@ -198,7 +199,9 @@ TEST_CASE("groups that contradict themselves or a host are faults", "[config]") 
     CHECK(text(builder{}.host_group("x.org", {"y.org"}).host_group("b", {"*.org"})).find("name of group x.org") !=
           std::string::npos);
     const auto with_leaves = [&](const char* member, const char* host) {
-        return text(builder{}.host_group("a", {member}).host(host, "metadata", policy_leaves{.max_delay = 1s}));
+        return text(builder{}
+                        .host_group("a", {member})
+                        .host(host, "metadata", policy_leaves{}.set<&weir::policy::max_delay>(1s)));
     };
     CHECK(with_leaves("x.org", "x.org").find("below hosts.a") != std::string::npos);
     CHECK_FALSE(with_leaves("x.org", "x.org:8080").empty());

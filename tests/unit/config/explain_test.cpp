@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "weir/config/explain.hpp"
 
-#include "weir/config/command_line.hpp"
-#include "weir/config/environment.hpp"
+#include "weir/config/cli/command_line.hpp"
+#include "weir/config/cli/environment.hpp"
 
 #include "support/catch.hpp"
 

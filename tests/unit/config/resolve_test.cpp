@@ -318,7 +318,7 @@ TEST_CASE("a leaf that a stronger layer lifts again is in force again", "[config
     CHECK(p.burst == 3);
 }
 
-TEST_CASE("enforce, max_hold_ms, gate_scope and on_store_error reach the policy", "[config]") {
+TEST_CASE("the leaves of gates, stores and waiting reach the policy", "[config]") {
     const auto of = [](const char* name, const char* text) {
         return *file{}.plain(host(name), text).resolve()->policy_for("api.x.org", "metadata");
     };
@@ -328,15 +328,18 @@ TEST_CASE("enforce, max_hold_ms, gate_scope and on_store_error reach the policy"
     CHECK(of("max_hold_ms", "none").max_hold == weir::forever);
     CHECK(of("gate_scope", "key").gate_scope == weir::gate_reach::key);
     CHECK(of("gate_scope", "host").gate_scope == weir::gate_reach::host);
-    CHECK(of("gate_scope", "group").gate_scope == weir::gate_reach::group);
     CHECK(of("on_store_error", "closed").on_store_error == weir::store_failure::closed);
     CHECK(of("on_store_error", "open").on_store_error == weir::store_failure::open);
     CHECK(of("local_share_percent", "50").local_share == 50);
     CHECK(of("lease", "20").lease == 20);
+    CHECK(of("abandon_grace_ms", "1500").abandon_grace == 1500ms);
+    CHECK(of("abandon_grace_ms", "0").abandon_grace == 0ms);
+    CHECK_FALSE(of("abandon_grace_ms", "auto").abandon_grace);
+    CHECK(of("max_waiting", "9").max_waiting == 9);
+    CHECK(of("max_waiting", "none").max_waiting == 0);
     CHECK(file{}.plain(host("on_store_error"), "fail").resolve().fault_text().find("local, closed, open") !=
           std::string::npos);
-    CHECK(file{}.plain(host("gate_scope"), "role").resolve().fault_text().find("key, host, group") !=
-          std::string::npos);
+    CHECK(file{}.plain(host("gate_scope"), "role").resolve().fault_text().find("key, host") != std::string::npos);
     const auto low = file{}.plain(metadata("max_hold_ms"), "5").l;
     const auto high = file{}.of(host("max_hold_ms"), weir::value_kind::null).l;
     CHECK(weir::resolve(std::array{low, high})->policy_for("api.x.org", "metadata")->max_hold == weir::forever);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "weir/config/schema.hpp"
 
-#include "weir/config/command_line.hpp"
+#include "weir/config/cli/command_line.hpp"
+#include "weir/config/cli/environment.hpp"
 #include "weir/config/detail/spelling.hpp"
-#include "weir/config/environment.hpp"
 
 #include "support/catch.hpp"
 

@@ -18,8 +18,8 @@ TEST_CASE("every tuner option outside its range is named, all at once", "[core]"
                                  .max_multiplier = 2};
     const auto faults = weir::faults_of(bad);
     REQUIRE(faults.size() == 6);
-    CHECK(faults[0].find("window_s") == 0);
-    CHECK(faults[5].find("max_multiplier") == 0);
+    CHECK(faults[0].find("aimd.window_s") == 0);
+    CHECK(faults[5].find("aimd.max_multiplier") == 0);
 }
 
 TEST_CASE("a floor above the ceiling contradicts itself", "[core]") {

@@ -7,49 +7,6 @@
 
 using namespace std::chrono_literals;
 
-namespace {
-weir::policy good() {
-    weir::policy p;
-    p.rates = {{10, 1s}};
-    return p;
-}
-std::size_t faults(void (*change)(weir::policy&)) {
-    weir::policy p = good();
-    change(p);
-    return weir::faults_of(p).size();
-}
-}  // namespace
-
-TEST_CASE("policy: defect 1: no rates is a fault unless it is said to be meant") {
-    CHECK(weir::faults_of(good()).empty());
-    CHECK(weir::faults_of(weir::policy{}).size() == 1);
-    weir::policy open;
-    open.unlimited = true;
-    CHECK(weir::faults_of(open).empty());
-    CHECK(faults([](weir::policy& p) { p.unlimited = true; }) == 1);
-}
-
-TEST_CASE("policy: every value out of range is a fault of its own") {
-    CHECK(faults([](weir::policy& p) { p.rates = {{0, 1s}}; }) == 1);
-    CHECK(faults([](weir::policy& p) { p.rates = {{-1, 1s}}; }) == 1);
-    CHECK(faults([](weir::policy& p) { p.rates = {{weir::rate::most + 1, 1s}}; }) == 1);
-    CHECK(faults([](weir::policy& p) { p.rates = {{1, 0s}}; }) == 1);
-    CHECK(faults([](weir::policy& p) { p.rates = {{1, 367 * 24h}}; }) == 1);
-    CHECK(faults([](weir::policy& p) { p.max_delay = -1ms; }) == 1);
-    CHECK(faults([](weir::policy& p) { p.margin = -1ms; }) == 1);
-    CHECK(faults([](weir::policy& p) { p.margin = 367 * 24h; }) == 1);
-    CHECK(faults([](weir::policy& p) { p.max_concurrent = -1; }) == 1);
-    CHECK(faults([](weir::policy& p) { p.burst = -1; }) == 1);
-    CHECK(faults([](weir::policy& p) { p.max_hold = -1ms; }) == 1);
-    CHECK(faults([](weir::policy& p) { p.local_share = 0; }) == 1);
-    CHECK(faults([](weir::policy& p) { p.local_share = 101; }) == 1);
-    CHECK(faults([](weir::policy& p) { p.lease = 0; }) == 1);
-    CHECK(faults([](weir::policy& p) { p.lease = 10'001; }) == 1);
-    CHECK(faults([](weir::policy& p) { p.aimd.window_s = 0; }) == 1);
-    CHECK(faults([](weir::policy& p) { p.aimd.min_multiplier = 0.9, p.aimd.max_multiplier = 0.8; }) == 1);
-    CHECK(faults([](weir::policy& p) { p.rates = {{0, 0s}}, p.burst = -1, p.max_delay = -1s; }) == 4);
-}
-
 TEST_CASE("policy: alone, a process has its share of every rate, and never more") {
     weir::policy p;
     p.rates = {{10, 1s}, {3, 1s}, {1, 3s}, {5000, 1h}};
@@ -83,5 +40,7 @@ TEST_CASE("policy: by default it is enforced, holds wait for max_delay alone and
     CHECK(weir::policy{}.gate_scope == weir::gate_reach::key);
     CHECK(weir::policy{}.on_store_error == weir::store_failure::local);
     CHECK(weir::policy{}.local_share == 25);
+    CHECK_FALSE(weir::policy{}.abandon_grace);
+    CHECK(weir::policy{}.max_waiting == 0);
     CHECK_FALSE(weir::policy{}.aimd.enabled);
 }

@@ -101,22 +101,20 @@ TEST_CASE("gate_scope: by default a refusal holds one role of one host") {
 }
 
 TEST_CASE("gate_scope: a refusal of one role holds every role of the host, known or not, until the very moment") {
-    for (const auto scope : {gate_reach::host, gate_reach::group}) {
-        watched_limits w{scope};
-        w.limits.acquire("h.org", "landing").arrived({.status = 200});
-        refuse_once(w.limits, "h.org");
-        CHECK(w.gates == std::vector<std::string>{"h.org/metadata", "h.org/landing", "h.org/artifact", "h.org/search"});
-        w.clock.set(instant{13s} - 1ns);
-        CHECK(open_roles(w.limits, "h.org").empty());
-        CHECK(open_roles(w.limits, "other.org") == all_roles);
-        CHECK(w.limits.try_acquire("h.org", "search").decision().retry_at == instant{13s});
-        w.clock.set(instant{13s});
-        CHECK(open_roles(w.limits, "h.org") == all_roles);
-    }
+    watched_limits w{gate_reach::host};
+    w.limits.acquire("h.org", "landing").arrived({.status = 200});
+    refuse_once(w.limits, "h.org");
+    CHECK(w.gates == std::vector<std::string>{"h.org/metadata", "h.org/landing", "h.org/artifact", "h.org/search"});
+    w.clock.set(instant{13s} - 1ns);
+    CHECK(open_roles(w.limits, "h.org").empty());
+    CHECK(open_roles(w.limits, "other.org") == all_roles);
+    CHECK(w.limits.try_acquire("h.org", "search").decision().retry_at == instant{13s});
+    w.clock.set(instant{13s});
+    CHECK(open_roles(w.limits, "h.org") == all_roles);
 }
 
 TEST_CASE("gate_scope: a refusal in one process holds every role of the host in the other, until the very moment") {
-    for (const auto scope : {gate_reach::key, gate_reach::host, gate_reach::group}) {
+    for (const auto scope : {gate_reach::key, gate_reach::host}) {
         scoped_clock clock{instant{10s}};
         const scoped_store common{clock};
         weir::registry a{common, scoped(scope)}, b{common, scoped(scope)};
@@ -132,21 +130,19 @@ TEST_CASE("gate_scope: a refusal in one process holds every role of the host in 
     }
 }
 
-TEST_CASE("gate_scope: the hosts of a group are held together, under host as under group") {
-    for (const auto scope : {gate_reach::host, gate_reach::group}) {
-        scoped_clock clock{instant{10s}};
-        const scoped_store common{clock};
-        weir::registry a{common, scoped(scope)}, b{common, scoped(scope)};
-        refuse_once(a, "a.org");
-        CHECK(open_roles(b, "b.org").empty());
-        CHECK(open_roles(b, "a.org").empty());
-        CHECK(open_roles(b, "c.org") == all_roles);
-        CHECK(a.size() == scoped_roles.size());
-        clock.set(instant{13s});
-        CHECK(open_roles(b, "b.org") == all_roles);
-    }
+TEST_CASE("gate_scope: the hosts of a group are held together") {
     scoped_clock clock{instant{10s}};
-    weir::registry alone{weir_test::manual_store{clock}, scoped(gate_reach::key)};
+    const scoped_store common{clock};
+    weir::registry a{common, scoped(gate_reach::host)}, b{common, scoped(gate_reach::host)};
+    refuse_once(a, "a.org");
+    CHECK(open_roles(b, "b.org").empty());
+    CHECK(open_roles(b, "a.org").empty());
+    CHECK(open_roles(b, "c.org") == all_roles);
+    CHECK(a.size() == scoped_roles.size());
+    clock.set(instant{13s});
+    CHECK(open_roles(b, "b.org") == all_roles);
+    scoped_clock other{instant{10s}};
+    weir::registry alone{weir_test::manual_store{other}, scoped(gate_reach::key)};
     refuse_once(alone, "a.org");
     CHECK(open_roles(alone, "b.org") == "landing artifact search ");
 }

@@ -3,7 +3,7 @@
 
 #include "support/catch.hpp"
 
-#include "weir/config/environment.hpp"
+#include "weir/config/cli/environment.hpp"
 #include "weir/config/resolve.hpp"
 #include "weir/registry/registry.hpp"
 #include "weir/testing/manual_clock.hpp"

@@ -473,7 +473,7 @@ TEST_CASE("registry: in shadow nobody waits or is refused, and the observer hear
 TEST_CASE("registry: the ceiling over all keys lets a key in shadow pass and holds the others") {
     const auto c = weir::configuration::builder{}
                        .defaults("metadata", limited({{9, 1h}}))
-                       .host("free", "metadata", weir::policy_leaves{.enforce = false})
+                       .host("free", "metadata", weir::policy_leaves{}.set<&weir::policy::enforce>(false))
                        .global_max_inflight(1)
                        .build()
                        .value();

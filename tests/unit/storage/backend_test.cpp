@@ -1,26 +1,23 @@
 // SPDX-License-Identifier: MIT
 #include "weir/storage/backend.hpp"
 
+#include "weir/storage/common_memory_store.hpp"
+
 #include "support/catch.hpp"
 
-#include <string_view>
+namespace {
+struct options {
+    bool injected_time = false;
+    weir::duration entry_ttl{};
+};
+/// A store whose options ask for what its build does not have.
+struct unbuilt : weir::common_memory_store<> {
+    explicit unbuilt(const options&) { throw weir::exception{weir::error{weir::errc::bad_configuration, "no TLS"}}; }
+};
+}  // namespace
 
-TEST_CASE("backend: a connection text tells its kind by its scheme, in any case") {
-    const auto kind = [](std::string_view dsn) {
-        const weir::known_backend* found = weir::kind_of_dsn(dsn);
-        return found == nullptr ? std::string_view{} : found->kind;
-    };
-    CHECK(kind("sqlite:///var/lib/app/limits.db") == "sqlite");
-    CHECK(kind("sqlite:limits.db") == "sqlite");
-    CHECK(kind("redis://h") == "redis");
-    CHECK(kind("REDISS://h") == "redis");
-    CHECK(kind("redis+unix:///s") == "redis");
-    CHECK(kind("postgresql://h/db") == "postgres");
-    CHECK(kind("postgres://h/db") == "postgres");
-    CHECK(kind("").empty());
-    CHECK(kind("redis").empty());
-    CHECK(kind("host=/run/postgresql dbname=app").empty());
-    CHECK(kind("mysql://h").empty());
-    for (const weir::known_backend& known : weir::known_backends)
-        CHECK((known.example.empty() || kind(known.example) == known.kind));
+TEST_CASE("backend: what a store's constructor throws is the error of opening it") {
+    const auto failed = weir::open_with<unbuilt>(weir::result<options>{options{}}, weir::store_time::own);
+    REQUIRE_FALSE(failed);
+    CHECK(failed.error().message == "no TLS");
 }

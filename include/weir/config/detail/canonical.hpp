@@ -22,12 +22,12 @@
 namespace weir::detail {
 
 /// A checked value in the one spelling in which it is explained; a configuration takes it back.
-[[nodiscard]] inline std::string canonical_text(const checked_value& value) {
+[[nodiscard]] inline std::string text_of(const leaf_rule& rule, const checked_value& value) {
     return std::visit(
-        [](const auto& v) -> std::string {
+        [&rule](const auto& v) -> std::string {
             using type = std::remove_cvref_t<decltype(v)>;
             if constexpr (std::is_same_v<type, std::monostate>) {
-                return "none";
+                return std::string{rule.may_be_none() ? rule.none_word : "none"};
             } else if constexpr (std::is_same_v<type, bool>) {
                 return v ? "true" : "false";
             } else if constexpr (std::is_same_v<type, duration>) {
@@ -46,7 +46,14 @@ namespace weir::detail {
         value);
 }
 
-/// The same for a text that a leaf once had; one that was refused stays as it is, and a secret is not looked at.
+/// The value that a leaf has when nobody writes it, or what stands for it where a role decides.
+template <class Owner>
+[[nodiscard]] std::string default_text(const member_rule<Owner>& rule) {
+    static const Owner untouched{};
+    return rule.no_default.empty() ? text_of(rule, rule.value_in(untouched)) : std::string{rule.no_default};
+}
+
+/// `text_of` the value that a text means; one that was refused stays as it is, and a secret is not looked at.
 [[nodiscard]] inline std::string canonical_text(const leaf_rule& rule, std::string_view written) {
     if (rule.secret)
         return std::string{written};
@@ -54,7 +61,7 @@ namespace weir::detail {
     holder.add_text({rule.name}, written, place{});
     std::vector<fault> faults;
     const auto value = value_check{rule, holder, holder.leaves().front(), faults}();
-    return value ? canonical_text(*value) : std::string{written};
+    return value ? text_of(rule, *value) : std::string{written};
 }
 
 }  // namespace weir::detail

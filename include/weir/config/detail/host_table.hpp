@@ -122,7 +122,7 @@ private:
                 if (one.stratum != s)
                     continue;
                 policy_leaves& whole = into[one.role];
-                if (whole == policy_leaves{})
+                if (whole.is_empty())
                     whole = std::move(one.leaves);
                 else
                     whole.inherit(one.leaves);

@@ -71,7 +71,9 @@ private:
     };
 
     static bool may_clash(const policy_leaves& p) {
-        return p.aimd.min_multiplier || p.aimd.max_multiplier || p.unlimited || p.burst;
+        return p.has<&policy::aimd, &aimd_options::min_multiplier>() ||
+               p.has<&policy::aimd, &aimd_options::max_multiplier>() || p.has<&policy::unlimited>() ||
+               p.has<&policy::burst>();
     }
 
     [[nodiscard]] std::map<std::string_view, std::vector<std::string_view>> ports_of_wildcards() const {

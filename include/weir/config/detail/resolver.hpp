@@ -9,8 +9,8 @@
 #include "weir/config/layer.hpp"
 #include "weir/config/schema.hpp"
 #include "weir/config/value.hpp"
-#include "weir/core/detail/text.hpp"
 #include "weir/core/key.hpp"
+#include "weir/core/text.hpp"
 
 #include <fmt/format.h>
 
@@ -242,7 +242,7 @@ private:
         return {};
     }
 
-    void set_process(const layer& l, const leaf& f, const stored_rule<settings>& rule) {
+    void set_process(const layer& l, const leaf& f, const member_rule<settings>& rule) {
         const auto path = [&] { return std::string{rule.name}; };
         if (!rule.in_files && from_file(l, f) && f.item_count != 0) {
             reject(l, f,
@@ -359,7 +359,7 @@ private:
         return {};
     }
 
-    void set(const layer& l, const leaf& f, const stored_rule<policy_leaves>& rule, const section& in) {
+    void set(const layer& l, const leaf& f, const member_rule<policy>& rule, const section& in) {
         const auto of = in.host == nullptr ? provenance::table::defaults : provenance::table::hosts;
         const auto path = [&] {
             return provenance::path(of, in.host == nullptr ? "" : in.host->name(),
@@ -377,8 +377,8 @@ private:
         for (std::uint32_t role = in.role; role < last; ++role) {
             auto& slot = host.slot_of(table_.stratum(in.every), role);
             slot.from[number] = &f;
-            rule.store(slot.leaves, role + 1 == last ? std::move(*value) : checked_value{*value});
-            if (slot.leaves.unlimited == true && (lifted_.empty() || lifted_.back() != std::pair{&host, role}))
+            slot.leaves.set(rule, role + 1 == last ? std::move(*value) : checked_value{*value});
+            if (slot.leaves.lifts() && (lifted_.empty() || lifted_.back() != std::pair{&host, role}))
                 lifted_.emplace_back(&host, role);
             record(l, f,
                    {.host = host_index,
@@ -401,12 +401,13 @@ private:
         for (const bool every : {true, false})
             for (const auto& [host, role] : lifted_) {
                 const auto* s = host->find_slot(table_.stratum(every), role);
-                if (s == nullptr || s->leaves.unlimited != true)
+                if (s == nullptr || !s->leaves.lifts())
                     continue;
                 for (const std::string_view other : {"rates", "burst"}) {
                     const leaf* clash = s->from[index(other)];
-                    const bool set = other == "rates" ? s->leaves.rates.has_value() : s->leaves.burst.value_or(0) > 0;
-                    if (clash != nullptr && set)
+                    const auto* burst = s->leaves.get<&policy::burst>();
+                    const bool none = other == "burst" && burst != nullptr && *burst == 0;
+                    if (clash != nullptr && !none)
                         report(l.at(*clash),
                                provenance::path(host->name().empty() ? provenance::table::defaults
                                                                      : provenance::table::hosts,

@@ -2,16 +2,17 @@
 #pragma once
 
 #include "weir/config/detail/host_groups.hpp"
-#include "weir/config/options.hpp"
 #include "weir/config/policy_leaves.hpp"
 #include "weir/core/aimd.hpp"
-#include "weir/core/detail/text.hpp"
+#include "weir/core/backend_options.hpp"
 #include "weir/core/error.hpp"
 #include "weir/core/key.hpp"
 #include "weir/core/nearest.hpp"
 #include "weir/core/policy.hpp"
+#include "weir/core/policy_rules.hpp"
 #include "weir/core/rate.hpp"
 #include "weir/core/result.hpp"
+#include "weir/core/text.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -32,9 +33,6 @@
 namespace weir::detail {
 
 struct configuration_access;
-
-/// The words `backend.kind` may be. Whether a store is compiled in is for whoever builds it to say.
-inline constexpr std::array<std::string_view, 4> backend_kinds{"memory", "sqlite", "redis", "postgres"};
 
 /// The roles every configuration has.
 inline constexpr std::array<std::string_view, 3> builtin_roles{"metadata", "landing", "artifact"};
@@ -161,7 +159,7 @@ struct settings {
                     out.inherit(found->second[role]);
             });
         out.inherit(defaults[role]);
-        out.aimd.inherit(aimd_leaves::of(aimd));
+        out.inherit(policy_leaves::of(aimd));
         out.inherit(builtin_leaves(roles[role]));
         return out.whole();
     }
@@ -170,13 +168,13 @@ struct settings {
 /// What is wrong with settings as a whole, one line a fault.
 [[nodiscard]] inline std::vector<std::string> faults_of(const settings& s) {
     std::vector<std::string> faults;
-    for (const std::string& fault : weir::faults_of(s.aimd))
-        faults.push_back("aimd." + fault);
+    for (std::string& fault : weir::faults_of(s.aimd))
+        faults.push_back(std::move(fault));
     if (s.global_max_inflight < 0)
         faults.push_back(fmt::format("global_max_inflight: {} is negative; 0 means no ceiling", s.global_max_inflight));
-    if (std::ranges::find(backend_kinds, s.backend.kind) == backend_kinds.end())
-        faults.push_back(fmt::format("backend.kind: {} is none of {}", detail::in_quotes(s.backend.kind),
-                                     fmt::join(backend_kinds, ", ")));
+    if (std::ranges::find(known_backends, s.backend.kind, &known_backend::kind) == known_backends.end())
+        faults.push_back(
+            fmt::format("backend.kind: {} is none of {}", detail::in_quotes(s.backend.kind), backend_words));
     for (const group_fault& f : faults_of(s.groups, s.hosts))
         faults.push_back(fmt::format("{}.{}: {}{}", f.group.empty() ? "hosts" : "host_groups",
                                      f.group.empty() ? f.member : f.group, f.before, f.after));
@@ -185,11 +183,11 @@ struct settings {
             faults.push_back(fmt::format("{}{}{}.{}.{}", section, host.empty() ? "" : ".", host, s.roles[role], fault));
     };
     for (std::size_t i = 0; i < s.roles.size(); ++i)
-        if (s.defaults[i] != policy_leaves{})
+        if (!s.defaults[i].is_empty())
             check("defaults", "", i);
     for (const auto& [host, by_role] : s.hosts)
         for (std::size_t i = 0; i < by_role.size(); ++i)
-            if (by_role[i] != policy_leaves{})
+            if (!by_role[i].is_empty())
                 check("hosts", host, i);
     return faults;
 }

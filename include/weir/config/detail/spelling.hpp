@@ -3,10 +3,10 @@
 
 #include "weir/config/detail/settings.hpp"
 #include "weir/config/schema.hpp"
-#include "weir/core/detail/text.hpp"
 #include "weir/core/error.hpp"
 #include "weir/core/nearest.hpp"
 #include "weir/core/result.hpp"
+#include "weir/core/text.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

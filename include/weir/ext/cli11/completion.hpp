@@ -3,7 +3,7 @@
 
 #include "weir/ext/cli11/rate_flags.hpp"
 
-#include "weir/config/completion.hpp"
+#include "weir/config/cli/completion.hpp"
 
 #include <CLI/CLI.hpp>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "weir/config/command_line.hpp"
+#include "weir/config/cli/command_line.hpp"
 
 #include <CLI/CLI.hpp>
 

@@ -3,9 +3,9 @@
 
 #include "weir/ext/postgres/detail/conninfo.hpp"
 
-#include "weir/core/detail/text.hpp"
 #include "weir/core/error.hpp"
 #include "weir/core/result.hpp"
+#include "weir/core/text.hpp"
 #include "weir/core/time.hpp"
 #include "weir/storage/store.hpp"
 

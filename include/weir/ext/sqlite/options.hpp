@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "weir/core/detail/text.hpp"
 #include "weir/core/error.hpp"
 #include "weir/core/nearest.hpp"
 #include "weir/core/rate.hpp"
 #include "weir/core/result.hpp"
+#include "weir/core/text.hpp"
 #include "weir/core/time.hpp"
 #include "weir/storage/remote/dsn.hpp"
 #include "weir/storage/store.hpp"

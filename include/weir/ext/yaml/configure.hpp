@@ -3,8 +3,8 @@
 
 #include "weir/ext/yaml/sources.hpp"
 
-#include "weir/config/command_line.hpp"
-#include "weir/config/environment.hpp"
+#include "weir/config/cli/command_line.hpp"
+#include "weir/config/cli/environment.hpp"
 #include "weir/config/explain.hpp"
 #include "weir/config/explanation.hpp"
 #include "weir/config/layer.hpp"

@@ -5,8 +5,8 @@
 #include "weir/ext/yaml/yaml.hpp"
 
 #include "weir/config/layer.hpp"
-#include "weir/core/detail/text.hpp"
 #include "weir/core/nearest.hpp"
+#include "weir/core/text.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

@@ -43,7 +43,9 @@ namespace weir::yaml {
     }
     out.set_source(file);
     out.expect(text.size());
-    detail::paced_input input{text};
+    // The parser takes a line's end for the end of an open quote: all that stands in such a quote, whole hosts, would
+    // be lost without a word. Where the text ends before it, the parser reports the quote.
+    detail::paced_input input{text.substr(0, text.find_last_not_of(" \t\r\n") + 1)};  // npos + 1 is 0
     detail::leaf_handler handler{out, file, input, bounds};
     try {
         std::istream stream{&input};

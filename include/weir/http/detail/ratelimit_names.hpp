@@ -3,7 +3,7 @@
 
 #include "weir/http/quota.hpp"
 
-#include "weir/core/detail/text.hpp"
+#include "weir/core/text.hpp"
 
 #include <array>
 #include <string_view>

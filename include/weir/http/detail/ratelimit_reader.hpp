@@ -9,8 +9,8 @@
 #include "weir/http/retry_after.hpp"
 #include "weir/http/structured_fields.hpp"
 
-#include "weir/core/detail/text.hpp"
 #include "weir/core/rate.hpp"
+#include "weir/core/text.hpp"
 #include "weir/core/time.hpp"
 
 #include <fmt/format.h>

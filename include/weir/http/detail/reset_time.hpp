@@ -6,7 +6,7 @@
 #include "weir/http/quota.hpp"
 #include "weir/http/retry_after.hpp"
 
-#include "weir/core/detail/text.hpp"
+#include "weir/core/text.hpp"
 #include "weir/core/time.hpp"
 
 #include <algorithm>

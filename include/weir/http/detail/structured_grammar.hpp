@@ -3,7 +3,7 @@
 
 #include "weir/http/structured_value.hpp"
 
-#include "weir/core/detail/text.hpp"
+#include "weir/core/text.hpp"
 
 #include <algorithm>
 #include <cstddef>

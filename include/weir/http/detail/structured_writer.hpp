@@ -4,10 +4,10 @@
 #include "weir/http/detail/structured_grammar.hpp"
 #include "weir/http/structured_value.hpp"
 
-#include "weir/core/detail/text.hpp"
 #include "weir/core/detail/utf8.hpp"
 #include "weir/core/error.hpp"
 #include "weir/core/result.hpp"
+#include "weir/core/text.hpp"
 
 #include <fmt/format.h>
 

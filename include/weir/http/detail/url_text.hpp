@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "weir/core/detail/text.hpp"
 #include "weir/core/key.hpp"
+#include "weir/core/text.hpp"
 
 #include <fmt/format.h>
 

@@ -5,8 +5,8 @@
 
 #include "weir/ext/yaml/yaml.hpp"
 
-#include "weir/config/command_line.hpp"
-#include "weir/config/environment.hpp"
+#include "weir/config/cli/command_line.hpp"
+#include "weir/config/cli/environment.hpp"
 #include "weir/config/resolve.hpp"
 #include "weir/ext/yaml/preset.hpp"
 

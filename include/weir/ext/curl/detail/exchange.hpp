@@ -6,7 +6,7 @@
 #include "weir/ext/curl/detail/session.hpp"
 #include "weir/ext/curl/options.hpp"
 
-#include "weir/core/detail/text.hpp"
+#include "weir/core/text.hpp"
 #include "weir/http/head_reader.hpp"
 #include "weir/http/message.hpp"
 #include "weir/http/transport.hpp"

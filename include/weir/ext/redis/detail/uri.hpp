@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "weir/core/detail/text.hpp"
+#include "weir/core/text.hpp"
 #include "weir/storage/remote/dsn.hpp"
 
 #include <cstddef>

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "weir/config/layer.hpp"
-#include "weir/core/detail/text.hpp"
+#include "weir/core/text.hpp"
 #include "weir/ext/yaml/detail/key_set.hpp"
 #include "weir/ext/yaml/detail/paced_input.hpp"
 #include "weir/ext/yaml/limits.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "weir/config/environment.hpp"
+#include "weir/config/cli/environment.hpp"
 
 #include "weir/config/resolve.hpp"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "weir/config/command_line.hpp"
+#include "weir/config/cli/command_line.hpp"
 
 #include "weir/config/resolve.hpp"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "weir/config/completion.hpp"
+#include "weir/config/cli/completion.hpp"
 
 #include "support/catch.hpp"
 

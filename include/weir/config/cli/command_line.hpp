@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "weir/config/composite.hpp"
+#include "weir/config/cli/composite.hpp"
 #include "weir/config/layer.hpp"
 #include "weir/config/value.hpp"
-#include "weir/core/detail/text.hpp"
+#include "weir/core/backend_options.hpp"
 #include "weir/core/nearest.hpp"
 #include "weir/core/rate.hpp"
+#include "weir/core/text.hpp"
 
 #include <fmt/format.h>
 
@@ -58,8 +59,7 @@ inline constexpr std::array<flag_rule, 13> flag_rules{{
      "raise: never wait; wait[:MS]: wait so long; block: as long as it takes"},
     {"--rate-max-inflight", "N", flag_kind::leaf, "global_max_inflight",
      "most requests of the process in flight at once, or none"},
-    {"--rate-backend", "KIND", flag_kind::leaf, "backend.kind",
-     "where the logs live: memory, sqlite, redis or postgres"},
+    {"--rate-backend", "KIND", flag_kind::leaf, "backend.kind", detail::backend_help},
     {"--rate-dsn", "TEXT", flag_kind::leaf, "backend.dsn", "the store's own connection text"},
     {"--rate-aimd-enabled", "[=BOOL]", flag_kind::on, "aimd.enabled",
      "let rates follow the server's 429 and 503 answers"},

@@ -3,8 +3,8 @@
 
 #include "weir/config/layer.hpp"
 #include "weir/config/value.hpp"
-#include "weir/core/detail/text.hpp"
 #include "weir/core/rate.hpp"
+#include "weir/core/text.hpp"
 
 #include <fmt/format.h>
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "weir/config/composite.hpp"
+#include "weir/config/cli/composite.hpp"
 #include "weir/config/layer.hpp"
-#include "weir/core/detail/text.hpp"
+#include "weir/core/backend_options.hpp"
 #include "weir/core/nearest.hpp"
+#include "weir/core/text.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -29,7 +30,7 @@ struct variable_rule {
 
 /// Every variable but those of single hosts, which are `<prefix>__<host>__<role>`.
 inline constexpr std::array<variable_rule, 7> variable_rules{{
-    {"_BACKEND", "backend.kind", "where the logs live: memory, sqlite, redis or postgres"},
+    {"_BACKEND", "backend.kind", detail::backend_help},
     {"_DSN", "backend.dsn", "the store's own connection text"},
     {"_GLOBAL_INFLIGHT", "global_max_inflight", "most requests of the process in flight at once, or none"},
     {"_AIMD_ENABLED", "aimd.enabled", "whether rates follow the server's 429 and 503 answers"},

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "weir/config/command_line.hpp"
-#include "weir/config/detail/completion_scripts.hpp"
+#include "weir/config/cli/command_line.hpp"
+#include "weir/config/cli/detail/completion_scripts.hpp"
 #include "weir/config/detail/spelling.hpp"
 #include "weir/config/schema.hpp"
-#include "weir/core/detail/text.hpp"
 #include "weir/core/error.hpp"
 #include "weir/core/nearest.hpp"
 #include "weir/core/result.hpp"
+#include "weir/core/text.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

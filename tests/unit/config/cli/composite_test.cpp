@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "weir/config/composite.hpp"
+#include "weir/config/cli/composite.hpp"
 
 #include "support/catch.hpp"
 #include "support/written.hpp"
