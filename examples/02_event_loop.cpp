@@ -26,7 +26,8 @@ int main() {
     std::deque<ticket> tickets;
     for (int i = 0; i < 4; ++i) {
         tickets.emplace_back([i, &clock](ticket& t) {
-            fmt::print("{} s: request {} {}\n", clock.now().time_since_epoch() / 1s, i, weir::to_string(t.decision().state));
+            fmt::print("{} s: request {} {}\n", clock.now().time_since_epoch() / 1s, i,
+                       weir::to_string(t.decision().state));
             if (t.decision().granted())
                 t.take().arrived();
         });

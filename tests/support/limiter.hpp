@@ -36,7 +36,8 @@ struct one_key {
     using step = weir::key_step<Store>;
 
     one_key(Store s, const weir::policy& p, std::int64_t inflight = 0)
-        : store(std::move(s)), ceiling(inflight), core(weir::key_rules::make(p, {})), log(core, store.make_slot("h", "r")) {}
+        : store(std::move(s)), ceiling(inflight), core(weir::key_rules::make(p, {})),
+          log(core, store.make_slot("h", "r")) {}
 
     /// Runs `fn(step)` as one step.
     template <class F>

@@ -171,7 +171,8 @@ private:
 
     std::atomic<std::int64_t> max_;
     alignas(64) std::atomic<std::int64_t> taken_{0};
-    std::atomic<bool> is_watched_{false};  // a key waits, or has its turn, or a thread waits for the end of all requests
+    std::atomic<bool> is_watched_{
+        false};  // a key waits, or has its turn, or a thread waits for the end of all requests
     std::mutex mutex_;
     std::condition_variable drained_;
     ceiling_waiter* first_ = nullptr;

@@ -149,8 +149,7 @@ struct key_core {
     [[nodiscard]] instant next_tune() const noexcept { return tuner == nullptr ? far_future : tuner->retune(); }
     /// When the queue has to be served at the latest; `far_future` when only a change can move it.
     [[nodiscard]] instant next_due() noexcept {
-        return is_quiet() ? far_future
-                          : std::min({room->queue.front_due(), room->queue.first_deadline(), next_tune()});
+        return is_quiet() ? far_future : std::min({room->queue.front_due(), room->queue.first_deadline(), next_tune()});
     }
 };
 

@@ -203,8 +203,9 @@ public:
     [[nodiscard]] instant next_due() const noexcept { return key_.next_due(); }
     /// When the thread behind `w` has to look again: the uncounted pass as soon as the gate opens.
     [[nodiscard]] instant wake_of(const waiter& w) const noexcept {
-        return key_.queue().is_front(w) || w.cost == 0 ? std::min({key_.queue().front_due(), w.deadline, key_.next_tune()})
-                                                      : w.deadline;
+        return key_.queue().is_front(w) || w.cost == 0
+                   ? std::min({key_.queue().front_due(), w.deadline, key_.next_tune()})
+                   : w.deadline;
     }
 
 private:
@@ -227,9 +228,7 @@ private:
         [[nodiscard]] static bool take() noexcept { return true; }
     };
 
-    [[nodiscard, gnu::always_inline]] bool is_obstructed() const noexcept {
-        return !key_.is_quiet() || key_.is_paused;
-    }
+    [[nodiscard, gnu::always_inline]] bool is_obstructed() const noexcept { return !key_.is_quiet() || key_.is_paused; }
     /// Why a request of `cost` units cannot be decided by the store; nothing when it can.
     [[nodiscard, gnu::noinline]] std::optional<forecast> obstruction(step& s, std::int64_t cost) {
         if (key_.is_paused)

@@ -19,7 +19,8 @@ class refused : public exception {
 public:
     refused(weir::key who, const weir::decision& why, instant now)
         : exception({why.state == outcome::cancelled ? errc::cancelled : errc::refused, sentence(who, why, now)}),
-          who_(std::move(who)), decision_(why), retry_after_(why.retry_at > now ? why.retry_at - now : duration::zero()) {}
+          who_(std::move(who)), decision_(why),
+          retry_after_(why.retry_at > now ? why.retry_at - now : duration::zero()) {}
 
     [[nodiscard]] const weir::key& key() const noexcept { return who_; }
     [[nodiscard]] const weir::decision& decision() const noexcept { return decision_; }

@@ -32,8 +32,8 @@
 
 namespace weir {
 
-/// Limits one key whose log is in a shared store: the same queue as `local_limiter`, but a verb on the log may block for
-/// a round trip.
+/// Limits one key whose log is in a shared store: the same queue as `local_limiter`, but a verb on the log may block
+/// for a round trip.
 ///
 /// At most one call is under way for a key and a process, with the key's lock released. Calls are made by requests that
 /// are decided at once, by the thread behind the first waiter, and by `poll()` for a ticket in front. A release or an
@@ -72,7 +72,8 @@ public:
     [[nodiscard]] forecast count(step& s, std::int64_t cost) {
         return at_once(s, cost, [&] {
             return in_turn(
-                s, cost, [&](const window_plan& plan) { return detail::count_units(s.store, slot_, plan, cost, s.now); },
+                s, cost,
+                [&](const window_plan& plan) { return detail::count_units(s.store, slot_, plan, cost, s.now); },
                 [&](detail::local_fallback& local, instant now) { return local.count(cost, now); });
         });
     }
@@ -188,8 +189,8 @@ public:
 
     /// Settles an entry. Releases the lock.
     void settle(step& s, entry& e, settlement how) noexcept {
-        const bool makes_room =
-            how == settlement::refunded || (how != settlement::answered && key_.plan().max_concurrent > 0 && e.in_flight);
+        const bool makes_room = how == settlement::refunded ||
+                                (how != settlement::answered && key_.plan().max_concurrent > 0 && e.in_flight);
         settle_at_home(s, e, how);
         if (makes_room)
             improved(s);
@@ -207,7 +208,8 @@ public:
     void charge(step& s, std::int64_t cost) {
         auto plan = std::make_shared<window_plan>(key_.plan());
         plan->enforce = false;
-        call(s, [&](const window_plan&) { static_cast<void>(detail::count_units(s.store, slot_, *plan, cost, s.now)); });
+        call(s,
+             [&](const window_plan&) { static_cast<void>(detail::count_units(s.store, slot_, *plan, cost, s.now)); });
         key_.denial.clear();
     }
     /// Moves the gate. Releases the lock.
@@ -301,20 +303,19 @@ public:
     }
     [[nodiscard]] static constexpr bool needs_time(const entry&, settlement) noexcept { return true; }
     /// Whether a waiter, or the end of a lease, relies on `poll()`.
-    [[nodiscard]] bool is_polled() const noexcept {
-        return key_.has_polled() || leases_.next_end() < far_future;
-    }
+    [[nodiscard]] bool is_polled() const noexcept { return key_.has_polled() || leases_.next_end() < far_future; }
     /// When `poll()` is needed at the latest. A thread behind the front needs no poll.
     [[nodiscard]] instant next_due() const noexcept {
         const instant at = leases_.next_end();
         if (!key_.has_polled())
             return at;
-        return std::min({at, key_.queue().front().is_polled() ? key_.next_due() : key_.queue().first_deadline(),
-                         key_.next_tune()});
+        return std::min(
+            {at, key_.queue().front().is_polled() ? key_.next_due() : key_.queue().first_deadline(), key_.next_tune()});
     }
     /// When the thread behind `w` has to look again.
     [[nodiscard]] instant wake_of(const waiter& w) const noexcept {
-        return key_.queue().is_front(w) ? std::min({key_.queue().front_due(), w.deadline, key_.next_tune()}) : w.deadline;
+        return key_.queue().is_front(w) ? std::min({key_.queue().front_due(), w.deadline, key_.next_tune()})
+                                        : w.deadline;
     }
     /// What the last failing call said, once.
     [[nodiscard]] std::string take_store_error() noexcept { return flight_.take_error(); }
@@ -656,7 +657,7 @@ private:
     key_core& key_;
     detail::single_flight flight_;
     typename Store::slot slot_;
-    instant unsent_gate_ = long_ago;  // a gate that the store could not take yet
+    instant unsent_gate_ = long_ago;                 // a gate that the store could not take yet
     std::unique_ptr<detail::local_fallback> local_;  // made when the store fails
     detail::lease_book leases_;
     [[no_unique_address]] detail::tuner_home<Store> tuner_;

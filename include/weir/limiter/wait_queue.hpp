@@ -207,9 +207,7 @@ private:
     static constexpr auto later_first = [](const due& a, const due& b) noexcept { return a.at > b.at; };
 
     /// Whether every place is that of a waiter whose units count.
-    [[nodiscard]] bool has_no_gaps() const noexcept {
-        return uncounted_ == 0 && size_ == places_.size() - left_;
-    }
+    [[nodiscard]] bool has_no_gaps() const noexcept { return uncounted_ == 0 && size_ == places_.size() - left_; }
     [[nodiscard]] std::uint64_t first() const noexcept { return end_ - (places_.size() - left_); }
     [[nodiscard]] place& at(std::uint64_t position) noexcept {
         return places_[left_ + static_cast<std::size_t>(position - first())];
@@ -249,12 +247,12 @@ private:
     std::vector<place> places_;
     std::size_t left_ = 0;        // places at the beginning that are gone
     std::vector<due> deadlines_;  // a heap; of waiters that have left, some
-    std::uint64_t end_ = 0;     // position of the next place
-    std::int64_t gone_ = 0;     // `ends` of the last place before the front
-    std::size_t size_ = 0;      // places that are not empty
+    std::uint64_t end_ = 0;       // position of the next place
+    std::int64_t gone_ = 0;       // `ends` of the last place before the front
+    std::size_t size_ = 0;        // places that are not empty
     std::size_t uncounted_ = 0;
     std::size_t polled_ = 0;
-    std::size_t stale_ = 0;     // changes since the forecasts were made
+    std::size_t stale_ = 0;  // changes since the forecasts were made
     instant front_due_ = far_future;
     const waiter* notified_ = nullptr;
     instant notified_at_ = far_future;

@@ -11,8 +11,8 @@ namespace weir {
 
 /// A request that waits in a key's queue. It holds no capacity while it waits.
 ///
-/// **Lifetime.** Its owner keeps it alive until `completed()` has been entered. **Thread safety.** The members belong to
-/// the limiter until then, and to the owner afterwards.
+/// **Lifetime.** Its owner keeps it alive until `completed()` has been entered. **Thread safety.** The members belong
+/// to the limiter until then, and to the owner afterwards.
 class waiter {
 public:
     waiter() = default;

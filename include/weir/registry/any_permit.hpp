@@ -92,7 +92,8 @@ private:
 class [[nodiscard]] any_admission {
 public:
     template <class Engine>
-    any_admission(admission<Engine>&& a) noexcept : decision_(a.decision()), permit_(a ? std::move(a).take() : weir::permit<Engine>{}) {}
+    any_admission(admission<Engine>&& a) noexcept
+        : decision_(a.decision()), permit_(a ? std::move(a).take() : weir::permit<Engine>{}) {}
 
     [[nodiscard]] explicit operator bool() const noexcept { return decision_.granted(); }
     [[nodiscard]] const weir::decision& decision() const noexcept { return decision_; }

@@ -96,7 +96,8 @@ public:
     bool open_gate() { return engine_->open_gate(locked(), Engine::read_clock); }
     bool open_gate(instant now) { return engine_->open_gate(locked(), now); }
 
-    /// Admits nothing until `resume`. Requests that wait go on waiting, at most until their deadline. This process only.
+    /// Admits nothing until `resume`. Requests that wait go on waiting, at most until their deadline. This process
+    /// only.
     void pause() { engine_->pause(locked(), true, Engine::read_clock); }
     void resume() { engine_->pause(locked(), false, Engine::read_clock); }
     void resume(instant now) { engine_->pause(locked(), false, now); }

@@ -104,8 +104,8 @@ public:
     /// Every node that is there all the while, each referenced; of those that come or go meanwhile, some. A node may be
     /// in it twice.
     ///
-    /// **Preconditions.** `Node` has `refer()` and `release()`, and is not idle between them. **Complexity.** O(keys); a
-    /// shard is locked for some nodes at a time, so that other threads wait for it only shortly.
+    /// **Preconditions.** `Node` has `refer()` and `release()`, and is not idle between them. **Complexity.** O(keys);
+    /// a shard is locked for some nodes at a time, so that other threads wait for it only shortly.
     [[nodiscard]] std::vector<reference> refer_all() {
         constexpr std::size_t at_once = 32;
         std::vector<reference> out;

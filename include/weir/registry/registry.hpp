@@ -98,7 +98,8 @@ public:
         engine_.try_locked(engine_.lock_node(host, role), a, engine::read_clock, out);
         return out;
     }
-    [[nodiscard]] admission try_acquire(std::string_view host, std::string_view role, const acquire_options& a, instant now) {
+    [[nodiscard]] admission try_acquire(std::string_view host, std::string_view role, const acquire_options& a,
+                                        instant now) {
         engine::check(host, role, a);
         admission out = engine::undecided();
         engine_.try_locked(engine_.lock_node(host, role), a, now, out);
@@ -115,8 +116,8 @@ public:
 
     /// Runs `fn(permit&)` or `fn()` under a permit, for clients that are not wrapped, and returns what it returns.
     ///
-    /// A call that returns takes its end for the answer, unless it said `arrived()`. **Errors.** As `acquire`; what `fn`
-    /// throws passes through after the permit is released.
+    /// A call that returns takes its end for the answer, unless it said `arrived()`. **Errors.** As `acquire`; what
+    /// `fn` throws passes through after the permit is released.
     template <class F>
     decltype(auto) around(std::string_view host, std::string_view role, std::string_view method, F&& fn) {
         permit p = acquire(host, role, {.method = method});
@@ -183,9 +184,7 @@ public:
     [[nodiscard]] result<void> reload(weir::configuration c) {
         return engine_.reload(std::move(c), engine::read_clock);
     }
-    [[nodiscard]] result<void> reload(weir::configuration c, instant now) {
-        return engine_.reload(std::move(c), now);
-    }
+    [[nodiscard]] result<void> reload(weir::configuration c, instant now) { return engine_.reload(std::move(c), now); }
     /// The same with what a stack of layers came to. With faults it is refused: the old configuration stays.
     ///
     /// **Errors.** `errc::unknown_role`; `errc::bad_configuration`, whose message has one line a fault.

@@ -106,7 +106,7 @@ TEST_CASE("shared_limiter: who waits is granted in order, one try each time the 
     CHECK(a.is_completed);
     CHECK_FALSE(b.is_completed);
     CHECK(common.calls() == calls + 2);  // one for a, and one that tells b its time
-    CHECK(late.is_completed);              // nobody behind b can go before 30 s
+    CHECK(late.is_completed);            // nobody behind b can go before 30 s
     CHECK(late.verdict.state == outcome::denied);
     clock.set(instant{30s});
     p.serve();

@@ -158,7 +158,8 @@ TEST_CASE("registry: a stop requested before the call is a cancel, not a grant")
     manual_limits w{limited({{1, 1s}})};
     std::stop_source stop;
     stop.request_stop();
-    CHECK(w.limits.wait_acquire("h", "metadata", {.stop = stop.get_token()}).decision().state == weir::outcome::cancelled);
+    CHECK(w.limits.wait_acquire("h", "metadata", {.stop = stop.get_token()}).decision().state ==
+          weir::outcome::cancelled);
     CHECK(w.limits.try_acquire("h", "metadata"));
 }
 
@@ -421,10 +422,10 @@ TEST_CASE("registry: a handle keeps its key, and so its group, as it is") {
     const auto group = limits.at("b.org", "metadata");
     CHECK(group.host() == "arxiv");
     CHECK(limits.reload(weir::configuration::builder{}
-                                  .host_group("arxiv", {"a.org", "b.org"})
-                                  .host_group("others", {"c.org"})
-                                  .build()
-                                  .value()));
+                            .host_group("arxiv", {"a.org", "b.org"})
+                            .host_group("others", {"c.org"})
+                            .build()
+                            .value()));
 }
 
 TEST_CASE("registry: in shadow nobody waits or is refused, and the observer hears what would have been") {

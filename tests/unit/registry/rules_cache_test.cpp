@@ -9,7 +9,8 @@
 using namespace std::chrono_literals;
 
 TEST_CASE("rules_cache: keys with equal policies share one plan") {
-    weir::rules_cache book{weir_test::configured(weir_test::limited({{5, 1s}})), std::make_shared<weir::policy_overrides>()};
+    weir::rules_cache book{weir_test::configured(weir_test::limited({{5, 1s}})),
+                           std::make_shared<weir::policy_overrides>()};
     const auto a = book.rules_for("a", "metadata", {}).value();
     CHECK(a == book.rules_for("b", "metadata", {}).value());
     CHECK(a != book.rules_for("a", "artifact", {}).value());
@@ -18,9 +19,12 @@ TEST_CASE("rules_cache: keys with equal policies share one plan") {
 }
 
 TEST_CASE("rules_cache: rules that say the same are shared across reloads") {
-    weir::rules_cache old{weir_test::configured(weir_test::limited({{5, 1s}})), std::make_shared<weir::policy_overrides>()};
-    weir::rules_cache same{weir_test::configured(weir_test::limited({{5, 1s}})), std::make_shared<weir::policy_overrides>()};
-    weir::rules_cache other{weir_test::configured(weir_test::limited({{6, 1s}})), std::make_shared<weir::policy_overrides>()};
+    weir::rules_cache old{weir_test::configured(weir_test::limited({{5, 1s}})),
+                          std::make_shared<weir::policy_overrides>()};
+    weir::rules_cache same{weir_test::configured(weir_test::limited({{5, 1s}})),
+                           std::make_shared<weir::policy_overrides>()};
+    weir::rules_cache other{weir_test::configured(weir_test::limited({{6, 1s}})),
+                            std::make_shared<weir::policy_overrides>()};
     const auto before = old.rules_for("a", "metadata", {}).value();
     CHECK(same.rules_for("a", "metadata", {}, before).value() == before);
     CHECK(same.rules_for("b", "metadata", {}).value() == before);

@@ -83,7 +83,8 @@ std::int64_t max_in(const std::vector<std::pair<instant, std::int64_t>>& sent, w
 
 // ---- one step
 
-TEST_CASE("steps: a request is assessed once when it is granted, twice when it waits, and once when an answer moves it") {
+TEST_CASE(
+    "steps: a request is assessed once when it is granted, twice when it waits, and once when an answer moves it") {
     clock_type clock{instant{10s}};
     counting_store<clock_type> store{clock};
     const auto seen = store.seen;
@@ -323,9 +324,7 @@ TEST_CASE("steps: a lack of memory at any point leaves nothing locked and nothin
             std::deque<manual_registry::ticket> tickets;
             std::vector<manual_registry::permit> permits;
             permits.reserve(16);
-            const auto attempt = [&](auto&& verb) {
-                failures += weir_test::fails_after(k, verb) ? 1 : 0;
-            };
+            const auto attempt = [&](auto&& verb) { failures += weir_test::fails_after(k, verb) ? 1 : 0; };
             for (int i = 0; i < 4; ++i) {
                 attempt([&] {
                     if (auto got = limits.try_acquire("a", "metadata"))
@@ -431,7 +430,9 @@ TEST_CASE("steps: a cancel that comes while its submit is in the round trip is o
 TEST_CASE("steps: a time that comes nearer wakes the loop that sleeps until the old one") {
     int woken = 0;
     clock_type clock{instant{10s}};
-    manual_registry limits{weir_test::manual_store{clock}, configured(from_admission({{1, 1h}})), {},
+    manual_registry limits{weir_test::manual_store{clock},
+                           configured(from_admission({{1, 1h}})),
+                           {},
                            {.on_earlier_wake = [&] { ++woken; }}};
     REQUIRE(limits.try_acquire("a", "metadata"));
     manual_registry::ticket t;

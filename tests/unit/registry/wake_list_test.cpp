@@ -59,7 +59,8 @@ TEST_CASE("wake_list: a thousand keys come out in order, whatever was moved and 
     std::uint32_t dice = 1;
     const auto roll = [&dice] { return dice = dice * 1'664'525U + 1'013'904'223U; };
     for (int i = 0; i < 10'000; ++i)
-        (void)list.set(keys[roll() % keys.size()], roll() % 5 == 0 ? weir::far_future : instant{std::chrono::nanoseconds{roll()}});
+        (void)list.set(keys[roll() % keys.size()],
+                       roll() % 5 == 0 ? weir::far_future : instant{std::chrono::nanoseconds{roll()}});
     std::size_t listed = 0, seen = 0;
     for (const auto& e : keys)
         listed += e.is_listed ? 1 : 0;

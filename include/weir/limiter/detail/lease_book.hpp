@@ -144,7 +144,7 @@ public:
                     store.reduce(slot, plan, units, units.cost - unused, now);
             units.grace = std::max(duration{}, counts_until - now);
             store.settle(slot, plan, units,
-                         !is_used                        ? settlement::refunded
+                         !is_used                         ? settlement::refunded
                          : units.grace > duration::zero() ? settlement::abandoned
                                                           : settlement::released,
                          now);
@@ -180,7 +180,9 @@ private:
         [[nodiscard]] bool can_give(std::int64_t cost, instant now) const noexcept {
             return left >= cost && now < ends;
         }
-        [[nodiscard]] bool is_finished(instant now) const noexcept { return unanswered == 0 && (left == 0 || ends <= now); }
+        [[nodiscard]] bool is_finished(instant now) const noexcept {
+            return unanswered == 0 && (left == 0 || ends <= now);
+        }
     };
 
     std::shared_ptr<const key_rules> rules_;

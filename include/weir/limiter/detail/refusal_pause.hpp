@@ -40,8 +40,8 @@ public:
         return is_new ? pause : long_ago;
     }
 
-    /// Whether forgetting what is kept here would change a later pause. The last refusal is remembered for ten times the
-    /// longest pause, so that a crawler that comes back meanwhile goes on doubling.
+    /// Whether forgetting what is kept here would change a later pause. The last refusal is remembered for ten times
+    /// the longest pause, so that a crawler that comes back meanwhile goes on doubling.
     [[nodiscard]] bool is_remembered(instant now) const noexcept {
         return refusals_ > 0 && now < later(since_, 10 * most);
     }

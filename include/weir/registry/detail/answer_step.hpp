@@ -101,8 +101,8 @@ private:
         // A shared store's limiter has put the factor in force itself.
         if constexpr (Engine::is_local)
             if (out)
-                node_.log.set_rules(
-                    s, key_rules::make(node_.key.rules->policy, kept->factor, node_.key.rules->reported));
+                node_.log.set_rules(s,
+                                    key_rules::make(node_.key.rules->policy, kept->factor, node_.key.rules->reported));
         return out;
     }
 

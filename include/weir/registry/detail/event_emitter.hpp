@@ -39,7 +39,8 @@ struct event_emitter {
         });
     }
     template <class Node>
-    void gate_moved([[maybe_unused]] const Node& n, [[maybe_unused]] instant now, [[maybe_unused]] instant until) noexcept {
+    void gate_moved([[maybe_unused]] const Node& n, [[maybe_unused]] instant now,
+                    [[maybe_unused]] instant until) noexcept {
         notify(to, [&] {
             event e{event_type::gate, now, n.host, n.role};
             e.verdict.retry_at = until;

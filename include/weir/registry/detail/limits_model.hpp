@@ -41,9 +41,12 @@ struct limits_model {
     limits_model& operator=(const limits_model&) = delete;
     virtual ~limits_model() = default;
 
-    [[nodiscard]] virtual any_permit acquire(std::string_view host, std::string_view role, const acquire_options& a) = 0;
-    [[nodiscard]] virtual any_admission wait_acquire(std::string_view host, std::string_view role, const acquire_options& a) = 0;
-    [[nodiscard]] virtual any_admission try_acquire(std::string_view host, std::string_view role, const acquire_options& a) = 0;
+    [[nodiscard]] virtual any_permit acquire(std::string_view host, std::string_view role,
+                                             const acquire_options& a) = 0;
+    [[nodiscard]] virtual any_admission wait_acquire(std::string_view host, std::string_view role,
+                                                     const acquire_options& a) = 0;
+    [[nodiscard]] virtual any_admission try_acquire(std::string_view host, std::string_view role,
+                                                    const acquire_options& a) = 0;
     [[nodiscard]] virtual any_handle at(std::string_view host, std::string_view role) = 0;
 
     virtual bool submit(any_ticket& t, std::string_view host, std::string_view role, const acquire_options& a) = 0;
@@ -79,10 +82,12 @@ struct limits_over final : limits_model {
     [[nodiscard]] any_permit acquire(std::string_view host, std::string_view role, const acquire_options& a) override {
         return held.acquire(host, role, a);
     }
-    [[nodiscard]] any_admission wait_acquire(std::string_view host, std::string_view role, const acquire_options& a) override {
+    [[nodiscard]] any_admission wait_acquire(std::string_view host, std::string_view role,
+                                             const acquire_options& a) override {
         return held.wait_acquire(host, role, a);
     }
-    [[nodiscard]] any_admission try_acquire(std::string_view host, std::string_view role, const acquire_options& a) override {
+    [[nodiscard]] any_admission try_acquire(std::string_view host, std::string_view role,
+                                            const acquire_options& a) override {
         return held.try_acquire(host, role, a);
     }
     [[nodiscard]] any_handle at(std::string_view host, std::string_view role) override { return held.at(host, role); }

@@ -47,8 +47,8 @@ struct node {
     key_limiter<Store> log;
     const std::string host;
     const std::string role;
-    std::size_t hash = 0;         // the key table's
-    std::size_t position = 0;     // the key table's
+    std::size_t hash = 0;        // the key table's
+    std::size_t position = 0;    // the key table's
     std::uint64_t reloaded = 0;  // the last reload that has seen it; belongs to the thread that reloads
 
     /// The node that an entry of the ceiling's line or of the wake list belongs to.

@@ -7,8 +7,8 @@
 
 #include "weir/config/resolution.hpp"
 #include "weir/core/error.hpp"
-#include "weir/core/result.hpp"
 #include "weir/core/multiplier.hpp"
+#include "weir/core/result.hpp"
 #include "weir/core/time.hpp"
 #include "weir/limiter/key_rules.hpp"
 
@@ -80,8 +80,8 @@ private:
         return std::nullopt;
     }
 
-    /// Forgets the idle keys whose hosts change groups; until the end of the reload none of them is made anew. An error:
-    /// one of them is in use.
+    /// Forgets the idle keys whose hosts change groups; until the end of the reload none of them is made anew. An
+    /// error: one of them is in use.
     [[nodiscard]] std::optional<error> regroup() {
         const auto moves = regrouping::between(engine_.current_rules()->config(), fresh_->config());
         if (moves == nullptr)
