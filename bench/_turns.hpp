@@ -40,12 +40,12 @@ void ratios_to(Floor&& floor, const char* floor_name, Handle& counted, Handle& a
         });
         after();
     }
-    const double least = median(times[0]);
-    state.counters[floor_name] = least;
+    const double min = median(times[0]);
+    state.counters[floor_name] = min;
     state.counters["admission_us"] = median(times[1]);
     state.counters["response_us"] = median(times[2]);
-    state.counters["admission_ratio"] = median(times[1]) / least;
-    state.counters["response_ratio"] = median(times[2]) / least;
+    state.counters["admission_ratio"] = median(times[1]) / min;
+    state.counters["response_ratio"] = median(times[2]) / min;
 }
 
 }  // namespace weir_bench

@@ -27,7 +27,7 @@ int main() {
     for (int i = 0; i < 4; ++i) {
         tickets.emplace_back([i, &clock](ticket& t) {
             fmt::print("{} s: request {} {}\n", clock.now().time_since_epoch() / 1s, i,
-                       weir::to_string(t.decision().state));
+                       weir::to_string(t.decision().outcome));
             if (t.decision().granted())
                 t.take().arrived();
         });

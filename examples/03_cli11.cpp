@@ -14,8 +14,8 @@
 
 int main(int argc, char** argv) {
     CLI::App app{"says how many works it would fetch, and within which limits"};
-    int most = 10;
-    app.add_option("--max", most, "at most so many");
+    int max = 10;
+    app.add_option("--max", max, "at most so many");
 
     weir::cli11::rate_flags rate{app};
     CLI11_PARSE(rate, argc, argv);
@@ -25,7 +25,7 @@ int main(int argc, char** argv) {
     if (!config.explanation.empty())
         return std::fputs(config.explanation.c_str(), stdout), 0;
 
-    fmt::print("{} works", most);
+    fmt::print("{} works", max);
     const auto policy = config->policy_for("h.org", "metadata");
     for (const weir::rate& r : policy->rates)
         fmt::print(", {}", weir::to_string(r));

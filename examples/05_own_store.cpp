@@ -110,17 +110,18 @@ struct own_store {
     }
     // [step]
 
-    [[nodiscard]] weir::forecast admit(slot& s, const window_plan& plan, std::int64_t cost, instant now,
-                                       weir::entry& e) {
+    [[nodiscard]] weir::assessment admit(slot& s, const window_plan& plan, std::int64_t cost, instant now,
+                                         weir::entry& e) {
         return step(s, now, [&](key_record& k, instant t) {
-            weir::forecast f = weir::assess(key_view{k}, plan, cost, t);
+            weir::assessment f = weir::assess(key_view{k}, plan, cost, t);
             f.passed = !f.admits() && !plan.enforce;
             if (!f.admits() || cost == 0)
                 return f;
             const auto state = plan.from_response ? entry_state::open : entry_state::stamped;
             e = {.cost = cost, .stamp = t, .state = state, .in_flight = true, .id = ++k.last_id};
             k.newest = plan.from_response ? k.newest : t;
-            k.items.push_back({e.id, cost, plan.from_response ? weir::far_future : t, weir::later(t, entry_ttl), true});
+            k.items.push_back(
+                {e.id, cost, plan.from_response ? weir::far_future : t, weir::saturating_add(t, entry_ttl), true});
             k.end(plan, t);
             ++*s.held;
             return f;
@@ -133,7 +134,7 @@ struct own_store {
                 return false;  // it is over, or was forgotten
             const bool is_open = i->stamp == weir::far_future;
             if (how == settlement::abandoned && is_open)
-                i->expires = std::min(i->expires, weir::later(t, e.grace));
+                i->expires = std::min(i->expires, weir::saturating_add(t, e.grace));
             else if (how != settlement::refunded && is_open)
                 e.stamp = i->stamp = k.newest = t;
             if (how != settlement::answered)
@@ -152,9 +153,9 @@ struct own_store {
         return step(s, weir::long_ago,
                     [&](key_record& k, instant) { return until > std::exchange(k.gate, std::max(k.gate, until)); });
     }
-    [[nodiscard]] weir::reading read(slot& s, const window_plan& plan, instant now) {
+    [[nodiscard]] weir::key_snapshot read(slot& s, const window_plan& plan, instant now) {
         return step(s, now, [&](key_record& k, instant t) {
-            weir::reading out{{}, k.open, k.in_flight, k.gate, {}, k.newest, 0};
+            weir::key_snapshot out{{}, k.open, k.in_flight, k.gate, {}, k.newest, 0};
             for (std::size_t n = 0; n < plan.windows.size(); ++n) {
                 const auto& [limit, period] = plan.windows[n];
                 std::int64_t used = k.forgotten > t - period ? limit : 0;  // that there was more is all that is known

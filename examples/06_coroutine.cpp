@@ -68,7 +68,7 @@ struct task {
 
 task fetch(weir::limits& limits, int number, std::stop_token stop, std::jthread& network, int& unfinished) {
     weir::limits::admission got = co_await limits.async_acquire("api.crossref.org", "metadata", {}, std::move(stop));
-    fmt::print("request {} {}\n", number, weir::to_string(got.decision().state));
+    fmt::print("request {} {}\n", number, weir::to_string(got.decision().outcome));
     if (got) {
         // The answer comes on a thread of the HTTP client's.
         network = std::jthread{[permit = std::move(got).take()]() mutable {

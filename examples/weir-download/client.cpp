@@ -65,9 +65,10 @@ struct client::stack {
     using wire = recorded<weir::curl::transport>;
 
     stack(weir::configuration config, weir::any_store with, traffic& record, std::optional<weir::json_lines> log,
-          reporter& tell)
+          reporter& report_to)
         : disabled(config.disabled()), store(with),
-          registry(std::move(with), std::move(config), event_sink{record, std::move(log), tell}, {.idna = wire::idna}),
+          registry(std::move(with), std::move(config), event_sink{record, std::move(log), report_to},
+                   {.idna = wire::idna}),
           to_server(weir::curl::transport{{.user_agent = "weir-download/" WEIR_VERSION, .idna = wire::idna}}, record),
           unlimited(to_server, {.idna = wire::idna}),
           limited(weir::http::limited<wire&, limits>(to_server, registry), {.idna = wire::idna}) {}
@@ -89,9 +90,9 @@ struct client::stack {
 };
 
 client::client(weir::configuration config, weir::any_store store, traffic& record, std::optional<weir::json_lines> log,
-               reporter& tell, int max_attempts)
-    : stack_(std::make_unique<stack>(std::move(config), std::move(store), record, std::move(log), tell)), tell_(tell),
-      max_attempts_(max_attempts) {}
+               reporter& report_to, int max_attempts)
+    : stack_(std::make_unique<stack>(std::move(config), std::move(store), record, std::move(log), report_to)),
+      reporter_(report_to), max_attempts_(max_attempts) {}
 client::~client() = default;
 
 weir::result<void> client::reload(const weir::resolution& fresh) {
@@ -147,13 +148,13 @@ outcome client::persist(const std::string& url, const std::stop_token& stop, con
             else
                 return {outcome::kind::done, got.status, {}};
         } catch (const weir::refused& e) {
-            if (e.decision().state == weir::outcome::cancelled)
+            if (e.decision().outcome == weir::outcome::cancelled)
                 return stopped();
-            if (e.decision().state == weir::outcome::never)
+            if (e.decision().outcome == weir::outcome::never)
                 return {outcome::kind::failed, 0, e.what()};
             // Not an attempt: nothing was sent. It comes back when it may be admitted, as far as the limits of today
             // go.
-            tell_.say(log_level::info, fmt::format("{}; it waits", e.what()));
+            reporter_.say(log_level::info, fmt::format("{}; it waits", e.what()));
             std::unique_lock lock{mutex_};
             reloaded_.wait_for(lock, stop, std::max<weir::duration>(e.retry_after(), 50ms),
                                [&] { return reloads_ != reloads; });
@@ -175,8 +176,8 @@ outcome client::persist(const std::string& url, const std::stop_token& stop, con
         const weir::duration pause = wait ? *wait : backoff(attempts);
         ++attempts;
         const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(pause).count();
-        tell_.say(pause > 1min ? log_level::info : log_level::debug,
-                  fmt::format("{}: {}; attempt {} in {} ms", name, why, attempts, ms));
+        reporter_.say(pause > 1min ? log_level::info : log_level::debug,
+                      fmt::format("{}: {}; attempt {} in {} ms", name, why, attempts, ms));
         if (!sleep_for(pause, stop))
             return stopped();
     }

@@ -40,8 +40,8 @@ namespace download {
 /// while.
 class event_sink {
 public:
-    event_sink(traffic& record, std::optional<weir::json_lines> log, reporter& tell)
-        : record_(&record), log_(std::move(log)), tell_(&tell) {}
+    event_sink(traffic& record, std::optional<weir::json_lines> log, reporter& report_to)
+        : record_(&record), log_(std::move(log)), reporter_(&report_to) {}
 
     void on_event(const weir::event& e) {
         if (e.type == weir::event_type::acquire || e.type == weir::event_type::shadow)
@@ -49,7 +49,7 @@ public:
         if (e.type == weir::event_type::store) {
             weir::instant until = silent_until_->load();
             if (e.at >= until && silent_until_->compare_exchange_strong(until, e.at + std::chrono::seconds{10}))
-                tell_->say(log_level::warning, e.text);
+                reporter_->say(log_level::warning, e.text);
         }
         if (log_)
             log_->on_event(e);
@@ -58,7 +58,7 @@ public:
 private:
     traffic* record_;
     std::optional<weir::json_lines> log_;
-    reporter* tell_;
+    reporter* reporter_;
     std::unique_ptr<std::atomic<weir::instant>> silent_until_ =
         std::make_unique<std::atomic<weir::instant>>(weir::long_ago);
 };
@@ -136,7 +136,7 @@ class client {
 public:
     /// `store` is what the configuration's backend names.
     client(weir::configuration config, weir::any_store store, traffic& record, std::optional<weir::json_lines> log,
-           reporter& tell, int max_attempts);
+           reporter& report_to, int max_attempts);
     ~client();
 
     /// A request for a URL in a role, as every attempt begins with it.
@@ -167,7 +167,7 @@ public:
 private:
     struct stack;
     std::unique_ptr<stack> stack_;
-    reporter& tell_;
+    reporter& reporter_;
     int max_attempts_;
     std::mutex mutex_;
     std::condition_variable_any reloaded_;

@@ -81,8 +81,8 @@ std::vector<listed_url> read_urls(const std::filesystem::path& path, const weir:
     return out;
 }
 
-downloader::downloader(const options& wanted, client& through, manifest& known, reporter& tell)
-    : wanted_(wanted), through_(through), known_(known), tell_(tell),
+downloader::downloader(const options& wanted, client& through, manifest& known, reporter& report_to)
+    : wanted_(wanted), through_(through), known_(known), reporter_(report_to),
       queue_([this](const auto& lane) { return through_.waiting(lane.host, lane.role); }) {}
 
 void downloader::begin(const std::vector<listed_url>& urls) {
@@ -113,8 +113,8 @@ void downloader::push(int urgency, const std::string& url, const std::string& ro
 }
 
 void downloader::fail(const std::string& what, const std::string& why) {
-    tell_.count([&](tally& t) { t.failures.push_back({what, why}); }, log_level::error,
-                fmt::format("{}: {}", what, why));
+    reporter_.count([&](tally& t) { t.failures.push_back({what, why}); }, log_level::error,
+                    fmt::format("{}: {}", what, why));
 }
 
 void downloader::push_page(std::string cursor) {
@@ -130,17 +130,17 @@ void downloader::push_file(wish w, int urgency, std::function<void(bool)> then) 
         if (!paths_.insert(w.path).second)
             return;  // listed twice: two workers must not write one file
     }
-    tell_.count([](tally& t) { ++t.wanted; });
+    reporter_.count([](tally& t) { ++t.wanted; });
     push(urgency, w.url, w.role, [this, w = std::move(w), then = std::move(then)](const std::stop_token& stop) {
         bool there = false;
         const std::string name = fmt::format("{} {}", w.role, weir::http::printable_url(w.url));
         if (is_complete(w, wanted_.out, known_)) {
             if (!wanted_.dry_run)
                 remove_leftovers(w, wanted_.out);
-            tell_.count([](tally& t) { ++t.skipped; }, log_level::debug, "complete: " + name);
+            reporter_.count([](tally& t) { ++t.skipped; }, log_level::debug, "complete: " + name);
             there = true;
         } else if (wanted_.dry_run) {
-            tell_.count([](tally& t) { ++t.planned; });
+            reporter_.count([](tally& t) { ++t.planned; });
             fmt::print("would fetch: {}\n", name);
         } else {
             const outcome end = fetch_file(w, wanted_.out, through_, known_, stop);
@@ -150,8 +150,8 @@ void downloader::push_file(wish w, int urgency, std::function<void(bool)> then) 
             if (there) {
                 const auto entry = known_.find(w.path);
                 const std::uint64_t bytes = entry ? entry->bytes : 0;
-                tell_.count([bytes](tally& t) { ++t.fetched, t.bytes += bytes; }, log_level::info,
-                            fmt::format("fetched: {} ({})", name, size_text(bytes)));
+                reporter_.count([bytes](tally& t) { ++t.fetched, t.bytes += bytes; }, log_level::info,
+                                fmt::format("fetched: {} ({})", name, size_text(bytes)));
             } else {
                 fail(name, end.why);
             }
@@ -163,8 +163,8 @@ void downloader::push_file(wish w, int urgency, std::function<void(bool)> then) 
 
 void downloader::take_page(const std::string& cursor, const std::stop_token& stop) {
     const std::size_t seen = seen_;
-    const auto most = static_cast<std::size_t>(wanted_.most);
-    const std::size_t wanted = most == 0 ? rows_a_page : std::min(rows_a_page, most - seen);
+    const auto max = static_cast<std::size_t>(wanted_.max);
+    const std::size_t wanted = max == 0 ? rows_a_page : std::min(rows_a_page, max - seen);
     const std::string url =
         page_url(wanted_.base_url, {wanted_.topic, wanted_.year_start, wanted_.year_end}, wanted, cursor);
     const std::string name = fmt::format("the list of works at {}/works, from number {}", wanted_.base_url, seen + 1);
@@ -181,14 +181,15 @@ void downloader::take_page(const std::string& cursor, const std::stop_token& sto
         return fail(name, e.what());
     }
     if (got.nameless > 0)
-        tell_.say(log_level::warning, fmt::format("{}: {} works have no DOI; they are left out", name, got.nameless));
+        reporter_.say(log_level::warning,
+                      fmt::format("{}: {} works have no DOI; they are left out", name, got.nameless));
     seen_ = seen + got.documents.size() + got.nameless;
     std::size_t number = seen;
     for (const document& d : got.documents)
         if (is_ours(number++))
             take_document(d);
     const bool at_end =
-        got.documents.empty() || got.next_cursor.empty() || seen_ >= got.total || (most > 0 && seen_ >= most);
+        got.documents.empty() || got.next_cursor.empty() || seen_ >= got.total || (max > 0 && seen_ >= max);
     if (!at_end)
         push_page(std::move(got.next_cursor));
 }
@@ -209,7 +210,7 @@ void downloader::take_pdf(const document& d, const wish& landing, bool there) {
             url = link;
     }
     if (url.empty()) {
-        tell_.count([](tally& t) { ++t.wanted; });
+        reporter_.count([](tally& t) { ++t.wanted; });
         return fail("artifact of " + d.doi, "neither its landing page nor the API links a PDF");
     }
     push_file({url, "artifact", path_for(url, "artifact", d.doi, "pdf")}, pdf_step);

@@ -38,7 +38,7 @@ struct listed_url {
 /// **Thread safety:** `work` from any number of threads; the rest before or after them.
 class downloader {
 public:
-    downloader(const options& wanted, client& through, manifest& known, reporter& tell);
+    downloader(const options& wanted, client& through, manifest& known, reporter& report_to);
 
     /// Puts the first page of the topic, and the listed URLs, into the queue.
     void begin(const std::vector<listed_url>& urls);
@@ -63,7 +63,7 @@ private:
     const options& wanted_;
     client& through_;
     manifest& known_;
-    reporter& tell_;
+    reporter& reporter_;
     work_queue<step> queue_;
     std::atomic<std::size_t> seen_{0};
     std::mutex mutex_;

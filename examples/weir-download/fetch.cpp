@@ -134,9 +134,9 @@ reply attempt(const wish& w, partial_file& file, client& through, const std::sto
 
 std::string path_for(const std::string& url, const std::string& role, std::string_view hint,
                      std::string_view extension) {
-    const auto safe = [](std::string_view text, std::size_t most) {
+    const auto safe = [](std::string_view text, std::size_t max) {
         std::string out;
-        for (const char c : text.substr(0, most)) {
+        for (const char c : text.substr(0, max)) {
             const bool plain = weir::detail::is_alpha(c) || weir::detail::is_digit(c) || c == '-' || c == '_' ||
                                (c == '.' && !out.empty());
             out += plain ? c : '_';

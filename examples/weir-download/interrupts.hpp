@@ -38,8 +38,8 @@ public:
 
     /// Waits at most so long for one. From the first that asks to stop they do what they do by default: the next one
     /// kills. SIGHUP never does.
-    [[nodiscard]] asked wait(std::chrono::milliseconds most) {
-        const timespec span{most.count() / 1000, most.count() % 1000 * 1'000'000};
+    [[nodiscard]] asked wait(std::chrono::milliseconds max) {
+        const timespec span{max.count() / 1000, max.count() % 1000 * 1'000'000};
         const int signal = sigtimedwait(&all_, nullptr, &span);
         if (signal < 0)
             return asked::none;

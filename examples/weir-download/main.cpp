@@ -44,24 +44,25 @@ using namespace download;
 
 /// Where the configuration came from, and what it comes to: the lines people look for when a limit is not what they
 /// thought.
-void say_start(const weir::resolution& made, const weir::yaml::sources& from, reporter& tell) {
+void say_start(const weir::resolution& made, const weir::yaml::sources& from, reporter& report_to) {
     const weir::configuration& config = *made;
     for (const weir::fault& note : made.notes())
-        tell.say(log_level::info, "note: " + note.text());
+        report_to.say(log_level::info, "note: " + note.text());
     for (const std::string& name : from.presets)
-        tell.say(log_level::debug, "Loaded rate preset " + name);
+        report_to.say(log_level::debug, "Loaded rate preset " + name);
     for (const std::string& file : from.files)
-        tell.say(log_level::debug, "Loaded rate config from " + file);
+        report_to.say(log_level::debug, "Loaded rate config from " + file);
     if (from.presets.empty() && from.files.empty())
-        tell.say(log_level::debug, "Loaded rate config from built-in defaults, environment and flags alone");
+        report_to.say(log_level::debug, "Loaded rate config from built-in defaults, environment and flags alone");
     const std::int64_t ceiling = config.global_max_inflight();
-    tell.say(log_level::debug, fmt::format("Rate limiter initialized: backend {}, global_max_inflight {}, roles {}",
-                                           config.backend().kind, ceiling == 0 ? "none" : fmt::format("{}", ceiling),
-                                           fmt::join(config.roles(), ", ")));
+    report_to.say(log_level::debug,
+                  fmt::format("Rate limiter initialized: backend {}, global_max_inflight {}, roles {}",
+                              config.backend().kind, ceiling == 0 ? "none" : fmt::format("{}", ceiling),
+                              fmt::join(config.roles(), ", ")));
     if (config.disabled())
-        tell.say(log_level::warning, "rate limiting is off (disabled): no request is held back by a limit");
+        report_to.say(log_level::warning, "rate limiting is off (disabled): no request is held back by a limit");
     if (config.shadow())
-        tell.say(log_level::warning, "rate limits are only watched (shadow): no request is held back by a limit");
+        report_to.say(log_level::warning, "rate limits are only watched (shadow): no request is held back by a limit");
 }
 
 /// `fresh` if its store is the one in use, for that is chosen at start; else the fault at its place.
@@ -77,27 +78,29 @@ weir::resolution same_store(weir::resolution fresh, const weir::backend_options&
 }
 
 /// Reads the files again, and puts what they say in force if it can be.
-void reload(const weir::yaml::sources& from, const std::vector<listed_url>& urls, client& through, reporter& tell) {
+void reload(const weir::yaml::sources& from, const std::vector<listed_url>& urls, client& through,
+            reporter& report_to) {
     weir::resolution fresh = same_store(weir::yaml::load(from), through.configuration().backend());
     std::vector<weir::fault> faults;
     for (const listed_url& one : urls)
         if (fresh && std::ranges::find(fresh->roles(), one.role) == fresh->roles().end())
-            faults.push_back({weir::place{"roles"}, one.role, "it is gone, and --urls has " + one.url + " in it"});
+            faults.push_back(
+                {weir::source_location{"roles"}, one.role, "it is gone, and --urls has " + one.url + " in it"});
     if (!faults.empty())
         fresh = weir::resolution{std::nullopt, std::move(faults)};
     if (const auto done = through.reload(fresh); !done) {
-        tell.say(log_level::error, "SIGHUP: not reloaded, the old limits stay:");
+        report_to.say(log_level::error, "SIGHUP: not reloaded, the old limits stay:");
         for (const std::string_view fault : weir::detail::split(done.error().message, "\n"))
-            tell.say(log_level::error, fault);
+            report_to.say(log_level::error, fault);
         return;
     }
-    tell.say(log_level::warning, "SIGHUP: reloaded, the new limits are in force");
-    say_start(fresh, from, tell);
+    report_to.say(log_level::warning, "SIGHUP: reloaded, the new limits are in force");
+    say_start(fresh, from, report_to);
 }
 
 /// Runs the workers; true when they were interrupted.
 template <class Reload>
-bool run(downloader& work, std::size_t workers, interrupts& signals, reporter& tell, const Reload& on_reload) {
+bool run(downloader& work, std::size_t workers, interrupts& signals, reporter& report_to, const Reload& on_reload) {
     std::stop_source stop;
     bool interrupted = false;
     {
@@ -105,7 +108,7 @@ bool run(downloader& work, std::size_t workers, interrupts& signals, reporter& t
         for (std::size_t i = 0; i < workers; ++i)
             threads.emplace_back([&] { work.work(stop.get_token()); });
         while (!interrupted && !work.done()) {
-            tell.draw();
+            report_to.draw();
             switch (signals.wait(std::chrono::milliseconds{100})) {
             case asked::none:
                 break;
@@ -114,13 +117,13 @@ bool run(downloader& work, std::size_t workers, interrupts& signals, reporter& t
                 break;
             case asked::stop:
                 interrupted = true;
-                tell.say(log_level::warning,
-                         "interrupted: what is under way is kept; once more ends the program at once");
+                report_to.say(log_level::warning,
+                              "interrupted: what is under way is kept; once more ends the program at once");
                 stop.request_stop();
             }
         }
     }
-    tell.finish();
+    report_to.finish();
     return interrupted;
 }
 
@@ -128,8 +131,8 @@ int download_all(const options& wanted, const weir::yaml::configured& made) {
     const weir::configuration& config = *made;
     const auto urls = wanted.urls.empty() ? std::vector<listed_url>{} : read_urls(wanted.urls, config);
     interrupts signals;
-    reporter tell{wanted.level, !wanted.dry_run};
-    say_start(made, made.from, tell);
+    reporter report_to{wanted.level, !wanted.dry_run};
+    say_start(made, made.from, report_to);
 
     posix_file lock;
     if (!wanted.dry_run) {
@@ -154,20 +157,21 @@ int download_all(const options& wanted, const weir::yaml::configured& made) {
     }
 
     traffic record;
-    client through{config, weir::open_store(config.backend(), built_in()).value(),
-                   record, std::move(events),
-                   tell,   wanted.max_attempts};
-    downloader work{wanted, through, known, tell};
+    client through{config,    weir::open_store(config.backend(), built_in()).value(),
+                   record,    std::move(events),
+                   report_to, wanted.max_attempts};
+    downloader work{wanted, through, known, report_to};
     work.begin(urls);
-    const bool interrupted = run(work, wanted.workers, signals, tell, [&] { reload(made.from, urls, through, tell); });
+    const bool interrupted =
+        run(work, wanted.workers, signals, report_to, [&] { reload(made.from, urls, through, report_to); });
     try {
         through.flush();
     } catch (const weir::store_error& e) {
-        tell.say(log_level::warning, e.what());
+        report_to.say(log_level::warning, e.what());
     }
-    const tally total = tell.total();
+    const tally total = report_to.total();
     fmt::print("{}{}", table(record, through.configuration()),
-               summary(total, tell.elapsed(), interrupted, wanted.dry_run));
+               summary(total, report_to.elapsed(), interrupted, wanted.dry_run));
     if (interrupted)
         return 130;
     return total.failures.empty() ? 0 : 1;

@@ -3,7 +3,7 @@
 
 #include "weir/config/cli/command_line.hpp"
 #include "weir/config/cli/completion.hpp"
-#include "weir/core/nearest.hpp"
+#include "weir/core/closest_match.hpp"
 #include "weir/core/text.hpp"
 #include "weir/ext/yaml/preset.hpp"
 #include "weir/http/url.hpp"
@@ -129,17 +129,17 @@ std::string unknown(std::string_view flag) {
         names.push_back(own.name);
     for (const auto& rule : weir::flag_rules)
         names.push_back(rule.name);
-    const std::string guess = weir::nearest(flag, names);
+    const std::string guess = weir::closest_match(flag, names);
     return fmt::format("unknown flag {}{}", weir::detail::in_quotes(flag),
                        guess.empty() ? "; --help lists them all" : fmt::format("; did you mean {}?", guess));
 }
 
-std::int64_t whole(std::string_view flag, std::string_view text, std::int64_t least, std::int64_t most) {
+std::int64_t whole(std::string_view flag, std::string_view text, std::int64_t min, std::int64_t max) {
     std::int64_t value = 0;
     const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (failure != std::errc{} || end != text.data() + text.size() || value < least || value > most)
+    if (failure != std::errc{} || end != text.data() + text.size() || value < min || value > max)
         throw usage_error{fmt::format("{}: found {}; it is a whole number from {} to {}", flag,
-                                      weir::detail::in_quotes(text), least, most)};
+                                      weir::detail::in_quotes(text), min, max)};
     return value;
 }
 
@@ -148,7 +148,7 @@ log_level level_of(std::string_view text) {
     for (std::size_t i = 0; i < names.size(); ++i)
         if (weir::detail::same_ignoring_case(names[i], text))
             return static_cast<log_level>(i);
-    const std::string guess = weir::nearest(text, names);
+    const std::string guess = weir::closest_match(text, names);
     throw usage_error{fmt::format("--log-level: found {}; {}it is one of error, warning, info, debug",
                                   weir::detail::in_quotes(text),
                                   guess.empty() ? "" : fmt::format("did you mean \"{}\"? ", guess))};
@@ -164,7 +164,7 @@ void take_value(options& out, std::string_view flag, std::string_view value) {
     } else if (flag == "--year-end") {
         out.year_end = static_cast<int>(whole(flag, value, 1000, 9999));
     } else if (flag == "--max") {
-        out.most = whole(flag, value, 1, 100'000'000);
+        out.max = whole(flag, value, 1, 100'000'000);
     } else if (flag == "--part") {
         const auto slash = std::min(value.find('/'), value.size());
         const std::string_view parts = value.substr(std::min(slash + 1, value.size()));

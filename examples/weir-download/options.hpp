@@ -25,8 +25,8 @@ struct options {
     std::string topic;
     std::optional<int> year_start;
     std::optional<int> year_end;
-    std::int64_t most = 0;  ///< documents of the topic; 0 = all
-    std::size_t part = 1;   ///< of the works and URLs, those of this number among every `parts`
+    std::int64_t max = 0;  ///< documents of the topic; 0 = all
+    std::size_t part = 1;  ///< of the works and URLs, those of this number among every `parts`
     std::size_t parts = 1;
     std::string base_url = "https://api.crossref.org";
     std::filesystem::path urls;  ///< a list of further URLs; empty = none

@@ -15,14 +15,14 @@
 
 namespace download {
 
-reporter::reporter(log_level least, bool with_bar) : least_(least) {
+reporter::reporter(log_level min, bool with_bar) : min_(min) {
     const char* const terminal = std::getenv("TERM");
-    has_bar_ = with_bar && least >= log_level::info && ::isatty(STDERR_FILENO) == 1 && terminal != nullptr &&
+    has_bar_ = with_bar && min >= log_level::info && ::isatty(STDERR_FILENO) == 1 && terminal != nullptr &&
                std::string_view{terminal} != "dumb";
 }
 
 void reporter::say_locked(log_level level, std::string_view text) {
-    if (level > least_)
+    if (level > min_)
         return;
     std::string out = drawn_ ? "\r\x1b[K" : "";
     if (level <= log_level::warning)
@@ -94,13 +94,13 @@ std::string worst_text(const traffic::key_record& r, const weir::policy& p) {
     std::string out = "no limit";
     double fullest = -1;
     for (const weir::rate& one : p.rates) {
-        const std::size_t most = r.worst_window(one.period);
-        const double share = static_cast<double>(most) / static_cast<double>(one.limit);
+        const std::size_t max = r.worst_window(one.period);
+        const double share = static_cast<double>(max) / static_cast<double>(one.limit);
         if (share <= fullest)
             continue;
         fullest = share;
         const std::string text = to_string(one);
-        out = fmt::format("{}/{} per {}", most, one.limit, text.substr(text.find('/') + 1));
+        out = fmt::format("{}/{} per {}", max, one.limit, text.substr(text.find('/') + 1));
     }
     return out;
 }

@@ -37,7 +37,7 @@ struct tally {
 /// **Thread safety:** all members.
 class reporter {
 public:
-    reporter(log_level least, bool with_bar);
+    reporter(log_level min, bool with_bar);
 
     /// Changes the tally, and says `text`, unless it is empty, if `level` is wanted.
     template <class F>
@@ -67,7 +67,7 @@ private:
     [[nodiscard]] std::string bar() const;
 
     mutable std::mutex mutex_;
-    log_level least_;
+    log_level min_;
     bool has_bar_;
     bool drawn_ = false;
     std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();

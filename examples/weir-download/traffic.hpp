@@ -80,14 +80,14 @@ inline std::size_t traffic::key_record::worst_window(weir::duration period) cons
         at -= period.count();
     std::ranges::sort(opens);
     std::ranges::sort(closes);
-    std::size_t most = 0, closed = 0;
+    std::size_t max = 0, closed = 0;
     for (std::size_t opened = 0; opened < opens.size(); ++opened) {
         // Only points just after an opening matter; an interval that ends at or before the opening is over there.
         while (closed < closes.size() && closes[closed] <= opens[opened])
             ++closed;
-        most = std::max(most, opened + 1 - closed);
+        max = std::max(max, opened + 1 - closed);
     }
-    return most;
+    return max;
 }
 
 inline weir::duration traffic::key_record::delay(double p) const {

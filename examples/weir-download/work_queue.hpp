@@ -85,15 +85,15 @@ private:
     }
     [[nodiscard]] state* best() {
         state* chosen = nullptr;
-        std::pair<std::size_t, std::size_t> least;
+        std::pair<std::size_t, std::size_t> min;
         for (auto at = lanes_.rbegin(); at != lanes_.rend(); ++at) {
             if (at->second.waiting.empty())
                 continue;
             const std::pair pressure{waiting_(at->first), at->second.workers};
-            if (chosen != nullptr && pressure >= least)
+            if (chosen != nullptr && pressure >= min)
                 continue;
             chosen = &at->second;
-            least = pressure;
+            min = pressure;
         }
         return chosen;
     }

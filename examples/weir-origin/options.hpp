@@ -133,7 +133,7 @@ inline constexpr std::array<std::string_view, 25> flags{"--burst",         "--do
 }
 
 template <class Names>
-[[nodiscard]] std::string_view nearest(std::string_view text, const Names& names) {
+[[nodiscard]] std::string_view closest_match(std::string_view text, const Names& names) {
     return *std::min_element(std::begin(names), std::end(names), [&](std::string_view a, std::string_view b) {
         return edit_distance(text, a) < edit_distance(text, b);
     });
@@ -146,7 +146,8 @@ template <std::size_t Size>
     if (const auto found = std::find(names.begin(), names.end(), value); found != names.end()) {
         return static_cast<std::size_t>(found - names.begin());
     }
-    throw usage_error{fmt::format("{}: \"{}\" is not known; did you mean {}?", flag, value, nearest(value, names))};
+    throw usage_error{
+        fmt::format("{}: \"{}\" is not known; did you mean {}?", flag, value, closest_match(value, names))};
 }
 
 [[nodiscard]] inline std::int64_t integer(std::string_view flag, std::string_view value, std::int64_t low,
@@ -244,7 +245,7 @@ inline void resolve_listeners(options& into, const std::optional<std::string>& h
         const std::string_view flag = argument.substr(0, equals);
         if (std::find(detail::flags.begin(), detail::flags.end(), flag) == detail::flags.end()) {
             throw usage_error{
-                fmt::format("unknown flag \"{}\"; did you mean {}?", flag, detail::nearest(flag, detail::flags))};
+                fmt::format("unknown flag \"{}\"; did you mean {}?", flag, detail::closest_match(flag, detail::flags))};
         }
         if (flag == "--help" || flag == "--no-limit" || flag == "--redirect-landing") {
             if (equals != std::string_view::npos) {

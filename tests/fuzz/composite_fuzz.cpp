@@ -19,7 +19,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     for (const std::string& line : weir_fuzz::lines_of(data, size))
         text += line;
     weir::layer own;
-    weir::add_composite(own, "a.org", "metadata", weir::host_spelling::exact, text, weir::place{"text"});
+    weir::add_composite(own, "a.org", "metadata", weir::host_spelling::exact, text, weir::source_location{"text"});
     weir_fuzz::require(!own.leaves().empty() || !own.faults.empty());
     const auto r = weir::resolve(std::array{own});
     weir_fuzz::check(r);

@@ -26,12 +26,12 @@ void require(bool holds) {
 }
 
 void check(const weir::http::quota_reading& read) {
-    constexpr std::int64_t most = 999'999'999'999'999;
+    constexpr std::int64_t max = 999'999'999'999'999;
     require(read.quotas.size() <= 64 + 64 + 2);
     for (const auto& q : read.quotas) {
         require(q.reported.limit || q.reported.remaining || q.reported.reset);
-        require(!q.reported.limit || (*q.reported.limit >= 0 && *q.reported.limit <= most));
-        require(!q.reported.remaining || (*q.reported.remaining >= 0 && *q.reported.remaining <= most));
+        require(!q.reported.limit || (*q.reported.limit >= 0 && *q.reported.limit <= max));
+        require(!q.reported.remaining || (*q.reported.remaining >= 0 && *q.reported.remaining <= max));
         require(!q.reported.window ||
                 (*q.reported.window > weir::duration::zero() && *q.reported.window <= weir::rate::longest));
         require(!q.reported.reset ||

@@ -49,7 +49,7 @@ weir::layer any_layer(weir_test::dice& d) {
         path.push_back(role);
         for (const auto piece : weir::detail::split(rule.name, "."))
             path.emplace_back(piece);
-        out.add_text(weir_test::views(path), any_value(d, rule), weir::place{"layer"});
+        out.add_text(weir_test::views(path), any_value(d, rule), weir::source_location{"layer"});
     }
     if (d.chance(30)) {
         const auto& rule = d.pick(weir::process_rules);
@@ -57,7 +57,7 @@ weir::layer any_layer(weir_test::dice& d) {
         for (const auto piece : weir::detail::split(rule.name, "."))
             path.emplace_back(piece);
         if (rule.name != "disabled")
-            out.add_text(weir_test::views(path), any_value(d, rule), weir::place{"layer"});
+            out.add_text(weir_test::views(path), any_value(d, rule), weir::source_location{"layer"});
     }
     return out;
 }
@@ -90,7 +90,7 @@ TEST_CASE("the values of an explanation make up the very policy of its key") {
                         continue;
                     }
                     weir::layer text;
-                    text.add_text({leaf.name}, leaf.now.text, weir::place{});
+                    text.add_text({leaf.name}, leaf.now.text, weir::source_location{});
                     std::vector<weir::fault> faults;
                     auto value = weir::detail::value_check{*rule, text, text.leaves().front(), faults}();
                     INFO("WEIR_SEED=" << seed << " case " << i << ' ' << leaf.name << ": " << leaf.now.text);

@@ -4,8 +4,8 @@
 #include "support/catch.hpp"
 #include "support/seed.hpp"
 
-#include "weir/testing/common_store.hpp"
 #include "weir/testing/manual_clock.hpp"
+#include "weir/testing/shared_store.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -22,7 +22,7 @@ namespace {
 using namespace std::chrono_literals;
 using weir::instant;
 using clock_type = weir::testing::manual_clock;
-using store_type = weir::testing::common_store<clock_type>;
+using store_type = weir::testing::shared_store<clock_type>;
 using process = weir::registry<store_type>;
 
 /// A request as its server might see it: at any moment from its admission to its answer.

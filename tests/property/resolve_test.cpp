@@ -238,7 +238,7 @@ std::string spelled(dice& d, std::string text) {
 /// The same sheet as a source would give it: nested as in a file, or flat as from flags and variables.
 weir::layer as_layer(dice& d, const sheet& s, std::size_t number) {
     weir::layer out;
-    const weir::place source{"layer" + std::to_string(number)};
+    const weir::source_location source{"layer" + std::to_string(number)};
     std::uint32_t line = 0;
     const auto add = [&](const std::vector<std::string>& path, const std::string& text, weir::host_spelling spelling) {
         const auto at = source.at(++line, 1);
@@ -332,7 +332,7 @@ struct naive {
         weir::policy p;
         const bool landing = role == "landing", artifact = role == "artifact";
         p.max_delay = landing ? 250ms : artifact ? 2000ms : 200ms;
-        const auto most = landing ? 5 : artifact ? 2 : 10, hourly = landing ? 2000 : artifact ? 500 : 5000;
+        const auto max = landing ? 5 : artifact ? 2 : 10, hourly = landing ? 2000 : artifact ? 500 : 5000;
         for (const char* leaf :
              {"max_delay_ms", "count_head", "max_concurrent", "count_from", "margin_ms", "enforce", "max_hold_ms",
               "gate_scope", "on_store_error", "local_share_percent", "lease", "abandon_grace_ms", "max_waiting"})
@@ -360,7 +360,7 @@ struct naive {
                 spaced.front()->apply(p);
             return p;
         }
-        p.rates = {{most, 1s}, {hourly, 1h}};
+        p.rates = {{max, 1s}, {hourly, 1h}};
         if (first_rates != nullptr)
             first_rates->apply(p);
         if (!spaced.empty())

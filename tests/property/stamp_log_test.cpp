@@ -130,7 +130,7 @@ TEST_CASE("a window past 65,536 units is never over, at most a thousandth late, 
     weir::key_state state;
     std::deque<std::pair<instant, std::int64_t>> inside;  // stamps in the window
     std::int64_t used = 0;
-    std::size_t most_bytes = 0;
+    std::size_t max_bytes = 0;
     duration latest{};
     instant now{1s};
     int admitted = 0, denied = 0;
@@ -171,12 +171,12 @@ TEST_CASE("a window past 65,536 units is never over, at most a thousandth late, 
             if (!weir::assess(state, plan, cost, now).admits())
                 FAIL("WEIR_SEED=" << seed << ": it does not fit at retry_at");
         }
-        most_bytes = std::max(most_bytes, state.log.bytes());
+        max_bytes = std::max(max_bytes, state.log.bytes());
     }
     CHECK(admitted > 1'000);
     CHECK(denied > 100);
     CHECK(latest <= period / 1000);
-    CHECK(most_bytes < 128 * 1024);
+    CHECK(max_bytes < 128 * 1024);
 }
 
 TEST_CASE(
@@ -188,7 +188,7 @@ TEST_CASE(
     const auto plan = weir::plan_windows(p);
     weir::stamp_log log;
     std::vector<std::pair<instant, std::int64_t>> truth;  // stamps, and units up to and with each
-    std::size_t most_bytes = 0;
+    std::size_t max_bytes = 0;
     duration longest_step{};
     const instant start{1s};
     instant now = start;
@@ -204,7 +204,7 @@ TEST_CASE(
         longest_step = std::max(longest_step, processor_time() - began);
         total += units;
         truth.emplace_back(now, total);
-        most_bytes = std::max(most_bytes, log.bytes());
+        max_bytes = std::max(max_bytes, log.bytes());
         if (i % 50 != 0)
             continue;
         for (const weir::window& w : plan.windows) {
@@ -217,9 +217,9 @@ TEST_CASE(
                 FAIL("WEIR_SEED=" << seed << ": a stamp is " << (said - is->first).count() << " ns late");
         }
     }
-    std::cout << "coarse windows of a second and a year: " << most_bytes << " bytes, longest step "
+    std::cout << "coarse windows of a second and a year: " << max_bytes << " bytes, longest step "
               << longest_step.count() << " ns" << std::endl;
-    CHECK(most_bytes < 128 * 1024);
+    CHECK(max_bytes < 128 * 1024);
     CHECK(longest_step < 1ms * (weir_test::sanitized ? 20 : 1));
 }
 

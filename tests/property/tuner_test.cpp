@@ -26,7 +26,7 @@ TEST_CASE("tuner: whatever is seen, the factor stays within its bounds, moves on
         o.min_multiplier = o.max_multiplier * static_cast<double>(dice.from(1, 100)) / 100;
         REQUIRE(weir::faults_of(o).empty());
         const weir::aimd_law law{o};
-        const auto least = weir::multiplier::of(o.min_multiplier), most = weir::multiplier::of(o.max_multiplier);
+        const auto min = weir::multiplier::of(o.min_multiplier), max = weir::multiplier::of(o.max_multiplier);
         weir::tuner_state s;
         instant now{std::chrono::seconds{dice.from(0, 1'000'000)}};
         for (int i = 0; i < 200; ++i) {
@@ -40,22 +40,22 @@ TEST_CASE("tuner: whatever is seen, the factor stays within its bounds, moves on
             const auto before = s;
             const auto a = law.step(s, seen, now);
             INFO("WEIR_SEED=" << seed << ", round " << round << ", step " << i);
-            REQUIRE(s.factor >= least);
-            REQUIRE(s.factor <= most);
+            REQUIRE(s.factor >= min);
+            REQUIRE(s.factor <= max);
             REQUIRE(a.before == before.factor);
             REQUIRE(a.after == s.factor);
             REQUIRE(s.window <= now);
             REQUIRE(s.cut >= before.cut);
             REQUIRE(s.excess >= 0);
             REQUIRE(s.refusals <= s.answers);
-            if (seen.refusals == 0 && before.factor >= least && before.factor <= most)
+            if (seen.refusals == 0 && before.factor >= min && before.factor <= max)
                 REQUIRE(s.factor >= before.factor);
             if (a)
                 REQUIRE(a.why != weir::tuning::none);
         }
         if (const instant back = s.recovered; back < weir::far_future) {
             static_cast<void>(law.step(s, {}, std::max(now, back) + std::chrono::hours{1}));
-            REQUIRE(s.factor == most);
+            REQUIRE(s.factor == max);
         }
     }
 }
@@ -66,22 +66,22 @@ TEST_CASE("answers: whatever a server tells, gates only move forward and nothing
     for (int round = 0; round < weir_test::cases_or(300); ++round) {
         auto p = weir_test::limited({{dice.from(1, 20), 1s}, {dice.from(20, 100), 1min}});
         p.aimd.enabled = dice.chance(50);
-        weir_test::manual_limits told{p}, untold{p};
+        weir_test::manual_limits heard{p}, unheard{p};
         instant gate = weir::long_ago;
         for (int i = 0; i < 100; ++i) {
-            const auto at = told.clock.now() + std::chrono::milliseconds{dice.from(0, 3'000)};
-            told.clock.set(at);
-            untold.clock.set(at);
-            auto got = told.limits.try_acquire("h", "metadata");
+            const auto at = heard.clock.now() + std::chrono::milliseconds{dice.from(0, 3'000)};
+            heard.clock.set(at);
+            unheard.clock.set(at);
+            auto got = heard.limits.try_acquire("h", "metadata");
             INFO("WEIR_SEED=" << seed << ", round " << round << ", step " << i);
             if (got) {
                 // Who was told less never lets through what the configuration alone would not.
-                auto same = untold.limits.try_acquire("h", "metadata");
+                auto same = unheard.limits.try_acquire("h", "metadata");
                 REQUIRE(same);
                 same.permit().arrived();
-                std::vector<weir::told_limit> all;
+                std::vector<weir::reported_limit> all;
                 for (std::int64_t n = dice.from(0, 5); n > 0; --n) {
-                    weir::told_limit l;
+                    weir::reported_limit l;
                     l.unit = static_cast<limit_unit>(dice.from(0, 2));
                     if (dice.chance(70))
                         l.limit = dice.from(-1, 200);
@@ -96,7 +96,7 @@ TEST_CASE("answers: whatever a server tells, gates only move forward and nothing
                 const int status = dice.chance(20) ? 429 : 200;
                 got.permit().arrived({.status = status, .limits = all});
             }
-            const auto seen = told.limits.inspect("h", "metadata");
+            const auto seen = heard.limits.inspect("h", "metadata");
             REQUIRE(seen);
             REQUIRE(seen->state.gate >= gate);
             REQUIRE(seen->state.windows.size() <= 2 + 4);

@@ -2,11 +2,11 @@
 #include "weir/core/clock.hpp"
 #include "weir/limiter/observer.hpp"
 #include "weir/storage/any_store.hpp"
-#include "weir/storage/common_memory_store.hpp"
 #include "weir/storage/memory_store.hpp"
+#include "weir/storage/shared_memory_store.hpp"
 #include "weir/storage/store.hpp"
-#include "weir/testing/common_store.hpp"
 #include "weir/testing/manual_clock.hpp"
+#include "weir/testing/shared_store.hpp"
 
 #include "support/catch.hpp"
 
@@ -68,7 +68,8 @@ struct undecided_store : model {
 };
 struct blind_store : model {  // a local one has to foresee
     template <class Ahead>
-    weir::forecast foresee(const slot&, const weir::window_plan&, std::int64_t, weir::instant, const Ahead&) = delete;
+    weir::assessment assess_behind(const slot&, const weir::window_plan&, std::int64_t, weir::instant,
+                                   const Ahead&) = delete;
 };
 static_assert(weir::store<weir::memory_store<>>);
 static_assert(weir::store<model>);
@@ -81,13 +82,13 @@ static_assert(!weir::store<blind_store>);
 static_assert(!weir::store<int>);
 
 // A store elsewhere has the place in flight taken by the limiter; one that asks for it is none.
-using shared_model = weir::common_memory_store<weir::testing::manual_clock>;
+using shared_model = weir::shared_memory_store<weir::testing::manual_clock>;
 struct place_asking_store : shared_model {
     template <class Place>
-    weir::forecast admit(slot&, const weir::window_plan&, std::int64_t, weir::instant, Place&&, weir::entry&);
+    weir::assessment admit(slot&, const weir::window_plan&, std::int64_t, weir::instant, Place&&, weir::entry&);
 };
 static_assert(weir::store<shared_model> && !shared_model::is_local);
-static_assert(weir::store<weir::testing::common_store<>> && weir::store<weir::any_store>);
+static_assert(weir::store<weir::testing::shared_store<>> && weir::store<weir::any_store>);
 static_assert(!weir::store<place_asking_store>);
 
 // The refined concepts are apart: each may be missing alone.

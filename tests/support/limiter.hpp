@@ -51,7 +51,7 @@ struct one_key {
         has_freed |= s.has_freed;
         return out;
     }
-    weir::forecast decide(weir::entry& e, weir::instant now, std::int64_t cost = 1) {
+    weir::assessment decide(weir::entry& e, weir::instant now, std::int64_t cost = 1) {
         return run(now, [&](step& s) { return log.decide(s, cost, e); });
     }
     bool submit(weir::waiter& w, weir::instant now) {
@@ -102,7 +102,7 @@ struct one_key {
         });
         return true;
     }
-    weir::reading read(weir::instant now) {
+    weir::key_snapshot read(weir::instant now) {
         return run(now, [&](step& s) { return log.read(s); });
     }
     [[nodiscard]] weir::instant next_due() { return log.next_due(); }

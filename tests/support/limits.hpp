@@ -31,15 +31,15 @@ inline weir::configuration configured(const weir::policy& p, std::int64_t inflig
 }
 
 /// The most of these moments in any half-open interval of `period`.
-inline std::int64_t most_within(std::vector<weir::instant> at, weir::duration period) {
+inline std::int64_t max_within(std::vector<weir::instant> at, weir::duration period) {
     std::ranges::sort(at);
-    std::size_t most = 0;
+    std::size_t max = 0;
     for (std::size_t i = 0, j = 0; i < at.size(); ++i) {
         while (at[i] - at[j] >= period)
             ++j;
-        most = std::max(most, i - j + 1);
+        max = std::max(max, i - j + 1);
     }
-    return static_cast<std::int64_t>(most);
+    return static_cast<std::int64_t>(max);
 }
 
 /// A registry on a clock that stands at ten seconds.

@@ -25,14 +25,14 @@ struct remote_key {
     remote_key(Store& s, weir::window_plan p, std::string_view host)
         : store(s), plan(std::move(p)), slot(s.make_slot(host, "metadata")) {}
 
-    weir::forecast admit(weir::instant now, weir::entry& e, std::int64_t cost = 1) {
+    weir::assessment admit(weir::instant now, weir::entry& e, std::int64_t cost = 1) {
         return store.admit(slot, plan, cost, now, e);
     }
     void settle(weir::instant now, weir::entry& e, weir::settlement how) {
         store.settle(slot, plan, e, how, now);
         store.flush();
     }
-    weir::reading read(weir::instant now) { return store.read(slot, plan, now); }
+    weir::key_snapshot read(weir::instant now) { return store.read(slot, plan, now); }
 };
 
 /// A request that was given up is open until its grace is over, and is not in flight.
@@ -99,7 +99,7 @@ void check_abandoned(Store& store) {
         for (weir::entry& e : all)
             REQUIRE(key.admit(begin, e, 2).admits());
         weir::entry more;
-        CHECK(key.admit(begin, more).why == weir::cause::concurrency);
+        CHECK(key.admit(begin, more).cause == weir::cause::concurrency);
         for (std::size_t i = 0; i < all.size(); i += 2) {
             all[i].grace = 1ms * static_cast<int>(i + 1);
             key.settle(begin, all[i], settlement::abandoned);
@@ -129,7 +129,7 @@ void check_costs(Store& store) {
         REQUIRE(key.admit(begin, small).admits());
         key.settle(begin, small, weir::settlement::released);
         const auto f = key.admit(begin + 50ms, large, 10);
-        CHECK(f.why == weir::cause::window);
+        CHECK(f.cause == weir::cause::window);
         CHECK(f.at == begin + key.plan.windows[0].period);
         REQUIRE(key.admit(f.at, large, 10).admits());
         CHECK(key.read(f.at).windows.at(0).used == 10);
@@ -142,12 +142,12 @@ void check_costs(Store& store) {
         CHECK(key.admit(f.at, large, 10).admits());
 
         const auto never = key.admit(f.at, none, 11);
-        CHECK(never.why == weir::cause::never);
+        CHECK(never.cause == weir::cause::never);
         CHECK(never.at == weir::far_future);
         CHECK_FALSE(never.admits());
         key.plan.enforce = false;
         const auto passed = key.admit(f.at, none, 11);
-        CHECK(passed.why == weir::cause::never);
+        CHECK(passed.cause == weir::cause::never);
         CHECK(passed.admits());
         CHECK(key.read(f.at).windows.at(0).used == 21);
     }

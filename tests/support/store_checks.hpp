@@ -252,8 +252,8 @@ void check_stopped(Make&& make) {
     struct grant {
         clock::time_point asked, given;
     };
-    std::array<int, 2> told{};
-    REQUIRE(::pipe(told.data()) == 0);
+    std::array<int, 2> ends{};
+    REQUIRE(::pipe(ends.data()) == 0);
     const pid_t pid = ::fork();
     if (pid == 0) {
         ::prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -262,14 +262,14 @@ void check_stopped(Make&& make) {
             grant g{clock::now(), {}};
             limits.acquire("h.org", "metadata").arrived({.status = 200});
             g.given = clock::now();
-            static_cast<void>(!::write(told[1], &g, sizeof g));
+            static_cast<void>(!::write(ends[1], &g, sizeof g));
         }
         ::_exit(0);
     }
-    ::close(told[1]);
+    ::close(ends[1]);
     std::vector<grant> all;
     std::jthread reader{[&] {
-        for (grant g; ::read(told[0], &g, sizeof g) == sizeof g;)
+        for (grant g; ::read(ends[0], &g, sizeof g) == sizeof g;)
             all.push_back(g);
     }};
     weir::registry limits{make(), config};
@@ -280,7 +280,7 @@ void check_stopped(Make&& make) {
     const auto known = clock::now();
     reader.join();
     ::waitpid(pid, nullptr, 0);
-    ::close(told[0]);
+    ::close(ends[0]);
     std::size_t before = 0, inside = 0, after = 0;
     for (const grant& g : all) {
         before += g.given < heard ? 1U : 0U;

@@ -484,11 +484,11 @@ private:
         if (place == k.queue.end())
             fail(fmt::format("#{} was settled twice", w.id));
         const weir::decision d = w.ticket->decision();
-        note("  -> #{} {} {} retry {}", w.id, to_string(d.state), to_string(d.why), ms(d.retry_at));
+        note("  -> #{} {} {} retry {}", w.id, to_string(d.outcome), to_string(d.cause), ms(d.retry_at));
         if (d.waited != now() - w.arrived)
             fail(fmt::format("#{} does not know how long it waited", w.id));
         const auto ahead = ahead_of(k, &w);
-        if (d.state == weir::outcome::granted) {
+        if (d.outcome == weir::outcome::granted) {
             if (w.cost > 0 && !ahead.empty())
                 fail(fmt::format("#{} was granted before #{}: not first come, first served", w.id, ahead[0].id));
             if (w.arrived < now())
@@ -500,7 +500,7 @@ private:
         }
         ++refusals_;
         k.queue.erase(place);
-        if (d.state == weir::outcome::cancelled) {
+        if (d.outcome == weir::outcome::cancelled) {
             if (!w.cancelled)
                 fail(fmt::format("#{} was cancelled by nobody", w.id));
             return;
@@ -508,21 +508,21 @@ private:
         const auto best = k.truth.look(w.cost, now(), now(), ahead);
         if (!k.exact)
             return;
-        if ((d.state == weir::outcome::never) != (best.why == weir::cause::never))
-            fail(fmt::format("#{} is {}, but the oracle says {}", w.id, to_string(d.state), to_string(best.why)));
-        if (d.state == weir::outcome::never)
+        if ((d.outcome == weir::outcome::never) != (best.cause == weir::cause::never))
+            fail(fmt::format("#{} is {}, but the oracle says {}", w.id, to_string(d.outcome), to_string(best.cause)));
+        if (d.outcome == weir::outcome::never)
             return;
         // A free place may be owed to a key that has starved longer.
-        const bool owed = ceiling_ > 0 && d.why == weir::cause::inflight;
-        if (best.why == weir::cause::none && ahead.empty() && place_free() && !owed)
+        const bool owed = ceiling_ > 0 && d.cause == weir::cause::inflight;
+        if (best.cause == weir::cause::none && ahead.empty() && place_free() && !owed)
             fail(fmt::format("#{} was refused though it fits", w.id));
         if (w.deadline > now() && best.at <= w.deadline)
             fail(fmt::format("#{} was refused at once, but its best case {} is not past its deadline", w.id,
                              ms(best.at)));
         if (steady(k) && d.retry_at != best.at)
             fail(fmt::format("#{}: retry_at is {}, the best case {}", w.id, ms(d.retry_at), ms(best.at)));
-        if (steady(k) && ahead.empty() && d.why != best.why)
-            fail(fmt::format("#{}: cause {} where it is {}", w.id, to_string(d.why), to_string(best.why)));
+        if (steady(k) && ahead.empty() && d.cause != best.cause)
+            fail(fmt::format("#{}: cause {} where it is {}", w.id, to_string(d.cause), to_string(best.cause)));
     }
 
     /// An answer given at once, behind all who wait.
@@ -531,25 +531,25 @@ private:
         const auto ahead = cost == 0 || as_head ? std::vector<naive_key::item>{} : ahead_of(k, nullptr);
         const auto best = k.truth.look(cost, at, at, ahead);
         const bool lawful =
-            best.why == weir::cause::none && ahead.empty() && (place_free() || cost == 0 || !takes_place);
+            best.cause == weir::cause::none && ahead.empty() && (place_free() || cost == 0 || !takes_place);
         if (d.granted() && !lawful)
-            fail(
-                fmt::format("{}: cost {} granted against {} until {}", k.host, cost, to_string(best.why), ms(best.at)));
+            fail(fmt::format("{}: cost {} granted against {} until {}", k.host, cost, to_string(best.cause),
+                             ms(best.at)));
         if (!k.exact)
             return;
         if (!d.granted() && lawful && current)
-            fail(fmt::format("{}: cost {} refused by {} though it fits", k.host, cost, to_string(d.why)));
+            fail(fmt::format("{}: cost {} refused by {} though it fits", k.host, cost, to_string(d.cause)));
         if (d.granted())
             return;
-        if ((d.state == weir::outcome::never) != (best.why == weir::cause::never))
+        if ((d.outcome == weir::outcome::never) != (best.cause == weir::cause::never))
             fail("never, or not?");
-        if (d.state == weir::outcome::never || !current || !steady(k))
+        if (d.outcome == weir::outcome::never || !current || !steady(k))
             return;
         if (d.retry_at != best.at)
             fail(fmt::format("{}: retry_at is {}, the best case {}", k.host, ms(d.retry_at), ms(best.at)));
-        if (ahead.empty() && d.why != best.why)
-            fail(fmt::format("{}: cause {} where it is {}", k.host, to_string(d.why), to_string(best.why)));
-        if ((d.why == weir::cause::window) != d.limit.has_value())
+        if (ahead.empty() && d.cause != best.cause)
+            fail(fmt::format("{}: cause {} where it is {}", k.host, to_string(d.cause), to_string(best.cause)));
+        if ((d.cause == weir::cause::window) != d.limit.has_value())
             fail("a denial by a window names its rate, and no other does");
     }
 
@@ -589,7 +589,7 @@ private:
             const bool head = w->cost == 0 || std::exchange(first, false);
             if (w->deadline <= now())
                 fail(fmt::format("#{} waits past its deadline", w->id));
-            if (k.exact && head && alone.why == weir::cause::none && (w->cost == 0 || place_free()))
+            if (k.exact && head && alone.cause == weir::cause::none && (w->cost == 0 || place_free()))
                 fail(fmt::format("#{} fits and was not granted", w->id));
             const auto best = w->cost == 0 ? alone : k.truth.look(w->cost, now(), now(), ahead);
             if (k.exact && (steady(k) || changed_ == &k || everything_changed_) && best.at > w->deadline)

@@ -8,7 +8,7 @@
 
 #include "weir/registry/limits.hpp"
 #include "weir/storage/any_store.hpp"
-#include "weir/storage/common_memory_store.hpp"
+#include "weir/storage/shared_memory_store.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -63,7 +63,7 @@ weir_test::detached visit(weir::limits& limits, std::string host, std::stop_toke
         if (got) {
             ++seen.granted;
             got.permit().arrived();
-        } else if (got.decision().state == weir::outcome::cancelled) {
+        } else if (got.decision().outcome == weir::outcome::cancelled) {
             ++seen.cancelled;
         }
     }
@@ -140,7 +140,7 @@ TEST_CASE("async: the same with an executor of two threads") {
 
 TEST_CASE("async: the same on a shared store") {
     weir::testing::manual_clock clock{instant{1s}};
-    weir::limits limits{weir::any_store{weir::common_memory_store{clock}},
+    weir::limits limits{weir::any_store{weir::shared_memory_store{clock}},
                         weir_test::configured(patient({{7, 10ms}}), 11)};
     storm(limits, clock, nullptr, weir_test::seed_for("async shared"));
 }

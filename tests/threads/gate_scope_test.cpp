@@ -4,7 +4,7 @@
 #include "support/catch.hpp"
 
 #include "weir/storage/memory_store.hpp"
-#include "weir/testing/common_store.hpp"
+#include "weir/testing/shared_store.hpp"
 
 #include <array>
 #include <atomic>
@@ -73,7 +73,7 @@ TEST_CASE("gate_scope: threads refused for several roles of a host move each oth
         refuse_from_all_sides(limits, limits);
     }
     SECTION("in two") {
-        const weir::testing::common_store<> common;
+        const weir::testing::shared_store<> common;
         weir::registry one{common, one_gate(1h)}, other{common, one_gate(1h)};
         refuse_from_all_sides(one, other);
     }

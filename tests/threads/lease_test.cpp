@@ -3,7 +3,7 @@
 
 #include "support/catch.hpp"
 
-#include "weir/testing/common_store.hpp"
+#include "weir/testing/shared_store.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -20,13 +20,13 @@ namespace {
 
 using namespace std::chrono_literals;
 using weir::instant;
-using process = weir::registry<weir::testing::common_store<>>;
+using process = weir::registry<weir::testing::shared_store<>>;
 
 }  // namespace
 
 TEST_CASE(
     "lease: threads of two processes draw, answer, refund, give up and poll; no window is over, nothing is left") {
-    weir::testing::common_store<> common;
+    weir::testing::shared_store<> common;
     common.before([](std::string_view) { std::this_thread::sleep_for(20us); });
     for (const auto from : {weir::counting::response, weir::counting::admission}) {
         weir::policy p;

@@ -76,7 +76,7 @@ TEST_CASE("ten thousand tickets with random cancels are granted in order and non
                     const std::lock_guard guard{granted_mutex[at]};
                     granted[at].push_back(i);
                     ++grants;
-                } else if (t.decision().state == weir::outcome::cancelled) {
+                } else if (t.decision().outcome == weir::outcome::cancelled) {
                     ++cancels;
                 } else {
                     ++denials;
@@ -154,7 +154,7 @@ TEST_CASE("blocking threads and tickets share a queue: nobody is lost, whoever g
                         if (got) {
                             ++granted;
                             got.permit().arrived();
-                        } else if (got.decision().state == weir::outcome::cancelled) {
+                        } else if (got.decision().outcome == weir::outcome::cancelled) {
                             ++cancelled;
                         } else {
                             ++refused;
@@ -174,7 +174,7 @@ TEST_CASE("blocking threads and tickets share a queue: nobody is lost, whoever g
                     }
                     if (t.decision().granted())
                         ++granted;
-                    else if (t.decision().state == weir::outcome::cancelled)
+                    else if (t.decision().outcome == weir::outcome::cancelled)
                         ++cancelled;
                     else
                         ++refused;
@@ -210,7 +210,7 @@ TEST_CASE("a stop token ends a wait that is under way, and the next in line move
             std::this_thread::yield();
         stop.request_stop();
     }
-    CHECK(stopped.state == weir::outcome::cancelled);
+    CHECK(stopped.outcome == weir::outcome::cancelled);
     CHECK(next.granted());
     CHECK(next.waited < 590ms);  // not behind the one who gave up
 }
@@ -236,8 +236,8 @@ TEST_CASE("eight threads on one hot key never put a window over") {
             });
     }
     CHECK(arrivals.size() == 1'200);
-    CHECK(weir_test::most_within(arrivals, 10ms) <= 40);
-    CHECK(weir_test::most_within(arrivals, 50ms) <= 150);
+    CHECK(weir_test::max_within(arrivals, 10ms) <= 40);
+    CHECK(weir_test::max_within(arrivals, 50ms) <= 150);
 }
 
 TEST_CASE("keys are made, found, inspected and forgotten by many threads at once") {
@@ -297,25 +297,25 @@ TEST_CASE("reloads under load lose nobody and leave no window over the larger of
         });
     }
     CHECK(arrivals.size() == 600);
-    CHECK(weir_test::most_within(arrivals, 10ms) <= 30);
+    CHECK(weir_test::max_within(arrivals, 10ms) <= 30);
     CHECK(limits.in_flight() == 0);
 }
 
 TEST_CASE("a small ceiling over many keys is never exceeded and starves nobody") {
     constexpr std::int64_t ceiling = 3;
     steady_registry limits{weir::memory_store{}, configured(limited({{100'000, 1s}}, 60s), ceiling)};
-    std::atomic<std::int64_t> inside{0}, most{0};
-    std::atomic<bool> hungry{true};
+    std::atomic<std::int64_t> inside{0}, max{0};
+    std::atomic<bool> is_running{true};
     std::atomic<int> served{0};
     {
         std::vector<std::jthread> threads;
         // Two greedy keys whose queues are never empty ...
         for (int t = 0; t < 12; ++t)
             threads.emplace_back([&, t] {
-                while (hungry) {
+                while (is_running) {
                     auto permit = limits.acquire("greedy" + std::to_string(t % 2), "metadata");
                     const auto now = ++inside;
-                    for (auto seen = most.load(); seen < now && !most.compare_exchange_weak(seen, now);) {
+                    for (auto seen = max.load(); seen < now && !max.compare_exchange_weak(seen, now);) {
                     }
                     std::this_thread::yield();
                     --inside;
@@ -326,16 +326,16 @@ TEST_CASE("a small ceiling over many keys is never exceeded and starves nobody")
             for (int i = 0; i < 200; ++i) {
                 auto permit = limits.acquire("modest" + std::to_string(i), "metadata");
                 const auto now = ++inside;
-                if (now > most)
-                    most = now;
+                if (now > max)
+                    max = now;
                 --inside;
                 ++served;
             }
-            hungry = false;
+            is_running = false;
         });
     }
     CHECK(served == 200);
-    CHECK(most <= ceiling);
+    CHECK(max <= ceiling);
     CHECK(limits.in_flight() == 0);
 }
 

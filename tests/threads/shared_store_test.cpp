@@ -6,7 +6,7 @@
 #include "support/seed.hpp"
 
 #include "weir/config/configuration.hpp"
-#include "weir/testing/common_store.hpp"
+#include "weir/testing/shared_store.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -28,14 +28,14 @@ using namespace std::chrono_literals;
 using weir::instant;
 
 /// A common store that is slow, and notes when it admitted what.
-class noting_store : public weir::testing::common_store<> {
+class noting_store : public weir::testing::shared_store<> {
 public:
     noting_store() {
         before([](std::string_view) { std::this_thread::sleep_for(20us); });
     }
-    [[nodiscard]] weir::forecast admit(slot& s, const weir::window_plan& plan, std::int64_t cost, instant now,
-                                       weir::entry& out) {
-        const auto f = common_store::admit(s, plan, cost, now, out);
+    [[nodiscard]] weir::assessment admit(slot& s, const weir::window_plan& plan, std::int64_t cost, instant now,
+                                         weir::entry& out) {
+        const auto f = shared_store::admit(s, plan, cost, now, out);
         if (f.admits()) {
             const std::lock_guard guard{notes_->mutex};
             notes_->at.push_back(out.stamp);
@@ -47,7 +47,7 @@ public:
             const std::lock_guard guard{notes_->mutex};
             notes_->at.erase(std::ranges::find(notes_->at, e.stamp));
         }
-        common_store::settle(s, plan, e, how, now);
+        shared_store::settle(s, plan, e, how, now);
     }
     [[nodiscard]] std::vector<instant> admissions() const {
         const std::lock_guard guard{notes_->mutex};
@@ -103,7 +103,7 @@ TEST_CASE("two processes on one slow store: no window over, every waiter answere
                     }};
                 auto got = dice == 2 ? p.try_acquire("h.org", "metadata", a) : p.wait_acquire("h.org", "metadata", a);
                 if (!got) {
-                    ++(got.decision().state == weir::outcome::cancelled ? cancelled : refused);
+                    ++(got.decision().outcome == weir::outcome::cancelled ? cancelled : refused);
                     continue;
                 }
                 ++granted;
@@ -131,8 +131,8 @@ TEST_CASE("two processes on one slow store: no window over, every waiter answere
         REQUIRE(seen.has_value());
         CHECK(seen->state.in_flight == 0);
         CHECK(seen->waiting == 0);
-        CHECK(weir_test::most_within(common.admissions(), 10ms) <= 20);
-        CHECK(weir_test::most_within(common.admissions(), 200ms) <= 200);
+        CHECK(weir_test::max_within(common.admissions(), 10ms) <= 20);
+        CHECK(weir_test::max_within(common.admissions(), 200ms) <= 200);
     }
 }
 
@@ -155,8 +155,8 @@ TEST_CASE("two processes on one slow store, until the response: at no moment mor
     }
     const auto at = common.admissions();
     CHECK(at.size() == 480);
-    CHECK(weir_test::most_within(at, 10ms) <= 20);
-    CHECK(weir_test::most_within(at, 200ms) <= 200);
+    CHECK(weir_test::max_within(at, 10ms) <= 20);
+    CHECK(weir_test::max_within(at, 200ms) <= 200);
 }
 
 TEST_CASE("tickets on a slow store are served by poll, in order, beside a thread that blocks") {

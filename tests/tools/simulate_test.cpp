@@ -19,7 +19,8 @@ using ::origin::model_kind;
 
 namespace {
 
-constexpr std::array feedbacks{told{false, false}, told{true, false}, told{false, true}, told{true, true}};
+constexpr std::array feedbacks{answer_fields{false, false}, answer_fields{true, false}, answer_fields{false, true},
+                               answer_fields{true, true}};
 constexpr latency near{100ms, 0.5}, far{300ms, 0.8};
 
 std::string name_of(model_kind m) {
@@ -28,7 +29,7 @@ std::string name_of(model_kind m) {
            : m == model_kind::two_counter  ? "two-counter"
                                            : "GCRA";
 }
-std::string name_of(const told& t) {
+std::string name_of(const answer_fields& t) {
     return t.retry_after ? t.ratelimit ? "both" : "Retry-After" : t.ratelimit ? "RateLimit" : "no fields";
 }
 
@@ -75,7 +76,7 @@ TEST_CASE("simulate: the right configuration is refused nothing, whatever the se
     for (const bool has_hour : {false, true})
         for (const latency& way : {near, far})
             for (const model_kind m : {model_kind::sliding_log, model_kind::fixed_window, model_kind::gcra})
-                for (const told& t : feedbacks) {
+                for (const answer_fields& t : feedbacks) {
                     plan what = of_one_host(10'000);
                     what.under_way = way;
                     what.server.model = m;
@@ -104,7 +105,7 @@ TEST_CASE("simulate: two counters are met by even spacing") {
 }
 
 TEST_CASE("simulate: two counters are learnt to be met, whatever they tell") {
-    for (const told& t : feedbacks) {
+    for (const answer_fields& t : feedbacks) {
         plan what = of_one_host(10'000);
         what.server.model = model_kind::two_counter;
         what.server.tells = t;
@@ -171,8 +172,9 @@ TEST_CASE("simulate: the law beats DocsToKG's and that of the AWS SDKs in refusa
 }
 
 TEST_CASE("simulate: a server that states its limit refuses a handful at once, and then no more") {
-    for (const auto& [share, t] : {std::pair{0.7, told{true, false}}, std::pair{0.7, told{false, true}},
-                                   std::pair{0.7, told{true, true}}, std::pair{0.4, told{false, true}}}) {
+    for (const auto& [share, t] :
+         {std::pair{0.7, answer_fields{true, false}}, std::pair{0.7, answer_fields{false, true}},
+          std::pair{0.7, answer_fields{true, true}}, std::pair{0.4, answer_fields{false, true}}}) {
         plan what = of_one_host();
         what.server.phases = {{0s, share}};
         what.server.tells = t;

@@ -5,7 +5,7 @@
 #include "log_format.hpp"
 #include "spans.hpp"
 
-#include "weir/core/nearest.hpp"
+#include "weir/core/closest_match.hpp"
 #include "weir/core/rate.hpp"
 
 #include <fmt/format.h>
@@ -118,7 +118,7 @@ void set_value(audit_request& out, std::string_view flag, std::string_view value
 std::vector<log_format> chosen_formats(const audit_request& asked) {
     static constexpr std::array<std::string_view, 4> families{"events", "origin", "nginx", "haproxy"};
     if (!asked.format.empty() && std::ranges::find(families, asked.format) == families.end()) {
-        const std::string guess = nearest(asked.format, families);
+        const std::string guess = closest_match(asked.format, families);
         throw usage_error{fmt::format("--format: unknown format \"{}\"; it is one of {}{}", asked.format,
                                       fmt::join(families, ", "),
                                       guess.empty() ? "" : fmt::format(": did you mean \"{}\"?", guess))};
@@ -153,7 +153,7 @@ audit_request parse_audit(std::span<const char* const> args) {
                 throw usage_error{fmt::format("the log {} is named twice", word)};
             out.from.logs.emplace_back(word);
         } else if (flag == "--json" || flag == "--help" || std::ranges::find(audit_flags, flag) == audit_flags.end()) {
-            const std::string guess = nearest(flag, audit_flags);
+            const std::string guess = closest_match(flag, audit_flags);
             throw usage_error{
                 fmt::format("unknown flag {}{}", word, guess.empty() ? "" : "; did you mean " + guess + "?")};
         } else if (equals < word.size()) {

@@ -7,7 +7,7 @@
 #include "schema.hpp"
 #include "simulate.hpp"
 
-#include "weir/core/nearest.hpp"
+#include "weir/core/closest_match.hpp"
 
 #include <fmt/format.h>
 
@@ -64,7 +64,7 @@ int main(int argc, char** argv) {
     std::array<std::string_view, commands.size()> names;
     for (std::size_t i = 0; i < names.size(); ++i)
         names[i] = commands[i].name;
-    const std::string guess = weir::nearest(wanted, names);
+    const std::string guess = weir::closest_match(wanted, names);
     fmt::print(stderr, "weir: unknown command \"{}\"{}\n", wanted,
                guess.empty() ? "" : fmt::format("; did you mean \"{}\"?", guess));
     return usage(stderr);

@@ -8,7 +8,7 @@
 #include "trace.hpp"
 
 #include "weir/core/detail/json_text.hpp"
-#include "weir/http/told.hpp"
+#include "weir/http/response_feedback.hpp"
 #include "weir/registry/open_store.hpp"
 #include "weir/testing/manual_clock.hpp"
 #include "weir/weir.hpp"
@@ -88,7 +88,7 @@ public:
 
 private:
     struct flight {
-        explicit flight(replayer& r) : ticket([this, &r](limits_t::ticket& t) { r.settled(*this, t); }) {}
+        explicit flight(replayer& r) : ticket([this, &r](limits_t::ticket& t) { r.completed(*this, t); }) {}
         std::string id;
         limits_t::permit permit;
         limits_t::ticket ticket;
@@ -184,7 +184,9 @@ private:
 
     /// A trace has no calendar of its own: t = 0 is the Unix epoch where a date has to be measured without the
     /// response's `Date`.
-    static http::told heard(const trace_line& line) { return {line.status, line.headers, calendar_time(line.t)}; }
+    static http::response_feedback heard(const trace_line& line) {
+        return {line.status, line.headers, calendar_time(line.t)};
+    }
 
     std::string& begin(instant at) {
         auto& out = out_.line();
@@ -193,26 +195,26 @@ private:
         return out;
     }
 
-    void settled(flight& f, limits_t::ticket& t) {
+    void completed(flight& f, limits_t::ticket& t) {
         if (!trouble().empty())
             return;
         const decision& d = t.decision();
         auto& out = begin(t.arrived + d.waited);
         out.append(R"(,"id":)");
         detail::append_json_text(out, f.id);
-        if (d.state == outcome::granted) {
+        if (d.outcome == outcome::granted) {
             f.permit = t.take();
             out.append(R"(,"event":"granted")");
-        } else if (d.state == outcome::cancelled) {
+        } else if (d.outcome == outcome::cancelled) {
             out.append(R"(,"event":"cancelled")");
         } else {
             out.append(R"(,"event":"denied","cause":")");
-            out.append(to_string(d.why));
+            out.append(to_string(d.cause));
             out.append(R"(")");
             if (d.limit)
                 out.append(R"(,"limit":)"), detail::append_json_text(out, to_string(*d.limit));
             out.append(R"(,"retry_at_ms":)");
-            if (d.state == outcome::never)
+            if (d.outcome == outcome::never)
                 out.append("null");
             else
                 put_ms(out, d.retry_at.time_since_epoch());

@@ -92,33 +92,33 @@ public:
 
     // ---- verbs
 
-    template <class Place>
-    [[nodiscard]] forecast admit(slot& s, const window_plan& plan, std::int64_t cost, instant now, Place&& place,
-                                 entry& out) {
+    template <class Inflight>
+    [[nodiscard]] assessment admit(slot& s, const window_plan& plan, std::int64_t cost, instant now,
+                                   Inflight&& inflight, entry& out) {
         entry made;
-        forecast f;
+        assessment f;
         if (!ask(s, now, [&](any_store& there) {
                 f = there.admit(*s.there_, plan, cost, now, made);
                 // A local store asks for the place last.
-                if (cost == 0 || f.why != cause::none || place.take())
+                if (cost == 0 || f.cause != cause::none || inflight.take())
                     return;
-                f.why = cause::inflight;
+                f.cause = cause::inflight;
                 f.passed = !plan.enforce;
                 if (plan.enforce)
                     there.settle(*s.there_, plan, made, settlement::refunded, now);
             }))
-            return here_.admit(s.here_, plan, cost, now, place, out);
+            return here_.admit(s.here_, plan, cost, now, inflight, out);
         if (f.admits() && cost > 0)
             follow(s, plan, [&](const window_plan& p) {
                 entry mine;
-                return here_.admit(s.here_, p, cost, now, detail::free_place{}, mine).admits();
+                return here_.admit(s.here_, p, cost, now, detail::free_inflight{}, mine).admits();
             });
         if (f.admits())
             out = made;
         return f;
     }
-    [[nodiscard]] forecast count(slot& s, const window_plan& plan, std::int64_t cost, instant now) {
-        forecast f;
+    [[nodiscard]] assessment count(slot& s, const window_plan& plan, std::int64_t cost, instant now) {
+        assessment f;
         if (!ask(s, now, [&](any_store& there) { f = there.count(*s.there_, plan, cost, now); }))
             return here_.count(s.here_, plan, cost, now);
         if (f.admits())
@@ -126,9 +126,9 @@ public:
         return f;
     }
     template <class Ahead>
-    [[nodiscard]] forecast foresee(const slot& s, const window_plan& plan, std::int64_t cost, instant now,
-                                   const Ahead& ahead) const {
-        return here_.foresee(s.here_, plan, cost, now, ahead);
+    [[nodiscard]] assessment assess_behind(const slot& s, const window_plan& plan, std::int64_t cost, instant now,
+                                           const Ahead& ahead) const {
+        return here_.assess_behind(s.here_, plan, cost, now, ahead);
     }
     void settle(slot& s, const window_plan& plan, entry& e, settlement how, instant now) {
         entry mine = e;
@@ -158,8 +158,8 @@ public:
         return here_.learn(s.here_, [&](const tuner_state&) { return out; });
     }
     [[nodiscard]] multiplier factor(const slot& s) const { return here_.factor(s.here_); }
-    [[nodiscard]] reading read(slot& s, const window_plan& plan, instant now) {
-        reading out = here_.read(s.here_, plan, now);
+    [[nodiscard]] key_snapshot read(slot& s, const window_plan& plan, instant now) {
+        key_snapshot out = here_.read(s.here_, plan, now);
         ask(s, now, [&](any_store& there) { out = there.read(*s.there_, plan, now); });
         return out;
     }

@@ -174,13 +174,13 @@ json definitions() {
     policy.update(contradictions());
 
     const std::string rate_list =
-        rate_pattern + "([,+]" + rate_pattern + fmt::format("){{0,{}}}", detail::most_rates - 1);
+        rate_pattern + "([,+]" + rate_pattern + fmt::format("){{0,{}}}", detail::max_rates - 1);
     json rates{
         {"anyOf",
-         {json{{"type", "array"}, {"items", text(rate_pattern)}, {"minItems", 1}, {"maxItems", detail::most_rates}},
+         {json{{"type", "array"}, {"items", text(rate_pattern)}, {"minItems", 1}, {"maxItems", detail::max_rates}},
           text(rate_list)}}};
     json roles{{"anyOf",
-                {json{{"type", "array"}, {"items", text(role_pattern)}, {"maxItems", detail::most_names}},
+                {json{{"type", "array"}, {"items", text(role_pattern)}, {"maxItems", detail::max_names}},
                  text("[ \\t]*" + role_pattern + "([ \\t]*,[ \\t]*" + role_pattern + ")*[ \\t]*")}}};
     json hosts{{"anyOf",
                 {json{{"type", "array"}, {"items", text(host_pattern)}, {"minItems", 1}, {"uniqueItems", true}},

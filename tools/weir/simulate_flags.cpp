@@ -4,9 +4,9 @@
 #include "spans.hpp"
 #include "trace.hpp"
 
+#include "weir/core/closest_match.hpp"
 #include "weir/core/error.hpp"
 #include "weir/core/key.hpp"
-#include "weir/core/nearest.hpp"
 #include "weir/core/rate.hpp"
 #include "weir/core/text.hpp"
 
@@ -80,19 +80,19 @@ const std::vector<simulate_flag_group>& flag_groups() {
     throw exception{{errc::bad_configuration, fmt::format("{} {}: {}", flag, detail::in_quotes(value), why)}};
 }
 
-std::int64_t whole(std::string_view flag, std::string_view text, std::int64_t least, std::int64_t most) {
+std::int64_t whole(std::string_view flag, std::string_view text, std::int64_t min, std::int64_t max) {
     std::int64_t out = 0;
     const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), out);
-    if (failure != std::errc{} || end != text.data() + text.size() || out < least || out > most)
-        bad_flag(flag, text, fmt::format("a whole number from {} to {} is needed", least, most));
+    if (failure != std::errc{} || end != text.data() + text.size() || out < min || out > max)
+        bad_flag(flag, text, fmt::format("a whole number from {} to {} is needed", min, max));
     return out;
 }
 
-double decimal(std::string_view flag, std::string_view text, double least, double most) {
+double decimal(std::string_view flag, std::string_view text, double min, double max) {
     double out = 0;
     const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), out);
-    if (failure != std::errc{} || end != text.data() + text.size() || !(out >= least && out <= most))
-        bad_flag(flag, text, fmt::format("a number from {} to {} is needed", least, most));
+    if (failure != std::errc{} || end != text.data() + text.size() || !(out >= min && out <= max))
+        bad_flag(flag, text, fmt::format("a number from {} to {} is needed", min, max));
     return out;
 }
 
@@ -116,7 +116,7 @@ T one_of(std::string_view flag, std::string_view text, const std::vector<std::pa
         names += fmt::format("{}{}", names.empty() ? "" : ", ", name);
         known.push_back(name);
     }
-    const std::string guess = nearest(text, known);
+    const std::string guess = closest_match(text, known);
     bad_flag(flag, text,
              fmt::format("it is one of {}{}", names, guess.empty() ? "" : fmt::format("; did you mean {}?", guess)));
 }
@@ -161,7 +161,7 @@ public:
                 std::vector<std::string> names;
                 for (const completed_flag& f : completed_simulate_flags())
                     names.push_back(f.name);
-                const std::string guess = nearest(flag, names);
+                const std::string guess = closest_match(flag, names);
                 throw exception{{errc::bad_configuration,
                                  fmt::format("unknown argument {}{}", detail::in_quotes(flag),
                                              guess.empty() ? "" : fmt::format("; did you mean {}?", guess))}};
@@ -228,11 +228,11 @@ private:
             {"--server-share", [](self& s, text flag, text v) { s.plan_.server.phases = phases(flag, v); }},
             {"--feedback",
              [](self& s, text flag, text v) {
-                 s.tells_ = one_of<simulation::told>(flag, v,
-                                                     {{"none", {false, false}},
-                                                      {"retry-after", {true, false}},
-                                                      {"ratelimit", {false, true}},
-                                                      {"both", {true, true}}});
+                 s.tells_ = one_of<simulation::answer_fields>(flag, v,
+                                                              {{"none", {false, false}},
+                                                               {"retry-after", {true, false}},
+                                                               {"ratelimit", {false, true}},
+                                                               {"both", {true, true}}});
              }},
             {"--latency",
              [](self& s, text flag, text v) {
@@ -329,7 +329,7 @@ private:
     /// Divides what was not assigned to a host among those without a number.
     void spread() {
         if (is_quota_ && !tells_)
-            tells_ = simulation::told{true, true};
+            tells_ = simulation::answer_fields{true, true};
         if (tells_)
             plan_.server.tells = *tells_;
         std::vector<simulation::task*> open;
@@ -352,7 +352,7 @@ private:
     simulation::plan plan_;
     std::int64_t requests_ = 0;
     std::optional<duration> poisson_;
-    std::optional<simulation::told> tells_;
+    std::optional<simulation::answer_fields> tells_;
     bool is_quota_ = false;
 };
 

@@ -21,18 +21,18 @@ public:
 
     [[nodiscard]] std::string text() {
         const double seconds = std::chrono::duration<double>(o_.part).count();
-        double most_rate = 0.001, most_refused = 1;
+        double max_rate = 0.001, max_refused = 1;
         for (const auto& p : o_.series) {
-            most_rate = std::max(most_rate, static_cast<double>(std::max(p.admitted, p.arrived)) / seconds);
-            most_refused = std::max(most_refused, static_cast<double>(p.refused));
+            max_rate = std::max(max_rate, static_cast<double>(std::max(p.admitted, p.arrived)) / seconds);
+            max_refused = std::max(max_refused, static_cast<double>(p.refused));
         }
-        panel("requests a second", most_rate);
-        line("#1f77b4", "admitted", 0, most_rate,
+        panel("requests a second", max_rate);
+        line("#1f77b4", "admitted", 0, max_rate,
              [&](const auto& p) { return static_cast<double>(p.admitted) / seconds; });
-        line("#2ca02c", "arrived", 1, most_rate,
+        line("#2ca02c", "arrived", 1, max_rate,
              [&](const auto& p) { return static_cast<double>(p.arrived) / seconds; });
-        panel(fmt::format("429s in {:.1f} s", seconds), most_refused);
-        line("#d62728", "429s", 0, most_refused, [](const auto& p) { return static_cast<double>(p.refused); });
+        panel(fmt::format("429s in {:.1f} s", seconds), max_refused);
+        line("#d62728", "429s", 0, max_refused, [](const auto& p) { return static_cast<double>(p.refused); });
         panel("factor on the rates, and gates", 1);
         line("#9467bd", "factor", 0, 1, [](const auto& p) { return p.factor; });
         gates();
@@ -43,21 +43,21 @@ public:
     }
 
 private:
-    void panel(std::string_view title, double most) {
+    void panel(std::string_view title, double max) {
         y_ = panels_++ == 0 ? plot_top : y_ + panel_height + panel_gap;
         body_ += fmt::format("<text x=\"{}\" y=\"{}\">{}</text>\n", plot_left, y_ - 8, title);
         body_ += fmt::format("<rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" fill=\"none\" stroke=\"#999\"/>\n",
                              plot_left, y_, plot_width, panel_height);
         for (const double part : {0.0, 0.5, 1.0})
             body_ += fmt::format("<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{:.4g}</text>\n", plot_left - 6,
-                                 y_ + panel_height * (1 - part) + 4, most * part);
+                                 y_ + panel_height * (1 - part) + 4, max * part);
     }
 
-    void line(std::string_view colour, std::string_view name, int place, double most,
+    void line(std::string_view colour, std::string_view name, int place, double max,
               const std::function<double(const simulation::point&)>& of) {
         std::string points;
         for (std::size_t i = 0; i < o_.series.size(); ++i)
-            points += fmt::format("{:.1f},{:.1f} ", x_of(i), y_ + panel_height * (1 - of(o_.series[i]) / most));
+            points += fmt::format("{:.1f},{:.1f} ", x_of(i), y_ + panel_height * (1 - of(o_.series[i]) / max));
         body_ += fmt::format("<polyline fill=\"none\" stroke=\"{}\" points=\"{}\"/>\n", colour, points);
         body_ += fmt::format("<text x=\"{}\" y=\"{}\" text-anchor=\"end\" fill=\"{}\">{}</text>\n",
                              plot_left + plot_width - 70 * place, y_ - 8, colour, name);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "trace.hpp"
 
-#include "weir/core/nearest.hpp"
+#include "weir/core/closest_match.hpp"
 #include "weir/core/text.hpp"
 
 #include <fmt/format.h>
@@ -66,8 +66,8 @@ public:
 
     bool number_integer(number_integer_t v) { return number(v, static_cast<double>(v)); }
     bool number_unsigned(number_unsigned_t v) {
-        constexpr auto most = static_cast<number_unsigned_t>(std::numeric_limits<std::int64_t>::max());
-        return v > most ? wrong("a number out of range") : number(static_cast<std::int64_t>(v), static_cast<double>(v));
+        constexpr auto max = static_cast<number_unsigned_t>(std::numeric_limits<std::int64_t>::max());
+        return v > max ? wrong("a number out of range") : number(static_cast<std::int64_t>(v), static_cast<double>(v));
     }
     bool number_float(number_float_t v, const string_t&) { return number(std::nullopt, v); }
 
@@ -126,7 +126,7 @@ public:
             seen |= bit(at_);
             return true;
         }
-        const std::string guess = nearest(k, member_names);
+        const std::string guess = closest_match(k, member_names);
         return fail(fmt::format("unknown member {}{}", in_quotes(k),
                                 guess.empty() ? "" : fmt::format("; did you mean \"{}\"?", guess)));
     }
@@ -197,7 +197,7 @@ private:
             out_.op = static_cast<operation>(i);
             return true;
         }
-        const std::string guess = nearest(name, operation_names);
+        const std::string guess = closest_match(name, operation_names);
         return fail(fmt::format("unknown op {}; it is one of acquire, arrived, release, cancel, refund, reload, end{}",
                                 in_quotes(name), guess.empty() ? "" : fmt::format(": did you mean \"{}\"?", guess)));
     }

@@ -22,8 +22,7 @@ namespace {
 
 using clock_type = std::chrono::steady_clock;
 
-void run(const weir::policy& p, const std::string& url, std::int64_t documents, int workers,
-         std::chrono::seconds most) {
+void run(const weir::policy& p, const std::string& url, std::int64_t documents, int workers, std::chrono::seconds max) {
     weir::registry limits{weir::memory_store{}, weir::configuration::builder{}.defaults("metadata", p).build().value()};
     auto http = weir::http::limited(weir::curl::transport{}, limits);
 
@@ -36,7 +35,7 @@ void run(const weir::policy& p, const std::string& url, std::int64_t documents, 
         threads.emplace_back([&] {
             while (left.fetch_sub(1) > 0) {
                 for (int status = 0; status != 200; ++requests) {
-                    if (clock_type::now() > began + most)
+                    if (clock_type::now() > began + max)
                         return;
                     status = http.send({.url = url, .role = "metadata"}).status;
                     if (status == 429)

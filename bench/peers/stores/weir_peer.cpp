@@ -51,9 +51,9 @@ struct noting_clock : weir::sqlite::machine_clock {
 template <class Store>
 struct noting : Store {
     using Store::Store;
-    [[nodiscard]] weir::forecast admit(typename Store::slot& s, const weir::window_plan& plan, std::int64_t cost,
-                                       weir::instant now, weir::entry& out) {
-        const weir::forecast f = Store::admit(s, plan, cost, now, out);
+    [[nodiscard]] weir::assessment admit(typename Store::slot& s, const weir::window_plan& plan, std::int64_t cost,
+                                         weir::instant now, weir::entry& out) {
+        const weir::assessment f = Store::admit(s, plan, cost, now, out);
         if (const auto at = Store::counted_at(out); f.admits() && at)
             last_stamp = *at;
         return f;

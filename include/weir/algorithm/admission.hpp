@@ -131,19 +131,19 @@ public:
 };
 
 /// When a request could be admitted at best, and what stands in the way until then.
-struct forecast {
-    instant at;  ///< admissible now iff `at` is not later than the instant it was made for and `why` is none
-    cause why = cause::none;
-    std::uint32_t window = 0;  ///< index into the plan, for `cause::window` and `cause::never`
-    bool held = false;         ///< the gate is farther away than anybody is to wait for it
-    bool passed = false;       ///< entered in spite of `why`, because the plan is not enforced
-    bool moves = false;        ///< an open entry stands in the way of a window: `at` moves on until it is answered
+struct assessment {
+    instant at;  ///< admissible now iff `at` is not later than the instant it was made for and `cause` is none
+    weir::cause cause = weir::cause::none;
+    std::uint32_t window = 0;      ///< index into the plan, for `cause::window` and `cause::never`
+    bool beyond_max_hold = false;  ///< the gate is farther away than `max_hold`: the request does not wait for it
+    bool passed = false;           ///< entered in spite of `cause`, because the plan is not enforced
+    bool moves = false;            ///< an open entry stands in the way of a window: `at` moves on until it is answered
 
-    [[nodiscard]] constexpr bool admits() const noexcept { return why == cause::none || passed; }
+    [[nodiscard]] constexpr bool admits() const noexcept { return cause == weir::cause::none || passed; }
 };
 
 /// No waiter stands ahead: for requests that are decided at once.
-struct nobody_ahead {
+struct none_ahead {
     [[nodiscard]] static constexpr std::int64_t units() noexcept { return 0; }
     [[nodiscard]] static constexpr instant nth_newest(std::int64_t) noexcept { return long_ago; }
 };
@@ -158,11 +158,11 @@ struct nobody_ahead {
 /// `State` is `key_state`, or what a shared store keeps of a key: its `log` may fetch what it is asked for.
 ///
 /// **Complexity.** O(windows), and O(log cells) where a window reaches into the tail.
-template <class State, class Ahead = nobody_ahead>
-[[nodiscard, gnu::always_inline]] inline forecast
-forecast_windows(const State& state, const window_plan& plan, std::int64_t cost, instant now,
-                 const Ahead& ahead = {}) noexcept(noexcept(state.log.nth_newest(0, now))) {
-    forecast best{now, cause::none, 0};
+template <class State, class Ahead = none_ahead>
+[[nodiscard, gnu::always_inline]] inline assessment
+assess_windows(const State& state, const window_plan& plan, std::int64_t cost, instant now,
+               const Ahead& ahead = {}) noexcept(noexcept(state.log.nth_newest(0, now))) {
+    assessment best{now, cause::none, 0};
     bool moves = false;
     const std::int64_t waiting = ahead.units();
     const std::int64_t unstamped = waiting + state.open;
@@ -184,7 +184,7 @@ forecast_windows(const State& state, const window_plan& plan, std::int64_t cost,
 
 namespace detail {
 /// A cost that no waiting helps: above a limit that the policy itself writes.
-[[nodiscard, gnu::noinline, gnu::cold]] inline forecast never(const window_plan& plan, std::int64_t cost) noexcept {
+[[nodiscard, gnu::noinline, gnu::cold]] inline assessment never(const window_plan& plan, std::int64_t cost) noexcept {
     const auto exceeded = std::ranges::find_if(plan.shown, [cost](const rate& r) { return r.limit < cost; });
     return {far_future, cause::never, static_cast<std::uint32_t>(exceeded - plan.shown.begin())};
 }
@@ -192,34 +192,35 @@ namespace detail {
 
 /// When could `cost` units be admitted at best: gate, windows and the key's own ceiling together. Costs 0 where it does
 /// not count.
-template <class State, class Ahead = nobody_ahead>
-[[nodiscard, gnu::always_inline]] inline forecast
+template <class State, class Ahead = none_ahead>
+[[nodiscard, gnu::always_inline]] inline assessment
 assess(const State& state, const window_plan& plan, std::int64_t cost, instant now,
        const Ahead& ahead = {}) noexcept(noexcept(state.log.nth_newest(0, now))) {
-    forecast best{now, cause::none, 0};
+    assessment best{now, cause::none, 0};
     if (cost > 0) {
         if (cost > plan.max_cost) [[unlikely]]
             return detail::never(plan, cost);
-        best = forecast_windows(state, plan, cost, now, ahead);
-        if (best.why == cause::none && plan.max_concurrent > 0 && state.in_flight >= plan.max_concurrent)
-            best.why = cause::concurrency;
+        best = assess_windows(state, plan, cost, now, ahead);
+        if (best.cause == cause::none && plan.max_concurrent > 0 && state.in_flight >= plan.max_concurrent)
+            best.cause = cause::concurrency;
     }
     if (state.gate > best.at)
         best = {state.gate, cause::gate, 0, false, false, best.moves};
-    if (best.why != cause::none && plan.max_hold < forever && state.gate > later(now, plan.max_hold)) {
+    if (best.cause != cause::none && plan.max_hold < forever && state.gate > saturating_add(now, plan.max_hold)) {
         // Whatever else comes later: it is the hold that nobody waits for.
-        best.why = cause::gate;
-        best.held = true;
+        best.cause = cause::gate;
+        best.beyond_max_hold = true;
     }
     return best;
 }
 
 /// What a key may do whose history was lost at `lost`: nothing that counts, until its shortest window has passed.
-[[nodiscard]] inline forecast warm_up(const window_plan& plan, std::int64_t cost, instant lost, instant now) noexcept {
+[[nodiscard]] inline assessment warm_up(const window_plan& plan, std::int64_t cost, instant lost,
+                                        instant now) noexcept {
     if (cost == 0 || plan.windows.empty())
         return {now, cause::none, 0};
     const auto shortest = std::ranges::min_element(plan.windows, {}, &window::period);
-    const instant until = later(lost, shortest->period);
+    const instant until = saturating_add(lost, shortest->period);
     if (until <= now)
         return {now, cause::none, 0};
     return {until, cause::window, static_cast<std::uint32_t>(shortest - plan.windows.begin())};

@@ -139,9 +139,9 @@ public:
 
 private:
     /// How many stamps leave a full ring at once: enough to make it seldom, and few enough to be quick.
-    static constexpr std::size_t most_batch = 128;
+    static constexpr std::size_t max_batch = 128;
     [[nodiscard]] static std::size_t batch(const retention& kept) noexcept {
-        return std::clamp<std::size_t>(kept.exact / 8, 8, most_batch);
+        return std::clamp<std::size_t>(kept.exact / 8, 8, max_batch);
     }
     [[nodiscard, gnu::noinline]] instant nth_newest_of_tail(std::uint64_t back) const noexcept {
         return tail_ == nullptr ? long_ago : tail_->nth_newest(back);
@@ -157,14 +157,14 @@ private:
     [[gnu::noinline]] void make_room(std::int64_t units, instant now, const retention& kept) {
         const auto lacks_room = [&] { return size_ + units > capacity_; };
         const auto decides = [&](std::uint32_t k) { return k < size_ && slot(k) > now - kept.longest; };
-        const auto wider = [&](std::size_t most) {
+        const auto wider = [&](std::size_t max) {
             const auto wanted = static_cast<std::uint64_t>(size_ + units);
             return static_cast<std::uint32_t>(
-                std::min<std::uint64_t>(most, std::max<std::uint64_t>({4, std::uint64_t{capacity_} * 2, wanted})));
+                std::min<std::uint64_t>(max, std::max<std::uint64_t>({4, std::uint64_t{capacity_} * 2, wanted})));
         };
         const auto exact = static_cast<std::uint32_t>(kept.exact);
         if (const std::size_t full = exact + batch(kept); capacity_ < full) {
-            const std::uint32_t quarter = std::clamp(size_ / 4, 1U, static_cast<std::uint32_t>(most_batch));
+            const std::uint32_t quarter = std::clamp(size_ / 4, 1U, static_cast<std::uint32_t>(max_batch));
             if (size_ > 0 && !decides(size_ - quarter))
                 move_to_tail(size_ - quarter, now, kept);
             if (lacks_room())
@@ -199,7 +199,7 @@ private:
     void move_to_tail(std::uint32_t stays, instant now, const retention& kept) {
         if (size_ <= stays)
             return;
-        tail_->reserve(std::min<std::size_t>(size_ - stays, most_batch), now, kept);
+        tail_->reserve(std::min<std::size_t>(size_ - stays, max_batch), now, kept);
         keep_newest(stays, now, kept);
     }
     /// The same in the room there is.

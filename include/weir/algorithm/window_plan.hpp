@@ -21,7 +21,7 @@ struct window {
 };
 
 /// The largest limit whose window is kept in exact stamps; past it the log coarsens to cells of T/1024.
-inline constexpr std::int64_t most_exact = 65'536;
+inline constexpr std::int64_t max_exact = 65'536;
 inline constexpr std::int64_t coarse_cells = 1024;
 
 /// How much of the past a log must keep, and how finely.
@@ -64,18 +64,18 @@ struct window_plan {
 };
 
 /// What a server told of its limits where that is less than the policy allows.
-struct told_rates {
+struct server_rates {
     std::vector<rate> rates{};        ///< not scaled by the tuner's factor
     std::int64_t max_concurrent = 0;  ///< 0 = it told of none
 
-    friend bool operator==(const told_rates&, const told_rates&) = default;
+    friend bool operator==(const server_rates&, const server_rates&) = default;
 };
 
 namespace detail {
 
 __extension__ typedef unsigned __int128 wide;
 
-[[nodiscard]] constexpr std::int64_t divide_up(wide numerator, wide denominator) noexcept {
+[[nodiscard]] constexpr std::int64_t ceil_div(wide numerator, wide denominator) noexcept {
     return static_cast<std::int64_t>((numerator + denominator - 1) / denominator);
 }
 
@@ -84,7 +84,7 @@ __extension__ typedef unsigned __int128 wide;
     if (m.is_one())
         return {limit, period};
     const auto n = static_cast<wide>(limit) * static_cast<wide>(m.millionths());
-    const std::int64_t scaled = divide_up(n, static_cast<wide>(multiplier::one));
+    const std::int64_t scaled = ceil_div(n, static_cast<wide>(multiplier::one));
     const auto span =
         static_cast<wide>(period.count()) * static_cast<wide>(scaled) * static_cast<wide>(multiplier::one);
     const auto capped = std::min((span + n - 1) / n, static_cast<wide>((far_future - instant{}).count() / 4));
@@ -96,7 +96,8 @@ __extension__ typedef unsigned __int128 wide;
 /// Builds the windows of `p` under `m`, and those of `told`.
 ///
 /// **Preconditions.** `faults_of(p)` is empty. **Complexity.** O(rates).
-[[nodiscard]] inline window_plan plan_windows(const policy& p, multiplier m = {}, const told_rates* told = nullptr) {
+[[nodiscard]] inline window_plan plan_windows(const policy& p, multiplier m = {},
+                                              const server_rates* server = nullptr) {
     window_plan out;
     out.max_concurrent = p.max_concurrent;
     out.count_head = p.count_head;
@@ -117,25 +118,25 @@ __extension__ typedef unsigned __int128 wide;
         });
         // burst: b is the window (b, b·T/N); at b >= N the rate itself says as much.
         if (p.burst < densest.limit) {
-            const auto period = detail::divide_up(static_cast<detail::wide>(p.burst) *
-                                                      static_cast<detail::wide>(densest.period.count()),
-                                                  static_cast<detail::wide>(densest.limit));
+            const auto period =
+                detail::ceil_div(static_cast<detail::wide>(p.burst) * static_cast<detail::wide>(densest.period.count()),
+                                 static_cast<detail::wide>(densest.limit));
             out.windows.push_back(detail::scale(p.burst, duration{period}, m));
             out.shown.push_back(densest);
         }
     }
-    if (told != nullptr) {
-        for (const rate& r : told->rates) {
+    if (server != nullptr) {
+        for (const rate& r : server->rates) {
             out.windows.push_back({r.limit, r.period});
             out.shown.push_back(r);
         }
-        if (told->max_concurrent > 0 && (p.max_concurrent == 0 || told->max_concurrent < p.max_concurrent))
-            out.max_concurrent = told->max_concurrent;
+        if (server->max_concurrent > 0 && (p.max_concurrent == 0 || server->max_concurrent < p.max_concurrent))
+            out.max_concurrent = server->max_concurrent;
     }
     for (window& w : out.windows) {
         w.period += p.margin;
         out.kept.longest = std::max(out.kept.longest, w.period);
-        if (w.limit <= most_exact) {
+        if (w.limit <= max_exact) {
             out.kept.exact = std::max(out.kept.exact, static_cast<std::size_t>(w.limit));
         } else {
             out.kept.coarse.push_back(w.period);

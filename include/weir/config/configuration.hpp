@@ -128,8 +128,8 @@ public:
         return *this;
     }
     /// Most requests in flight at once; 0 = no ceiling.
-    builder& global_max_inflight(std::int64_t most) {
-        state_.global_max_inflight = most;
+    builder& global_max_inflight(std::int64_t max) {
+        state_.global_max_inflight = max;
         return *this;
     }
     builder& backend(backend_options b) {

@@ -40,7 +40,7 @@ public:
                       [&](std::string_view name) { stems.push_back(fmt::format("hosts.{}.{}.", name, role)); });
         stems.push_back(fmt::format("defaults.{}.", role));
         const auto written = [&](std::string_view name) {
-            sightings out;
+            occurrences out;
             for (std::size_t i = 0; i < stems.size(); ++i)
                 add(out, stems[i] + std::string{name}, i);
             if (find_rule(process_rules, name) != nullptr)
@@ -49,7 +49,7 @@ public:
         };
 
         // `rates` and `unlimited` answer one question: policy_leaves::whole says which of them is heard.
-        const sightings stated = written("unlimited"), rates = written("rates");
+        const occurrences stated = written("unlimited"), rates = written("rates");
         const bool lifting = !stated.empty() && says_true("unlimited", stated[0]);
         const bool outdone = lifting && !rates.empty() && rates[0].is_above(stated[0]);
 
@@ -57,7 +57,7 @@ public:
         std::vector<explained_leaf> out;
         for (const auto& rule : policy_rules) {
             const bool of_rates = rule.name == "rates" || rule.name == "burst";
-            const sightings mine = written(rule.name);
+            const occurrences mine = written(rule.name);
             std::optional<explained_value> decider;
             if (rule.name == "unlimited" && outdone)
                 decider = value(rule, rates[0], "false");
@@ -74,7 +74,7 @@ public:
         for (const auto& rule : process_rules) {
             if (std::ranges::find(of_files, rule.name) != of_files.end())
                 continue;
-            sightings mine;
+            occurrences mine;
             add(mine, std::string{rule.name}, 0);
             out.push_back(
                 leaf_of(rule, std::nullopt, mine, rule.type == value_type::text ? "none" : default_text(rule)));
@@ -84,14 +84,14 @@ public:
 
 private:
     /// One place where a leaf was written. The strongest has the least depth, and there the greatest rank.
-    struct sighting {
+    struct occurrence {
         const origin* from;
         std::size_t depth;
-        [[nodiscard]] bool is_above(const sighting& b) const noexcept {
+        [[nodiscard]] bool is_above(const occurrence& b) const noexcept {
             return depth != b.depth ? depth < b.depth : from->rank > b.from->rank;
         }
     };
-    using sightings = std::vector<sighting>;  // the strongest first
+    using occurrences = std::vector<occurrence>;  // the strongest first
 
     /// What a leaf of the whole process makes of others when it is true.
     struct sweep {
@@ -108,24 +108,25 @@ private:
         {"shadow", "enforce", "false"},
     }};
 
-    void add(sightings& out, const std::string& path, std::size_t depth) const {
+    void add(occurrences& out, const std::string& path, std::size_t depth) const {
         const auto found = std::ranges::equal_range(origins_, path, {}, &origin::path);
         for (const origin& o : std::views::reverse(found))
             out.push_back({&o, depth});
     }
-    [[nodiscard]] static explained_value value(const leaf_rule& rule, const sighting& at, std::string_view text = {}) {
+    [[nodiscard]] static explained_value value(const leaf_rule& rule, const occurrence& at,
+                                               std::string_view text = {}) {
         const origin& o = *at.from;
         return {text.empty() ? canonical_text(rule, o.value) : std::string{text}, o.kind, o.at, o.path};
     }
 
-    [[nodiscard]] static bool says_true(std::string_view name, const sighting& at) {
+    [[nodiscard]] static bool says_true(std::string_view name, const occurrence& at) {
         return canonical_text(leaf_rule{.name = name, .type = value_type::boolean}, at.from->value) == "true";
     }
     [[nodiscard]] explained_leaf leaf_of(const leaf_rule& rule, std::optional<explained_value> decider,
-                                         const sightings& written, std::string builtin) const {
+                                         const occurrences& written, std::string builtin) const {
         std::vector<explained_value> all;
         for (const sweep& s : sweeps) {
-            sightings by;
+            occurrences by;
             if (s.leaf == rule.name)
                 add(by, std::string{s.by}, 0);
             if (!by.empty() && says_true(s.by, by[0]))
@@ -133,7 +134,7 @@ private:
         }
         if (decider)
             all.push_back(*std::move(decider));
-        for (const sighting& at : written)
+        for (const occurrence& at : written)
             all.push_back(value(rule, at));
         all.push_back({std::move(builtin), layer_kind::builtin, {}, {}});
         explained_leaf out{std::string{rule.name}, rule.type, std::move(all.front()), {}};

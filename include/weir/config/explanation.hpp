@@ -23,7 +23,7 @@ namespace weir {
 struct explained_value {
     std::string text{};  ///< in its one spelling: `20/SECOND, 10000/HOUR`, `250`, `none`; `(hidden)` for a secret
     layer_kind layer = layer_kind::builtin;
-    place at{};
+    source_location at{};
     std::string path{};  ///< under which it stands there; empty when it is built in
 };
 
@@ -166,8 +166,8 @@ inline void append_json(std::string& out, const std::vector<explained_leaf>& lea
 }
 
 /// The explanation as one JSON object in one line: `roles` and `process` hold leaves by name, each with `value`,
-/// `layer`, `place`, `path` and the list `shadows`. Rates are a list of texts, spans a number of milliseconds, none is
-/// null, auto a text.
+/// `layer`, `source_location`, `path` and the list `shadows`. Rates are a list of texts, spans a number of
+/// milliseconds, none is null, auto a text.
 [[nodiscard]] inline std::string to_json(const explanation& e) {
     std::string out = R"({"host":)";
     const auto text = [&out](std::string_view name) {

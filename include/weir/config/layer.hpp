@@ -18,14 +18,14 @@
 namespace weir {
 
 /// Where a value was written: a file's line and column, a variable, or a flag.
-class place {
+class source_location {
 public:
-    place() = default;
-    explicit place(std::string source) : source_(std::make_shared<const std::string>(std::move(source))) {}
+    source_location() = default;
+    explicit source_location(std::string source) : source_(std::make_shared<const std::string>(std::move(source))) {}
 
     /// The same source at a line and column, both counted from 1.
-    [[nodiscard]] place at(std::uint32_t line, std::uint32_t column) const {
-        place out = *this;
+    [[nodiscard]] source_location at(std::uint32_t line, std::uint32_t column) const {
+        source_location out = *this;
         out.line_ = line;
         out.column_ = column;
         return out;
@@ -51,7 +51,7 @@ private:
 
 /// One thing that is wrong with a configuration.
 struct fault {
-    place at{};
+    source_location at{};
     std::string path{};     ///< `hosts.api.crossref.org.metadata.rates`; empty where there is none
     std::string message{};  ///< what was found, what is allowed, and the nearest right spelling
 
@@ -63,7 +63,7 @@ struct fault {
 };
 
 /// After so many faults of one source the rest is not worth reading: nobody mends a thousand at once.
-inline constexpr std::size_t most_faults = 1000;
+inline constexpr std::size_t max_faults = 1000;
 
 /// How a scalar was written, which decides what it may be read as.
 enum class scalar_form : std::uint8_t {
@@ -143,7 +143,7 @@ enum class layer_kind : std::uint8_t { builtin, preset, file, environment, comma
 struct origin {
     std::string path{};   ///< with the host in its one spelling
     std::string value{};  ///< as written; "(hidden)" for a connection text
-    place at{};
+    source_location at{};
     std::size_t rank = 0;  ///< of several with one path, the greatest is in force
     layer_kind kind = layer_kind::file;
 };
@@ -158,7 +158,7 @@ public:
     std::vector<fault> faults{};         ///< what kept parts of the source from becoming leaves
 
     /// Names the source of the leaves that are added from now on.
-    void set_source(const place& source) {
+    void set_source(const source_location& source) {
         if (sources_.empty() || sources_.back().source() != source.source())
             sources_.push_back(source.at(0, 0));
     }
@@ -196,7 +196,8 @@ public:
     }
 
     /// Adds a key with all the sections above it. `host` is how the key below `hosts` names its host.
-    void add(std::span<const std::string_view> path, value_kind what, const place& at, host_spelling host = {}) {
+    void add(std::span<const std::string_view> path, value_kind what, const source_location& at,
+             host_spelling host = {}) {
         set_source(at);
         const mark where{at.line(), at.column()};
         std::uint32_t above = leaf::top;
@@ -206,16 +207,16 @@ public:
         }
     }
     /// Adds a leaf whose value is one text without a type, as flags and variables have.
-    void add_text(std::span<const std::string_view> path, std::string_view text, const place& at,
+    void add_text(std::span<const std::string_view> path, std::string_view text, const source_location& at,
                   host_spelling host = {}) {
         add(path, value_kind::one, at, host);
         add_item(text, scalar_form::text, leaves_.back().at);
     }
-    void add_text(std::initializer_list<std::string_view> path, std::string_view text, const place& at,
+    void add_text(std::initializer_list<std::string_view> path, std::string_view text, const source_location& at,
                   host_spelling host = {}) {
         add_text(std::span{path.begin(), path.size()}, text, at, host);
     }
-    void add_fault(const place& at, std::string path, std::string message) {
+    void add_fault(const source_location& at, std::string path, std::string message) {
         faults.push_back({at, std::move(path), std::move(message)});
     }
 
@@ -230,11 +231,11 @@ public:
     [[nodiscard]] std::string_view text(const scalar& s) const noexcept { return text(s.text); }
 
     /// Where a leaf's value was written, and where its key.
-    [[nodiscard]] place at(const leaf& l) const { return at(l, l.at); }
-    [[nodiscard]] place key_at(const leaf& l) const { return at(l, l.key_at); }
+    [[nodiscard]] source_location at(const leaf& l) const { return at(l, l.at); }
+    [[nodiscard]] source_location key_at(const leaf& l) const { return at(l, l.key_at); }
     /// A place in the source of a leaf.
-    [[nodiscard]] place at(const leaf& l, mark where) const {
-        return l.source < sources_.size() ? sources_[l.source].at(where.line, where.column) : place{};
+    [[nodiscard]] source_location at(const leaf& l, mark where) const {
+        return l.source < sources_.size() ? sources_[l.source].at(where.line, where.column) : source_location{};
     }
     /// Its keys from the top, as written: `hosts.api.crossref.org.metadata.rates`.
     [[nodiscard]] std::string path(const leaf& l) const {
@@ -260,7 +261,7 @@ private:
     std::string texts_;
     std::vector<leaf> leaves_;
     std::vector<scalar> scalars_;
-    std::vector<place> sources_;
+    std::vector<source_location> sources_;
 };
 
 }  // namespace weir

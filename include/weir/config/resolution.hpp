@@ -50,7 +50,8 @@ public:
 
     /// Where the leaf at `path` was written, `backend.kind` for one; `otherwise` if it was nowhere. Needs
     /// `weir/config/resolve.hpp`. **Complexity.** As `origins()`.
-    [[nodiscard]] place place_of(std::string_view path, place otherwise = place{"configuration"}) const;
+    [[nodiscard]] source_location place_of(std::string_view path,
+                                           source_location otherwise = source_location{"configuration"}) const;
 
 private:
     std::optional<configuration> value_;

@@ -25,7 +25,7 @@ struct resolve_options {
 inline std::vector<origin> resolution::origins() const {
     return written_ ? written_->in_words() : std::vector<origin>{};
 }
-inline place resolution::place_of(std::string_view path, place otherwise) const {
+inline source_location resolution::place_of(std::string_view path, source_location otherwise) const {
     for (origin& o : origins())
         if (o.path == path)
             otherwise = std::move(o.at);  // the last is in force
@@ -48,7 +48,7 @@ inline resolution resolve(std::span<const layer> lowest_first, const resolve_opt
         if (made)
             value = *std::move(made);
         else  // a rule between leaves that no table knows: it has no place, but it is not passed over
-            work.faults.push_back({place{"configuration"}, "", made.error().message});
+            work.faults.push_back({source_location{"configuration"}, "", made.error().message});
     }
     return {std::move(value), std::move(work.faults), std::move(work.notes),
             std::make_shared<const detail::provenance>(work.take_written())};

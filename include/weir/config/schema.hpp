@@ -45,7 +45,7 @@ inline constexpr std::array run_rules{
               }),
     process_leaf<&settings::global_max_inflight>("global_max_inflight",
                                                  "most requests of the process in flight at once",
-                                                 {.min = 1, .max = most_count, .none_word = "none"}),
+                                                 {.min = 1, .max = max_count, .none_word = "none"}),
     process_leaf<&settings::disabled>("disabled", "turns limiting off as a whole", {.in_files = false}),
     process_leaf<&settings::shadow>(
         "shadow", "enforces nothing and reports everything: as enforce: false in every role", {.in_files = false}),

@@ -4,8 +4,8 @@
 #include "weir/config/detail/settings.hpp"
 #include "weir/config/layer.hpp"
 #include "weir/config/schema.hpp"
+#include "weir/core/closest_match.hpp"
 #include "weir/core/key.hpp"
-#include "weir/core/nearest.hpp"
 #include "weir/core/rate.hpp"
 #include "weir/core/result.hpp"
 #include "weir/core/text.hpp"
@@ -107,8 +107,8 @@ namespace weir::detail {
 }
 
 /// Past these a list is a mistake, and would cost every decision or every lookup.
-inline constexpr std::size_t most_rates = 64;
-inline constexpr std::size_t most_names = 256;
+inline constexpr std::size_t max_rates = 64;
+inline constexpr std::size_t max_names = 256;
 
 /// Checks one leaf's value against its rule; whatever is wrong goes to `faults`, and then there is no value. What is
 /// worth saying though it is right goes to `notes`, if somebody wants them. Both are without their path: whoever calls
@@ -221,7 +221,7 @@ private:
             return checked_value{std::string{text}};
         if (!rule_.former_word.empty() && same_ignoring_case(text, rule_.former_word))
             return wrong(s.at, fmt::format("found {}, which is gone; {}", detail::in_quotes(text), rule_.instead));
-        const std::string guess = nearest(lower(text), words);
+        const std::string guess = closest_match(lower(text), words);
         if (guess.empty())
             return unfit(s);
         return wrong(s.at,
@@ -260,8 +260,8 @@ private:
             wrong(s.at, r.error().message + (lifted ? "; to have no limit say unlimited: true" : ""));
             return false;
         });
-        if (all.size() > most_rates)
-            return wrong(leaf_.at, fmt::format("found {} rates; a key has at most {}", all.size(), most_rates));
+        if (all.size() > max_rates)
+            return wrong(leaf_.at, fmt::format("found {} rates; a key has at most {}", all.size(), max_rates));
         if (!good)
             return std::nullopt;
         return checked_value{needed(all)};
@@ -303,8 +303,8 @@ private:
                 wrong(s.at, why);
             return why.empty();
         });
-        if (out.size() > most_names)
-            return wrong(leaf_.at, fmt::format("found {} names; the most are {}", out.size(), most_names));
+        if (out.size() > max_names)
+            return wrong(leaf_.at, fmt::format("found {} names; the most are {}", out.size(), max_names));
         if (!good)
             return std::nullopt;
         return checked_value{std::move(out)};

@@ -68,9 +68,9 @@ enum class cause : std::uint8_t {
 
 /// The answer to a request for admission.
 struct [[nodiscard]] decision {
-    outcome state = outcome::granted;
+    weir::outcome outcome = weir::outcome::granted;
     /// What stood in the way; of a granted one, what would have, were the policy enforced.
-    cause why = cause::none;
+    weir::cause cause = weir::cause::none;
     /// The first instant at which the request could have been admitted at best; the instant of the decision itself
     /// where only an answer or a release can make room; meaningless for `never` and where nothing stood in the way.
     instant retry_at{};
@@ -79,7 +79,7 @@ struct [[nodiscard]] decision {
     /// How long the caller waited for this answer.
     duration waited{};
 
-    [[nodiscard]] constexpr bool granted() const noexcept { return state == outcome::granted; }
+    [[nodiscard]] constexpr bool granted() const noexcept { return outcome == weir::outcome::granted; }
 };
 
 }  // namespace weir

@@ -71,7 +71,7 @@ struct member_rule : leaf_rule {
 
 namespace detail {
 
-inline constexpr double most_count = static_cast<double>(rate::most);
+inline constexpr double max_count = static_cast<double>(rate::max);
 inline constexpr double longest_ms = static_cast<double>(rate::longest.count()) / 1e6;
 
 /// The member at the end of a path of member pointers.

@@ -79,7 +79,7 @@ struct policy {
 
 /// What governs a key in this process alone, while its store cannot be reached: `local_share` of every rate and of the
 /// ceiling, but at least one at a time, or nothing at all where the policy says `open`.
-[[nodiscard]] inline policy alone(policy p) {
+[[nodiscard]] inline policy local_policy(policy p) {
     if (p.on_store_error == store_failure::open) {
         p.rates.clear();
         p.unlimited = true;

@@ -30,10 +30,10 @@ inline constexpr std::array role_rules{
                                     {.max = longest_ms, .open_ended = true, .no_default = "of the role"}),
     policy_leaf<&policy::count_head>("count_head", "whether HEAD requests count like any other"),
     policy_leaf<&policy::max_concurrent>("max_concurrent", "most requests of the key in flight at once",
-                                         {.min = 1, .max = most_count, .none_word = "none"}),
+                                         {.min = 1, .max = max_count, .none_word = "none"}),
     policy_leaf<&policy::unlimited>("unlimited", "states that the key has no rates on purpose"),
     policy_leaf<&policy::burst>("burst", "most at once of the densest rate; 1 spaces requests evenly",
-                                {.min = 1, .max = most_count, .none_word = "none"}),
+                                {.min = 1, .max = max_count, .none_word = "none"}),
     policy_leaf<&policy::count_from>("count_from", "from which moment a request fills its place in a window",
                                      {.words = "response, admission"}),
     policy_leaf<&policy::margin>("margin_ms", "added to every window's length, for jitter", {.max = longest_ms}),
@@ -62,7 +62,7 @@ inline constexpr std::array role_rules{
         "longest latency seen",
         {.max = longest_ms, .none_word = "auto"}),
     policy_leaf<&policy::max_waiting>("max_waiting", "most callers of the key that wait at once; one more is refused",
-                                      {.min = 1, .max = most_count, .none_word = "none"}),
+                                      {.min = 1, .max = max_count, .none_word = "none"}),
 };
 
 }  // namespace detail
@@ -79,8 +79,8 @@ inline constexpr auto policy_rules = detail::join(detail::role_rules, detail::ai
     if (!p.rates.empty() && p.unlimited)
         faults.emplace_back("unlimited: true contradicts the rates; keep one of them");
     for (const rate& r : p.rates) {
-        if (r.limit < 1 || r.limit > rate::most)
-            faults.push_back(fmt::format("rates: a limit of {} is outside 1 to {}", r.limit, rate::most));
+        if (r.limit < 1 || r.limit > rate::max)
+            faults.push_back(fmt::format("rates: a limit of {} is outside 1 to {}", r.limit, rate::max));
         if (r.period < rate::shortest || r.period > rate::longest)
             faults.push_back(fmt::format("rates: a period of {} ns is outside {} to {}", r.period.count(),
                                          detail::period_text(rate::shortest), detail::period_text(rate::longest)));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "weir/core/nearest.hpp"
+#include "weir/core/closest_match.hpp"
 #include "weir/core/result.hpp"
 #include "weir/core/text.hpp"
 #include "weir/core/time.hpp"
@@ -20,10 +20,10 @@ namespace weir {
 
 /// N units per T: no half-open interval of length `period` may hold more than `limit` units.
 struct rate {
-    std::int64_t limit = 1;                     ///< units, 1 to `most`
+    std::int64_t limit = 1;                     ///< units, 1 to `max`
     duration period = std::chrono::seconds{1};  ///< whole milliseconds, `shortest` to `longest`
 
-    static constexpr std::int64_t most = 1'000'000'000;
+    static constexpr std::int64_t max = 1'000'000'000;
     static constexpr duration shortest = std::chrono::milliseconds{1};
     static constexpr duration longest = std::chrono::hours{24 * 366};
 
@@ -166,13 +166,13 @@ inline constexpr std::array<time_unit, 6> long_units{{
                    "\"3/2SECOND\"");
     if (!detail::whole_number(count, out.limit)) {
         if (!count.empty() && count.find_first_not_of("0123456789") == std::string_view::npos)
-            return bad(fmt::format("the limit is too large; the most is {}", rate::most));
+            return bad(fmt::format("the limit is too large; the most is {}", rate::max));
         return bad(fmt::format("{} is not a whole number; {}", detail::in_quotes(count), example));
     }
     if (out.limit == 0)
         return bad("it admits nothing; the least limit is 1, and a longer period makes it slower: \"1/DAY\"");
-    if (out.limit > rate::most)
-        return bad(fmt::format("the limit is too large; the most is {}", rate::most));
+    if (out.limit > rate::max)
+        return bad(fmt::format("the limit is too large; the most is {}", rate::max));
 
     std::size_t digits = 0;
     while (digits < unit.size() && detail::is_digit(unit[digits]))
@@ -195,7 +195,7 @@ inline constexpr std::array<time_unit, 6> long_units{{
         std::array<std::string_view, detail::time_units.size()> names;
         for (std::size_t i = 0; i < names.size(); ++i)
             names[i] = detail::time_units[i].name;
-        const std::string guess = nearest(detail::lower(unit), names);
+        const std::string guess = closest_match(detail::lower(unit), names);
         return bad(fmt::format("unknown unit {}; a unit is one of ms, s, min, h, day, week{}", detail::in_quotes(unit),
                                guess.empty() ? ""
                                              : fmt::format(": did you mean \"{}/{}{}\"?", out.limit,

@@ -44,9 +44,9 @@ constexpr bool same_ignoring_case(std::string_view a, std::string_view b) noexce
 
 /// `text` as it may stand in a message: in quotes, odd bytes escaped, no more than its first 60 bytes.
 inline std::string in_quotes(std::string_view text) {
-    constexpr std::size_t most = 60;
+    constexpr std::size_t max = 60;
     std::string out = "\"";
-    for (const char c : text.substr(0, most)) {
+    for (const char c : text.substr(0, max)) {
         const auto byte = static_cast<unsigned char>(c);
         if (c == '"' || c == '\\') {
             out += '\\';
@@ -57,7 +57,7 @@ inline std::string in_quotes(std::string_view text) {
             out += c;
         }
     }
-    return out + (text.size() > most ? "...\"" : "\"");
+    return out + (text.size() > max ? "...\"" : "\"");
 }
 
 /// `text` as it may stand on a line of a message: control characters and what is not UTF-8 escaped, so that a key out

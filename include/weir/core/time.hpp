@@ -31,7 +31,7 @@ inline constexpr instant far_future{duration{INT64_MAX / 2}};
 inline constexpr duration forever = far_future - instant{};
 
 /// The instant `span` after `at`, held to `far_future` where the sum would pass it.
-[[nodiscard]] constexpr instant later(instant at, duration span) noexcept {
+[[nodiscard]] constexpr instant saturating_add(instant at, duration span) noexcept {
     return span >= far_future - at ? far_future : at + span;
 }
 

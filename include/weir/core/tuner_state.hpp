@@ -44,15 +44,15 @@ public:
                  std::is_invocable_r_v<tuner_state, F&, const tuner_state&>)
     // NOLINTNEXTLINE: a view, made where a callable stands
     tuner_step(F&& f) noexcept
-        : held_(const_cast<void*>(static_cast<const void*>(&f))),
+        : function_(const_cast<void*>(static_cast<const void*>(&f))),
           call_([](void* held, const tuner_state& before) -> tuner_state {
               return (*static_cast<std::remove_reference_t<F>*>(held))(before);
           }) {}
 
-    [[nodiscard]] tuner_state operator()(const tuner_state& before) const { return call_(held_, before); }
+    [[nodiscard]] tuner_state operator()(const tuner_state& before) const { return call_(function_, before); }
 
 private:
-    void* held_;
+    void* function_;
     tuner_state (*call_)(void*, const tuner_state&);
 };
 

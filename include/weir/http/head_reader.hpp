@@ -22,7 +22,7 @@ public:
     };
 
     /// The limit, in bytes, for all heads of one response together.
-    static constexpr std::size_t most_bytes = std::size_t{1} << 20U;
+    static constexpr std::size_t max_bytes = std::size_t{1} << 20U;
 
     /// Takes one line, with or without its line end.
     [[nodiscard]] step line(std::string_view text) {
@@ -31,7 +31,7 @@ public:
         if (complete_)
             return step::more;  // a trailer
         bytes_ += text.size();
-        if (bytes_ > most_bytes)
+        if (bytes_ > max_bytes)
             return step::malformed;
         if (status_ == 0)
             return status_line(text) ? step::more : step::malformed;

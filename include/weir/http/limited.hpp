@@ -4,7 +4,7 @@
 #include "weir/http/detail/url_text.hpp"
 #include "weir/http/headers.hpp"
 #include "weir/http/message.hpp"
-#include "weir/http/told.hpp"
+#include "weir/http/response_feedback.hpp"
 #include "weir/http/transport.hpp"
 #include "weir/http/transport_error.hpp"
 #include "weir/http/url.hpp"
@@ -23,7 +23,7 @@ namespace weir::http {
 
 /// What `limited` needs of a registry; `weir::registry` is one.
 template <class R>
-concept limits = requires(R& r, std::string_view text, const acquire_options& a, const feedback& said) {
+concept limiting_registry = requires(R& r, std::string_view text, const acquire_options& a, const feedback& said) {
     // Each request needs a permit. It waits for one, and throws `refused` if there is none in time.
     { r.acquire(text, text, a) } -> std::same_as<typename R::permit>;
     // The response headers stamp the entry: from then on it counts for T.
@@ -46,7 +46,7 @@ concept limits = requires(R& r, std::string_view text, const acquire_options& a,
 /// **Errors.** Throws `refused` if there is no permit in time, `exception` for a URL or role that has no key, and what
 /// the transport throws.
 /// **Thread safety.** The transport's. **Lifetime.** The registry must outlive it; a transport given as an lvalue too.
-template <class Transport, limits Registry>
+template <class Transport, limiting_registry Registry>
     requires transport<std::remove_reference_t<Transport>>
 class limited : public collecting<limited<Transport, Registry>> {
 public:
@@ -81,7 +81,7 @@ private:
 
         void located(std::string_view url) override { to_.located(url); }
         void head(int status, const headers& fields) override {
-            permit_.arrived(told{status, fields}.said());
+            permit_.arrived(response_feedback{status, fields}.said());
             to_.head(status, fields);
         }
         bool body(std::string_view bytes) override { return to_.body(bytes); }

@@ -17,7 +17,7 @@ struct quota {
     std::string name{};
     /// Its numbers, exactly as the server sent them. A number that the response does not state is absent. `window` is
     /// at most `rate::longest`, `reset` at most `longest_retry_after`.
-    told_limit reported{};
+    reported_limit reported{};
     /// What the server divides its capacity by, such as a user; any bytes.
     std::optional<std::string> partition{};
     /// The first field that states it. **Lifetime.** Static.

@@ -27,7 +27,7 @@ namespace weir::http {
 /// How far `redirecting` goes.
 struct redirect_options {
     /// The greatest number of redirects of one request; 0 = any redirect is an error.
-    int most = 10;
+    int max = 10;
     /// Whether a redirect may lead from `https` to `http`.
     bool allow_downgrade = false;
     /// Turns a host with letters outside ASCII into A-labels; null = a redirect to such a host is an error.
@@ -111,14 +111,14 @@ private:
                 return to_.body(bytes);
             // A connection can be used again once its body is read. A large body costs more than a new connection.
             thrown_away_ += bytes.size();
-            return thrown_away_ <= most_thrown_away;
+            return thrown_away_ <= max_thrown_away;
         }
 
         std::optional<std::string> location;
         int status = 0;
 
     private:
-        static constexpr std::size_t most_thrown_away = std::size_t{64} << 10U;
+        static constexpr std::size_t max_thrown_away = std::size_t{64} << 10U;
         receiver& to_;
         std::string_view where_;
         std::size_t thrown_away_ = 0;
@@ -139,7 +139,7 @@ private:
             auto target = resolve(*from, location, options_.idna);
             if (!target)
                 fail(transport_errc::bad_redirect, target.error().message);
-            if (hops++ >= options_.most)
+            if (hops++ >= options_.max)
                 fail(transport_errc::too_many_redirects,
                      fmt::format("{} is redirect number {}", printable_url(target->str()), hops));
             if (from->scheme == "https" && target->scheme == "http" && !options_.allow_downgrade)

@@ -43,14 +43,14 @@ namespace detail {
 
 /// Reads delta-seconds: digits alone, cut to `longest_retry_after`.
 [[nodiscard]] constexpr std::optional<std::chrono::seconds> delta_seconds(std::string_view text) noexcept {
-    constexpr std::int64_t most = longest_retry_after / std::chrono::seconds{1};
+    constexpr std::int64_t max = longest_retry_after / std::chrono::seconds{1};
     if (text.empty())
         return std::nullopt;
     std::int64_t value = 0;
     for (const char c : text) {
         if (!weir::detail::is_digit(c))
             return std::nullopt;
-        value = std::min(value * 10 + (c - '0'), most);
+        value = std::min(value * 10 + (c - '0'), max);
     }
     return std::chrono::seconds{value};
 }

@@ -17,7 +17,7 @@
 namespace weir::http::sf {
 
 /// The longest field that is read, in bytes; a longer one is malformed.
-inline constexpr std::size_t most_bytes = detail::reader::most_bytes;
+inline constexpr std::size_t max_bytes = detail::reader::max_bytes;
 
 namespace detail {
 

@@ -46,7 +46,7 @@ inline constexpr std::size_t default_body_limit = std::size_t{64} << 20U;
 namespace detail {
 class collector final : public receiver {
 public:
-    collector(const request& what, std::size_t most) : what_(what), most_(most) { out.url = what.url; }
+    collector(const request& what, std::size_t max) : what_(what), max_(max) { out.url = what.url; }
 
     void located(std::string_view url) override { out.url = url; }
     void head(int status, const headers& fields) override {
@@ -54,7 +54,7 @@ public:
         out.headers = fields;
     }
     bool body(std::string_view bytes) override {
-        if (bytes.size() > most_ - out.body.size())
+        if (bytes.size() > max_ - out.body.size())
             throw transport_error{transport_errc::body_too_large, what_.method, what_.url,
                                   "pass a receiver, or a higher limit to send", true};
         out.body.append(bytes);
@@ -65,16 +65,16 @@ public:
 
 private:
     const request& what_;
-    std::size_t most_;
+    std::size_t max_;
 };
 }  // namespace detail
 
-/// Sends and collects the body, up to `most` bytes.
+/// Sends and collects the body, up to `max` bytes.
 ///
 /// **Errors.** What the transport throws; `transport_error` with `transport_errc::body_too_large`.
 template <transport Transport>
-[[nodiscard]] response fetch(Transport& through, const request& what, std::size_t most = default_body_limit) {
-    detail::collector to{what, most};
+[[nodiscard]] response fetch(Transport& through, const request& what, std::size_t max = default_body_limit) {
+    detail::collector to{what, max};
     through.send(what, to);
     return std::move(to.out);
 }
@@ -85,8 +85,8 @@ template <class Derived>
 class collecting {
 public:
     /// As `fetch`.
-    response send(const request& what, std::size_t most = default_body_limit) {
-        return fetch(static_cast<Derived&>(*this), what, most);
+    response send(const request& what, std::size_t max = default_body_limit) {
+        return fetch(static_cast<Derived&>(*this), what, max);
     }
 };
 

@@ -31,7 +31,7 @@ enum class limit_unit : std::uint8_t {
 }
 
 /// One limit as a response told of it; what it did not tell is absent.
-struct told_limit {
+struct reported_limit {
     limit_unit unit = limit_unit::requests;
     /// Units a window may hold.
     std::optional<std::int64_t> limit{};
@@ -42,7 +42,7 @@ struct told_limit {
     /// From the response's arrival until there is more, not necessarily all of it.
     std::optional<duration> reset{};
 
-    friend bool operator==(const told_limit&, const told_limit&) = default;
+    friend bool operator==(const reported_limit&, const reported_limit&) = default;
 };
 
 /// What a response says about the limit, already freed from HTTP's spelling. Handed to `permit::arrived`.
@@ -52,7 +52,7 @@ struct feedback {
     /// How long the server asked us to stay away, from the moment its response arrived; absent = it did not say.
     std::optional<duration> retry_after{};
     /// The limits it told of. **Lifetime.** Theirs, for the length of the call.
-    std::span<const told_limit> limits{};
+    std::span<const reported_limit> limits{};
 
     /// Whether the server refused because of a limit or a load.
     [[nodiscard]] constexpr bool refuses() const noexcept { return status == 429 || status == 503; }

@@ -75,7 +75,7 @@ public:
 
     struct options {
         /// Which events make a line.
-        level least = level::decisions;
+        level min = level::decisions;
         /// The wall clock for `timestamp` and `retry_at`; empty = the system's.
         std::function<wall_time()> wall_clock{};
     };
@@ -101,7 +101,7 @@ public:
 
     /// Writes one event, if its level is wanted.
     void on_event(const event& e) {
-        if (level_of(e.type) > shared_->chosen.least)
+        if (level_of(e.type) > shared_->chosen.min)
             return;
         const auto now = shared_->chosen.wall_clock ? shared_->chosen.wall_clock() : std::chrono::system_clock::now();
         const std::string text = line(e, now);
@@ -134,7 +134,7 @@ public:
                                           e.before.value(), e.after.value(), e.text, e.answers, e.refusals));
         if (e.type != event_type::gate)
             append_verdict(out, e);
-        const bool never = e.verdict.why == cause::never;
+        const bool never = e.verdict.cause == cause::never;
         const bool admitted = e.verdict.granted() && e.type != event_type::shadow;
         if (e.type == event_type::gate || (!admitted && !never))
             append_retry_at(out, e, ms);
@@ -164,8 +164,8 @@ private:
         out.append(R"(,"policy_max_delay_ms":)");
         detail::append_ms(out, e.max_delay);
         out.append(e.verdict.granted() ? R"(,"acquired":true)" : R"(,"acquired":false)");
-        if (e.verdict.why != cause::none)
-            out.append(R"(,"cause":")").append(to_string(e.verdict.why)).append("\"");
+        if (e.verdict.cause != cause::none)
+            out.append(R"(,"cause":")").append(to_string(e.verdict.cause)).append("\"");
         if (e.verdict.limit)
             out.append(R"(,"limit":")").append(to_string(*e.verdict.limit)).append("\"");
     }

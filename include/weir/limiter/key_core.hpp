@@ -95,29 +95,31 @@ struct key_core {
     // ---- answers
 
     /// Writes a forecast as the answer a caller gets; one without a cause leaves `out` as it is made: granted.
-    [[gnu::always_inline]] void to_decision(const forecast& f, decision& out) const {
-        if (f.why == cause::none) [[likely]]
+    [[gnu::always_inline]] void to_decision(const assessment& f, decision& out) const {
+        if (f.cause == cause::none) [[likely]]
             return;
-        out.state = f.passed ? outcome::granted : f.why == cause::never ? outcome::never : outcome::denied;
-        out.why = f.why;
+        out.outcome = f.passed ? outcome::granted : f.cause == cause::never ? outcome::never : outcome::denied;
+        out.cause = f.cause;
         out.retry_at = f.at;
         // The index belongs to the rules of the decision; a shared store's answer may come after a reload.
-        if ((f.why == cause::window || f.why == cause::never) && f.window < plan().shown.size())
+        if ((f.cause == cause::window || f.cause == cause::never) && f.window < plan().shown.size())
             out.limit = plan().shown[f.window];
     }
-    [[nodiscard]] decision to_decision(const forecast& f) const {
+    [[nodiscard]] decision to_decision(const assessment& f) const {
         decision out;
         to_decision(f, out);
         return out;
     }
 
     /// The answer of a paused key: only `resume` makes room.
-    [[nodiscard]] static forecast paused(instant now) noexcept { return {now, cause::gate, 0}; }
+    [[nodiscard]] static assessment paused(instant now) noexcept { return {now, cause::gate, 0}; }
     /// Whether no waiting helps against `f`, or none is to be done.
-    [[nodiscard]] static bool is_final(const forecast& f) noexcept { return f.why == cause::never || f.held; }
+    [[nodiscard]] static bool is_final(const assessment& f) noexcept {
+        return f.cause == cause::never || f.beyond_max_hold;
+    }
     /// Whether time alone ends what stands in the way.
-    [[nodiscard]] static bool is_timed(const forecast& f) noexcept {
-        return f.why == cause::window || f.why == cause::gate || f.why == cause::store;
+    [[nodiscard]] static bool is_timed(const assessment& f) noexcept {
+        return f.cause == cause::window || f.cause == cause::gate || f.cause == cause::store;
     }
     [[nodiscard]] bool is_full() const noexcept {
         const std::int64_t max = rules->policy.max_waiting;
@@ -125,15 +127,15 @@ struct key_core {
     }
 
     /// Publishes a denial that stands until its time or until something changes. **Preconditions.** No request waits.
-    void publish(const forecast& f, std::int64_t cost) noexcept {
+    void publish(const assessment& f, std::int64_t cost) noexcept {
         note_bound(f);
         // One that an open entry makes is not published: it moves on as long as there is no answer.
-        if (cost == 1 && !f.moves && !f.held && (f.why == cause::gate || f.why == cause::window))
+        if (cost == 1 && !f.moves && !f.beyond_max_hold && (f.cause == cause::gate || f.cause == cause::window))
             denial.publish(to_decision(f));
     }
     /// Tells the tuner until when a window holds requests back.
-    void note_bound(const forecast& f) noexcept {
-        if (f.why == cause::window && tuner != nullptr) [[unlikely]]
+    void note_bound(const assessment& f) noexcept {
+        if (f.cause == cause::window && tuner != nullptr) [[unlikely]]
             tuner->hold_back(f.at);
     }
 

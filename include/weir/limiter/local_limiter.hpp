@@ -41,35 +41,35 @@ public:
     // ---- decisions
 
     /// Decides on `cost` units at once (0 = not counted), behind those that already wait.
-    [[nodiscard, gnu::always_inline]] forecast decide(step& s, std::int64_t cost, entry& out) {
+    [[nodiscard, gnu::always_inline]] assessment decide(step& s, std::int64_t cost, entry& out) {
         if (is_obstructed()) [[unlikely]]
             if (const auto f = obstruction(s, cost))
                 return *f;
-        const forecast f = s.store.admit(slot_, key_.plan(), cost, s.now, any_slot{s.ceiling}, out);
-        if (f.why != cause::none) [[unlikely]]
+        const assessment f = s.store.admit(slot_, key_.plan(), cost, s.now, any_slot{s.ceiling}, out);
+        if (f.cause != cause::none) [[unlikely]]
             decided(s, f, cost);
         return f;
     }
 
     /// Decides on units without a permit: they count from now and take no in-flight slot.
-    [[nodiscard, gnu::always_inline]] forecast count(step& s, std::int64_t cost) {
+    [[nodiscard, gnu::always_inline]] assessment count(step& s, std::int64_t cost) {
         if (is_obstructed()) [[unlikely]]
             if (const auto f = obstruction(s, cost))
                 return *f;
-        const forecast f = detail::count_units(s.store, slot_, key_.plan(), cost, s.now);
+        const assessment f = detail::count_units(s.store, slot_, key_.plan(), cost, s.now);
         if (!f.admits() && key_.is_quiet())
             key_.publish(f, cost);
         return f;
     }
 
     /// What `decide` would say, without entering anything.
-    [[nodiscard]] forecast peek(step& s, std::int64_t cost) {
+    [[nodiscard]] assessment peek(step& s, std::int64_t cost) {
         if (is_obstructed())
             if (const auto f = obstruction(s, cost))
                 return *f;
-        forecast f = s.store.foresee(slot_, key_.plan(), cost, s.now, nobody_ahead{});
+        assessment f = s.store.assess_behind(slot_, key_.plan(), cost, s.now, none_ahead{});
         if (f.admits() && cost > 0 && s.ceiling.limit() > 0 && s.ceiling.taken() >= s.ceiling.limit())
-            f.why = cause::inflight;
+            f.cause = cause::inflight;
         return f;
     }
 
@@ -79,14 +79,14 @@ public:
     /// answer. **Exception safety.** Strong.
     [[nodiscard]] bool submit(step& s, waiter& w) {
         w.arrived = s.now;
-        const forecast f = decide(s, w.cost, w.admitted);
+        const assessment f = decide(s, w.cost, w.admitted);
         w.verdict = key_.to_decision(f);
         return !f.admits() && enqueue(s, w, f);
     }
 
     /// Puts `w`, which `decide` has just denied with `f`, in the queue. False: it cannot be served by its deadline, and
     /// `w.verdict` is the answer.
-    [[nodiscard]] bool enqueue(step& s, waiter& w, forecast f) {
+    [[nodiscard]] bool enqueue(step& s, waiter& w, assessment f) {
         w.arrived = s.now;
         w.verdict = key_.to_decision(f);
         if (key_core::is_final(f) || w.deadline <= s.now || f.at > w.deadline || key_.is_full())
@@ -96,7 +96,7 @@ public:
         const bool is_first = q.empty();
         q.push(w, f);
         key_.denial.clear();
-        if (is_first && f.why == cause::inflight) {
+        if (is_first && f.cause == cause::inflight) {
             serve(s, false);  // as the first of its key it enters the line for a slot
             return true;
         }
@@ -189,7 +189,7 @@ public:
 
     // ---- queries
 
-    [[nodiscard]] reading read(step& s) { return s.store.read(slot_, key_.plan(), s.now); }
+    [[nodiscard]] key_snapshot read(step& s) { return s.store.read(slot_, key_.plan(), s.now); }
     [[nodiscard]] multiplier factor(const Store& store) const { return tuner_.factor(store, slot_); }
     /// Whether the past of the key decides nothing any more.
     [[nodiscard]] bool is_idle(const Store& store, instant now) const {
@@ -230,7 +230,7 @@ private:
 
     [[nodiscard, gnu::always_inline]] bool is_obstructed() const noexcept { return !key_.is_quiet() || key_.is_paused; }
     /// Why a request of `cost` units cannot be decided by the store; nothing when it can.
-    [[nodiscard, gnu::noinline]] std::optional<forecast> obstruction(step& s, std::int64_t cost) {
+    [[nodiscard, gnu::noinline]] std::optional<assessment> obstruction(step& s, std::int64_t cost) {
         if (key_.is_paused)
             return key_core::paused(s.now);
         if (cost == 0)
@@ -244,7 +244,7 @@ private:
             return std::nullopt;
         return behind_all(s, cost);
     }
-    [[gnu::noinline]] void decided(step& s, const forecast& f, std::int64_t cost) noexcept {
+    [[gnu::noinline]] void decided(step& s, const assessment& f, std::int64_t cost) noexcept {
         if (f.passed && cost > 0)
             s.ceiling.take();
         else if (!f.passed && key_.is_quiet())
@@ -252,17 +252,18 @@ private:
     }
 
     /// The forecast of a request that comes after all that wait.
-    [[nodiscard]] forecast behind_all(step& s, std::int64_t cost) const {
+    [[nodiscard]] assessment behind_all(step& s, std::int64_t cost) const {
         return behind(s, cost, key_.queue().all_ahead());
     }
     /// First come, first served: never before the last one ahead.
-    [[nodiscard]] forecast behind(step& s, std::int64_t cost, const wait_queue::ahead& ahead) const {
-        forecast f = s.store.foresee(slot_, key_.plan(), cost, s.now, ahead);
-        const forecast* last = ahead.last();
-        if (last == nullptr || cost == 0 || f.why == cause::never)
+    [[nodiscard]] assessment behind(step& s, std::int64_t cost, const wait_queue::ahead& ahead) const {
+        assessment f = s.store.assess_behind(slot_, key_.plan(), cost, s.now, ahead);
+        const assessment* last = ahead.last();
+        if (last == nullptr || cost == 0 || f.cause == cause::never)
             return f;
         if (last->at > f.at || f.admits())
-            f = {std::max(last->at, f.at), f.held ? cause::gate : last->why, last->window, f.held};
+            f = {std::max(last->at, f.at), f.beyond_max_hold ? cause::gate : last->cause, last->window,
+                 f.beyond_max_hold};
         return f;
     }
 
@@ -272,17 +273,17 @@ private:
         s.note(c);
     }
 
-    [[nodiscard]] instant due_of(const forecast& f) const noexcept {
+    [[nodiscard]] instant due_of(const assessment& f) const noexcept {
         return key_core::is_timed(f) && !key_.is_paused ? f.at : far_future;
     }
     /// One try for the front. A lack of memory is a denial: the waiter stays, and is tried again.
-    [[nodiscard]] forecast try_front(step& s, waiter& w) noexcept {
+    [[nodiscard]] assessment try_front(step& s, waiter& w) noexcept {
         if (key_.is_paused)
             return key_core::paused(s.now);
         try {
             return s.store.admit(slot_, key_.plan(), w.cost, s.now, slot_in_turn{s, key_}, w.admitted);
         } catch (const std::bad_alloc&) {
-            return {later(s.now, std::chrono::milliseconds{1}), cause::store, 0};
+            return {saturating_add(s.now, std::chrono::milliseconds{1}), cause::store, 0};
         }
     }
 
@@ -293,16 +294,16 @@ private:
     /// anew.
     [[gnu::noinline]] void serve(step& s, bool worse) noexcept {
         wait_queue& q = key_.queue();
-        const auto is_too_late = [&](const waiter& w, const forecast& f) {
+        const auto is_too_late = [&](const waiter& w, const assessment& f) {
             return key_core::is_final(f) || w.deadline <= s.now || (worse && f.at > w.deadline);
         };
         const instant gate_opens = q.uncounted() > 0 && !key_.is_paused ? grant_uncounted(s) : far_future;
-        forecast f{s.now, cause::none, 0};
+        assessment f{s.now, cause::none, 0};
         key_.lacks_slot = false;
         while (!q.empty()) {
             waiter& w = q.front();
             f = try_front(s, w);
-            key_.lacks_slot = f.why == cause::inflight && !f.passed;
+            key_.lacks_slot = f.cause == cause::inflight && !f.passed;
             if (f.admits()) {
                 if (f.passed && w.cost > 0)
                     s.ceiling.take();
@@ -325,28 +326,28 @@ private:
         // the gate alone pass the front, so it wakes for them too.
         q.set_front_due(std::min(due_of(f), gate_opens));
         if (q.wants_forecasts() && (worse || q.first_deadline() <= s.now))
-            forecast_all(s, is_too_late);
+            assess_all(s, is_too_late);
         refuse_late(s);
         q.notify_front();
     }
 
     template <class IsTooLate>
-    void forecast_all(step& s, const IsTooLate& is_too_late) noexcept {
-        key_.queue().forecast_all(
+    void assess_all(step& s, const IsTooLate& is_too_late) noexcept {
+        key_.queue().assess_all(
             s.now, s.done,
             [&](const waiter& w, const wait_queue::ahead& ahead) {
-                forecast f = behind(s, w.cost, ahead);
+                assessment f = behind(s, w.cost, ahead);
                 if (f.admits())
-                    f.why = cause::inflight;  // nothing else stands in its way
+                    f.cause = cause::inflight;  // nothing else stands in its way
                 return f;
             },
-            [&](const waiter& w, const forecast& f) { return is_too_late(w, f) || f.at > w.deadline; },
-            [&](const forecast& f) { return key_.to_decision(f); });
+            [&](const waiter& w, const assessment& f) { return is_too_late(w, f) || f.at > w.deadline; },
+            [&](const assessment& f) { return key_.to_decision(f); });
     }
     /// Refuses the waiters behind the front whose deadline has come, with their last forecast.
     void refuse_late(step& s) noexcept {
         while (waiter* w = key_.queue().next_late(s.now)) {
-            forecast f = key_.queue().expected(*w);
+            assessment f = key_.queue().expected(*w);
             f.at = std::max(f.at, s.now);
             key_.queue().complete(*w, key_.to_decision(f), s.now, s.done);
             key_.mark_stale();
@@ -357,7 +358,7 @@ private:
     [[nodiscard]] instant grant_uncounted(step& s) noexcept {
         instant opens = far_future;
         key_.queue().for_each_uncounted([&](waiter& w) {
-            const forecast f = s.store.admit(slot_, key_.plan(), 0, s.now, free_slot{}, w.admitted);
+            const assessment f = s.store.admit(slot_, key_.plan(), 0, s.now, free_slot{}, w.admitted);
             if (!f.admits()) {
                 opens = f.at;
                 return false;

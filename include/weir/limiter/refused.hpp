@@ -18,7 +18,7 @@ namespace weir {
 class refused : public exception {
 public:
     refused(weir::key who, const weir::decision& why, instant now)
-        : exception({why.state == outcome::cancelled ? errc::cancelled : errc::refused, sentence(who, why, now)}),
+        : exception({why.outcome == outcome::cancelled ? errc::cancelled : errc::refused, sentence(who, why, now)}),
           who_(std::move(who)), decision_(why),
           retry_after_(why.retry_at > now ? why.retry_at - now : duration::zero()) {}
 
@@ -32,19 +32,19 @@ private:
         using std::chrono::duration_cast, std::chrono::milliseconds;
         const std::string limit = why.limit ? fmt::format(" {}", to_string(*why.limit)) : std::string{};
         const auto waited = duration_cast<milliseconds>(why.waited).count();
-        if (why.state == outcome::cancelled)
+        if (why.outcome == outcome::cancelled)
             return fmt::format("{}/{}: cancelled after {} ms", who.host, who.role, waited);
-        if (why.state == outcome::never)
+        if (why.outcome == outcome::never)
             return fmt::format(
                 "{}/{}: its cost is above the limit{}; no waiting helps: lower the cost or raise the limit", who.host,
                 who.role, limit);
-        if (why.why == cause::closed)
+        if (why.cause == cause::closed)
             return fmt::format("{}/{}: the registry is closed and takes no new request", who.host, who.role);
         const auto wait = why.retry_at > now ? duration_cast<milliseconds>(why.retry_at - now).count() : 0;
-        return fmt::format("{}/{}: refused by {}{} after {} ms; {}", who.host, who.role, to_string(why.why), limit,
+        return fmt::format("{}/{}: refused by {}{} after {} ms; {}", who.host, who.role, to_string(why.cause), limit,
                            waited,
                            wait > 0 ? fmt::format("retry in {} ms at the earliest, or allow a longer max_delay{}", wait,
-                                                  why.why == cause::gate ? " and max_hold" : "")
+                                                  why.cause == cause::gate ? " and max_hold" : "")
                                     : std::string{"retry when a request in flight has ended"});
     }
 

@@ -60,7 +60,7 @@ public:
     // ---- decisions
 
     /// Decides at once, behind those that already wait. Releases the lock.
-    [[nodiscard]] forecast decide(step& s, std::int64_t cost, entry& out) {
+    [[nodiscard]] assessment decide(step& s, std::int64_t cost, entry& out) {
         if (key_.is_quiet() && !key_.is_paused && leases_.has(cost, s.now)) {
             inflight_slot slot{s, key_, false};
             return draw(s, cost, slot, out);
@@ -69,7 +69,7 @@ public:
     }
 
     /// The same for units without a permit. Releases the lock.
-    [[nodiscard]] forecast count(step& s, std::int64_t cost) {
+    [[nodiscard]] assessment count(step& s, std::int64_t cost) {
         return at_once(s, cost, [&] {
             return in_turn(
                 s, cost,
@@ -79,14 +79,14 @@ public:
     }
 
     /// What is known without a call that enters anything: one call that reads. Releases the lock.
-    [[nodiscard]] forecast peek(step& s, std::int64_t cost) {
+    [[nodiscard]] assessment peek(step& s, std::int64_t cost) {
         if (key_.is_paused)
             return key_core::paused(s.now);
         if (cost > 0 && !key_.is_quiet())
             return behind_queue(known(s.now), s.now);
-        if (const forecast f = known(s.now); !f.admits() || leases_.has(cost, s.now))
+        if (const assessment f = known(s.now); !f.admits() || leases_.has(cost, s.now))
             return f;
-        const reading seen = read(s);
+        const key_snapshot seen = read(s);
         const window_plan& plan = key_.plan();
         if (seen.gate > s.now)
             return {seen.gate, cause::gate, 0};
@@ -109,7 +109,7 @@ public:
     [[nodiscard]] bool submit(step& s, waiter& w) {
         w.arrived = s.now;
         wait_queue::begin(w);
-        forecast f = known(s.now);
+        assessment f = known(s.now);
         const bool is_first = key_.is_quiet() && (!flight_.is_calling() || leases_.has(w.cost, s.now));
         if (key_.is_paused) {
             f = key_core::paused(s.now);
@@ -130,8 +130,8 @@ public:
 
     /// Puts `w`, which was denied with `f` or could not be decided yet, in the queue. False: it cannot be served by its
     /// deadline, and `w.verdict` is the answer.
-    [[nodiscard]] bool enqueue(step& s, waiter& w, const forecast& denied) {
-        const forecast f = mark_held(behind_queue(denied, s.now), s.now);
+    [[nodiscard]] bool enqueue(step& s, waiter& w, const assessment& denied) {
+        const assessment f = mark_held(behind_queue(denied, s.now), s.now);
         w.verdict = key_.to_decision(f);
         if (key_core::is_final(f) || f.at > w.deadline || key_.is_full())
             return false;
@@ -140,7 +140,7 @@ public:
         key_.denial.clear();
         // A request that lacked an in-flight slot tries once more at once: as the first of its key it enters the line.
         if (is_first)
-            key_.queue().set_front_due(f.why == cause::inflight ? s.now : next_try(f, s.now));
+            key_.queue().set_front_due(f.cause == cause::inflight ? s.now : next_try(f, s.now));
         return true;
     }
 
@@ -223,16 +223,16 @@ public:
         end_leases(s);
         if (!moved)
             return false;
-        const forecast f = mark_held({until, cause::gate, 0}, s.now);
+        const assessment f = mark_held({until, cause::gate, 0}, s.now);
         remember(f, 1, s.now);
         if (wait_queue& q = key_.queue(); !q.empty()) {
             q.set_front_due(std::max(q.front_due(), until));
             // The front is refused by its own last try, unless no request is to wait for this gate.
-            q.forecast_all(
+            q.assess_all(
                 s.now, s.done, [&](const waiter&, const wait_queue::ahead&) { return f; },
-                [](const waiter& w, const forecast& g) { return g.held || g.at > w.deadline; },
-                [&](const forecast& g) { return key_.to_decision(g); });
-            if (f.held) {
+                [](const waiter& w, const assessment& g) { return g.beyond_max_hold || g.at > w.deadline; },
+                [&](const assessment& g) { return key_.to_decision(g); });
+            if (f.beyond_max_hold) {
                 q.complete(q.front(), key_.to_decision(f), s.now, s.done);
                 key_.leave_line(s.ceiling);
             }
@@ -290,8 +290,8 @@ public:
     // ---- queries
 
     /// The key's state in the store. Releases the lock.
-    [[nodiscard]] reading read(step& s) {
-        reading out;
+    [[nodiscard]] key_snapshot read(step& s) {
+        key_snapshot out;
         call(s, [&](const window_plan& plan) { out = s.store.read(slot_, plan, s.now); });
         return out;
     }
@@ -353,7 +353,7 @@ private:
     }
 
     template <class F>
-    [[nodiscard]] forecast at_once(step& s, std::int64_t cost, F&& decide_in_turn) {
+    [[nodiscard]] assessment at_once(step& s, std::int64_t cost, F&& decide_in_turn) {
         if (key_.is_paused)
             return key_core::paused(s.now);
         if (cost > key_.plan().max_cost && key_.plan().enforce)
@@ -364,7 +364,7 @@ private:
         } while (!flight_.take());
         return mark_held(decide_in_turn(), s.now);
     }
-    [[nodiscard]] forecast never(std::int64_t cost) const noexcept {
+    [[nodiscard]] assessment never(std::int64_t cost) const noexcept {
         const auto& rates = key_.plan().shown;
         const auto at = std::ranges::find_if(rates, [cost](const rate& r) { return r.limit < cost; });
         return {far_future, cause::never, static_cast<std::uint32_t>(at - rates.begin())};
@@ -407,9 +407,9 @@ private:
 
     /// Decides in the turn that was taken: by the store, or without it as the policy says.
     template <class Ours, class Local>
-    [[nodiscard]] forecast in_turn(step& s, std::int64_t cost, Ours&& verb, Local&& verb_local) {
+    [[nodiscard]] assessment in_turn(step& s, std::int64_t cost, Ours&& verb, Local&& verb_local) {
         const store_failure otherwise = key_.rules->policy.on_store_error;
-        forecast f{later(s.now, retry_failed), cause::store, 0};
+        assessment f{saturating_add(s.now, retry_failed), cause::store, 0};
         if (is_local() && local_->until() > s.now) {
             flight_.end();
             flight_.set_error(local_->error());
@@ -417,29 +417,29 @@ private:
             if (local_ != nullptr)
                 local_->end();
             remember(f, cost, s.now);
-            if (f.why == cause::gate)
+            if (f.cause == cause::gate)
                 leases_.close();  // the gate is newer than what was taken in advance
             return f;
         } else if (otherwise != store_failure::closed) {
             s.now = s.store.after(s.now);
-            local().begin(later(s.now, retry_failed), flight_.error());
+            local().begin(saturating_add(s.now, retry_failed), flight_.error());
         }
         if (unsent_gate_ > s.now)
             return {unsent_gate_, cause::gate, 0};
         // What the store said before it failed still holds.
-        if (known_.at > s.now && (known_.why == cause::gate || otherwise != store_failure::open))
+        if (known_.at > s.now && (known_.cause == cause::gate || otherwise != store_failure::open))
             return known_;
         if (otherwise == store_failure::closed)
             return f;
         f = verb_local(local(), s.now);
         // Once the store is back it may allow what is too much for this process.
-        if (!f.admits() && f.why != cause::inflight && f.why != cause::gate)
+        if (!f.admits() && f.cause != cause::inflight && f.cause != cause::gate)
             f = {local_->until(), cause::store, 0};
         return f;
     }
 
     /// The same for a request that gets a permit. Its units may come with others in advance.
-    [[nodiscard]] forecast admit_in_turn(step& s, std::int64_t cost, bool is_front, entry& out) {
+    [[nodiscard]] assessment admit_in_turn(step& s, std::int64_t cost, bool is_front, entry& out) {
         inflight_slot slot{s, key_, is_front};
         if (leases_.has(cost, s.now)) {
             flight_.end();
@@ -453,19 +453,19 @@ private:
         }
         const std::int64_t wanted = reducible_store<Store> && leases_.make_room() ? leases_.wanted(cost, s.now) : cost;
         entry lease;
-        forecast f = in_turn(
+        assessment f = in_turn(
             s, cost,
             [&, lease_plan = leases_.plan()](const window_plan& plan) {
                 if (wanted > cost) {
-                    const forecast all = s.store.admit(slot_, *lease_plan, wanted, s.now, lease);
+                    const assessment all = s.store.admit(slot_, *lease_plan, wanted, s.now, lease);
                     if (all.admits())
                         return all;
                 }
                 return s.store.admit(slot_, plan, cost, s.now, out);
             },
             [&](detail::local_fallback& local, instant now) { return local.admit(cost, now, out); });
-        if (lacks_slot && f.why == cause::none) {
-            f.why = cause::inflight;
+        if (lacks_slot && f.cause == cause::none) {
+            f.cause = cause::inflight;
             f.passed = true;
         }
         if (cost > key_.plan().max_cost && f.admits()) {
@@ -479,7 +479,7 @@ private:
             leases_.draw(cost, s.now, out);
         } else {
             leases_.record_single(wanted == cost && f.admits(), s.now);
-            out.home = f.admits() && is_local() ? entry_home::alone : entry_home::store;
+            out.home = f.admits() && is_local() ? entry_home::local : entry_home::store;
         }
         return f;
     }
@@ -496,7 +496,7 @@ private:
 
     // ---- leases
 
-    [[nodiscard]] forecast draw(step& s, std::int64_t cost, inflight_slot& slot, entry& out) {
+    [[nodiscard]] assessment draw(step& s, std::int64_t cost, inflight_slot& slot, entry& out) {
         if (!slot.take())
             return {s.now, cause::inflight, 0};
         leases_.draw(cost, s.now, out);
@@ -514,7 +514,7 @@ private:
     }
     void settle_at_home(step& s, entry& e, settlement how) noexcept {
         switch (e.home) {
-        case entry_home::alone:
+        case entry_home::local:
             return local_->settle(e, how, s.now);
         case entry_home::lease:
             leases_.settle(e, how, s.now);
@@ -533,7 +533,7 @@ private:
         front_rescheduled_ = false;
         const std::int64_t cost = w.cost;  // once it is cancelled, the waiter may be gone
         entry got;
-        const forecast f = mark_held(try_front(s, cost, got), s.now);
+        const assessment f = mark_held(try_front(s, cost, got), s.now);
         s.now = s.store.after(s.now);
         if (std::exchange(serving_, nullptr) != &w) {
             if (f.admits())
@@ -551,18 +551,18 @@ private:
             key_.queue().complete(w, key_.to_decision(f), s.now, s.done);
             // The next one may be cheaper.
             const bool is_cheaper = !key_.is_quiet() && key_.queue().front().cost < cost;
-            reschedule_front(s, is_cheaper ? forecast{s.now, cause::none, 0} : f);
+            reschedule_front(s, is_cheaper ? assessment{s.now, cause::none, 0} : f);
         } else {
             // What made room while the call was under way may have come too late for it.
             key_.queue().set_front_due(front_rescheduled_ ? s.now : next_try(f, s.now));
             key_.queue().set_front_expected(f);
-            if (f.why != cause::inflight)
+            if (f.cause != cause::inflight)
                 key_.leave_line(s.ceiling);
             if (key_core::is_timed(f))
                 refuse_before(s, f);
         }
     }
-    [[nodiscard]] forecast try_front(step& s, std::int64_t cost, entry& got) noexcept {
+    [[nodiscard]] assessment try_front(step& s, std::int64_t cost, entry& got) noexcept {
         if (key_.is_paused || (cost > key_.plan().max_cost && key_.plan().enforce)) {
             flight_.end();
             return key_.is_paused ? key_core::paused(s.now) : never(cost);
@@ -570,7 +570,7 @@ private:
         try {
             return admit_in_turn(s, cost, true, got);
         } catch (const std::bad_alloc&) {
-            return {later(s.now, retry_failed), cause::store, 0};
+            return {saturating_add(s.now, retry_failed), cause::store, 0};
         }
     }
 
@@ -589,7 +589,7 @@ private:
     }
 
     /// Gives the front its time. It leaves the line for a slot, and enters it again when it tries.
-    void reschedule_front(step& s, const forecast& f) noexcept {
+    void reschedule_front(step& s, const assessment& f) noexcept {
         key_.leave_line(s.ceiling);
         front_rescheduled_ = true;
         if (key_.is_quiet())
@@ -604,7 +604,7 @@ private:
             key_.queue().complete(*w, key_.to_decision(behind_queue(known(s.now), s.now)), s.now, s.done);
     }
     /// Refuses the waiters whose deadline comes before the front's time: they cannot go before it.
-    void refuse_before(step& s, const forecast& f) noexcept {
+    void refuse_before(step& s, const assessment& f) noexcept {
         while (key_.queue().first_deadline() < f.at) {
             waiter* w = key_.queue().next_late(key_.queue().first_deadline());
             if (w == nullptr || key_.queue().is_front(*w))
@@ -616,42 +616,43 @@ private:
     // ---- what the store said last
 
     /// Marks a denial by a gate that is farther away than any request is to wait for it.
-    [[nodiscard]] forecast mark_held(forecast f, instant now) const noexcept {
-        f.held = f.why == cause::gate && !f.passed && !key_.is_paused && f.at > later(now, key_.plan().max_hold);
+    [[nodiscard]] assessment mark_held(assessment f, instant now) const noexcept {
+        f.beyond_max_hold =
+            f.cause == cause::gate && !f.passed && !key_.is_paused && f.at > saturating_add(now, key_.plan().max_hold);
         return f;
     }
-    void remember(const forecast& f, std::int64_t cost, instant now) noexcept {
+    void remember(const assessment& f, std::int64_t cost, instant now) noexcept {
         key_.denial.clear();
         key_.note_bound(f);
         known_ = {long_ago, cause::none, 0};
-        if (f.why == cause::none || f.passed || cost != 1)
+        if (f.cause == cause::none || f.passed || cost != 1)
             return;
-        if (f.why == cause::window || f.why == cause::gate)
+        if (f.cause == cause::window || f.cause == cause::gate)
             known_ = f;
         // A store elsewhere does not say whether an open entry stands in the way: then the time is a whole period away.
-        const bool may_move = f.why == cause::window && f.at - key_.plan().windows[f.window].period >= now;
+        const bool may_move = f.cause == cause::window && f.at - key_.plan().windows[f.window].period >= now;
         if (key_.is_quiet() && !may_move)
             key_.publish(f, cost);
     }
-    [[nodiscard]] forecast known(instant now) const noexcept {
-        return known_.at > now ? known_ : forecast{now, cause::none, 0};
+    [[nodiscard]] assessment known(instant now) const noexcept {
+        return known_.at > now ? known_ : assessment{now, cause::none, 0};
     }
     /// The best case of a request that comes after the queue: never before the front.
-    [[nodiscard]] forecast behind_queue(forecast f, instant now) const noexcept {
+    [[nodiscard]] assessment behind_queue(assessment f, instant now) const noexcept {
         if (!key_.is_quiet()) {
-            const forecast& front = key_.queue().expected(key_.queue().front());
+            const assessment& front = key_.queue().expected(key_.queue().front());
             if (front.at >= f.at || f.admits())
-                f = {std::max({front.at, f.at, now}), front.why, front.window};
+                f = {std::max({front.at, f.at, now}), front.cause, front.window};
         }
         if (f.admits())
-            f.why = cause::window;  // others stand in front, or a call is under way
+            f.cause = cause::window;  // others stand in front, or a call is under way
         return f;
     }
     /// When the front tries again after `f`; one that lacks an in-flight slot is told when one comes free.
-    [[nodiscard]] instant next_try(const forecast& f, instant now) const noexcept {
-        if (f.why == cause::inflight || key_.is_paused)
+    [[nodiscard]] instant next_try(const assessment& f, instant now) const noexcept {
+        if (f.cause == cause::inflight || key_.is_paused)
             return far_future;
-        return f.why == cause::concurrency ? later(now, retry_ceiling) : std::max(f.at, now);
+        return f.cause == cause::concurrency ? saturating_add(now, retry_ceiling) : std::max(f.at, now);
     }
 
     key_core& key_;
@@ -662,9 +663,9 @@ private:
     detail::lease_book leases_;
     [[no_unique_address]] detail::tuner_home<Store> tuner_;
     multiplier factor_;
-    forecast known_{long_ago, cause::none, 0};  // the last denial of one unit, while only time can end it
-    waiter* serving_ = nullptr;                 // the waiter for whom a call is under way; null once it is cancelled
-    bool front_rescheduled_ = false;            // whether the front was given a new time during that call
+    assessment known_{long_ago, cause::none, 0};  // the last denial of one unit, while only time can end it
+    waiter* serving_ = nullptr;                   // the waiter for whom a call is under way; null once it is cancelled
+    bool front_rescheduled_ = false;              // whether the front was given a new time during that call
 };
 
 }  // namespace weir

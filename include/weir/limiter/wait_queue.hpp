@@ -31,8 +31,8 @@ public:
     [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
     /// The first waiter. **Preconditions.** There is one.
-    [[nodiscard]] waiter& front() const noexcept { return *places_[left_].who; }
-    [[nodiscard]] bool is_front(const waiter& w) const noexcept { return size_ > 0 && places_[left_].who == &w; }
+    [[nodiscard]] waiter& front() const noexcept { return *queued_[left_].who; }
+    [[nodiscard]] bool is_front(const waiter& w) const noexcept { return size_ > 0 && queued_[left_].who == &w; }
     [[nodiscard]] static bool is_queued(const waiter& w) noexcept { return w.stage_ == waiter::stage::queued; }
     /// Waiters that wait for the gate alone.
     [[nodiscard]] std::size_t uncounted() const noexcept { return uncounted_; }
@@ -62,12 +62,12 @@ public:
     }
 
     /// Adds a waiter at the end. **Exception safety.** Strong.
-    void push(waiter& w, const forecast& expected) {
-        if (places_.size() > 2 * size_ + always_exact)
+    void push(waiter& w, const assessment& expected) {
+        if (queued_.size() > 2 * size_ + always_exact)
             compact();
         deadlines_.push_back({w.deadline, end_});
         try {
-            places_.push_back({&w, (empty() ? gone_ : places_.back().ends) + w.cost, expected});
+            queued_.push_back({&w, (empty() ? gone_ : queued_.back().ends) + w.cost, expected});
         } catch (...) {
             deadlines_.pop_back();
             throw;
@@ -76,17 +76,17 @@ public:
         w.position_ = end_++;
         w.stage_ = waiter::stage::queued;
         ++size_;
-        uncounted_ += w.cost == 0 ? 1 : 0;
-        polled_ += w.is_polled() ? 1 : 0;
+        uncounted_ += w.cost == 0 ? 1U : 0U;
+        polled_ += w.is_polled() ? 1U : 0U;
     }
 
     /// Takes a waiter out with its answer, and hands it to `done`. **Preconditions.** It is queued.
     void complete(waiter& w, const decision& verdict, instant now, completions& done) noexcept {
         leave(at(w.position_), verdict, now, done);
-        for (; left_ < places_.size() && places_[left_].who == nullptr; ++left_)
-            gone_ = places_[left_].ends;
+        for (; left_ < queued_.size() && queued_[left_].who == nullptr; ++left_)
+            gone_ = queued_[left_].ends;
         if (size_ == 0) {
-            places_.clear();
+            queued_.clear();
             deadlines_.clear();
             left_ = 0;
             gone_ = 0;
@@ -121,51 +121,51 @@ public:
     [[nodiscard]] bool wants_forecasts() const noexcept {
         return stale_ > 0 && (size_ <= always_exact || stale_ >= size_);
     }
-    [[nodiscard]] const forecast& expected(const waiter& w) const noexcept {
-        return places_[left_ + static_cast<std::size_t>(w.position_ - first())].expected;
+    [[nodiscard]] const assessment& expected(const waiter& w) const noexcept {
+        return queued_[left_ + static_cast<std::size_t>(w.position_ - first())].expected;
     }
     /// The front's forecast is what its last try said.
-    void set_front_expected(const forecast& f) noexcept { places_[left_].expected = f; }
+    void set_front_expected(const assessment& f) noexcept { queued_[left_].expected = f; }
 
-    /// The first waiters as part of the sequence of units that `forecast_windows` looks at.
+    /// The first waiters as part of the sequence of units that `assess_windows` looks at.
     struct ahead {
         const wait_queue& queue;
         std::size_t count;
 
         [[nodiscard]] std::int64_t units() const noexcept {
-            return count == 0 ? 0 : queue.places_[queue.left_ + count - 1].ends - queue.gone_;
+            return count == 0 ? 0 : queue.queued_[queue.left_ + count - 1].ends - queue.gone_;
         }
         /// The forecast of the k-th newest unit, 0 being the last one ahead.
         [[nodiscard]] instant nth_newest(std::int64_t k) const noexcept {
             const std::int64_t all = units();
             const std::int64_t unit = all - k;  // counted from 1 at the front
-            const auto first = queue.places_.begin() + static_cast<std::ptrdiff_t>(queue.left_);
+            const auto first = queue.queued_.begin() + static_cast<std::ptrdiff_t>(queue.left_);
             // Nearly every request costs one unit: then the place is known without a search.
             if (queue.has_no_gaps() && all == static_cast<std::int64_t>(count))
                 return first[static_cast<std::ptrdiff_t>(unit - 1)].expected.at;
             return std::lower_bound(first, first + static_cast<std::ptrdiff_t>(count), unit + queue.gone_,
-                                    [](const place& p, std::int64_t u) { return p.ends < u; })
+                                    [](const queued& p, std::int64_t u) { return p.ends < u; })
                 ->expected.at;
         }
         /// The forecast of the last one ahead; null when there is none.
-        [[nodiscard]] const forecast* last() const noexcept {
-            return count == 0 ? nullptr : &queue.places_[queue.left_ + count - 1].expected;
+        [[nodiscard]] const assessment* last() const noexcept {
+            return count == 0 ? nullptr : &queue.queued_[queue.left_ + count - 1].expected;
         }
     };
-    [[nodiscard]] ahead all_ahead() const noexcept { return {*this, places_.size() - left_}; }
+    [[nodiscard]] ahead all_ahead() const noexcept { return {*this, queued_.size() - left_}; }
 
     /// Makes the forecast of every waiter behind the front anew: `foresee(waiter&, ahead)` says what it is, and
     /// `refuse(waiter&, forecast)` says whether that is too late for it; then `verdict(forecast)` is its answer.
     ///
     /// **Complexity.** O(waiters) calls.
-    template <class Foresee, class Refuse, class Verdict>
-    void forecast_all(instant now, completions& done, Foresee&& foresee, Refuse&& refuse, Verdict&& verdict) {
+    template <class AssessBehind, class Refuse, class Verdict>
+    void assess_all(instant now, completions& done, AssessBehind&& assess_behind, Refuse&& refuse, Verdict&& verdict) {
         stale_ = 0;
-        for (std::size_t i = left_ + 1; i < places_.size(); ++i) {
-            place& p = places_[i];
-            const place& before = places_[i - 1];
+        for (std::size_t i = left_ + 1; i < queued_.size(); ++i) {
+            queued& p = queued_[i];
+            const queued& before = queued_[i - 1];
             if (p.who != nullptr) {
-                const forecast f = foresee(*p.who, ahead{*this, i - left_});
+                const assessment f = assess_behind(*p.who, ahead{*this, i - left_});
                 if (!refuse(*p.who, f)) {
                     p.ends = before.ends + p.who->cost;
                     p.expected = f;
@@ -194,10 +194,10 @@ public:
     }
 
 private:
-    struct place {
+    struct queued {
         waiter* who = nullptr;  // null once it has left
         std::int64_t ends = 0;  // units of all up to and with this one, counted over the queue's life
-        forecast expected{};    // at best, when it was last looked at
+        assessment expected{};  // at best, when it was last looked at
     };
     struct due {
         instant at;
@@ -207,44 +207,44 @@ private:
     static constexpr auto later_first = [](const due& a, const due& b) noexcept { return a.at > b.at; };
 
     /// Whether every place is that of a waiter whose units count.
-    [[nodiscard]] bool has_no_gaps() const noexcept { return uncounted_ == 0 && size_ == places_.size() - left_; }
-    [[nodiscard]] std::uint64_t first() const noexcept { return end_ - (places_.size() - left_); }
-    [[nodiscard]] place& at(std::uint64_t position) noexcept {
-        return places_[left_ + static_cast<std::size_t>(position - first())];
+    [[nodiscard]] bool has_no_gaps() const noexcept { return uncounted_ == 0 && size_ == queued_.size() - left_; }
+    [[nodiscard]] std::uint64_t first() const noexcept { return end_ - (queued_.size() - left_); }
+    [[nodiscard]] queued& at(std::uint64_t position) noexcept {
+        return queued_[left_ + static_cast<std::size_t>(position - first())];
     }
     /// The waiter that a deadline belongs to; null when it has left.
     [[nodiscard]] waiter* find(const due& d) const noexcept {
         if (d.position < first() || d.position >= end_)
             return nullptr;
-        waiter* w = places_[left_ + static_cast<std::size_t>(d.position - first())].who;
+        waiter* w = queued_[left_ + static_cast<std::size_t>(d.position - first())].who;
         return w != nullptr && w->deadline == d.at ? w : nullptr;
     }
-    void leave(place& p, const decision& verdict, instant now, completions& done) noexcept {
+    void leave(queued& p, const decision& verdict, instant now, completions& done) noexcept {
         waiter& w = *std::exchange(p.who, nullptr);
         w.verdict = verdict;
         w.verdict.waited = now - w.arrived;
         w.stage_ = waiter::stage::completed;
         --size_;
-        uncounted_ -= w.cost == 0 ? 1 : 0;
-        polled_ -= w.is_polled() ? 1 : 0;
+        uncounted_ -= w.cost == 0 ? 1U : 0U;
+        polled_ -= w.is_polled() ? 1U : 0U;
         if (notified_ == &w)
             notified_ = nullptr;
         done.add(w);
     }
     /// Removes the empty places between waiters, and the deadlines that belong to none.
     void compact() noexcept {
-        std::erase_if(places_, [](const place& p) { return p.who == nullptr; });
+        std::erase_if(queued_, [](const queued& p) { return p.who == nullptr; });
         left_ = 0;
         deadlines_.clear();
-        end_ = places_.size();
-        for (std::size_t i = 0; i < places_.size(); ++i) {
-            places_[i].who->position_ = i;
-            deadlines_.push_back({places_[i].who->deadline, i});  // within the capacity: there were more
+        end_ = queued_.size();
+        for (std::size_t i = 0; i < queued_.size(); ++i) {
+            queued_[i].who->position_ = i;
+            deadlines_.push_back({queued_[i].who->deadline, i});  // within the capacity: there were more
         }
         std::ranges::make_heap(deadlines_, later_first);
     }
 
-    std::vector<place> places_;
+    std::vector<queued> queued_;
     std::size_t left_ = 0;        // places at the beginning that are gone
     std::vector<due> deadlines_;  // a heap; of waiters that have left, some
     std::uint64_t end_ = 0;       // position of the next place

@@ -84,20 +84,20 @@ public:
     template <class Engine>
     any_handle(handle<Engine>&& h) noexcept {
         if (h)
-            held_.template emplace<detail::handle_of<Engine>>(std::move(h));
+            impl_.template emplace<detail::handle_of<Engine>>(std::move(h));
     }
 
     // ---- the main verb: as in `limits`
 
-    [[nodiscard]] permit acquire(const acquire_options& a = {}) { return held_->acquire(a); }
-    [[nodiscard]] admission wait_acquire(const acquire_options& a = {}) { return held_->wait_acquire(a); }
-    [[nodiscard]] admission try_acquire(const acquire_options& a = {}) { return held_->try_acquire(a); }
+    [[nodiscard]] permit acquire(const acquire_options& a = {}) { return impl_->acquire(a); }
+    [[nodiscard]] admission wait_acquire(const acquire_options& a = {}) { return impl_->wait_acquire(a); }
+    [[nodiscard]] admission try_acquire(const acquire_options& a = {}) { return impl_->try_acquire(a); }
     /// Decides at once on units that nobody answers for: they count from now on, and take no place in flight.
-    [[nodiscard]] decision admit(const acquire_options& a = {}) { return held_->admit(a); }
+    [[nodiscard]] decision admit(const acquire_options& a = {}) { return impl_->admit(a); }
 
     // ---- time, for those who do not block
 
-    bool submit(ticket& t, const acquire_options& a = {}) { return held_->submit(t, a); }
+    bool submit(ticket& t, const acquire_options& a = {}) { return impl_->submit(t, a); }
     /// **Lifetime.** The handle outlives the await.
     [[nodiscard]] acquisition<any_handle&> async_acquire(const async_options& o = {}, std::stop_token stop = {},
                                                          resumer resume = {}) {
@@ -107,25 +107,25 @@ public:
     // ---- changes
 
     /// Admits nothing before `until`; says whether the gate moved. It only moves forward.
-    bool hold_until(instant until) { return held_->hold_until(until); }
+    bool hold_until(instant until) { return impl_->hold_until(until); }
     /// Takes the gate away; its history stays. False where the store cannot do that, or failed.
-    bool open_gate() { return held_->open_gate(); }
+    bool open_gate() { return impl_->open_gate(); }
     /// Scales the key's rates by `m`, at once and for the past too.
-    void tune(multiplier m) { held_->tune(m); }
+    void tune(multiplier m) { impl_->tune(m); }
 
     // ---- queries
 
     /// What `try_acquire` would decide now. Nothing changes.
-    [[nodiscard]] decision peek(const acquire_options& a = {}) { return held_->peek(a); }
-    [[nodiscard]] key_report inspect() { return held_->inspect(); }
-    [[nodiscard]] std::string_view host() const noexcept { return held_->host(); }
-    [[nodiscard]] std::string_view role() const noexcept { return held_->role(); }
+    [[nodiscard]] decision peek(const acquire_options& a = {}) { return impl_->peek(a); }
+    [[nodiscard]] key_report inspect() { return impl_->inspect(); }
+    [[nodiscard]] std::string_view host() const noexcept { return impl_->host(); }
+    [[nodiscard]] std::string_view role() const noexcept { return impl_->role(); }
     /// Whether it stands for a key.
-    [[nodiscard]] explicit operator bool() const noexcept { return static_cast<bool>(held_); }
+    [[nodiscard]] explicit operator bool() const noexcept { return static_cast<bool>(impl_); }
 
 private:
     // Handles of all registries are of one size: two pointers.
-    detail::in_place<detail::handle_model, 3 * sizeof(void*)> held_;
+    detail::in_place<detail::handle_model, 3 * sizeof(void*)> impl_;
 };
 
 }  // namespace weir

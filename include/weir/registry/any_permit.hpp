@@ -57,34 +57,34 @@ public:
     template <class Engine>
     any_permit(permit<Engine>&& p) noexcept {
         if (p)
-            held_.template emplace<detail::permit_of<Engine>>(std::move(p));
+            impl_.template emplace<detail::permit_of<Engine>>(std::move(p));
     }
 
     // ---- what became of the request: as in `permit`
 
     void arrived() noexcept { arrived(feedback{}); }
     void arrived(const feedback& said) noexcept {
-        if (held_)
-            held_->arrived(said);
+        if (impl_)
+            impl_->arrived(said);
     }
     void adjust_cost(std::int64_t actual) {
-        if (held_)
-            held_->adjust_cost(actual);
+        if (impl_)
+            impl_->adjust_cost(actual);
     }
-    void release() noexcept { held_.reset(); }
+    void release() noexcept { impl_.reset(); }
     void refund() noexcept {
-        if (held_)
-            held_->refund();
-        held_.reset();
+        if (impl_)
+            impl_->refund();
+        impl_.reset();
     }
 
     /// Whether it still stands for a request.
-    [[nodiscard]] explicit operator bool() const noexcept { return static_cast<bool>(held_); }
+    [[nodiscard]] explicit operator bool() const noexcept { return static_cast<bool>(impl_); }
 
 private:
     // Permits of all registries are of one size: they differ in what two pointers point to.
     static constexpr std::size_t size = 4 * sizeof(void*) + sizeof(entry);
-    detail::in_place<detail::permit_model, size, alignof(entry)> held_;
+    detail::in_place<detail::permit_model, size, alignof(entry)> impl_;
 };
 
 /// The answer to a request for admission, whatever registry made it: a permit, or the decision that says why there is

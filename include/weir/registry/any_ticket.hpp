@@ -102,11 +102,11 @@ public:
         assert(held() == nullptr);
         auto* made = ::new (static_cast<void*>(space_)) model{[this](Ticket&) { tell(); }};
         // Release pairs with the acquire in `held`: another thread may cancel while the registry is asked.
-        held_.store(made, std::memory_order_release);
+        impl_.store(made, std::memory_order_release);
         try {
             return submit(made->held);
         } catch (...) {
-            held_.store(nullptr, std::memory_order_relaxed);
+            impl_.store(nullptr, std::memory_order_relaxed);
             made->~model();
             throw;
         }
@@ -118,10 +118,10 @@ private:
         if (on_done)
             on_done(*this);
     }
-    [[nodiscard]] detail::ticket_model* held() const noexcept { return held_.load(std::memory_order_acquire); }
+    [[nodiscard]] detail::ticket_model* held() const noexcept { return impl_.load(std::memory_order_acquire); }
 
     std::function<void(any_ticket&)> on_done_;
-    std::atomic<detail::ticket_model*> held_{nullptr};
+    std::atomic<detail::ticket_model*> impl_{nullptr};
     // Tickets of all registries are of one size: they differ in what two pointers point to.
     alignas(std::max_align_t) std::byte space_[sizeof(void*) + sizeof(ticket<detail::some_engine>)];
 };

@@ -77,7 +77,7 @@ public:
     acquisition(Handle&& key, const async_options& o, std::stop_token stop, resumer resume)
         : key_(std::forward<Handle>(key)),
           options_{.cost = o.cost, .method = o.method, .max_delay = o.max_delay, .stop = std::move(stop)},
-          resume_(std::move(resume)), ticket_([this](ticket&) { settled(); }) {}
+          resume_(std::move(resume)), ticket_([this](ticket&) { completed(); }) {}
     acquisition(const acquisition&) = delete;
     acquisition& operator=(const acquisition&) = delete;
     // The ticket ends after this, and may still tell of its end: nobody is left to be resumed.
@@ -89,7 +89,7 @@ public:
 private:
     // The answer may come at any moment after `submit` has begun, and the coroutine suspends at another: whoever is
     // second goes on. `suspended` -> `settled` resumes the coroutine; `waiting` -> `settled` keeps it from suspending.
-    enum class progress : std::uint8_t { waiting, suspended, settled, dropped };
+    enum class progress : std::uint8_t { waiting, suspended, completed, dropped };
 
     [[nodiscard]] bool submit() {
         assert(!is_awaited_);
@@ -107,9 +107,9 @@ private:
     }
 
     /// The ticket has its answer.
-    void settled() noexcept {
+    void completed() noexcept {
         // Release hands the answer over, acquire receives `coroutine_`; see `suspend`.
-        if (progress_.exchange(progress::settled, std::memory_order_acq_rel) != progress::suspended)
+        if (progress_.exchange(progress::completed, std::memory_order_acq_rel) != progress::suspended)
             return;
         if (!resume_) {
             detail::resume_line::resume(link_, coroutine_);

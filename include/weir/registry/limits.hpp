@@ -76,7 +76,7 @@ public:
     /// On `s`: an `any_store`, or any other.
     template <store Store>
     explicit limits(Store s, weir::configuration c = {}, options o = {})
-        : resume_(std::move(o.resume)), held_(std::make_unique<detail::limits_over<Store>>(
+        : resume_(std::move(o.resume)), impl_(std::make_unique<detail::limits_over<Store>>(
                                             std::move(s), std::move(c), detail::event_function{std::move(o.on_event)},
                                             typename registry<Store, detail::event_function>::options{
                                                 .idna = o.idna, .on_earlier_wake = std::move(o.on_earlier_wake)})) {}
@@ -88,20 +88,20 @@ public:
     /// **Errors.** Throws `refused` when denied, never or cancelled; `exception` with `errc::unknown_role`, `bad_host`
     /// or `bad_request`.
     [[nodiscard]] permit acquire(std::string_view host, std::string_view role, const acquire_options& a = {}) {
-        return held_->acquire(host, role, a);
+        return impl_->acquire(host, role, a);
     }
     /// Waits at most `max_delay`; a denial is a value.
     ///
     /// **Errors.** Throws `exception` with `errc::unknown_role`, `bad_host` or `bad_request`.
     [[nodiscard]] admission wait_acquire(std::string_view host, std::string_view role, const acquire_options& a = {}) {
-        return held_->wait_acquire(host, role, a);
+        return impl_->wait_acquire(host, role, a);
     }
     /// Decides at once and never waits. **Errors.** As `wait_acquire`.
     [[nodiscard]] admission try_acquire(std::string_view host, std::string_view role, const acquire_options& a = {}) {
-        return held_->try_acquire(host, role, a);
+        return impl_->try_acquire(host, role, a);
     }
     /// The same verbs on one key without looking it up each time. It keeps the key from being forgotten.
-    [[nodiscard]] handle at(std::string_view host, std::string_view role) { return held_->at(host, role); }
+    [[nodiscard]] handle at(std::string_view host, std::string_view role) { return impl_->at(host, role); }
 
     /// Runs `fn(permit&)` or `fn()` under a permit, for clients that are not wrapped, and returns what it returns.
     ///
@@ -121,7 +121,7 @@ public:
     ///
     /// **Preconditions.** `t` was not submitted before. **Errors.** As `wait_acquire`.
     bool submit(ticket& t, std::string_view host, std::string_view role, const acquire_options& a = {}) {
-        return held_->submit(t, host, role, a);
+        return impl_->submit(t, host, role, a);
     }
     /// `co_await` it for the `admission`; see `acquisition`. `poll()` serves it, and the options' `resume` resumes.
     ///
@@ -133,10 +133,10 @@ public:
     /// Grants, refuses and tells every waiter whose time has come, except those that a thread sleeps behind.
     ///
     /// **Effects.** Returns when to call again at the latest; `far_future` when only a change can move anybody.
-    instant poll() { return held_->poll(); }
-    [[nodiscard]] instant next_wake() { return held_->next_wake(); }
+    instant poll() { return impl_->poll(); }
+    [[nodiscard]] instant next_wake() { return impl_->next_wake(); }
     /// The time on the store's clock, on which all instants here are.
-    [[nodiscard]] instant now() const noexcept { return held_->now(); }
+    [[nodiscard]] instant now() const noexcept { return impl_->now(); }
 
     // ---- changes
 
@@ -145,44 +145,44 @@ public:
     /// **Preconditions.** Not called by a ticket's `on_done`. **Effects.** All or nothing. **Errors.**
     /// `errc::unknown_role` for a key in use whose role is gone; `errc::bad_configuration` for groups, or with a line a
     /// fault of the resolution.
-    [[nodiscard]] result<void> reload(weir::configuration c) { return held_->reload(std::move(c)); }
-    [[nodiscard]] result<void> reload(const resolution& r) { return held_->reload(r); }
+    [[nodiscard]] result<void> reload(weir::configuration c) { return impl_->reload(std::move(c)); }
+    [[nodiscard]] result<void> reload(const resolution& r) { return impl_->reload(r); }
     /// Puts `p` in force for one key, until the next reload. **Errors.** As `registry::set_policy`.
     [[nodiscard]] result<void> set_policy(std::string_view host, std::string_view role, policy p) {
-        return held_->set_policy(host, role, std::move(p));
+        return impl_->set_policy(host, role, std::move(p));
     }
     /// Forgets a key's history, gate and multiplier; requests under way still count. Unknown keys are no error.
-    void erase(std::string_view host, std::string_view role) { held_->erase(host, role); }
+    void erase(std::string_view host, std::string_view role) { impl_->erase(host, role); }
     /// Admits nothing for a key until `resume`; who waits goes on waiting.
-    void pause(std::string_view host, std::string_view role) { held_->pause(host, role); }
-    void resume(std::string_view host, std::string_view role) { held_->resume(host, role); }
+    void pause(std::string_view host, std::string_view role) { impl_->pause(host, role); }
+    void resume(std::string_view host, std::string_view role) { impl_->resume(host, role); }
     /// Refuses every new request; who waits already goes on waiting.
-    void close() { held_->close(); }
+    void close() { impl_->close(); }
     /// Waits at most `timeout` until nobody waits and nothing is in flight; says whether it came to that.
-    [[nodiscard]] bool drain(duration timeout) { return held_->drain(timeout); }
+    [[nodiscard]] bool drain(duration timeout) { return impl_->drain(timeout); }
 
     // ---- queries
 
     /// What `try_acquire` would decide now. Nothing changes.
     [[nodiscard]] decision peek(std::string_view host, std::string_view role, const acquire_options& a = {}) {
-        return held_->peek(host, role, a);
+        return impl_->peek(host, role, a);
     }
     /// What a key looks like now; nothing when it has no state.
     [[nodiscard]] std::optional<key_report> inspect(std::string_view host, std::string_view role) {
-        return held_->inspect(host, role);
+        return impl_->inspect(host, role);
     }
     /// Every key that has state, in no order.
-    [[nodiscard]] std::vector<key_report> inspect() { return held_->inspect(); }
+    [[nodiscard]] std::vector<key_report> inspect() { return impl_->inspect(); }
     /// How many keys have state.
-    [[nodiscard]] std::size_t size() const { return held_->size(); }
+    [[nodiscard]] std::size_t size() const { return impl_->size(); }
     /// How many requests are in flight over all keys.
-    [[nodiscard]] std::int64_t in_flight() const noexcept { return held_->in_flight(); }
+    [[nodiscard]] std::int64_t in_flight() const noexcept { return impl_->in_flight(); }
     /// The configuration in force.
-    [[nodiscard]] weir::configuration configuration() const { return held_->configuration(); }
+    [[nodiscard]] weir::configuration configuration() const { return impl_->configuration(); }
 
 private:
     resumer resume_;
-    std::unique_ptr<detail::limits_model> held_;
+    std::unique_ptr<detail::limits_model> impl_;
 };
 
 }  // namespace weir

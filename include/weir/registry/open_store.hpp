@@ -5,13 +5,13 @@
 #include "weir/config/resolution.hpp"
 #include "weir/config/resolve.hpp"
 #include "weir/core/backend_options.hpp"
+#include "weir/core/closest_match.hpp"
 #include "weir/core/error.hpp"
-#include "weir/core/nearest.hpp"
 #include "weir/core/result.hpp"
 #include "weir/core/text.hpp"
 #include "weir/storage/any_store.hpp"
 #include "weir/storage/backend.hpp"
-#include "weir/storage/common_memory_store.hpp"
+#include "weir/storage/shared_memory_store.hpp"
 #include "weir/storage/store.hpp"
 
 #include <fmt/format.h>
@@ -49,7 +49,7 @@ find_store(const backend_options& wanted, std::span<const backend> built_in, sto
         for (const backend& b : built_in)
             if (std::ranges::find(names, b.kind) == names.end())
                 names.push_back(b.kind);
-        const std::string guess = nearest(wanted.kind, names);
+        const std::string guess = closest_match(wanted.kind, names);
         return backend_fault{kind,
                              fmt::format("{} is none of {}{}", in_quotes(wanted.kind), fmt::join(names, ", "),
                                          guess.empty() ? "" : fmt::format("; did you mean {}?", in_quotes(guess)))};
@@ -68,7 +68,7 @@ find_store(const backend_options& wanted, std::span<const backend> built_in, sto
         if (!wanted.dsn.empty())
             return backend_fault{dsn, "the memory store has no connection text; leave it out, or set backend.kind to "
                                       "the store it is for"};
-        return any_store{common_memory_store{steady_clock{}, time}};
+        return any_store{shared_memory_store{steady_clock{}, time}};
     }
     if (wanted.dsn.empty())
         return backend_fault{dsn, fmt::format("the {} store needs a connection text{}", wanted.kind,
@@ -115,7 +115,7 @@ open_store(const backend_options& wanted, std::initializer_list<backend> built_i
     if (wrong == nullptr)
         return made;
     // A text that is missing is a matter of the kind that needs it.
-    place at = made.place_of(wrong->leaf, made.place_of("backend.kind"));
+    source_location at = made.place_of(wrong->leaf, made.place_of("backend.kind"));
     return {std::nullopt, {fault{std::move(at), std::string{wrong->leaf}, wrong->message}}};
 }
 

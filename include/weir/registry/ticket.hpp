@@ -98,7 +98,7 @@ private:
     void begin(typename Engine::node& n, std::int64_t units, duration max_delay, instant now) noexcept {
         cost = units;
         arrived = now;
-        deadline = later(now, max_delay);
+        deadline = saturating_add(now, max_delay);
         max_delay_ = max_delay;
         node_ = &n;
         wait_queue::begin(*this);

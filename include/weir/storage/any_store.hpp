@@ -39,55 +39,55 @@ public:
     /// What this process keeps of a key.
     class slot {
         friend class any_store;
-        explicit slot(std::unique_ptr<any_slot> held) : held_(std::move(held)) {}
-        std::unique_ptr<any_slot> held_;
+        explicit slot(std::unique_ptr<any_slot> held) : impl_(std::move(held)) {}
+        std::unique_ptr<any_slot> impl_;
     };
 
     template <class Store>
         requires(!std::same_as<Store, any_store> && store<Store> && !Store::is_local)
-    explicit any_store(Store held) : held_(std::make_shared<model<Store>>(std::move(held))) {}
+    explicit any_store(Store held) : impl_(std::make_shared<model<Store>>(std::move(held))) {}
 
-    [[nodiscard]] instant now() const noexcept { return held_->now(); }
-    [[nodiscard]] instant after(instant now) const noexcept { return held_->after(now); }
+    [[nodiscard]] instant now() const noexcept { return impl_->now(); }
+    [[nodiscard]] instant after(instant now) const noexcept { return impl_->after(now); }
     [[nodiscard]] slot make_slot(std::string_view host, std::string_view role) {
-        return slot{held_->make_slot(host, role)};
+        return slot{impl_->make_slot(host, role)};
     }
 
     /// Whether the store in it lends units in advance: if not, `reduce` leaves an entry as it is.
-    [[nodiscard]] bool is_reducible() const noexcept { return held_->is_reducible(); }
+    [[nodiscard]] bool is_reducible() const noexcept { return impl_->is_reducible(); }
     /// Whether the store in it keeps what the tuner learns: if not, each slot keeps it for itself.
-    [[nodiscard]] bool is_tunable() const noexcept { return held_->is_tunable(); }
+    [[nodiscard]] bool is_tunable() const noexcept { return impl_->is_tunable(); }
 
     // ---- verbs
 
-    [[nodiscard]] forecast admit(slot& s, const window_plan& plan, std::int64_t cost, instant now, entry& out) {
-        return held_->admit(*s.held_, plan, cost, now, out);
+    [[nodiscard]] assessment admit(slot& s, const window_plan& plan, std::int64_t cost, instant now, entry& out) {
+        return impl_->admit(*s.impl_, plan, cost, now, out);
     }
-    [[nodiscard]] forecast count(slot& s, const window_plan& plan, std::int64_t cost, instant now) {
-        return held_->count(*s.held_, plan, cost, now);
+    [[nodiscard]] assessment count(slot& s, const window_plan& plan, std::int64_t cost, instant now) {
+        return impl_->count(*s.impl_, plan, cost, now);
     }
     void settle(slot& s, const window_plan& plan, entry& e, settlement how, instant now) {
-        held_->settle(*s.held_, plan, e, how, now);
+        impl_->settle(*s.impl_, plan, e, how, now);
     }
     void reduce(slot& s, const window_plan& plan, entry& e, std::int64_t cost, instant now) {
-        held_->reduce(*s.held_, plan, e, cost, now);
+        impl_->reduce(*s.impl_, plan, e, cost, now);
     }
-    [[nodiscard]] bool hold(slot& s, instant until) { return held_->hold(*s.held_, until); }
-    void tune(slot& s, multiplier m) { held_->tune(*s.held_, m); }
-    tuner_state learn(slot& s, tuner_step step) { return held_->learn(*s.held_, step); }
-    [[nodiscard]] multiplier factor(const slot& s) const { return held_->factor(*s.held_); }
-    [[nodiscard]] reading read(slot& s, const window_plan& plan, instant now) {
-        return held_->read(*s.held_, plan, now);
+    [[nodiscard]] bool hold(slot& s, instant until) { return impl_->hold(*s.impl_, until); }
+    void tune(slot& s, multiplier m) { impl_->tune(*s.impl_, m); }
+    tuner_state learn(slot& s, tuner_step step) { return impl_->learn(*s.impl_, step); }
+    [[nodiscard]] multiplier factor(const slot& s) const { return impl_->factor(*s.impl_); }
+    [[nodiscard]] key_snapshot read(slot& s, const window_plan& plan, instant now) {
+        return impl_->read(*s.impl_, plan, now);
     }
-    void erase(slot& s) { held_->erase(*s.held_); }
+    void erase(slot& s) { impl_->erase(*s.impl_); }
     [[nodiscard]] bool idle(const slot& s, const window_plan& plan, instant now) const {
-        return held_->idle(*s.held_, plan, now);
+        return impl_->idle(*s.impl_, plan, now);
     }
 
     /// Waits until every settlement is in the store, where a store sends them behind the caller's back.
     ///
     /// **Errors.** `store_error`.
-    void flush() { held_->flush(); }
+    void flush() { impl_->flush(); }
 
 private:
     struct any_model {
@@ -101,16 +101,17 @@ private:
         [[nodiscard]] virtual instant now() const noexcept = 0;
         [[nodiscard]] virtual instant after(instant now) const noexcept = 0;
         [[nodiscard]] virtual std::unique_ptr<any_slot> make_slot(std::string_view host, std::string_view role) = 0;
-        [[nodiscard]] virtual forecast admit(any_slot& s, const window_plan& plan, std::int64_t cost, instant now,
-                                             entry& out) = 0;
-        [[nodiscard]] virtual forecast count(any_slot& s, const window_plan& plan, std::int64_t cost, instant now) = 0;
+        [[nodiscard]] virtual assessment admit(any_slot& s, const window_plan& plan, std::int64_t cost, instant now,
+                                               entry& out) = 0;
+        [[nodiscard]] virtual assessment count(any_slot& s, const window_plan& plan, std::int64_t cost,
+                                               instant now) = 0;
         virtual void settle(any_slot& s, const window_plan& plan, entry& e, settlement how, instant now) = 0;
         virtual void reduce(any_slot& s, const window_plan& plan, entry& e, std::int64_t cost, instant now) = 0;
         [[nodiscard]] virtual bool hold(any_slot& s, instant until) = 0;
         virtual void tune(any_slot& s, multiplier m) = 0;
         virtual tuner_state learn(any_slot& s, tuner_step step) = 0;
         [[nodiscard]] virtual multiplier factor(const any_slot& s) const = 0;
-        [[nodiscard]] virtual reading read(any_slot& s, const window_plan& plan, instant now) = 0;
+        [[nodiscard]] virtual key_snapshot read(any_slot& s, const window_plan& plan, instant now) = 0;
         virtual void erase(any_slot& s) = 0;
         [[nodiscard]] virtual bool idle(const any_slot& s, const window_plan& plan, instant now) const = 0;
         virtual void flush() = 0;
@@ -140,16 +141,16 @@ private:
         [[nodiscard]] std::unique_ptr<any_slot> make_slot(std::string_view host, std::string_view role) override {
             return std::make_unique<slot_of>(store_.make_slot(host, role));
         }
-        [[nodiscard]] forecast admit(any_slot& s, const window_plan& plan, std::int64_t cost, instant now,
-                                     entry& out) override {
+        [[nodiscard]] assessment admit(any_slot& s, const window_plan& plan, std::int64_t cost, instant now,
+                                       entry& out) override {
             return store_.admit(in(s), plan, cost, now, out);
         }
-        [[nodiscard]] forecast count(any_slot& s, const window_plan& plan, std::int64_t cost, instant now) override {
+        [[nodiscard]] assessment count(any_slot& s, const window_plan& plan, std::int64_t cost, instant now) override {
             if constexpr (counting_store<Store>) {
                 return store_.count(in(s), plan, cost, now);
             } else {
                 entry at_once;
-                const forecast f = store_.admit(in(s), plan, cost, now, at_once);
+                const assessment f = store_.admit(in(s), plan, cost, now, at_once);
                 if (f.admits() && at_once.state != entry_state::free)
                     store_.settle(in(s), plan, at_once, settlement::released, now);
                 return f;
@@ -181,8 +182,8 @@ private:
             else
                 return all_of(s).learned.factor;
         }
-        [[nodiscard]] reading read(any_slot& s, const window_plan& plan, instant now) override {
-            reading out = store_.read(in(s), plan, now);
+        [[nodiscard]] key_snapshot read(any_slot& s, const window_plan& plan, instant now) override {
+            key_snapshot out = store_.read(in(s), plan, now);
             if constexpr (!tunable_store<Store>)
                 out.factor = all_of(s).learned.factor;
             return out;
@@ -208,7 +209,7 @@ private:
         Store store_;
     };
 
-    std::shared_ptr<any_model> held_;
+    std::shared_ptr<any_model> impl_;
 };
 
 static_assert(counting_store<any_store> && reducible_store<any_store> && tunable_store<any_store>);

@@ -15,7 +15,7 @@ namespace weir {
 /// Where an entry is known.
 enum class entry_home : std::uint8_t {
     store,
-    alone,  ///< in this process's own log, for the store could not be reached
+    local,  ///< in this process's own log, for the store could not be reached
     lease,  ///< in a lease: what the store knows is the lease
 };
 
@@ -41,7 +41,7 @@ enum class settlement : std::uint8_t {
 };
 
 /// How full one window is.
-struct window_fill {
+struct window_usage {
     rate shown;          ///< the rate as configured
     std::int64_t limit;  ///< units the window may hold now: ⌈N·m⌉
     duration period;     ///< over this length
@@ -49,8 +49,8 @@ struct window_fill {
 };
 
 /// A key's state at one instant.
-struct reading {
-    std::vector<window_fill> windows;
+struct key_snapshot {
+    std::vector<window_usage> windows;
     std::int64_t open = 0;  ///< units that have no stamp yet, abandoned ones among them
     std::int64_t in_flight = 0;
     instant gate = long_ago;

@@ -42,13 +42,13 @@ public:
 
     [[nodiscard]] slot make_slot(std::string_view, std::string_view) const { return {}; }
 
-    /// Admits `cost` units if gate, windows, ceiling and `place` all allow it, and enters them. Cost 0 is not counted.
-    /// A plan that is not enforced has them entered in any case.
-    template <class Place>
-    [[nodiscard, gnu::always_inline]] forecast admit(slot& s, const window_plan& plan, std::int64_t cost, instant now,
-                                                     Place&& place, entry& out) {
+    /// Admits `cost` units if gate, windows, ceiling and `source_location` all allow it, and enters them. Cost 0 is not
+    /// counted. A plan that is not enforced has them entered in any case.
+    template <class Inflight>
+    [[nodiscard, gnu::always_inline]] assessment admit(slot& s, const window_plan& plan, std::int64_t cost, instant now,
+                                                       Inflight&& inflight, entry& out) {
         now = begin_step(s, plan, now);
-        forecast f = assess(s, plan, cost, now);
+        assessment f = assess(s, plan, cost, now);
         if (!f.admits())
             return plan.enforce ? f : pass(s, plan, cost, now, f, out);
         if (cost == 0) {
@@ -56,8 +56,8 @@ public:
             return f;
         }
         make_room(s, plan, cost, now);
-        if (!place.take()) {
-            f.why = cause::inflight;
+        if (!inflight.take()) {
+            f.cause = cause::inflight;
             return plan.enforce ? f : pass(s, plan, cost, now, f, out);
         }
         enter(s, plan, cost, now, out);
@@ -65,9 +65,10 @@ public:
     }
 
     /// `admit` for callers that hold no permit: the units count from now, and no in-flight place is taken.
-    [[nodiscard, gnu::always_inline]] forecast count(slot& s, const window_plan& plan, std::int64_t cost, instant now) {
+    [[nodiscard, gnu::always_inline]] assessment count(slot& s, const window_plan& plan, std::int64_t cost,
+                                                       instant now) {
         now = begin_step(s, plan, now);
-        forecast f = assess(s, plan, cost, now);
+        assessment f = assess(s, plan, cost, now);
         if (!f.admits()) {
             if (plan.enforce)
                 return f;
@@ -81,8 +82,8 @@ public:
     }
 
     template <class Ahead>
-    [[nodiscard]] forecast foresee(const slot& s, const window_plan& plan, std::int64_t cost, instant now,
-                                   const Ahead& ahead) const {
+    [[nodiscard]] assessment assess_behind(const slot& s, const window_plan& plan, std::int64_t cost, instant now,
+                                           const Ahead& ahead) const {
         now = std::max(now, s.log.newest());
         if (s.has_abandoned()) [[unlikely]]
             return assess(state_at{s, now}, plan, cost, now, ahead);
@@ -135,10 +136,10 @@ public:
         return after;
     }
 
-    [[nodiscard]] reading read(const slot& s, const window_plan& plan, instant now) const {
+    [[nodiscard]] key_snapshot read(const slot& s, const window_plan& plan, instant now) const {
         now = std::max(now, s.log.newest());
         const state_at k{s, now};
-        reading out{{}, k.open, k.in_flight, k.gate, s.factor, k.log.newest(), s.log.bytes()};
+        key_snapshot out{{}, k.open, k.in_flight, k.gate, s.factor, k.log.newest(), s.log.bytes()};
         out.windows.reserve(plan.windows.size());
         for (std::size_t i = 0; i < plan.windows.size(); ++i) {
             const window& w = plan.windows[i];
@@ -179,7 +180,7 @@ private:
     [[gnu::always_inline]] static void settle_open(slot& s, const window_plan& plan, entry& e, settlement how,
                                                    instant now) noexcept {
         if (how == settlement::abandoned && e.grace > duration::zero()) [[unlikely]]
-            return s.abandon(later(now, e.grace), e.cost);
+            return s.abandon(saturating_add(now, e.grace), e.cost);
         s.open -= e.cost;
         if (how == settlement::refunded)
             return;
@@ -189,8 +190,8 @@ private:
     }
 
     /// The log holds what was really sent, though it is more than a window allows.
-    [[gnu::noinline, gnu::cold]] static forecast pass(slot& s, const window_plan& plan, std::int64_t cost, instant now,
-                                                      forecast f, entry& out) {
+    [[gnu::noinline, gnu::cold]] static assessment pass(slot& s, const window_plan& plan, std::int64_t cost,
+                                                        instant now, assessment f, entry& out) {
         f.passed = true;
         if (cost == 0) {
             out = {0, now, entry_state::free, false};

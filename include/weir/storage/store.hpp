@@ -18,7 +18,7 @@ namespace weir {
 
 namespace detail {
 /// An in-flight place that is always free.
-struct free_place {
+struct free_inflight {
     [[nodiscard]] static bool take() noexcept { return true; }
     static void give_back() noexcept {}
 };
@@ -48,7 +48,7 @@ concept store_verbs =
         // moved.
         { store.hold(slot, now) } -> std::same_as<bool>;
         // What the key remembers, for those who inspect it.
-        { store.read(slot, plan, now) } -> std::same_as<reading>;
+        { store.read(slot, plan, now) } -> std::same_as<key_snapshot>;
         // Forgets history, gate and what the tuner keeps; open entries are real requests and stay.
         store.erase(slot);
     };
@@ -56,19 +56,20 @@ concept store_verbs =
 // Decides and enters in one step, because a decision that others may overtake is none. `place.take()` is asked for the
 // place in flight once all else allows the request; its refusal leaves everything as it was.
 template <class S>
-concept admits_here = requires(S& store, const S& same, typename S::slot& slot, const typename S::slot& seen,
-                               const window_plan& plan, std::int64_t cost, instant now, entry& e, free_place place) {
-    { store.admit(slot, plan, cost, now, place, e) } -> std::same_as<forecast>;
-    // What a local store knows costs nothing to ask: the queue's forecasts are made of it, with the waiters in front as
-    // part of the sequence.
-    { same.foresee(seen, plan, cost, now, nobody_ahead{}) } -> std::same_as<forecast>;
-};
+concept admits_here =
+    requires(S& store, const S& same, typename S::slot& slot, const typename S::slot& seen, const window_plan& plan,
+             std::int64_t cost, instant now, entry& e, free_inflight inflight) {
+        { store.admit(slot, plan, cost, now, inflight, e) } -> std::same_as<assessment>;
+        // What a local store knows costs nothing to ask: the queue's forecasts are made of it, with the waiters in
+        // front as part of the sequence.
+        { same.assess_behind(seen, plan, cost, now, none_ahead{}) } -> std::same_as<assessment>;
+    };
 
 // The same over a round trip: the limiter holds the place in flight before the call.
 template <class S>
 concept admits_elsewhere =
     requires(S& store, typename S::slot& slot, const window_plan& plan, std::int64_t cost, instant now, entry& e) {
-        { store.admit(slot, plan, cost, now, e) } -> std::same_as<forecast>;
+        { store.admit(slot, plan, cost, now, e) } -> std::same_as<assessment>;
     };
 }  // namespace detail
 
@@ -91,7 +92,7 @@ template <class S>
 concept counting_store =
     store<S> && requires(S& store, typename S::slot& slot, const window_plan& plan, std::int64_t cost, instant now) {
         // They count from `now` and hold no place: one round trip in place of two.
-        { store.count(slot, plan, cost, now) } -> std::same_as<forecast>;
+        { store.count(slot, plan, cost, now) } -> std::same_as<assessment>;
     };
 
 /// A store that lends units in advance. The limiter takes no leases from others.

@@ -19,7 +19,7 @@ struct conformance_options {
     std::uint64_t seed = 1;  ///< of all that is random; print it, and a failure can be repeated
     int traces = 2'000;      ///< random lives of one or two keys
     int first = 0;           ///< the number of the first trace: with `traces` = 1, repeats one
-    int most_failures = 3;   ///< traces that may fail before the rest is not run
+    int max_failures = 3;    ///< traces that may fail before the rest is not run
     /// Store objects that take turns on the same keys, as processes would. More than one needs a `make_store` whose
     /// stores share their state; objects are then also dropped in mid-life, and their open entries must expire.
     int processes = 1;
@@ -48,7 +48,7 @@ template <class Make>
             make_store, {options.seed, options.first + i, options.processes, options.entry_ttl, options.prefix}};
         if (auto failure = trace.run(now); !failure.empty())
             failures.push_back(std::move(failure));
-        if (static_cast<int>(failures.size()) >= options.most_failures)
+        if (static_cast<int>(failures.size()) >= options.max_failures)
             break;
     }
     return failures;

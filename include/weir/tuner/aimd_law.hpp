@@ -75,7 +75,7 @@ public:
           share_(std::min(multiplier::of(o.high_429_ratio).millionths(), multiplier::one - 10'000)),
           step_(multiplier::of(o.increase_step_pct / 100).millionths()),
           kept_(multiplier::one - multiplier::of(o.decrease_step_pct / 100).millionths()),
-          least_(multiplier::of(o.min_multiplier)), most_(multiplier::of(o.max_multiplier)) {}
+          min_(multiplier::of(o.min_multiplier)), max_(multiplier::of(o.max_multiplier)) {}
 
     /// The length of one observation.
     [[nodiscard]] duration length() const noexcept { return length_; }
@@ -83,7 +83,7 @@ public:
     /// Advances `s` to `now`, by the responses seen until then. **Complexity.** O(1 / step).
     adjustment step(tuner_state& s, const observation& seen, instant now) const noexcept {
         adjustment out{.before = s.factor};
-        s.factor = std::clamp(s.factor, least_, most_);
+        s.factor = std::clamp(s.factor, min_, max_);
         if (s.factor != out.before)
             out.why = tuning::bounded;
         s.bound = std::max(s.bound, seen.bound);
@@ -98,13 +98,13 @@ public:
             out.why = tuning::refused;
             cut(s, seen.stated > 0, now);
         }
-        s.recovered = later(s.window, length_ * observations_to_recover(s));
+        s.recovered = saturating_add(s.window, length_ * observations_to_recover(s));
         out.after = s.factor;
         return out;
     }
 
     /// The largest factor.
-    [[nodiscard]] multiplier most() const noexcept { return most_; }
+    [[nodiscard]] multiplier max() const noexcept { return max_; }
     /// The share of refusals that causes no cut, in millionths.
     [[nodiscard]] std::int64_t share() const noexcept { return share_; }
 
@@ -129,8 +129,8 @@ private:
 
     void grow(tuner_state& s, std::int64_t times, tuning why, adjustment& out) const noexcept {
         const multiplier before = s.factor;
-        for (; times > 0 && s.factor < most_; --times) {
-            const multiplier next = std::min(multiplier::of_millionths(s.factor.millionths() + step_), most_);
+        for (; times > 0 && s.factor < max_; --times) {
+            const multiplier next = std::min(multiplier::of_millionths(s.factor.millionths() + step_), max_);
             if (s.border > 0 && s.factor.millionths() >= s.border) {
                 s.border = s.failures = 0;  // the server accepted it
             } else if (s.border > 0 && next.millionths() >= s.border && s.waits > 0) {
@@ -166,7 +166,7 @@ private:
 
     void cut(tuner_state& s, bool is_stated, instant now) const noexcept {
         const multiplier too_much = s.factor;
-        s.factor = std::max(multiplier::of_millionths(too_much.millionths() * kept_ / one), least_);
+        s.factor = std::max(multiplier::of_millionths(too_much.millionths() * kept_ / one), min_);
         // A refusal far below the last border means that the server has lowered its limit: that is a new border.
         const bool is_same = s.border > 0 && too_much.millionths() > s.border * kept_ / one;
         s.failures = is_same ? s.failures + 1 : 0;
@@ -186,7 +186,7 @@ private:
     }
 
     [[nodiscard]] std::int64_t observations_to_recover(const tuner_state& s) const noexcept {
-        const std::int64_t steps = (most_.millionths() - s.factor.millionths() + step_ - 1) / step_;
+        const std::int64_t steps = (max_.millionths() - s.factor.millionths() + step_ - 1) / step_;
         return steps == 0 ? 0 : steps + s.waits + 1;
     }
 
@@ -194,8 +194,8 @@ private:
     std::int64_t share_;  // millionths
     std::int64_t step_;
     std::int64_t kept_;
-    multiplier least_;
-    multiplier most_;
+    multiplier min_;
+    multiplier max_;
 };
 
 }  // namespace weir

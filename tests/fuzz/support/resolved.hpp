@@ -35,8 +35,8 @@ inline std::vector<std::string> lines_of(const std::uint8_t* data, std::size_t s
 /// line.
 inline void check(const weir::resolution& r) {
     require(static_cast<bool>(r) == r.faults().empty());
-    for (const auto* told : {&r.faults(), &r.notes()})
-        for (const weir::fault& f : *told) {
+    for (const auto* entries : {&r.faults(), &r.notes()})
+        for (const weir::fault& f : *entries) {
             require(!f.message.empty());
             for (const char c : f.text())
                 require(static_cast<unsigned char>(c) >= 0x20 && c != 0x7f);

@@ -223,7 +223,7 @@ TEST_CASE("threads use each other's connections again") {
 TEST_CASE("without idle sessions each transfer connects anew") {
     WEIR_NEEDS_NGINX();
     const site s;
-    weir::curl::transport http{{.most_idle = 0}};
+    weir::curl::transport http{{.max_idle = 0}};
     CHECK(http.send({.url = s.url("/connection")}).body != http.send({.url = s.url("/connection")}).body);
 }
 

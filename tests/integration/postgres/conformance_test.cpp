@@ -69,7 +69,7 @@ TEST_CASE("postgres: what is free at one time is not free at an earlier one, to 
     weir::entry open, more;
     CHECK(store.admit(slot, plan, 1, begin + 25ms, open).admits());
     const auto f = store.admit(slot, plan, 1, begin + 15ms, more);
-    CHECK(f.why == weir::cause::window);
+    CHECK(f.cause == weir::cause::window);
     CHECK(store.admit(slot, plan, 1, begin + 26ms, more).admits());
 }
 

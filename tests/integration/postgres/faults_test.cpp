@@ -90,7 +90,7 @@ TEST_CASE("postgres: a registry without its server denies with the cause, and go
                           weir::configuration::builder{}.defaults("metadata", rates({{10, 1s}})).build().value()};
     const auto no = limits.try_acquire("h.org", "metadata");
     REQUIRE_FALSE(no);
-    CHECK(no.decision().why == weir::cause::store);
+    CHECK(no.decision().cause == weir::cause::store);
     server.start();
     const auto began = std::chrono::steady_clock::now();
     limits.acquire("h.org", "metadata").arrived();
@@ -200,7 +200,7 @@ TEST_CASE("postgres: a schema that another process made anew is seen on a connec
     const auto f = store.admit(slot, plan, 1, store.now(), e);
     CHECK(store.losses() == 1);
     CHECK_FALSE(f.admits());
-    CHECK(f.why == weir::cause::window);
+    CHECK(f.cause == weir::cause::window);
     CHECK(f.at > store.now() + 59min);
     store.flush();
     CHECK(store.read(slot, plan, store.now()).open == 0);

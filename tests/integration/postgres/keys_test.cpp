@@ -118,7 +118,7 @@ TEST_CASE("postgres: many open entries are found again in any order, and a ceili
     for (weir::entry& e : all)
         REQUIRE(store.admit(slot, plan, 1, store.now(), e).admits());
     weir::entry no;
-    CHECK(store.admit(slot, plan, 1, store.now(), no).why == weir::cause::concurrency);
+    CHECK(store.admit(slot, plan, 1, store.now(), no).cause == weir::cause::concurrency);
     std::mt19937_64 random{weir_test::seed_for("postgres, many entries")};
     std::ranges::shuffle(all, random);
     for (std::size_t i = 0; i < 200; ++i) {

@@ -31,8 +31,8 @@ class noting_store : public postgres_store {
 public:
     using postgres_store::postgres_store;
 
-    [[nodiscard]] weir::forecast admit(slot& s, const weir::window_plan& plan, std::int64_t cost, weir::instant now,
-                                       weir::entry& out) {
+    [[nodiscard]] weir::assessment admit(slot& s, const weir::window_plan& plan, std::int64_t cost, weir::instant now,
+                                         weir::entry& out) {
         const auto f = postgres_store::admit(s, plan, cost, now, out);
         if (f.admits())
             *last_ = counted_at(out).value_or(0us).count();

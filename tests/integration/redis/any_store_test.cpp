@@ -47,6 +47,6 @@ TEST_CASE("redis: registries whose stores were opened on one text share a budget
     CHECK(other.try_acquire("h.org", "metadata").decision().granted());
     CHECK(one.try_acquire("h.org", "metadata").decision().granted());
     const auto denied = other.try_acquire("h.org", "metadata");
-    CHECK(denied.decision().state == weir::outcome::denied);
-    CHECK(denied.decision().why == weir::cause::window);
+    CHECK(denied.decision().outcome == weir::outcome::denied);
+    CHECK(denied.decision().cause == weir::cause::window);
 }

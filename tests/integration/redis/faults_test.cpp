@@ -56,7 +56,7 @@ TEST_CASE("redis: a registry without its server denies with the cause, and goes 
                           weir::configuration::builder{}.defaults("metadata", rates({{10, 1s}})).build().value()};
     const auto no = limits.try_acquire("h.org", "metadata");
     REQUIRE_FALSE(no);
-    CHECK(no.decision().why == weir::cause::store);
+    CHECK(no.decision().cause == weir::cause::store);
     server.start();
     const auto began = std::chrono::steady_clock::now();
     limits.acquire("h.org", "metadata").arrived();
@@ -85,7 +85,7 @@ TEST_CASE("redis: without its server a process goes on at its share, is heard of
             ++alone;
             std::move(got).take().arrived();
         } else {
-            CHECK(got.decision().why == weir::cause::store);
+            CHECK(got.decision().cause == weir::cause::store);
             ++denied;
         }
     }

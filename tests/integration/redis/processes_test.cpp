@@ -28,8 +28,8 @@ class noting_store : public redis_store {
 public:
     using redis_store::redis_store;
 
-    [[nodiscard]] weir::forecast admit(slot& s, const weir::window_plan& plan, std::int64_t cost, weir::instant now,
-                                       weir::entry& out) {
+    [[nodiscard]] weir::assessment admit(slot& s, const weir::window_plan& plan, std::int64_t cost, weir::instant now,
+                                         weir::entry& out) {
         const auto f = redis_store::admit(s, plan, cost, now, out);
         if (f.admits())
             *last_ = counted_at(out).value_or(0us).count();

@@ -48,7 +48,7 @@ weir::configuration limited(std::vector<weir::rate> rates, weir::counting from) 
     p.count_from = from;
     return weir::configuration::builder{}.defaults("metadata", p).build().value();
 }
-weir::forecast count(store& s, const weir::window_plan& plan, std::string_view host = "h") {
+weir::assessment count(store& s, const weir::window_plan& plan, std::string_view host = "h") {
     auto slot = s.make_slot(host, "r");
     return s.count(slot, plan, 1, s.now());
 }
@@ -136,29 +136,29 @@ TEST_CASE("sqlite: what a killed worker held is counted until it expires, and fo
 TEST_CASE("sqlite: a file whose writers are killed again and again is sound and has every admission it told of") {
     const scratch here;
     const auto plan = plan_of({{1'000'000, 24h}});
-    const shared_memory<std::int64_t> told;
+    const shared_memory<std::int64_t> reported;
     constexpr int kills = weir_test::slowness > 1 ? 5 : 25;
     for (int i = 0; i < kills; ++i) {
-        const std::int64_t before = *told;
+        const std::int64_t before = *reported;
         child worker{[&] {
             store s{here.options()};
             auto slot = s.make_slot("h", "r");
             for (;;)
                 if (s.count(slot, plan, 1, s.now()).admits())
-                    ++*told;
+                    ++*reported;
             return 0;
         }};
         const auto patience = std::chrono::steady_clock::now() + 20s;
-        while (*const_cast<const volatile std::int64_t*>(&*told) < before + 10 * (i % 4 + 1) &&
+        while (*const_cast<const volatile std::int64_t*>(&*reported) < before + 10 * (i % 4 + 1) &&
                std::chrono::steady_clock::now() < patience)
             std::this_thread::sleep_for(1ms);
         CHECK(worker.kill() == -SIGKILL);
-        CHECK(*told > before);
+        CHECK(*reported > before);
     }
     store s{here.options()};
     const std::int64_t in_file = used(s, plan);
-    CHECK(in_file >= *told);
-    CHECK(in_file <= *told + kills);
+    CHECK(in_file >= *reported);
+    CHECK(in_file <= *reported + kills);
     CHECK(raw{here.file()}.ask("PRAGMA integrity_check") == "ok");
 }
 
@@ -178,7 +178,7 @@ TEST_CASE("sqlite: everything about a key survives a restart") {
     store s{here.options()};
     auto slot = s.make_slot("h", "r");
     const auto denied = s.count(slot, plan, 1, s.now());
-    CHECK(denied.why == weir::cause::window);
+    CHECK(denied.cause == weir::cause::window);
     CHECK(denied.at > s.now() + 59min);
     CHECK(denied.at <= s.now() + 1h);
     const auto seen = s.read(slot, plan, s.now());
@@ -301,7 +301,7 @@ TEST_CASE("sqlite: a file that must not be written is a clear error") {
 TEST_CASE("sqlite: a file that may not grow is a clear error, and what was told of is kept") {
     const scratch here;
     const auto plan = plan_of({{1'000'000, 24h}});
-    const shared_memory<std::int64_t> told;
+    const shared_memory<std::int64_t> reported;
     child limited_writer{[&] {
         ::signal(SIGXFSZ, SIG_IGN);
         store s{here.options()};
@@ -310,7 +310,7 @@ TEST_CASE("sqlite: a file that may not grow is a clear error, and what was told 
         if (::setrlimit(RLIMIT_FSIZE, &small) != 0)
             return 77;
         for (int i = 0; i < 100'000; ++i) {
-            const std::string said = trouble([&] { *told += count(s, plan).admits(); });
+            const std::string said = trouble([&] { *reported += count(s, plan).admits(); });
             if (!said.empty())
                 return says(said, "full disk, a quota, a file size limit") ? 0 : 1;
         }
@@ -318,7 +318,7 @@ TEST_CASE("sqlite: a file that may not grow is a clear error, and what was told 
     }};
     CHECK(limited_writer.wait() == 0);
     store s{here.options()};
-    CHECK(used(s, plan) == *told);
+    CHECK(used(s, plan) == *reported);
     CHECK(raw{here.file()}.ask("PRAGMA integrity_check") == "ok");
 }
 
@@ -332,7 +332,7 @@ TEST_CASE("sqlite: a full disk is a clear error, and the store goes on as soon a
     } const at_end{here};
     const auto plan = plan_of({{1'000'000, 24h}});
     store s{here.options()};
-    std::int64_t told = count(s, plan).admits();
+    std::int64_t reported = count(s, plan).admits();
     std::string said;
     {
         std::ofstream ballast{here.file("ballast"), std::ios::binary};
@@ -341,12 +341,12 @@ TEST_CASE("sqlite: a full disk is a clear error, and the store goes on as soon a
         }
     }
     for (int i = 0; i < 10'000 && said.empty(); ++i)
-        said = trouble([&] { told += count(s, plan).admits(); });
+        said = trouble([&] { reported += count(s, plan).admits(); });
     CHECK(says(said, "free some space"));
     CHECK_FALSE(trouble([&] { static_cast<void>(count(s, plan)); }).empty());
     std::filesystem::remove(here.file("ballast"));
     CHECK(count(s, plan).admits());
-    CHECK(used(s, plan) == told + 1);
+    CHECK(used(s, plan) == reported + 1);
 }
 
 TEST_CASE("sqlite: what is no database, or another program's, is left alone") {
@@ -389,7 +389,7 @@ TEST_CASE("sqlite: when the file is taken away, a new one is made and keys warm 
     std::this_thread::sleep_for(120ms);
     const auto begin = s.now();
     const auto cold = count(s, plan, "other");
-    CHECK(cold.why == weir::cause::window);
+    CHECK(cold.cause == weir::cause::window);
     CHECK(cold.window == 0);
     CHECK(cold.at > begin + 290ms);
     CHECK(std::filesystem::exists(here.file()));

@@ -51,17 +51,17 @@ struct note {
 };
 
 /// The most entries that count at one moment, each from its admission until `period` after its answer.
-std::int64_t most_counted(const std::vector<note>& notes, weir::duration period) {
+std::int64_t max_counted(const std::vector<note>& notes, weir::duration period) {
     std::vector<std::pair<instant, int>> changes;
     for (const note& n : notes) {
         changes.emplace_back(n.admitted, 1);
         changes.emplace_back(n.answered + period, -1);
     }
     std::ranges::sort(changes);  // at one moment, those that end come first
-    std::int64_t now = 0, most = 0;
+    std::int64_t now = 0, max = 0;
     for (const auto& [at, change] : changes)
-        most = std::max(most, now += change);
-    return most;
+        max = std::max(max, now += change);
+    return max;
 }
 
 /// Runs `work(process, its notes)` in each process; gives all notes.
@@ -101,9 +101,9 @@ TEST_CASE("sqlite: four processes on one hot key are held to every window, and e
         at.push_back(n.admitted);
     CHECK(std::ranges::find(at, instant{}) == at.end());
     for (const weir::rate& r : rates)
-        CHECK(weir_test::most_within(at, r.period) <= r.limit);
+        CHECK(weir_test::max_within(at, r.period) <= r.limit);
     // The limits were met, or nothing was tested.
-    CHECK((weir_test::most_within(at, 10ms) == rates[0].limit || weir_test::most_within(at, 200ms) == rates[1].limit));
+    CHECK((weir_test::max_within(at, 10ms) == rates[0].limit || weir_test::max_within(at, 200ms) == rates[1].limit));
 
     noting_registry after{noting_store{here.options()}, config};
     const auto handle = after.at("hot.example.org", "metadata");
@@ -128,8 +128,8 @@ TEST_CASE("sqlite: four processes counted until the response never have more tha
             mine[i].answered = noting_clock::last;
         }
     });
-    CHECK(most_counted(notes, 20ms) <= limit);
-    CHECK(most_counted(notes, 20ms) >= limit - 1);
+    CHECK(max_counted(notes, 20ms) <= limit);
+    CHECK(max_counted(notes, 20ms) >= limit - 1);
 }
 
 TEST_CASE("sqlite: two processes learn at once, and no step is lost") {
@@ -195,7 +195,7 @@ TEST_CASE("sqlite: four processes on a thousand keys: no window over, no key stu
     std::int64_t sum = 0;
     for (std::size_t k = 0; k < keys; ++k) {
         for (const weir::rate& r : rates)
-            if (weir_test::most_within(by_key[k], r.period) > r.limit)
+            if (weir_test::max_within(by_key[k], r.period) > r.limit)
                 FAIL_CHECK("key " << k << " has more than " << r.limit);
         const auto handle = after.at(name(k), "metadata");
         const auto used = after.inspect(name(k), "metadata").value().state.windows[2].used;

@@ -29,7 +29,7 @@ TEST_CASE("admission: defect 3: every window binds, in whatever order they are w
             push(state, plan, 1, instant{1s});
         CHECK(admitted == 5);
         const auto f = weir::assess(state, plan, 1, instant{2s});
-        CHECK(f.why == cause::window);
+        CHECK(f.cause == cause::window);
         CHECK(f.at == instant{1h + 1s});
         CHECK(plan.shown[f.window] == weir::rate{5, 1h});
     }
@@ -49,7 +49,7 @@ TEST_CASE("admission: an open entry counts until it is answered, at best now") {
     weir::make_room(state, plan, 1, instant{1s});
     CHECK(weir::record(state, plan, 1, instant{1s}, true) == weir::entry_state::open);
     const auto f = weir::assess(state, plan, 1, instant{100s});
-    CHECK(f.why == cause::window);
+    CHECK(f.cause == cause::window);
     CHECK(f.at == instant{101s});
     weir::key_state other;
     weir::make_room(other, plan, 1, instant{1s});
@@ -60,7 +60,7 @@ TEST_CASE("admission: an open entry counts until it is answered, at best now") {
 TEST_CASE("admission: a cost above a limit is never") {
     const auto plan = plan_of({{10, 1s}, {3, 1h}});
     const auto f = weir::assess(weir::key_state{}, plan, 4, instant{});
-    CHECK(f.why == cause::never);
+    CHECK(f.cause == cause::never);
     CHECK(f.window == 1);
     CHECK(f.at == weir::far_future);
     CHECK(weir::assess(weir::key_state{}, plan, 3, instant{}).admits());
@@ -71,7 +71,7 @@ TEST_CASE(
     weir::policy p;
     p.rates = {{10, 1s}, {29, 60s}};
     p.burst = 2;
-    const weir::told_rates reported{{{3, 2s}}};
+    const weir::server_rates reported{{{3, 2s}}};
     const auto plan = weir::plan_windows(p, weir::multiplier::of(0.5), &reported);
     CHECK(plan.max_cost == 10);
     weir::key_state state;
@@ -79,22 +79,22 @@ TEST_CASE(
     push(state, plan, 10, instant{1s});
     // The window of three units that the server reported is the last to become empty.
     const auto second = weir::assess(state, plan, 4, instant{1s});
-    CHECK(second.why == cause::window);
+    CHECK(second.cause == cause::window);
     CHECK(second.at == instant{3s});
-    CHECK(weir::assess(state, plan, 4, instant{3s - 1ns}).why == cause::window);
+    CHECK(weir::assess(state, plan, 4, instant{3s - 1ns}).cause == cause::window);
     REQUIRE(weir::assess(state, plan, 1, instant{3s}).admits());
     // 15 units a minute are left of 29: 10 are used, so 5 more go at once and 10 do not.
     CHECK(weir::assess(state, plan, 5, instant{3s}).admits());
     const auto minute = weir::assess(state, plan, 10, instant{3s});
-    CHECK(minute.why == cause::window);
+    CHECK(minute.cause == cause::window);
     CHECK(minute.window == 1);
     CHECK(minute.at > instant{60s});
-    CHECK(weir::assess(state, plan, 11, instant{3s}).why == cause::never);
+    CHECK(weir::assess(state, plan, 11, instant{3s}).cause == cause::never);
     // While anything is open, no window is empty.
     weir::key_state busy;
     busy.open = 1;
-    CHECK(weir::assess(busy, plan, 10, instant{1s}).why == cause::window);
-    CHECK(weir::assess(busy, weir::window_plan{}, weir::rate::most, instant{1s}).admits());
+    CHECK(weir::assess(busy, plan, 10, instant{1s}).cause == cause::window);
+    CHECK(weir::assess(busy, weir::window_plan{}, weir::rate::max, instant{1s}).admits());
 }
 
 TEST_CASE("admission: the later of window and gate decides, and an uncounted request minds the gate alone") {
@@ -102,11 +102,11 @@ TEST_CASE("admission: the later of window and gate decides, and an uncounted req
     weir::key_state state;
     push(state, plan, 1, instant{0s});
     state.gate = instant{5s};
-    CHECK(weir::assess(state, plan, 1, instant{1s}).why == cause::window);
-    CHECK(weir::assess(state, plan, 0, instant{1s}).why == cause::gate);
+    CHECK(weir::assess(state, plan, 1, instant{1s}).cause == cause::window);
+    CHECK(weir::assess(state, plan, 0, instant{1s}).cause == cause::gate);
     CHECK(weir::assess(state, plan, 0, instant{5s}).admits());
     state.gate = instant{20s};
-    CHECK(weir::assess(state, plan, 1, instant{1s}).why == cause::gate);
+    CHECK(weir::assess(state, plan, 1, instant{1s}).cause == cause::gate);
     CHECK(weir::assess(state, plan, 1, instant{1s}).at == instant{20s});
 }
 
@@ -116,7 +116,7 @@ TEST_CASE("admission: a full ceiling has no time of its own") {
     weir::key_state state;
     state.in_flight = 2;
     const auto f = weir::assess(state, plan, 1, instant{3s});
-    CHECK(f.why == cause::concurrency);
+    CHECK(f.cause == cause::concurrency);
     CHECK(f.at == instant{3s});
 }
 
@@ -124,7 +124,7 @@ TEST_CASE("warm_up: after a loss nothing counts before the shortest window has p
     const auto plan = plan_of({{100, 1h}, {10, 2s}, {50, 1min}});
     const instant lost{10s};
     CHECK(weir::warm_up(plan, 1, lost, lost + 1s).at == lost + 2s);
-    CHECK(weir::warm_up(plan, 1, lost, lost + 1s).why == cause::window);
+    CHECK(weir::warm_up(plan, 1, lost, lost + 1s).cause == cause::window);
     CHECK(weir::warm_up(plan, 1, lost, lost + 1s).window == 1);
     CHECK(weir::warm_up(plan, 1, lost, lost + 2s).admits());
     CHECK(weir::warm_up(plan, 0, lost, lost + 1s).admits());

@@ -56,14 +56,14 @@ TEST_CASE("window_plan: defect 8: a cut never makes a limit zero, it makes the p
 TEST_CASE("window_plan: the greatest cost is the least written limit, whatever burst, factor and server say") {
     weir::policy p = with({{10, 1s}, {5, 1h}});
     p.burst = 1;
-    const weir::told_rates reported{{{2, 1s}}};
+    const weir::server_rates reported{{{2, 1s}}};
     CHECK(weir::plan_windows(p, weir::multiplier::of(0.1), &reported).max_cost == 5);
     CHECK(weir::plan_windows(with({})).max_cost == INT64_MAX);
 }
 
 TEST_CASE("window_plan: the largest numbers do not overflow") {
     const auto plan =
-        weir::plan_windows(with({{weir::rate::most, weir::rate::longest}}), weir::multiplier::of(0.000001));
+        weir::plan_windows(with({{weir::rate::max, weir::rate::longest}}), weir::multiplier::of(0.000001));
     CHECK(plan.windows[0].limit == 1000);
     CHECK(plan.windows[0].period == weir::rate::longest);
     const auto slow = weir::plan_windows(with({{1, weir::rate::longest}}), weir::multiplier::of(0.000001));

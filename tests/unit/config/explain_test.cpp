@@ -21,7 +21,7 @@ layer of(layer_kind kind, std::string source, std::vector<std::pair<std::string,
     for (const auto& [path, text] : leaves) {
         const bool exact = kind == layer_kind::file || kind == layer_kind::preset;
         out.add_text(weir::detail::split(path, "/"), text,
-                     exact ? weir::place{source}.at(++line, 1) : weir::place{source});
+                     exact ? weir::source_location{source}.at(++line, 1) : weir::source_location{source});
     }
     return out;
 }

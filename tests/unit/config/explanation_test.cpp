@@ -6,14 +6,14 @@
 namespace {
 
 weir::explanation sample() {
-    const weir::place line = weir::place{"a.yaml"}.at(3, 9);
+    const weir::source_location line = weir::source_location{"a.yaml"}.at(3, 9);
     weir::explanation out;
     out.host = "api.x.org";
     out.roles.push_back(
         {"metadata",
          {{"rates",
            weir::value_type::rates,
-           {"20/SECOND, 9/HOUR", weir::layer_kind::command_line, weir::place{"--rate"}, "hosts.x"},
+           {"20/SECOND, 9/HOUR", weir::layer_kind::command_line, weir::source_location{"--rate"}, "hosts.x"},
            {{"5/SECOND", weir::layer_kind::file, line, "hosts.x"}, {"10/SECOND", weir::layer_kind::builtin, {}, ""}}},
           {"burst", weir::value_type::whole, {"none", weir::layer_kind::builtin, {}, ""}, {}}}});
     out.process.push_back({"backend.kind", weir::value_type::word, {"memory", weir::layer_kind::builtin, {}, ""}, {}});

@@ -11,7 +11,8 @@ TEST_CASE("a resolution has a configuration or what is wrong, a line each", "[co
     CHECK(right.fault_text().empty());
 
     const weir::resolution wrong{
-        std::nullopt, {{weir::place{"f.yaml"}.at(2, 3), "hosts.x", "no"}, {weir::place{"--rate"}, "", "never"}}};
+        std::nullopt,
+        {{weir::source_location{"f.yaml"}.at(2, 3), "hosts.x", "no"}, {weir::source_location{"--rate"}, "", "never"}}};
     CHECK_FALSE(wrong);
     CHECK(wrong.faults().size() == 2);
     CHECK(wrong.fault_text() == "f.yaml:2:3: hosts.x: no\n--rate: never\n");

@@ -6,7 +6,7 @@
 
 using namespace std::chrono_literals;
 using weir::layer;
-using weir::place;
+using weir::source_location;
 using path = std::vector<std::string>;
 
 namespace {
@@ -24,7 +24,7 @@ struct file {
         return *this;
     }
     file& of(const path& p, weir::value_kind kind) {
-        l.add(weir_test::views(p), kind, place{"f.yaml"}.at(++line_, 5));
+        l.add(weir_test::views(p), kind, source_location{"f.yaml"}.at(++line_, 5));
         return *this;
     }
     [[nodiscard]] weir::resolution resolve() const { return weir::resolve(std::span{&l, 1}); }
@@ -208,7 +208,7 @@ TEST_CASE("all faults are reported at once, each with its place and path, shadow
 
 TEST_CASE("a layer's own faults leave no configuration", "[config]") {
     layer l;
-    l.add_fault(place{"missing.yaml"}, "", "there is no such file");
+    l.add_fault(source_location{"missing.yaml"}, "", "there is no such file");
     const auto r = weir::resolve(std::array{l});
     CHECK_FALSE(r);
     CHECK(r.fault_text() == "missing.yaml: there is no such file\n");
@@ -265,17 +265,17 @@ TEST_CASE("the tuner's leaves of a role stand in a mapping and inherit from the 
 
 TEST_CASE("a leaf of a mapping has its dotted name in a text, and in a text only", "[config]") {
     layer text;
-    text.add_text({"hosts", "api.x.org", "metadata", "aimd.enabled"}, "true", place{"--x"});
+    text.add_text({"hosts", "api.x.org", "metadata", "aimd.enabled"}, "true", source_location{"--x"});
     CHECK(weir::resolve(std::array{text})->policy_for("api.x.org", "metadata")->aimd.enabled);
     CHECK(file{}.plain(host("aimd.enabled"), "true").resolve().fault_text().find("write aimd: {enabled: ...}") !=
           std::string::npos);
     CHECK(file{}.plain({"backend.kind"}, "redis").resolve().fault_text().find("write backend: {kind: ...}") !=
           std::string::npos);
     layer whole;
-    whole.add_text({"hosts", "api.x.org", "metadata", "aimd"}, "true", place{"--x"});
+    whole.add_text({"hosts", "api.x.org", "metadata", "aimd"}, "true", source_location{"--x"});
     CHECK(weir::resolve(std::array{whole}).fault_text().find("aimd.enabled:true") != std::string::npos);
     layer near;
-    near.add_text({"hosts", "api.x.org", "metadata", "aimd.enable"}, "true", place{"--x"});
+    near.add_text({"hosts", "api.x.org", "metadata", "aimd.enable"}, "true", source_location{"--x"});
     CHECK(weir::resolve(std::array{near}).fault_text().find("did you mean \"aimd.enabled\"") != std::string::npos);
 }
 
@@ -347,7 +347,7 @@ TEST_CASE("the leaves of gates, stores and waiting reach the policy", "[config]"
 
 TEST_CASE("shadow belongs to one run: a variable or a flag sets it, a file does not", "[config]") {
     layer flag;
-    flag.add_text({"shadow"}, "true", place{"--rate-shadow"});
+    flag.add_text({"shadow"}, "true", source_location{"--rate-shadow"});
     CHECK(weir::resolve(std::array{flag})->shadow());
     CHECK(file{}.plain({"shadow"}, "true").resolve().fault_text().find("--rate-shadow") != std::string::npos);
 }
@@ -387,7 +387,7 @@ TEST_CASE("a variable's name is matched against groups and their members too", "
     const auto groups = file{}.list({"host_groups", "my-group"}, {"a-b.org"}).l;
     const auto of = [&](const char* name) {
         layer l;
-        l.add_text({"hosts", name, "metadata", "rates"}, "3/s", place{"$X"}, weir::host_spelling::shell);
+        l.add_text({"hosts", name, "metadata", "rates"}, "3/s", source_location{"$X"}, weir::host_spelling::shell);
         return weir::resolve(std::array{groups, l});
     };
     CHECK(of("my_group")->policy_for("a-b.org", "metadata")->rates == std::vector<weir::rate>{{3, 1s}});
@@ -443,5 +443,5 @@ TEST_CASE("where a leaf was written is where it is in force, or what the caller 
     const auto made = weir::resolve(std::array{low, high});
     CHECK(made.place_of("backend.kind").text() == "f.yaml:2:5");
     CHECK(made.place_of("backend.dsn").text() == "configuration");
-    CHECK(made.place_of("backend.dsn", place{"elsewhere"}).text() == "elsewhere");
+    CHECK(made.place_of("backend.dsn", source_location{"elsewhere"}).text() == "elsewhere");
 }

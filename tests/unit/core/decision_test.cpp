@@ -6,7 +6,7 @@
 TEST_CASE("decision: the default one is a grant without a cause") {
     const weir::decision d;
     CHECK(d.granted());
-    CHECK(d.why == weir::cause::none);
+    CHECK(d.cause == weir::cause::none);
     CHECK_FALSE(d.limit);
     CHECK(d.waited == weir::duration::zero());
 }

@@ -32,7 +32,7 @@ TEST_CASE("policy: defect 1: no rates is a fault unless it is said to be meant")
 TEST_CASE("policy: every value out of range is a fault of its own") {
     CHECK(faults([](weir::policy& p) { p.rates = {{0, 1s}}; }) == 1);
     CHECK(faults([](weir::policy& p) { p.rates = {{-1, 1s}}; }) == 1);
-    CHECK(faults([](weir::policy& p) { p.rates = {{weir::rate::most + 1, 1s}}; }) == 1);
+    CHECK(faults([](weir::policy& p) { p.rates = {{weir::rate::max + 1, 1s}}; }) == 1);
     CHECK(faults([](weir::policy& p) { p.rates = {{1, 0s}}; }) == 1);
     CHECK(faults([](weir::policy& p) { p.rates = {{1, 367 * 24h}}; }) == 1);
     CHECK(faults([](weir::policy& p) { p.max_delay = -1ms; }) == 1);
@@ -52,13 +52,13 @@ TEST_CASE("policy: every value out of range is a fault of its own") {
               p.burst = -1;
               p.max_delay = -1s;
           }) == 4);
-    CHECK(faults([](weir::policy& p) { p.max_concurrent = weir::rate::most + 1; }) == 1);
+    CHECK(faults([](weir::policy& p) { p.max_concurrent = weir::rate::max + 1; }) == 1);
     CHECK(faults([](weir::policy& p) { p.max_delay = weir::forever; }) == 0);
     CHECK(faults([](weir::policy& p) { p.abandon_grace = -1ms; }) == 1);
     CHECK(faults([](weir::policy& p) { p.abandon_grace = weir::rate::longest + 1ms; }) == 1);
     CHECK(faults([](weir::policy& p) { p.abandon_grace = 0ms; }) == 0);
     CHECK(faults([](weir::policy& p) { p.max_waiting = -1; }) == 1);
-    CHECK(faults([](weir::policy& p) { p.max_waiting = weir::rate::most + 1; }) == 1);
+    CHECK(faults([](weir::policy& p) { p.max_waiting = weir::rate::max + 1; }) == 1);
 }
 
 TEST_CASE("policy: what the table reads of a policy it writes into another, leaf by leaf") {

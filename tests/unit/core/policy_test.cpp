@@ -11,7 +11,7 @@ TEST_CASE("policy: alone, a process has its share of every rate, and never more"
     weir::policy p;
     p.rates = {{10, 1s}, {3, 1s}, {1, 3s}, {5000, 1h}};
     p.max_concurrent = 6;
-    const auto alone = weir::alone(p);
+    const auto alone = weir::local_policy(p);
     CHECK(alone.rates[0] == weir::rate{2, 1s});
     CHECK(alone.rates[1].limit == 1);  // three quarters of one unit in a second
     CHECK(alone.rates[1].period >= 4s / 3.0);
@@ -22,15 +22,15 @@ TEST_CASE("policy: alone, a process has its share of every rate, and never more"
     CHECK(alone.rates[3] == weir::rate{1250, 1h});
     CHECK(alone.max_concurrent == 1);
     p.local_share = 100;
-    CHECK(weir::alone(p) == p);
-    p.rates = {{weir::rate::most, weir::rate::longest}, {1, weir::rate::longest}};
+    CHECK(weir::local_policy(p) == p);
+    p.rates = {{weir::rate::max, weir::rate::longest}, {1, weir::rate::longest}};
     p.local_share = 1;
-    CHECK(weir::alone(p).rates[0].limit == weir::rate::most / 100);
-    CHECK(weir::alone(p).rates[1].period >= 100 * weir::rate::longest);
+    CHECK(weir::local_policy(p).rates[0].limit == weir::rate::max / 100);
+    CHECK(weir::local_policy(p).rates[1].period >= 100 * weir::rate::longest);
     p.on_store_error = weir::store_failure::open;
-    CHECK(weir::alone(p).rates.empty());
-    CHECK(weir::alone(p).unlimited);
-    CHECK(weir::alone(p).max_concurrent == 0);
+    CHECK(weir::local_policy(p).rates.empty());
+    CHECK(weir::local_policy(p).unlimited);
+    CHECK(weir::local_policy(p).max_concurrent == 0);
 }
 
 TEST_CASE("policy: by default it is enforced, holds wait for max_delay alone and are of the key, and a lost store is "

@@ -112,7 +112,7 @@ TEST_CASE("rate: one rate implies another if whoever keeps it keeps the other") 
     CHECK_FALSE(implied({35999, 1h}, {10, 1s}));
     CHECK_FALSE(implied({10, 1s}, {5000, 1h}));
     CHECK_FALSE(implied({5, 1s}, {10, 1s}));
-    CHECK_FALSE(implied({weir::rate::most, weir::rate::longest}, {weir::rate::most, weir::rate::shortest}));
+    CHECK_FALSE(implied({weir::rate::max, weir::rate::longest}, {weir::rate::max, weir::rate::shortest}));
 }
 
 TEST_CASE("rate: a configuration's form is read back as it was") {

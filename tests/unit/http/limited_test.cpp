@@ -183,7 +183,7 @@ TEST_CASE("over a registry the limit holds for every spelling of a host") {
         FAIL("admitted");
     } catch (const weir::refused& e) {
         CHECK(e.key() == weir::key{"example.org", "metadata"});
-        CHECK(e.decision().why == weir::cause::window);
+        CHECK(e.decision().cause == weir::cause::window);
         CHECK(e.retry_after() == 1s);
     }
     CHECK(http.send({.url = "http://example.org:443/"}).status == 200);
@@ -207,7 +207,7 @@ TEST_CASE("over a registry a refund gives the place back and a Retry-After holds
         static_cast<void>(http.send({.url = "https://a/"}));
         FAIL("admitted");
     } catch (const weir::refused& e) {
-        CHECK(e.decision().why == weir::cause::gate);
+        CHECK(e.decision().cause == weir::cause::gate);
         CHECK(e.retry_after() == 28s);
     }
 }

@@ -5,7 +5,7 @@
 
 TEST_CASE("quota: what a response does not state is absent") {
     const weir::http::quota q;
-    CHECK(q.reported == weir::told_limit{});
+    CHECK(q.reported == weir::reported_limit{});
     CHECK(q.reported.unit == weir::limit_unit::requests);
     CHECK_FALSE(q.reported.limit);
     CHECK_FALSE(q.reported.window);

@@ -171,14 +171,14 @@ TEST_CASE("a circle and a chain without end are errors") {
 }
 
 TEST_CASE("a chain may be as long as the most, not longer") {
-    for (const int most : {0, 1, 3}) {
+    for (const int max : {0, 1, 3}) {
         web w;
         for (int i = 0; i < 5; ++i)
             w.moves("https://a/" + std::to_string(i), std::to_string(i + 1));
-        CHECK(reason_for(w, {.url = "https://a/0"}, {.most = most}) == transport_errc::too_many_redirects);
-        CHECK(w.asked.size() == static_cast<std::size_t>(most) + 1);
-        w.pages["https://a/" + std::to_string(most)] = {};
-        CHECK(reason_for(w, {.url = "https://a/0"}, {.most = most}) == transport_errc{});
+        CHECK(reason_for(w, {.url = "https://a/0"}, {.max = max}) == transport_errc::too_many_redirects);
+        CHECK(w.asked.size() == static_cast<std::size_t>(max) + 1);
+        w.pages["https://a/" + std::to_string(max)] = {};
+        CHECK(reason_for(w, {.url = "https://a/0"}, {.max = max}) == transport_errc{});
     }
 }
 

@@ -42,9 +42,9 @@ TEST_CASE("a collected response has status, fields, body and the URL that answer
 TEST_CASE("a body over the bound is an error, one that just fits is not") {
     greeter g;
     CHECK(g.send({.url = "http://here/"}, 5).body == "Hello");
-    for (const std::size_t most : {4U, 3U, 0U}) {
+    for (const std::size_t max : {4U, 3U, 0U}) {
         try {
-            static_cast<void>(g.send({.url = "http://here/?key=1"}, most));
+            static_cast<void>(g.send({.url = "http://here/?key=1"}, max));
             FAIL("no error");
         } catch (const transport_error& e) {
             CHECK(e.reason() == transport_errc::body_too_large);

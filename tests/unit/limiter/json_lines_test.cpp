@@ -22,8 +22,8 @@ using weir::json_lines;
 // 2025-10-21T15:30:45.123Z
 constexpr json_lines::wall_time noon{1761060645123ms};
 
-json_lines::options with(json_lines::level least) {
-    return {least, [] { return noon; }};
+json_lines::options with(json_lines::level min) {
+    return {min, [] { return noon; }};
 }
 
 weir::event acquired() {
@@ -68,8 +68,8 @@ TEST_CASE("json_lines: a block says cause, limit, and a wall time to come back a
 
 TEST_CASE("json_lines: never has no time to come back at") {
     weir::event e = blocked();
-    e.verdict.state = weir::outcome::never;
-    e.verdict.why = weir::cause::never;
+    e.verdict.outcome = weir::outcome::never;
+    e.verdict.cause = weir::cause::never;
     const std::string line = json_lines::line(e, noon);
     CHECK(line.find("\"cause\":\"never\",\"limit\":\"10/1s\"}") != std::string::npos);
     CHECK(line.find("retry_at") == std::string::npos);
@@ -141,9 +141,9 @@ TEST_CASE("json_lines: hostile bytes are escaped, and what is not UTF-8 never ge
 
 TEST_CASE("json_lines: responses are left out unless asked for, and quiet keeps trouble alone") {
     using weir::event_type;
-    const auto kinds = [](json_lines::level least) {
+    const auto kinds = [](json_lines::level min) {
         std::size_t lines = 0;
-        json_lines log{[&](std::string_view) { ++lines; }, with(least)};
+        json_lines log{[&](std::string_view) { ++lines; }, with(min)};
         for (const auto t : {event_type::acquire, event_type::block, event_type::cancel, event_type::head_skip,
                              event_type::response, event_type::gate, event_type::shadow, event_type::reload}) {
             weir::event e = blocked();
@@ -155,7 +155,7 @@ TEST_CASE("json_lines: responses are left out unless asked for, and quiet keeps 
     CHECK(kinds(json_lines::level::trouble) == 5);
     CHECK(kinds(json_lines::level::decisions) == 7);
     CHECK(kinds(json_lines::level::all) == 8);
-    CHECK(json_lines::options{}.least == json_lines::level::decisions);
+    CHECK(json_lines::options{}.min == json_lines::level::decisions);
 }
 
 TEST_CASE("json_lines: a stream and a C file get the same line, at once") {
@@ -218,7 +218,7 @@ TEST_CASE("json_lines: a sink that throws is swallowed by notify, and the next l
 TEST_CASE("json_lines: what passed in shadow was acquired, with what would have stood in its way") {
     weir::event e = acquired();
     e.type = weir::event_type::shadow;
-    e.verdict.why = weir::cause::window;
+    e.verdict.cause = weir::cause::window;
     e.verdict.limit = weir::rate{10, std::chrono::seconds{1}};
     e.verdict.waited = {};
     e.verdict.retry_at = e.at + std::chrono::seconds{1};
@@ -226,6 +226,6 @@ TEST_CASE("json_lines: what passed in shadow was acquired, with what would have 
     CHECK(line.find(R"("event_type":"shadow")") != std::string::npos);
     CHECK(line.find(R"("delay_ms":0,)") != std::string::npos);
     CHECK(line.find(R"("acquired":true,"cause":"window","limit":"10/1s","retry_at":")") != std::string::npos);
-    e.verdict.why = weir::cause::never;
+    e.verdict.cause = weir::cause::never;
     CHECK(json_lines::line(e, noon).find("retry_at") == std::string::npos);
 }

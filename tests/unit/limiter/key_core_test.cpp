@@ -18,5 +18,5 @@ TEST_CASE("key_core: a denial is explained under the rules in force, and one of 
     CHECK(key.to_decision({instant{}, weir::cause::none, 0}).granted());
     CHECK(key.to_decision({instant{2s}, weir::cause::window, 0}).limit == weir::rate{1, 1s});
     CHECK_FALSE(key.to_decision({instant{2s}, weir::cause::window, 3}).limit.has_value());
-    CHECK(key.to_decision({instant{2s}, weir::cause::never, 0}).state == weir::outcome::never);
+    CHECK(key.to_decision({instant{2s}, weir::cause::never, 0}).outcome == weir::outcome::never);
 }

@@ -3,8 +3,8 @@
 
 #include "support/catch.hpp"
 
-#include "weir/testing/common_store.hpp"
 #include "weir/testing/manual_clock.hpp"
+#include "weir/testing/shared_store.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -20,8 +20,8 @@ using weir::instant;
 namespace {
 
 using clock_type = weir::testing::manual_clock;
-using common_store = weir::testing::common_store<clock_type>;
-using leasing_process = weir::registry<common_store>;
+using shared_store = weir::testing::shared_store<clock_type>;
+using leasing_process = weir::registry<shared_store>;
 
 weir::policy leased(std::vector<weir::rate> rates, std::int64_t lease, weir::counting from = weir::counting::response) {
     weir::policy p;
@@ -55,14 +55,14 @@ struct two {
     std::pair<std::int64_t, std::int64_t> used() {
         const auto now = b.inspect("h.org", "metadata");
         if (!now)
-            REQUIRE(b.at("h.org", "metadata").try_acquire().decision().why != cause::store);
+            REQUIRE(b.at("h.org", "metadata").try_acquire().decision().cause != cause::store);
         const auto state = b.inspect("h.org", "metadata")->state;
         return {state.windows[0].used, state.open};
     }
 
     weir::policy rules;
     clock_type clock{instant{10s}};
-    common_store common{clock};
+    shared_store common{clock};
     leasing_process a;
     leasing_process b;
 };
@@ -158,7 +158,7 @@ TEST_CASE("lease: where there is no room for it a request is decided by itself, 
     t.use(10);
     const auto denied = t.take();
     REQUIRE_FALSE(denied);
-    CHECK(denied.decision().why == cause::window);
+    CHECK(denied.decision().cause == cause::window);
     CHECK(denied.decision().retry_at == instant{11s});
     // For a while each is asked for by itself: one call, not two.
     t.clock.advance(1s);
@@ -169,30 +169,30 @@ TEST_CASE("lease: where there is no room for it a request is decided by itself, 
 }
 
 TEST_CASE("lease: a lease takes no more than half of a window, and nothing in advance where it cannot be exact") {
-    const auto most_open = [](weir::policy p) {
+    const auto max_open = [](weir::policy p) {
         watched t{p};
-        std::int64_t most = 0;
+        std::int64_t max = 0;
         for (int i = 0; i < 40; ++i) {
             auto got = t.take();
             if (got)
                 got.permit().arrived();
             const auto open = t.used().second;
-            most = std::max(most, open);
+            max = std::max(max, open);
             t.clock.advance(30ms);
         }
-        return most;
+        return max;
     };
-    CHECK(most_open(leased({{1'000, 1s}, {8, 100ms}}, 100)) == 4);
-    CHECK(most_open(leased({{1, 10ms}}, 100)) == 0);
+    CHECK(max_open(leased({{1'000, 1s}, {8, 100ms}}, 100)) == 4);
+    CHECK(max_open(leased({{1, 10ms}}, 100)) == 0);
     auto p = leased({{1'000, 1s}}, 100);
     p.burst = 1;
-    CHECK(most_open(p) == 0);
+    CHECK(max_open(p) == 0);
     p.burst = 0;
     p.max_concurrent = 50;
-    CHECK(most_open(p) == 0);
+    CHECK(max_open(p) == 0);
     p.max_concurrent = 0;
     p.enforce = false;
-    CHECK(most_open(p) == 0);
+    CHECK(max_open(p) == 0);
 }
 
 TEST_CASE("lease: a request may cost more than what is left of one") {
@@ -230,7 +230,7 @@ TEST_CASE("lease: a gate set here, new rules and an erased history end it at onc
     auto got = t.take();
     auto slow = t.take();
     got.permit().arrived({.status = 429, .retry_after = 5s});
-    CHECK(t.take().decision().why == cause::gate);
+    CHECK(t.take().decision().cause == cause::gate);
     CHECK(t.used().second == 4);  // one is still under way
     slow.permit().arrived();
     CHECK(t.used() == std::pair<std::int64_t, std::int64_t>{5, 0});
@@ -261,14 +261,14 @@ TEST_CASE("lease: a gate or a factor that another process set ends it with the f
     REQUIRE(t.used().second == 4);
     REQUIRE(t.common.hold(key, t.clock.now() + 5s));
     CHECK_FALSE(uncounted());
-    CHECK(t.take().decision().why == cause::gate);
+    CHECK(t.take().decision().cause == cause::gate);
     CHECK(t.used().second == 0);
 }
 
 TEST_CASE("lease: the ceiling over all keys counts requests, not what is taken for them") {
     const weir::policy p = leased({{1'000, 1h}}, 10);
     clock_type clock{instant{10s}};
-    common_store common{clock};
+    shared_store common{clock};
     leasing_process a{common,
                       weir::configuration::builder{}.defaults("metadata", p).global_max_inflight(2).build().value()};
     std::vector<decltype(a.try_acquire("", ""))> held;
@@ -276,7 +276,7 @@ TEST_CASE("lease: the ceiling over all keys counts requests, not what is taken f
         held.push_back(a.try_acquire("h.org", "metadata"));
     CHECK((held[0] && held[1]));
     CHECK(a.in_flight() == 2);
-    CHECK(a.try_acquire("h.org", "metadata").decision().why == cause::inflight);
+    CHECK(a.try_acquire("h.org", "metadata").decision().cause == cause::inflight);
     held.clear();
     CHECK(a.in_flight() == 0);
     for (int i = 0; i < 20; ++i)
@@ -295,7 +295,7 @@ TEST_CASE("lease: without its store a process uses what it has, and no more") {
     REQUIRE((one && two));
     one.permit().arrived();
     t.clock.advance(100ms);
-    CHECK(t.take().decision().why == cause::store);
+    CHECK(t.take().decision().cause == cause::store);
     t.common.before({});
     two.permit().arrived();
     CHECK(t.used() == std::pair<std::int64_t, std::int64_t>{6, 0});

@@ -66,7 +66,7 @@ TEST_CASE("local_limiter: whose best case is past the deadline is refused at onc
     CHECK_FALSE(f.submit(a, instant{0s}, instant{60s}));
     CHECK(f.submit(b, instant{0s}, instant{10s}));
     CHECK_FALSE(f.submit(c, instant{0s}, instant{20s - 1ns}));
-    CHECK(c.verdict.state == weir::outcome::denied);
+    CHECK(c.verdict.outcome == weir::outcome::denied);
     CHECK(c.verdict.retry_at == instant{20s});
     CHECK(c.verdict.limit == weir::rate{1, 10s});
     CHECK(f.submit(d, instant{0s}, instant{20s}));
@@ -87,8 +87,8 @@ TEST_CASE("local_limiter: a refused cost at the head lets a cheaper request behi
     CHECK(f.submit(big, instant{0s}, instant{10s}, 3));
     CHECK(f.submit(small, instant{1s}, instant{60s}, 1));
     CHECK(f.key.hold(instant{11s}, instant{2s}));
-    CHECK(big.verdict.state == weir::outcome::denied);
-    CHECK(big.verdict.why == weir::cause::gate);
+    CHECK(big.verdict.outcome == weir::outcome::denied);
+    CHECK(big.verdict.cause == weir::cause::gate);
     CHECK_FALSE(small.is_completed);
     f.serve(instant{11s});
     CHECK(small.verdict.granted());
@@ -104,7 +104,7 @@ TEST_CASE("local_limiter: a refusal by a rule that a reload took away names no r
     f.policy.rates = {{1, 20s}};
     // Its deadline passes before anybody pumps; the window it waited for is the fourth of one now.
     f.key.set_rules(f.policy, instant{16s});
-    CHECK(late.verdict.state == weir::outcome::denied);
+    CHECK(late.verdict.outcome == weir::outcome::denied);
     CHECK(late.verdict.limit == weir::rate{1, 20s});
 }
 
@@ -131,7 +131,7 @@ TEST_CASE("local_limiter: the last waiter's cancel takes the key out of the line
     CHECK(f.submit(w, instant{0s}, instant{60s}));
     CHECK(f.key.cancel(w, instant{1s}));
     CHECK_FALSE(f.key.cancel(w, instant{1s}));
-    CHECK(w.verdict.state == weir::outcome::cancelled);
+    CHECK(w.verdict.outcome == weir::outcome::cancelled);
     CHECK_FALSE(f.key.ceiling.give_back());  // nobody starves any more
     CHECK(f.key.ceiling.next_turn() == nullptr);
 }
@@ -154,7 +154,7 @@ TEST_CASE("local_limiter: the head is told when its time comes, though another's
     CHECK(w.woken > before);
     f.serve(instant{65s});
     CHECK(w.verdict.granted());
-    CHECK(impatient.verdict.state == weir::outcome::denied);
+    CHECK(impatient.verdict.outcome == weir::outcome::denied);
 }
 
 // Its thread had looked at the first time it was told, slept on to a later one, and overslept a nearer one.
@@ -193,15 +193,15 @@ TEST_CASE("local_limiter: nobody waits for a gate that is farther away than max_
     CHECK_FALSE(near.is_completed);
     CHECK(f.key.hold(instant{8s}, instant{2s}));
     REQUIRE(near.is_completed);
-    CHECK(near.verdict.state == weir::outcome::denied);
-    CHECK(near.verdict.why == weir::cause::gate);
+    CHECK(near.verdict.outcome == weir::outcome::denied);
+    CHECK(near.verdict.cause == weir::cause::gate);
     CHECK(near.verdict.retry_at == instant{10s});  // the window's time, which is later than the gate's
     REQUIRE(uncounted.is_completed);
     CHECK(uncounted.verdict.retry_at == instant{8s});
     CHECK(f.key.core.waiting() == 0);
     CHECK_FALSE(f.submit(late, instant{2s}, instant{60s}));
-    CHECK(late.verdict.state == weir::outcome::denied);
-    CHECK(late.verdict.why == weir::cause::gate);
+    CHECK(late.verdict.outcome == weir::outcome::denied);
+    CHECK(late.verdict.cause == weir::cause::gate);
     CHECK(f.submit(far, instant{3s}, instant{60s}));
     f.serve(instant{10s});
     CHECK(far.verdict.granted());
@@ -219,7 +219,7 @@ TEST_CASE("local_limiter: rules that are not enforced let everybody go, and the 
     for (const node* w : {&b, &c}) {
         REQUIRE(w->is_completed);
         CHECK(w->verdict.granted());
-        CHECK(w->verdict.why == weir::cause::window);
+        CHECK(w->verdict.cause == weir::cause::window);
         CHECK(w->verdict.limit == weir::rate{1, 10s});
         CHECK(w->verdict.waited == 1s);
     }
@@ -229,12 +229,12 @@ TEST_CASE("local_limiter: rules that are not enforced let everybody go, and the 
     CHECK(f.key.hold(instant{90s}, instant{1s}));
     CHECK_FALSE(f.submit(head, instant{1s}, instant{60s}, 0));  // not counted: it takes no place
     CHECK(head.verdict.granted());
-    CHECK(head.verdict.why == weir::cause::gate);
+    CHECK(head.verdict.cause == weir::cause::gate);
     CHECK(f.key.ceiling.taken() == 3);
     node dear;
     CHECK_FALSE(f.submit(dear, instant{2s}, instant{60s}, 100'000));
     CHECK(dear.verdict.granted());
-    CHECK(dear.verdict.why == weir::cause::never);
+    CHECK(dear.verdict.cause == weir::cause::never);
     f.key.settle(dear.admitted, weir::settlement::refunded, instant{2s});
     CHECK(f.key.read(instant{2s}).in_flight == 3);
 }

@@ -16,7 +16,7 @@ TEST_CASE("refused: defect 14: it says who, why and when to come back") {
                                    "earliest, or allow a longer max_delay");
     CHECK(r.retry_after() == 2s);
     CHECK(r.key().host == "h");
-    CHECK(r.decision().why == weir::cause::window);
+    CHECK(r.decision().cause == weir::cause::window);
     CHECK(r.code() == weir::errc::refused);
 }
 

@@ -4,8 +4,8 @@
 #include "support/catch.hpp"
 #include "support/limiter.hpp"
 
-#include "weir/testing/common_store.hpp"
 #include "weir/testing/manual_clock.hpp"
+#include "weir/testing/shared_store.hpp"
 
 #include <chrono>
 #include <memory>
@@ -22,16 +22,16 @@ using weir::outcome;
 namespace {
 
 using clock_type = weir::testing::manual_clock;
-using common_store = weir::testing::common_store<clock_type>;
-using limiter = weir::shared_limiter<common_store>;
+using shared_store = weir::testing::shared_store<clock_type>;
+using limiter = weir::shared_limiter<shared_store>;
 using waiting = weir_test::noting_waiter;
 
 /// One process's view of a key; two of them share the store.
-struct process : weir_test::one_key<common_store> {
-    process(common_store common, clock_type c, const weir::policy& p, std::int64_t inflight = 0)
+struct process : weir_test::one_key<shared_store> {
+    process(shared_store common, clock_type c, const weir::policy& p, std::int64_t inflight = 0)
         : one_key(std::move(common), p, inflight), clock(std::move(c)) {}
 
-    weir::forecast decide(weir::entry& e, std::int64_t cost = 1) { return one_key::decide(e, clock.now(), cost); }
+    weir::assessment decide(weir::entry& e, std::int64_t cost = 1) { return one_key::decide(e, clock.now(), cost); }
     bool submit(waiting& w) { return one_key::submit(w, clock.now()); }
     bool cancel(waiting& w) { return one_key::cancel(w, clock.now()); }
     void serve() { one_key::serve(clock.now()); }
@@ -54,13 +54,13 @@ struct full_house {
     full_house() { REQUIRE(p.decide(first).admits()); }
 
     /// Gives the slot back and serves the key that waits for it.
-    void free_place() {
+    void free_inflight() {
         REQUIRE(p.free_slot(clock.now()));
         CHECK(p.ceiling.next_turn() == nullptr);
     }
 
     clock_type clock{instant{10s}};
-    common_store common{clock};
+    shared_store common{clock};
     process p{common, clock, limited(10, 10s), 1};
     weir::entry first;
 };
@@ -69,14 +69,14 @@ struct full_house {
 
 TEST_CASE("shared_limiter: two processes share one window, and a known denial makes no call") {
     clock_type clock{instant{10s}};
-    common_store common{clock};
+    shared_store common{clock};
     process a{common, clock, limited(2, 10s)}, b{common, clock, limited(2, 10s)};
     weir::entry e;
     CHECK(a.decide(e).admits());
     CHECK(b.decide(e).admits());
     clock.advance(1s);
     const auto denied = a.decide(e);
-    CHECK(denied.why == cause::window);
+    CHECK(denied.cause == cause::window);
     CHECK(denied.at == instant{20s});
     const auto calls = common.calls();
     weir::decision known;
@@ -87,7 +87,7 @@ TEST_CASE("shared_limiter: two processes share one window, and a known denial ma
 
 TEST_CASE("shared_limiter: who waits is granted in order, one try each time the head's time has come") {
     clock_type clock{instant{10s}};
-    common_store common{clock};
+    shared_store common{clock};
     process p{common, clock, limited(1, 10s)};
     weir::entry e;
     REQUIRE(p.decide(e).admits());
@@ -107,7 +107,7 @@ TEST_CASE("shared_limiter: who waits is granted in order, one try each time the 
     CHECK_FALSE(b.is_completed);
     CHECK(common.calls() == calls + 2);  // one for a, and one that tells b its time
     CHECK(late.is_completed);            // nobody behind b can go before 30 s
-    CHECK(late.verdict.state == outcome::denied);
+    CHECK(late.verdict.outcome == outcome::denied);
     clock.set(instant{30s});
     p.serve();
     CHECK(b.verdict.granted());
@@ -117,7 +117,7 @@ TEST_CASE("shared_limiter: who waits is granted in order, one try each time the 
 
 TEST_CASE("shared_limiter: a cancel during the call takes back what the call was granted") {
     clock_type clock{instant{10s}};
-    common_store common{clock};
+    shared_store common{clock};
     weir::policy rules = limited(1, 10s);
     process p{common, clock, rules, 5};
     weir::entry e;
@@ -126,20 +126,20 @@ TEST_CASE("shared_limiter: a cancel during the call takes back what the call was
     REQUIRE(p.submit(w));
     clock.set(instant{20s});
     common.before([&](std::string_view verb) {
-        if (verb == "admit" && w.verdict.state != outcome::cancelled)
+        if (verb == "admit" && w.verdict.outcome != outcome::cancelled)
             CHECK(p.cancel(w));
     });
     p.serve();
     common.before({});
     CHECK(w.is_completed);
-    CHECK(w.verdict.state == outcome::cancelled);
+    CHECK(w.verdict.outcome == outcome::cancelled);
     CHECK(p.ceiling.taken() == 1);  // the first request's
     CHECK(p.decide(e).admits());    // the window is as if it had not been
 }
 
 TEST_CASE("shared_limiter: a store that fails denies with its own cause, says why, and is tried again") {
     clock_type clock{instant{10s}};
-    common_store common{clock};
+    shared_store common{clock};
     weir::policy rules = limited(1, 10s);
     rules.on_store_error = weir::store_failure::closed;
     process p{common, clock, rules, 3};
@@ -150,7 +150,7 @@ TEST_CASE("shared_limiter: a store that fails denies with its own cause, says wh
     });
     weir::entry e;
     const auto f = p.decide(e);
-    CHECK(f.why == cause::store);
+    CHECK(f.cause == cause::store);
     CHECK(p.take_store_error() == std::string{"no route to the store"});
     CHECK(p.take_store_error().empty());
     CHECK(p.ceiling.taken() == 0);
@@ -174,7 +174,7 @@ TEST_CASE("shared_limiter: the head that lacks a place in flight stands in line 
     const auto calls = house.common.calls();
     p.serve();
     CHECK(house.common.calls() == calls);
-    house.free_place();
+    house.free_inflight();
     p.serve();
     CHECK(w.verdict.granted());
 }
@@ -200,7 +200,7 @@ TEST_CASE("shared_limiter: the head is told when its time comes, though another'
     p.serve();  // the head has looked, and sleeps until a place comes free
     const int before = w.woken;
     house.clock.set(instant{13s});
-    house.free_place();
+    house.free_inflight();
     CHECK(impatient.is_completed);
     CHECK(w.woken == before + 1);
     p.serve();
@@ -209,7 +209,7 @@ TEST_CASE("shared_limiter: the head is told when its time comes, though another'
 
 TEST_CASE("shared_limiter: while the store fails, a log of this process decides on its share and the gate") {
     clock_type clock{instant{10s}};
-    common_store common{clock};
+    shared_store common{clock};
     weir::policy rules = limited(8, 10s);
     rules.count_from = weir::counting::response;
     REQUIRE(rules.on_store_error == weir::store_failure::local);
@@ -221,20 +221,20 @@ TEST_CASE("shared_limiter: while the store fails, a log of this process decides 
     });
     weir::entry a, b, c;
     CHECK(p.decide(a).admits());
-    CHECK(a.home == weir::entry_home::alone);
+    CHECK(a.home == weir::entry_home::local);
     CHECK(p.take_store_error() == "no route to the store");
     CHECK(p.decide(b).admits());  // 25 % of 8
     CHECK(p.take_store_error() == "no route to the store");
     CHECK(common.calls() == 1);  // it was not asked again so soon
     const auto f = p.decide(c);
-    CHECK(f.why == cause::store);
+    CHECK(f.cause == cause::store);
     CHECK(f.at == instant{10s + limiter::retry_failed});
     CHECK(p.ceiling.taken() == 2);
     clock.advance(1s);
     p.settle(a, weir::settlement::released);
     p.settle(b, weir::settlement::refunded);
     CHECK(p.decide(b).admits());
-    CHECK(p.decide(c).why == cause::store);
+    CHECK(p.decide(c).cause == cause::store);
 
     SECTION("its windows pass like any other") {
         p.settle(b, weir::settlement::answered);
@@ -245,7 +245,7 @@ TEST_CASE("shared_limiter: while the store fails, a log of this process decides 
         p.settle(b, weir::settlement::refunded);
         CHECK(p.hold(instant{40s}));
         clock.set(instant{39s});
-        CHECK(p.decide(c).why == cause::gate);
+        CHECK(p.decide(c).cause == cause::gate);
         clock.set(instant{40s});
         CHECK(p.decide(c).admits());
     }
@@ -259,7 +259,7 @@ TEST_CASE("shared_limiter: while the store fails, a log of this process decides 
             p.settle(c, weir::settlement::answered);
             static_cast<void>(p.ceiling.give_back());
         }
-        CHECK(p.decide(c).why == cause::window);
+        CHECK(p.decide(c).cause == cause::window);
         p.settle(b, weir::settlement::released);  // what was entered alone is settled alone
         CHECK(p.take_store_error().empty());
     }
@@ -267,7 +267,7 @@ TEST_CASE("shared_limiter: while the store fails, a log of this process decides 
 
 TEST_CASE("shared_limiter: a gate that the store could not be told is told before the next decision") {
     clock_type clock{instant{10s}};
-    common_store common{clock};
+    shared_store common{clock};
     process p{common, clock, limited(8, 10s)}, other{common, clock, limited(8, 10s)};
     bool down = true;
     common.before([&](std::string_view verb) {
@@ -277,80 +277,80 @@ TEST_CASE("shared_limiter: a gate that the store could not be told is told befor
     CHECK(p.hold(instant{40s}));
     down = false;
     weir::entry e;
-    CHECK(p.decide(e).why == cause::gate);
-    CHECK(other.decide(e).why == cause::gate);
+    CHECK(p.decide(e).cause == cause::gate);
+    CHECK(other.decide(e).cause == cause::gate);
     clock.set(instant{40s});
     CHECK(other.decide(e).admits());
 }
 
 TEST_CASE("shared_limiter: an open policy lets everybody go while the store fails, but not through a gate") {
     clock_type clock{instant{10s}};
-    common_store common{clock};
+    shared_store common{clock};
     weir::policy rules = limited(1, 10s);
     rules.on_store_error = weir::store_failure::open;
     process p{common, clock, rules};
     weir::entry e;
     REQUIRE(p.decide(e).admits());
-    REQUIRE(p.decide(e).why == cause::window);
+    REQUIRE(p.decide(e).cause == cause::window);
     common.before([](std::string_view) { throw weir::store_error{"no route to the store"}; });
     for (int i = 0; i < 5; ++i)
         CHECK(p.decide(e).admits());
     CHECK(p.hold(instant{40s}));
-    CHECK(p.decide(e).why == cause::gate);
+    CHECK(p.decide(e).cause == cause::gate);
 }
 
 TEST_CASE("shared_limiter: another process's factor scales the windows from the next call on") {
     clock_type clock{instant{10s}};
-    common_store common{clock};
+    shared_store common{clock};
     process a{common, clock, limited(10, 10s)}, b{common, clock, limited(10, 10s)};
     a.tune(weir::multiplier::of(0.1), clock.now());
     CHECK(a.core.plan().windows.at(0).limit == 1);
     weir::entry e;
     REQUIRE(b.decide(e).admits());
     CHECK(b.core.plan().windows.at(0).limit == 1);
-    CHECK(b.decide(e).why == cause::window);
+    CHECK(b.decide(e).cause == cause::window);
 }
 
 TEST_CASE("shared_limiter: a cost above the limit is never granted, and a gate refuses who cannot outwait it") {
     clock_type clock{instant{10s}};
-    common_store common{clock};
+    shared_store common{clock};
     process p{common, clock, limited(2, 10s)};
     weir::entry e;
-    CHECK(p.decide(e, 3).why == cause::never);
+    CHECK(p.decide(e, 3).cause == cause::never);
     REQUIRE(p.decide(e, 2).admits());
     waiting w{instant{30s}}, behind{instant{40s}};
     REQUIRE(p.submit(w));
     REQUIRE(p.submit(behind));
     CHECK(p.hold(instant{60s}));
     CHECK(behind.is_completed);
-    CHECK(behind.verdict.why == cause::gate);
+    CHECK(behind.verdict.cause == cause::gate);
     clock.set(instant{30s});
     p.serve();
     CHECK(w.is_completed);
-    CHECK(w.verdict.why == cause::gate);
+    CHECK(w.verdict.cause == cause::gate);
     CHECK(w.verdict.retry_at == instant{60s});
 }
 
 TEST_CASE("shared_limiter: rules that are not enforced let everybody go, through the ceiling too, and say so") {
     clock_type clock{instant{10s}};
-    common_store common{clock};
+    shared_store common{clock};
     weir::policy rules = limited(1, 10s);
     rules.enforce = false;
     process p{common, clock, rules, 1};
     weir::entry a, b;
-    CHECK(p.decide(a).why == cause::none);
+    CHECK(p.decide(a).cause == cause::none);
     const auto f = p.decide(b);
     CHECK(f.admits());
-    CHECK(f.why == cause::window);
+    CHECK(f.cause == cause::window);
     CHECK(p.ceiling.taken() == 2);
     weir::entry dear;
-    CHECK(p.decide(dear, 7).why == cause::never);
+    CHECK(p.decide(dear, 7).cause == cause::never);
     CHECK(p.ceiling.taken() == 3);
 }
 
 TEST_CASE("shared_limiter: nobody waits for a gate that is farther away than max_hold") {
     clock_type clock{instant{10s}};
-    common_store common{clock};
+    shared_store common{clock};
     weir::policy rules = limited(1, 10s);
     rules.max_hold = 5s;
     process p{common, clock, rules};
@@ -360,8 +360,8 @@ TEST_CASE("shared_limiter: nobody waits for a gate that is farther away than max
     REQUIRE(p.submit(queued));
     CHECK(p.hold(instant{40s}));
     CHECK(queued.is_completed);
-    CHECK(queued.verdict.why == cause::gate);
+    CHECK(queued.verdict.cause == cause::gate);
     CHECK_FALSE(p.submit(late));
-    CHECK(late.verdict.why == cause::gate);
+    CHECK(late.verdict.cause == cause::gate);
     CHECK(late.verdict.retry_at == instant{40s});
 }

@@ -12,14 +12,14 @@
 #include <vector>
 
 using namespace std::chrono_literals;
+using weir::assessment;
 using weir::cause;
-using weir::forecast;
 using weir::instant;
 using node = weir_test::noting_waiter;
 
 namespace {
 
-forecast at(instant t) { return {t, cause::window, 0}; }
+assessment at(instant t) { return {t, cause::window, 0}; }
 
 struct fixture {
     node& add(instant deadline, std::int64_t cost = 1, instant expected = instant{1s}) {
@@ -81,13 +81,14 @@ TEST_CASE("wait_queue: those ahead are a sequence of units with their forecasts,
     f.complete(gone);
     f.queue.mark_stale();
     std::vector<std::size_t> ahead;
-    f.queue.forecast_all(
+    f.queue.assess_all(
         instant{0s}, f.done,
         [&](weir::waiter&, const weir::wait_queue::ahead& before) {
             ahead.push_back(static_cast<std::size_t>(before.units()));
             return at(instant{15s});
         },
-        [](const weir::waiter&, const forecast&) { return false; }, [](const forecast&) { return weir::decision{}; });
+        [](const weir::waiter&, const assessment&) { return false; },
+        [](const assessment&) { return weir::decision{}; });
     CHECK(ahead == std::vector<std::size_t>{2});
     CHECK(f.queue.all_ahead().units() == 3);
     CHECK(f.queue.all_ahead().nth_newest(0) == instant{15s});

@@ -4,7 +4,7 @@
 #include "support/catch.hpp"
 #include "support/limits.hpp"
 
-#include "weir/storage/common_memory_store.hpp"
+#include "weir/storage/shared_memory_store.hpp"
 
 #include <array>
 #include <chrono>
@@ -16,7 +16,7 @@ using namespace std::chrono_literals;
 using weir::instant;
 using weir::limit_unit;
 using weir::multiplier;
-using weir::told_limit;
+using weir::reported_limit;
 
 namespace {
 
@@ -57,7 +57,7 @@ void answer(Limits& limits, weir::testing::manual_clock& clock, int status, int 
     }
 }
 
-using common_store = weir::common_memory_store<weir::testing::manual_clock>;
+using shared_store = weir::shared_memory_store<weir::testing::manual_clock>;
 
 }  // namespace
 
@@ -106,7 +106,7 @@ TEST_CASE("answers: defect 13: uncounted HEAD requests and unknown answers teach
 
 TEST_CASE("answers: processes on one store learn together, and each obeys what another learned") {
     weir::testing::manual_clock clock{instant{10s}};
-    const common_store common{clock};
+    const shared_store common{clock};
     const auto config = weir_test::configured(tuned_policy({{100, 1s}}));
     weir::registry a{common, config}, b{common, config};
     answer(a, clock, 429, 2);
@@ -120,7 +120,7 @@ TEST_CASE("answers: processes on one store learn together, and each obeys what a
 
 TEST_CASE("answers: a 429 in one process stops the other, until the very moment it names") {
     weir::testing::manual_clock clock{instant{10s}};
-    const common_store common{clock};
+    const shared_store common{clock};
     const auto config = weir_test::configured(weir_test::limited({{100, 1s}}));
     weir::registry a{common, config}, b{common, config};
     a.acquire("h", "metadata").arrived({.status = 429, .retry_after = 3s});
@@ -158,7 +158,7 @@ TEST_CASE("answers: a reload that turns tuning off puts the rates in force as th
     CHECK(w.limits.inspect("h", "metadata")->state.windows[0].limit == 100);
 
     weir::testing::manual_clock clock{instant{10s}};
-    const common_store common{clock};
+    const shared_store common{clock};
     weir::registry a{common, tuned}, b{common, plain};
     answer(a, clock, 429, 3);
     CHECK(b.at("h", "metadata").inspect().state.factor == multiplier::of(0.8));
@@ -183,7 +183,7 @@ TEST_CASE("answers: a key whose factor has recovered is forgotten") {
 
 TEST_CASE("answers: a limit that the server tells is obeyed where it is less, and never where it is more") {
     weir_test::manual_limits w{weir_test::limited({{10, 1s}})};
-    const auto tell = [&](const told_limit& l) {
+    const auto tell = [&](const reported_limit& l) {
         const std::array all{l};
         auto p = w.limits.acquire("h", "metadata");
         p.arrived({.status = 200, .limits = all});
@@ -206,7 +206,7 @@ TEST_CASE("answers: a limit that the server tells is obeyed where it is less, an
 
 TEST_CASE("answers: a told limit outlives a reload and a change of the factor") {
     weir_test::manual_limits w{weir_test::limited({{10, 1s}})};
-    const std::array all{told_limit{limit_unit::requests, 7, 1s}};
+    const std::array all{reported_limit{limit_unit::requests, 7, 1s}};
     w.limits.acquire("h", "metadata").arrived({.status = 200, .limits = all});
     auto h = w.limits.at("h", "metadata");
     h.tune(multiplier::of(0.9));
@@ -224,16 +224,16 @@ TEST_CASE(
     weir_test::manual_limits w{weir_test::limited({{10, 1s}})};
     auto h = w.limits.at("h", "metadata");
     h.tune(multiplier::of(0.5));
-    CHECK(w.limits.try_acquire("h", "metadata", {.cost = 11}).decision().state == weir::outcome::never);
+    CHECK(w.limits.try_acquire("h", "metadata", {.cost = 11}).decision().outcome == weir::outcome::never);
     {
         auto heavy = w.limits.try_acquire("h", "metadata", {.cost = 8});
         REQUIRE(heavy);
         CHECK(h.inspect().state.windows[0].used == 8);  // in full, though the scaled window holds 5
-        const std::array all{told_limit{limit_unit::requests, 3, 1s}};
+        const std::array all{reported_limit{limit_unit::requests, 3, 1s}};
         heavy.permit().arrived({.status = 200, .limits = all});
     }
     const auto none = w.limits.try_acquire("h", "metadata", {.cost = 8});
-    CHECK(none.decision().state == weir::outcome::denied);
+    CHECK(none.decision().outcome == weir::outcome::denied);
     w.clock.set(none.decision().retry_at);
     CHECK(w.limits.try_acquire("h", "metadata", {.cost = 8}));
     CHECK(h.inspect().state.windows[1].used == 8);
@@ -263,20 +263,20 @@ TEST_CASE("answers: nor is one that waits when they are scaled") {
     weir::testing::manual_clock clock{instant{10s}};
     weir::registry own{weir_test::manual_store{clock}, rules};
     waits(own, clock);
-    weir::registry shared{common_store{clock}, rules};
+    weir::registry shared{shared_store{clock}, rules};
     waits(shared, clock);
 }
 
 TEST_CASE("answers: a told ceiling on concurrent requests is obeyed where it is less") {
     weir_test::manual_limits w{weir_test::limited({{100, 1s}})};
-    const std::array two{told_limit{limit_unit::concurrent_requests, 2}};
+    const std::array two{reported_limit{limit_unit::concurrent_requests, 2}};
     w.limits.acquire("h", "metadata").arrived({.status = 200, .limits = two});
     const auto first = w.limits.try_acquire("h", "metadata"), second = w.limits.try_acquire("h", "metadata");
     CHECK(first);
     CHECK(second);
     const auto third = w.limits.try_acquire("h", "metadata");
     CHECK_FALSE(third);
-    CHECK(third.decision().why == weir::cause::concurrency);
+    CHECK(third.decision().cause == weir::cause::concurrency);
 }
 
 TEST_CASE("answers: nothing left holds until there is more, little left is made to last") {
@@ -286,7 +286,7 @@ TEST_CASE("answers: nothing left holds until there is more, little left is made 
         return w.limits.inspect("h", "metadata")->state.gate - w.clock.now();
     };
     const auto left = [&](std::int64_t limit, std::int64_t remaining, weir::duration reset, int status = 200) {
-        const std::array all{told_limit{limit_unit::requests, limit, {}, remaining, reset}};
+        const std::array all{reported_limit{limit_unit::requests, limit, {}, remaining, reset}};
         return gate_after({.status = status, .limits = all});
     };
     CHECK(left(100, 0, 30s) == 30s);
@@ -297,10 +297,10 @@ TEST_CASE("answers: nothing left holds until there is more, little left is made 
     CHECK(left(100, 0, 30s, 429) == 30s);
 
     // The window is our own: it knows better than seconds that were rounded up.
-    const std::array ours{told_limit{limit_unit::requests, 10, 1s, 0, 1s}};
+    const std::array ours{reported_limit{limit_unit::requests, 10, 1s, 0, 1s}};
     CHECK(gate_after({.status = 200, .limits = ours}) < 0s);
     CHECK(gate_after({.status = 429, .limits = ours}) == 1s);
     // Retry-After goes before.
-    const std::array all{told_limit{limit_unit::requests, 10, {}, 0, 60s}};
+    const std::array all{reported_limit{limit_unit::requests, 10, {}, 0, 60s}};
     CHECK(gate_after({.status = 429, .retry_after = 2s, .limits = all}) == 2s);
 }

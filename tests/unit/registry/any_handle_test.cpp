@@ -37,7 +37,7 @@ TEST_CASE("any_handle: a key of any registry; a default one is none") {
     CHECK_FALSE(t.decision().granted());
     one.refund();
     CHECK(none.hold_until(w.clock.now() + 1s));
-    CHECK(none.peek().why == weir::cause::gate);
+    CHECK(none.peek().cause == weir::cause::gate);
     w.clock.advance(1s);
     none.tune(weir::multiplier::of(0.5));
     CHECK_FALSE(none.try_acquire());

@@ -5,7 +5,7 @@
 #include "support/limits.hpp"
 
 #include "weir/registry/registry.hpp"
-#include "weir/storage/common_memory_store.hpp"
+#include "weir/storage/shared_memory_store.hpp"
 
 #include <chrono>
 #include <type_traits>
@@ -21,7 +21,7 @@ static_assert(!std::is_copy_constructible_v<weir::any_permit>);
 
 TEST_CASE("any_permit: permits of two kinds of registries stand in one vector") {
     manual_limits w{limited({{5, 1h}})};
-    weir::registry shared{weir::common_memory_store{w.clock}, weir_test::configured(limited({{5, 1h}}))};
+    weir::registry shared{weir::shared_memory_store{w.clock}, weir_test::configured(limited({{5, 1h}}))};
     {
         std::vector<weir::any_permit> all;
         for (int i = 0; i < 3; ++i) {  // the vector grows and moves them
@@ -69,7 +69,7 @@ TEST_CASE("any_admission: a permit, or why there is none") {
     CHECK(got.permit());
     weir::any_admission not_got = w.limits.try_acquire("h", "metadata");
     CHECK_FALSE(not_got);
-    CHECK(not_got.decision().state == weir::outcome::denied);
+    CHECK(not_got.decision().outcome == weir::outcome::denied);
     CHECK_FALSE(not_got.permit());
     weir::any_permit p = std::move(got).take();
     p.refund();

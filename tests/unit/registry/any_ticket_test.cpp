@@ -24,8 +24,8 @@ struct manual_facade {
 
 TEST_CASE("any_ticket: told once, cancelled once, and nothing before it is submitted") {
     manual_facade w{weir_test::limited({{1, 1s}})};
-    int told = 0;
-    weir::any_ticket never, first, second{[&](weir::any_ticket&) { ++told; }};
+    int calls = 0;
+    weir::any_ticket never, first, second{[&](weir::any_ticket&) { ++calls; }};
     CHECK_FALSE(never.done());
     CHECK_FALSE(never.cancel());
     CHECK(w.limits.submit(first, "h", "metadata"));
@@ -35,23 +35,23 @@ TEST_CASE("any_ticket: told once, cancelled once, and nothing before it is submi
     CHECK(permit);
     CHECK_FALSE(w.limits.submit(second, "h", "metadata", {.max_delay = 1h}));
     CHECK_FALSE(second.done());
-    CHECK(told == 0);
+    CHECK(calls == 0);
     CHECK(second.cancel());
-    CHECK(told == 1);
+    CHECK(calls == 1);
     CHECK_FALSE(second.cancel());
-    CHECK(second.decision().state == weir::outcome::cancelled);
+    CHECK(second.decision().outcome == weir::outcome::cancelled);
     CHECK_FALSE(second.answer());
 }
 
 TEST_CASE("any_ticket: where submit throws it was not submitted") {
     manual_facade w{weir_test::limited({{1, 1s}})};
-    int told = 0;
-    weir::any_ticket t{[&](weir::any_ticket&) { ++told; }};
+    int calls = 0;
+    weir::any_ticket t{[&](weir::any_ticket&) { ++calls; }};
     CHECK_THROWS_AS(w.limits.submit(t, "h", "no such role"), weir::exception);
     CHECK_THROWS_AS(w.limits.submit(t, "h", "metadata", {.cost = 0}), weir::exception);
     CHECK_FALSE(t.done());
     CHECK(w.limits.submit(t, "h", "metadata"));
-    CHECK(told == 1);
+    CHECK(calls == 1);
     CHECK(t.take());
 }
 

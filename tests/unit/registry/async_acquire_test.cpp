@@ -64,7 +64,7 @@ TEST_CASE("async_acquire: what is decided at once does not suspend, granted or d
     CHECK(first.permit);
     get(w.limits, second);
     REQUIRE(second.why);
-    CHECK(second.why->state == weir::outcome::denied);
+    CHECK(second.why->outcome == weir::outcome::denied);
     CHECK(second.why->retry_at > w.clock.now());
 }
 
@@ -100,11 +100,11 @@ TEST_CASE("async_acquire: a stop ends the wait and loses no capacity") {
     CHECK_FALSE(second.why);
     stop.request_stop();
     REQUIRE(second.why);
-    CHECK(second.why->state == weir::outcome::cancelled);
+    CHECK(second.why->outcome == weir::outcome::cancelled);
     CHECK(w.limits.inspect("h", "metadata")->waiting == 0);
     get(w.limits, third, stop.get_token());
     REQUIRE(third.why);
-    CHECK(third.why->state == weir::outcome::cancelled);
+    CHECK(third.why->outcome == weir::outcome::cancelled);
     first.permit->refund();
     CHECK(w.limits.in_flight() == 0);
     CHECK(w.limits.try_acquire("h", "metadata"));

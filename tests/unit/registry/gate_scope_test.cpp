@@ -4,9 +4,9 @@
 #include "support/catch.hpp"
 #include "support/limits.hpp"
 
-#include "weir/storage/common_memory_store.hpp"
+#include "weir/storage/shared_memory_store.hpp"
 #include "weir/storage/store_error.hpp"
-#include "weir/testing/common_store.hpp"
+#include "weir/testing/shared_store.hpp"
 
 #include <array>
 #include <chrono>
@@ -23,7 +23,7 @@ using weir::instant;
 namespace {
 
 using scoped_clock = weir::testing::manual_clock;
-using scoped_store = weir::common_memory_store<scoped_clock>;
+using scoped_store = weir::shared_memory_store<scoped_clock>;
 
 constexpr std::array<std::string_view, 4> scoped_roles{"metadata", "landing", "artifact", "search"};
 
@@ -47,7 +47,7 @@ std::string open_roles(Limits& limits, std::string_view host) {
         if (const auto got = limits.try_acquire(host, role))
             out.append(role).append(" ");
         else
-            CHECK(got.decision().why == weir::cause::gate);
+            CHECK(got.decision().cause == weir::cause::gate);
     return out;
 }
 const std::string all_roles = "metadata landing artifact search ";
@@ -229,7 +229,7 @@ TEST_CASE("gate_scope: a key that cannot be made is no reason to let the others 
 
 TEST_CASE("gate_scope: while the store cannot be told, every role of the host is held in this process") {
     scoped_clock clock{instant{10s}};
-    weir::testing::common_store<scoped_clock> common{clock};
+    weir::testing::shared_store<scoped_clock> common{clock};
     weir::registry limits{common, scoped(gate_reach::host)};
     auto sent = limits.acquire("h.org", "metadata");
     common.before([](std::string_view) { throw weir::store_error{"no route to the store"}; });

@@ -88,7 +88,7 @@ TEST_CASE("handle: the gate moves forward only, and erase opens it") {
     h.tune(weir::multiplier::of(0.2));
     CHECK(h.hold_until(weir::instant{20s}));
     CHECK_FALSE(h.hold_until(weir::instant{15s}));
-    CHECK(h.try_acquire().decision().why == weir::cause::gate);
+    CHECK(h.try_acquire().decision().cause == weir::cause::gate);
     w.limits.erase("h", "metadata");
     CHECK(h.inspect().state.factor.is_one());
     CHECK(h.inspect().state.windows[0].limit == 5);  // the cut is forgotten with its windows

@@ -7,7 +7,7 @@
 
 #include "weir/http/limited.hpp"
 #include "weir/storage/any_store.hpp"
-#include "weir/storage/common_memory_store.hpp"
+#include "weir/storage/shared_memory_store.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -23,7 +23,7 @@ using namespace std::chrono_literals;
 using weir_test::configured;
 using weir_test::limited;
 
-static_assert(weir::http::limits<weir::limits>);
+static_assert(weir::http::limiting_registry<weir::limits>);
 
 /// A class that is no template, and holds what limits give.
 class worker {
@@ -51,7 +51,7 @@ struct on_memory {
 };
 struct on_any_store {
     static weir::limits make(weir::testing::manual_clock clock, weir::configuration c, weir::limits::options o = {}) {
-        return weir::limits{weir::any_store{weir::common_memory_store{clock}}, std::move(c), std::move(o)};
+        return weir::limits{weir::any_store{weir::shared_memory_store{clock}}, std::move(c), std::move(o)};
     }
 };
 
@@ -106,7 +106,7 @@ TEMPLATE_TEST_CASE("limits: the verbs are those of the registry, on any store", 
     CHECK(std::ranges::count(seen, weir::event_type::response) == 2);
     CHECK(std::ranges::count(seen, weir::event_type::reload) == 1);
     limits.pause("h", "metadata");
-    CHECK(limits.try_acquire("h", "metadata").decision().why == weir::cause::gate);
+    CHECK(limits.try_acquire("h", "metadata").decision().cause == weir::cause::gate);
 }
 
 TEST_CASE("limits: pause and resume, a policy for one key, close and drain") {
@@ -123,7 +123,7 @@ TEST_CASE("limits: pause and resume, a policy for one key, close and drain") {
     CHECK_FALSE(limits.peek("h", "metadata").granted());
     limits.at("h", "metadata").hold_until(clock.now() + 1h);
     limits.at("h", "metadata").open_gate();
-    CHECK(limits.peek("h", "metadata").why == weir::cause::window);
+    CHECK(limits.peek("h", "metadata").cause == weir::cause::window);
     limits.close();
     CHECK_FALSE(limits.try_acquire("other", "metadata"));
     CHECK_FALSE(limits.drain(0s));

@@ -20,7 +20,7 @@ namespace {
 constexpr weir::backend redis{"redis", [](std::string_view dsn, weir::store_time) -> weir::result<weir::any_store> {
                                   if (dsn == "redis://bad")
                                       return weir::error{weir::errc::bad_configuration, "redis: the host is bad"};
-                                  return weir::any_store{weir::common_memory_store<>{}};
+                                  return weir::any_store{weir::shared_memory_store<>{}};
                               }};
 
 std::string trouble(std::string kind, std::string dsn) {

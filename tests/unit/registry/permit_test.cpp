@@ -74,7 +74,7 @@ TEST_CASE("permit: what the response asks for moves the gate") {
     auto r = w.limits.acquire("h", "metadata");
     p.arrived({429, 3s});
     const auto no = w.limits.try_acquire("h", "metadata");
-    CHECK(no.decision().why == weir::cause::gate);
+    CHECK(no.decision().cause == weir::cause::gate);
     CHECK(no.decision().retry_at == weir::instant{13s});
     q.arrived({429, 1s});
     CHECK(w.limits.inspect("h", "metadata")->state.gate == weir::instant{13s});

@@ -65,7 +65,7 @@ TEST_CASE("registry: defect 5: max_concurrent in the defaults binds") {
     auto a = w.limits.try_acquire("h", "metadata");
     const auto b = w.limits.try_acquire("h", "metadata");
     CHECK(a);
-    CHECK(b.decision().why == weir::cause::concurrency);
+    CHECK(b.decision().cause == weir::cause::concurrency);
     CHECK(w.limits.try_acquire("other", "metadata"));
     a.permit().release();
     CHECK(w.limits.try_acquire("h", "metadata"));
@@ -91,7 +91,7 @@ TEST_CASE("registry: nobody slips past the ceiling while others wait for it") {
     // There is room in every window, but not in flight.
     const auto second = w.limits.try_acquire("h", "metadata");
     CHECK_FALSE(second);
-    CHECK(second.decision().why == weir::cause::inflight);
+    CHECK(second.decision().cause == weir::cause::inflight);
     CHECK_THROWS_AS(w.limits.acquire("h", "metadata", {.max_delay = 0ms}), weir::refused);
     holder.release();
     CHECK(first.done());
@@ -132,7 +132,7 @@ TEST_CASE("registry: defect 13: HEAD takes neither window nor place, but waits f
         CHECK(w.limits.try_acquire("h", "metadata", {.method = method}));
     CHECK(w.limits.in_flight() == 1);
     w.limits.at("h", "metadata").hold_until(weir::instant{20s});
-    CHECK(w.limits.try_acquire("h", "metadata", {.method = "HEAD"}).decision().why == weir::cause::gate);
+    CHECK(w.limits.try_acquire("h", "metadata", {.method = "HEAD"}).decision().cause == weir::cause::gate);
     p.count_head = true;
     manual_limits counted{p};
     CHECK(counted.limits.try_acquire("h", "metadata", {.method = "HEAD"}));
@@ -151,14 +151,14 @@ TEST_CASE("registry: defect 14: a refusal is at once and knows when to come back
         CHECK(e.decision().waited == 0s);
     }
     const auto never = w.limits.try_acquire("h", "metadata", {.cost = 2});
-    CHECK(never.decision().state == weir::outcome::never);
+    CHECK(never.decision().outcome == weir::outcome::never);
 }
 
 TEST_CASE("registry: a stop requested before the call is a cancel, not a grant") {
     manual_limits w{limited({{1, 1s}})};
     std::stop_source stop;
     stop.request_stop();
-    CHECK(w.limits.wait_acquire("h", "metadata", {.stop = stop.get_token()}).decision().state ==
+    CHECK(w.limits.wait_acquire("h", "metadata", {.stop = stop.get_token()}).decision().outcome ==
           weir::outcome::cancelled);
     CHECK(w.limits.try_acquire("h", "metadata"));
 }
@@ -247,8 +247,8 @@ TEST_CASE("registry: a resolution with faults is refused with all of them, and a
     limits.acquire("h", "metadata").release();
     const auto resolved = [](std::string_view rates, std::string_view inflight) {
         weir::layer l;
-        l.add_text({"defaults", "metadata", "rates"}, rates, weir::place{"--a"});
-        l.add_text({"global_max_inflight"}, inflight, weir::place{"--b"});
+        l.add_text({"defaults", "metadata", "rates"}, rates, weir::source_location{"--a"});
+        l.add_text({"global_max_inflight"}, inflight, weir::source_location{"--b"});
         return weir::resolve(std::vector{l});
     };
     const auto bad = resolved("no rate", "-1");
@@ -285,7 +285,7 @@ TEST_CASE("registry: defect 23: a throwing observer breaks no acquire and loses 
     observed_registry limits{weir_test::manual_store{clock}, configured(limited({{2, 1h}}), 5), o};
     auto a = limits.acquire("h", "metadata");
     a.arrived({429, 1s});
-    CHECK(limits.try_acquire("h", "metadata", {.method = "HEAD"}).decision().why == weir::cause::gate);
+    CHECK(limits.try_acquire("h", "metadata", {.method = "HEAD"}).decision().cause == weir::cause::gate);
     clock.advance(1s);
     CHECK(limits.try_acquire("h", "metadata", {.method = "HEAD"}));
     auto b = limits.acquire("h", "metadata");
@@ -441,7 +441,7 @@ TEST_CASE("registry: in shadow nobody waits or is refused, and the observer hear
     auto third = limits.try_acquire("h", "metadata");
     REQUIRE(third);
     CHECK(third.decision().granted());
-    CHECK(third.decision().why == weir::cause::window);
+    CHECK(third.decision().cause == weir::cause::window);
     CHECK(third.decision().limit == weir::rate{1, 1h});
     CHECK(third.decision().retry_at == weir::instant{10s} + 1h);
     decltype(limits)::ticket fourth;
@@ -449,21 +449,21 @@ TEST_CASE("registry: in shadow nobody waits or is refused, and the observer hear
     REQUIRE(fourth.done());
     CHECK(fourth.decision().granted());
     auto fifth = limits.wait_acquire("h", "metadata", {.cost = 7});
-    CHECK(fifth.decision().why == weir::cause::never);
+    CHECK(fifth.decision().cause == weir::cause::never);
     auto handle = limits.at("h", "metadata");
     const auto counted = handle.admit();
     CHECK(counted.granted());
-    CHECK(counted.why == weir::cause::window);
+    CHECK(counted.cause == weir::cause::window);
     CHECK(limits.in_flight() == 5);
     CHECK(limits.inspect("h", "metadata")->state.windows.front().used == 12);
     CHECK(handle.hold_until(weir::instant{1h}));
-    CHECK(handle.try_acquire({.method = "HEAD"}).decision().why == weir::cause::gate);
+    CHECK(handle.try_acquire({.method = "HEAD"}).decision().cause == weir::cause::gate);
     std::size_t shadows = 0;
     for (const weir::event& e : *log.seen) {
         shadows += e.type == weir::event_type::shadow;
         CHECK(e.type != weir::event_type::block);
         if (e.type == weir::event_type::shadow) {
-            CHECK(e.verdict.why != weir::cause::none);
+            CHECK(e.verdict.cause != weir::cause::none);
             CHECK(e.verdict.waited == 0s);
         }
     }
@@ -483,7 +483,7 @@ TEST_CASE("registry: the ceiling over all keys lets a key in shadow pass and hol
     auto one = limits.try_acquire("free", "metadata");
     auto two = limits.try_acquire("free", "metadata");
     CHECK(two.decision().granted());
-    CHECK(two.decision().why == weir::cause::inflight);
+    CHECK(two.decision().cause == weir::cause::inflight);
     CHECK_FALSE(limits.try_acquire("held", "metadata"));
     std::move(one).take().release();
     CHECK(limits.in_flight() == 1);
@@ -516,19 +516,19 @@ TEST_CASE("registry: a hold longer than max_hold refuses at once with its time, 
     auto handle = w.limits.at("h", "metadata");
     CHECK(handle.hold_until(w.clock.now() + 2min));
     const auto blocked = w.limits.wait_acquire("h", "metadata");  // an hour of patience, and the clock stands
-    CHECK(blocked.decision().why == weir::cause::gate);
+    CHECK(blocked.decision().cause == weir::cause::gate);
     CHECK(blocked.decision().retry_at == w.clock.now() + 2min);
     CHECK_THROWS_AS(w.limits.acquire("h", "metadata"), weir::refused);
     CHECK(w.limits.try_acquire("h", "metadata").decision().retry_at == w.clock.now() + 2min);
     manual_registry::ticket refused, waits;
     w.limits.submit(refused, "h", "metadata");
     REQUIRE(refused.done());
-    CHECK(refused.decision().state == weir::outcome::denied);
+    CHECK(refused.decision().outcome == weir::outcome::denied);
     w.clock.advance(1min);
     w.limits.submit(waits, "h", "metadata");
     CHECK_FALSE(waits.done());
     CHECK(handle.hold_until(w.clock.now() + 61s));
     REQUIRE(waits.done());
-    CHECK(waits.decision().state == weir::outcome::denied);
+    CHECK(waits.decision().outcome == weir::outcome::denied);
     CHECK(waits.decision().retry_at == w.clock.now() + 61s);
 }

@@ -5,9 +5,9 @@
 #include "support/failing_heap.hpp"
 #include "support/limits.hpp"
 
-#include "weir/storage/common_memory_store.hpp"
-#include "weir/testing/common_store.hpp"
+#include "weir/storage/shared_memory_store.hpp"
 #include "weir/testing/manual_clock.hpp"
+#include "weir/testing/shared_store.hpp"
 
 #include <algorithm>
 #include <array>
@@ -42,19 +42,19 @@ struct counting_store : weir::memory_store<Clock> {
     using base = weir::memory_store<Clock>;
     struct counts {
         int admit = 0;
-        int foresee = 0;
+        int assess_behind = 0;
     };
 
     explicit counting_store(Clock clock) : base(std::move(clock)) {}
     template <class... Args>
-    weir::forecast admit(Args&&... args) {
+    weir::assessment admit(Args&&... args) {
         ++seen->admit;
         return base::admit(std::forward<Args>(args)...);
     }
     template <class... Args>
-    weir::forecast foresee(Args&&... args) const {
-        ++seen->foresee;
-        return base::foresee(std::forward<Args>(args)...);
+    weir::assessment assess_behind(Args&&... args) const {
+        ++seen->assess_behind;
+        return base::assess_behind(std::forward<Args>(args)...);
     }
 
     std::shared_ptr<counts> seen = std::make_shared<counts>();
@@ -69,14 +69,14 @@ weir::policy from_admission(std::vector<weir::rate> rates) {
 
 /// The most units that any half-open span of length `t` holds.
 std::int64_t max_in(const std::vector<std::pair<instant, std::int64_t>>& sent, weir::duration t) {
-    std::int64_t most = 0;
+    std::int64_t max = 0;
     for (std::size_t i = 0; i < sent.size(); ++i) {
         std::int64_t units = 0;
         for (std::size_t k = i; k < sent.size() && sent[k].first - sent[i].first < t; ++k)
             units += sent[k].second;
-        most = std::max(most, units);
+        max = std::max(max, units);
     }
-    return most;
+    return max;
 }
 
 }  // namespace
@@ -88,7 +88,7 @@ TEST_CASE(
     clock_type clock{instant{10s}};
     counting_store<clock_type> store{clock};
     const auto seen = store.seen;
-    const auto count = [&] { return std::exchange(seen->admit, 0) + std::exchange(seen->foresee, 0); };
+    const auto count = [&] { return std::exchange(seen->admit, 0) + std::exchange(seen->assess_behind, 0); };
     weir::registry<counting_store<clock_type>> limits{store, configured(from_admission({{1, 100ms}}))};
 
     auto first = limits.try_acquire("h", "metadata");
@@ -99,7 +99,7 @@ TEST_CASE(
     CHECK_FALSE(limits.submit(waiting, "h", "metadata"));
     CHECK(count() == 1);
     clock.advance(50ms);
-    const std::array all{weir::told_limit{weir::limit_unit::requests, 1, 1s}};
+    const std::array all{weir::reported_limit{weir::limit_unit::requests, 1, 1s}};
     first.permit().arrived({.status = 429, .limits = all});
     CHECK(count() == 1);
     clock.set(limits.next_wake());
@@ -115,7 +115,7 @@ TEST_CASE("steps: a caller that sleeps once is assessed twice") {
     REQUIRE(limits.try_acquire("h", "metadata"));
     *seen = {};
     CHECK(limits.wait_acquire("h", "metadata"));
-    CHECK(seen->admit + seen->foresee == 2);
+    CHECK(seen->admit + seen->assess_behind == 2);
 }
 
 // ---- costs
@@ -125,7 +125,7 @@ TEST_CASE("steps: a cost above a reported or a scaled window is charged in full 
         manual_limits w{limited({{100, 1h}})};
         std::vector<std::pair<instant, std::int64_t>> sent{{w.clock.now(), 1}};
         auto first = w.limits.acquire("h", "metadata");
-        const std::array all{weir::told_limit{weir::limit_unit::requests, 1, 1s}};
+        const std::array all{weir::reported_limit{weir::limit_unit::requests, 1, 1s}};
         first.arrived({.status = 200, .limits = all});
         for (int i = 0; i < 3'600; ++i) {
             w.clock.advance(1s);
@@ -157,7 +157,7 @@ TEST_CASE("steps: a cost above a reported or a scaled window is charged in full 
 
 TEST_CASE("steps: a cost that is none is refused before anything is locked, with the numbers that are") {
     manual_limits w{limited({{5, 1s}})};
-    for (const std::int64_t cost : {std::int64_t{0}, std::int64_t{-1}, weir::rate::most + 1, INT64_MAX}) {
+    for (const std::int64_t cost : {std::int64_t{0}, std::int64_t{-1}, weir::rate::max + 1, INT64_MAX}) {
         try {
             (void)w.limits.try_acquire("h", "metadata", {.cost = cost});
             FAIL("it was taken");
@@ -243,7 +243,7 @@ TEST_CASE("steps: other keys that come make a key forget neither its pauses nor 
         }
     }
     SECTION("reported limits") {
-        const std::array all{weir::told_limit{weir::limit_unit::requests, 5, 60s}};
+        const std::array all{weir::reported_limit{weir::limit_unit::requests, 5, 60s}};
         w.limits.acquire("a", "metadata").arrived({.status = 200, .limits = all});
         w.clock.advance(120s);
         others();
@@ -285,7 +285,7 @@ TEST_CASE("steps: a waiter that a far gate refuses takes its key out of the line
     weir::policy p = limited({{10, 1s}});
     p.max_delay = 1h;
     p.max_hold = 1s;
-    using store = weir::common_memory_store<>;
+    using store = weir::shared_memory_store<>;
     weir::registry<store> limits{
         store{{}, weir::store_time::injected},
         weir::configuration::builder{}.defaults("metadata", p).global_max_inflight(1).build().value()};
@@ -299,7 +299,7 @@ TEST_CASE("steps: a waiter that a far gate refuses takes its key out of the line
         limits.poll(t);
         h.hold_until(t + 10s);
         REQUIRE(waiting.done());
-        CHECK(waiting.decision().why == cause::gate);
+        CHECK(waiting.decision().cause == cause::gate);
     }
     t += 1h;
     (void)limits.at("z", "metadata").admit({}, t);
@@ -399,12 +399,12 @@ TEST_CASE("steps: a full queue refuses at once") {
     CHECK_FALSE(w.limits.submit(a, "h", "metadata"));
     CHECK_FALSE(w.limits.submit(b, "h", "metadata", {.max_delay = 3h}));
     CHECK(w.limits.submit(c, "h", "metadata", {.max_delay = 24h}));
-    CHECK(c.decision().state == outcome::denied);
+    CHECK(c.decision().outcome == outcome::denied);
     CHECK(w.limits.inspect("h", "metadata")->waiting == 2);
 }
 
 TEST_CASE("steps: a cancel that comes while its submit is in the round trip is obeyed") {
-    using store = weir::testing::common_store<clock_type>;
+    using store = weir::testing::shared_store<clock_type>;
     clock_type clock{instant{10s}};
     store common{clock};
     weir::registry<store> limits{common, configured(from_admission({{1, 1h}}))};
@@ -421,7 +421,7 @@ TEST_CASE("steps: a cancel that comes while its submit is in the round trip is o
     limits.submit(t, "b", "metadata");
     CHECK(cancelled);
     CHECK(t.done());
-    CHECK(t.decision().state == outcome::cancelled);
+    CHECK(t.decision().outcome == outcome::cancelled);
     CHECK(limits.try_acquire("b", "metadata"));  // nothing was taken
 }
 
@@ -449,7 +449,7 @@ TEST_CASE("steps: a time that comes nearer wakes the loop that sleeps until the 
 
 TEST_CASE("steps: a slot that comes free on a shared store wakes the loop") {
     int woken = 0;
-    using store = weir::common_memory_store<clock_type>;
+    using store = weir::shared_memory_store<clock_type>;
     clock_type clock{instant{10s}};
     weir::policy p = limited({{100, 1s}});
     p.max_delay = 1h;
@@ -495,9 +495,9 @@ TEST_CASE("steps: a requested stop ends a ticket's wait, also one that was reque
     CHECK_FALSE(w.limits.submit(a, "a", "metadata", {.stop = stop.get_token()}));
     stop.request_stop();
     REQUIRE(a.done());
-    CHECK(a.decision().state == outcome::cancelled);
+    CHECK(a.decision().outcome == outcome::cancelled);
     CHECK(w.limits.submit(b, "a", "metadata", {.stop = stop.get_token()}));
-    CHECK(b.decision().state == outcome::cancelled);
+    CHECK(b.decision().outcome == outcome::cancelled);
     CHECK(w.limits.inspect("a", "metadata")->waiting == 0);
 }
 
@@ -510,7 +510,7 @@ TEST_CASE("steps: peek says what try_acquire would, and takes nothing") {
     auto one = w.limits.acquire("h", "metadata", {.cost = 2});
     one.arrived();
     CHECK(w.limits.peek("h", "metadata").retry_at == w.clock.now() + 1s);
-    CHECK(w.limits.peek("h", "metadata", {.cost = 3}).state == outcome::never);
+    CHECK(w.limits.peek("h", "metadata", {.cost = 3}).outcome == outcome::never);
 }
 
 TEST_CASE("steps: a paused key admits nothing until it is resumed, and its waiters wait on") {
@@ -520,7 +520,7 @@ TEST_CASE("steps: a paused key admits nothing until it is resumed, and its waite
     auto h = w.limits.at("h", "metadata");
     h.pause();
     CHECK(h.inspect().is_paused);
-    CHECK(h.try_acquire().decision().why == cause::gate);
+    CHECK(h.try_acquire().decision().cause == cause::gate);
     CHECK_FALSE(h.admit().granted());
     manual_registry::ticket waits, late;
     CHECK_FALSE(h.submit(waits));
@@ -542,8 +542,8 @@ TEST_CASE("steps: a closed registry takes no new request, and drains") {
     manual_registry::ticket waits;
     w.limits.submit(waits, "h", "metadata");
     w.limits.close();
-    CHECK(w.limits.try_acquire("h", "metadata").decision().why == cause::closed);
-    CHECK(w.limits.at("h", "metadata").admit().why == cause::closed);
+    CHECK(w.limits.try_acquire("h", "metadata").decision().cause == cause::closed);
+    CHECK(w.limits.at("h", "metadata").admit().cause == cause::closed);
     CHECK_THROWS_AS(w.limits.acquire("h", "metadata"), weir::refused);
     CHECK_FALSE(w.limits.drain(0s));
     one.arrived();

@@ -13,8 +13,8 @@ using weir_test::manual_registry;
 TEST_CASE("ticket: it tells once, at the exact time, and hands its permit out") {
     weir_test::manual_limits w{weir_test::limited({{1, 1s}})};
     const auto first = w.limits.acquire("h", "metadata");
-    int told = 0;
-    manual_registry::ticket t{[&](manual_registry::ticket&) { ++told; }};
+    int calls = 0;
+    manual_registry::ticket t{[&](manual_registry::ticket&) { ++calls; }};
     w.limits.submit(t, "h", "metadata", {.max_delay = 60s});
     CHECK_FALSE(t.done());
     {
@@ -23,7 +23,7 @@ TEST_CASE("ticket: it tells once, at the exact time, and hands its permit out") 
     }
     CHECK(w.limits.next_wake() == weir::instant{11s});
     CHECK(w.limits.poll() > weir::instant{10s});
-    CHECK(told == 0);
+    CHECK(calls == 0);
 }
 
 TEST_CASE("ticket: destroyed while it waits it leaves the queue; destroyed unused it gives its entry back") {
@@ -59,7 +59,7 @@ TEST_CASE("ticket: defect 12: first come, first served, with cancels in between"
     }
     CHECK(tickets[3]->cancel());
     CHECK_FALSE(tickets[3]->cancel());
-    CHECK(tickets[3]->decision().state == weir::outcome::cancelled);
+    CHECK(tickets[3]->decision().outcome == weir::outcome::cancelled);
     CHECK(tickets[10]->cancel());
     for (int i = 0; i < 29; ++i) {
         w.limits.poll();

@@ -4,11 +4,11 @@
 #include "support/catch.hpp"
 #include "support/seed.hpp"
 
-#include "weir/storage/common_memory_store.hpp"
+#include "weir/storage/shared_memory_store.hpp"
 #include "weir/storage/store_error.hpp"
-#include "weir/testing/common_store.hpp"
 #include "weir/testing/conformance.hpp"
 #include "weir/testing/manual_clock.hpp"
+#include "weir/testing/shared_store.hpp"
 
 #include <chrono>
 #include <string>
@@ -39,7 +39,7 @@ TEST_CASE("any_store: on memory it does on random traces what a plain list of ev
     options.seed = weir_test::seed_for("any_store, memory");
     options.traces = weir_test::cases_or(1'000);
     const auto make = [] {
-        return weir::any_store{weir::common_memory_store{weir::steady_clock{}, weir::store_time::injected}};
+        return weir::any_store{weir::shared_memory_store{weir::steady_clock{}, weir::store_time::injected}};
     };
     for (const std::string& f : weir::testing::conform(make, options))
         FAIL_CHECK(f);
@@ -47,7 +47,7 @@ TEST_CASE("any_store: on memory it does on random traces what a plain list of ev
 
 TEST_CASE("any_store: copies are the same store") {
     weir::testing::manual_clock clock{instant{10s}};
-    weir::any_store one{weir::common_memory_store{clock}};
+    weir::any_store one{weir::shared_memory_store{clock}};
     weir::any_store other = one;
     auto a = one.make_slot("h", "r");
     auto b = other.make_slot("h", "r");
@@ -59,7 +59,7 @@ TEST_CASE("any_store: copies are the same store") {
 /// The five verbs of a common store, and nothing beyond.
 class plain_store {
 public:
-    using slot = weir::common_memory_store<>::slot;
+    using slot = weir::shared_memory_store<>::slot;
     static constexpr bool is_local = false;
 
     [[nodiscard]] instant now() const noexcept { return all_.now(); }
@@ -68,21 +68,21 @@ public:
     [[nodiscard]] bool idle(const slot& s, const weir::window_plan& plan, instant now) const {
         return all_.idle(s, plan, now);
     }
-    [[nodiscard]] weir::forecast admit(slot& s, const weir::window_plan& plan, std::int64_t cost, instant now,
-                                       weir::entry& out) {
+    [[nodiscard]] weir::assessment admit(slot& s, const weir::window_plan& plan, std::int64_t cost, instant now,
+                                         weir::entry& out) {
         return all_.admit(s, plan, cost, now, out);
     }
     void settle(slot& s, const weir::window_plan& plan, weir::entry& e, weir::settlement how, instant now) {
         all_.settle(s, plan, e, how, now);
     }
     [[nodiscard]] bool hold(slot& s, instant until) { return all_.hold(s, until); }
-    [[nodiscard]] weir::reading read(slot& s, const weir::window_plan& plan, instant now) {
+    [[nodiscard]] weir::key_snapshot read(slot& s, const weir::window_plan& plan, instant now) {
         return all_.read(s, plan, now);
     }
     void erase(slot& s) { all_.erase(s); }
 
 private:
-    weir::common_memory_store<> all_{weir::steady_clock{}, weir::store_time::injected};
+    weir::shared_memory_store<> all_{weir::steady_clock{}, weir::store_time::injected};
 };
 
 TEST_CASE("any_store: on a store of five verbs it counts, learns for itself, and lends nothing") {
@@ -122,7 +122,7 @@ TEST_CASE("any_store: on a store of five verbs it counts, learns for itself, and
 
 TEST_CASE("any_store: a failure of the store in it is the caller's") {
     weir::testing::manual_clock clock{instant{10s}};
-    weir::testing::common_store held{clock};
+    weir::testing::shared_store held{clock};
     weir::any_store store{held};
     CHECK(store.is_reducible());
     CHECK(store.is_tunable());
@@ -130,13 +130,13 @@ TEST_CASE("any_store: a failure of the store in it is the caller's") {
     const auto plan = one_a_second();
     weir::entry e;
     CHECK(store.admit(slot, plan, 1, clock.now(), e).admits());
-    CHECK(store.admit(slot, plan, 1, clock.now(), e).why == weir::cause::window);
+    CHECK(store.admit(slot, plan, 1, clock.now(), e).cause == weir::cause::window);
     held.before([](std::string_view) { throw weir::store_error{"down"}; });
     CHECK_THROWS_AS(store.admit(slot, plan, 1, clock.now(), e), weir::store_error);
 }
 
 TEST_CASE("any_store: flush reaches a store that has one, and is nothing to others") {
-    struct sending : weir::common_memory_store<> {
+    struct sending : weir::shared_memory_store<> {
         int* flushed = nullptr;
         void flush() { ++*flushed; }
     };
@@ -144,6 +144,6 @@ TEST_CASE("any_store: flush reaches a store that has one, and is nothing to othe
     sending inner;
     inner.flushed = &flushed;
     weir::any_store{inner}.flush();
-    weir::any_store{weir::common_memory_store<>{}}.flush();
+    weir::any_store{weir::shared_memory_store<>{}}.flush();
     CHECK(flushed == 1);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "weir/storage/backend.hpp"
 
-#include "weir/storage/common_memory_store.hpp"
+#include "weir/storage/shared_memory_store.hpp"
 
 #include "support/catch.hpp"
 
@@ -11,7 +11,7 @@ struct options {
     weir::duration entry_ttl{};
 };
 /// A store whose options ask for what its build does not have.
-struct unbuilt : weir::common_memory_store<> {
+struct unbuilt : weir::shared_memory_store<> {
     explicit unbuilt(const options&) { throw weir::exception{weir::error{weir::errc::bad_configuration, "no TLS"}}; }
 };
 }  // namespace

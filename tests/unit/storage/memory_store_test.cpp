@@ -19,7 +19,7 @@ using weir::instant;
 using weir::settlement;
 
 namespace {
-struct fake_place {
+struct fake_inflight {
     bool free;
     [[nodiscard]] bool take() const { return free; }
 };
@@ -34,8 +34,8 @@ struct fixture {
         return weir::plan_windows(p);
     }();
 
-    weir::forecast admit(weir::entry& e, std::int64_t cost = 1, bool place = true) {
-        return store.admit(slot, plan, cost, clock.now(), fake_place{place}, e);
+    weir::assessment admit(weir::entry& e, std::int64_t cost = 1, bool inflight = true) {
+        return store.admit(slot, plan, cost, clock.now(), fake_inflight{inflight}, e);
     }
     void settle(weir::entry& e, settlement how) { store.settle(slot, plan, e, how, clock.now()); }
     std::int64_t used() { return store.read(slot, plan, clock.now()).windows.at(0).used; }
@@ -45,7 +45,7 @@ struct fixture {
 TEST_CASE("memory_store: a refused place leaves everything as it was") {
     fixture f;
     weir::entry e;
-    CHECK(f.admit(e, 1, false).why == cause::inflight);
+    CHECK(f.admit(e, 1, false).cause == cause::inflight);
     CHECK(f.used() == 0);
     CHECK(f.slot.in_flight == 0);
     CHECK(e.state == weir::entry_state::free);
@@ -92,7 +92,7 @@ TEST_CASE("memory_store: defect 16: a clock that steps back admits nothing earli
     REQUIRE(f.store.count(f.slot, f.plan, 2, f.clock.now()).admits());
     f.clock.set(instant{1s});
     const auto refused = f.store.count(f.slot, f.plan, 1, f.clock.now());
-    CHECK(refused.why == cause::window);
+    CHECK(refused.cause == cause::window);
     CHECK(refused.at == instant{11s});
     f.clock.set(instant{11s});
     CHECK(f.store.count(f.slot, f.plan, 1, f.clock.now()).admits());
@@ -124,27 +124,27 @@ TEST_CASE("memory_store: a key is idle once no decision would miss it") {
 TEST_CASE("memory_store: a plan that is not enforced enters what it denies, and says what stood in the way") {
     fixture f;
     f.plan.enforce = false;
-    weir::entry a, b, c, place;
-    CHECK(f.admit(a, 2).why == cause::none);
+    weir::entry a, b, c, inflight;
+    CHECK(f.admit(a, 2).cause == cause::none);
     const auto over = f.admit(b, 2);
     CHECK(over.admits());
     CHECK(over.passed);
-    CHECK(over.why == cause::window);
+    CHECK(over.cause == cause::window);
     CHECK(f.used() == 4);
     const auto dear = f.store.count(f.slot, f.plan, 3, f.clock.now());
     CHECK(dear.passed);
-    CHECK(dear.why == cause::never);
+    CHECK(dear.cause == cause::never);
     CHECK(f.used() == 7);
     f.clock.advance(2s);
     f.settle(a, settlement::refunded);
     f.settle(b, settlement::refunded);
     CHECK(f.used() == 0);
-    const auto full = f.admit(place, 1, false);
+    const auto full = f.admit(inflight, 1, false);
     CHECK(full.passed);
-    CHECK(full.why == cause::inflight);
+    CHECK(full.cause == cause::inflight);
     CHECK(f.slot.in_flight == 1);
     CHECK(f.store.hold(f.slot, f.clock.now() + 1s));
-    CHECK(f.admit(c, 0).why == cause::gate);
+    CHECK(f.admit(c, 0).cause == cause::gate);
     CHECK(c.state == weir::entry_state::free);
 }
 
@@ -153,7 +153,7 @@ TEST_CASE("memory_store: an abandoned request ends its place at once, and counts
     f.plan.max_concurrent = 1;
     weir::entry cut, next;
     REQUIRE(f.admit(cut).admits());
-    CHECK(f.admit(next).why == cause::concurrency);
+    CHECK(f.admit(next).cause == cause::concurrency);
     cut.grace = 3s;
     f.clock.advance(1s);
     f.settle(cut, settlement::abandoned);  // it may arrive until 14 s
@@ -168,7 +168,7 @@ TEST_CASE("memory_store: an abandoned request ends its place at once, and counts
     CHECK(f.used() == 1);
     CHECK(f.store.read(f.slot, f.plan, f.clock.now()).open == 1);
     f.clock.set(instant{14s} + 500ms);
-    CHECK(f.store.foresee(f.slot, f.plan, 2, f.clock.now(), weir::nobody_ahead{}).at == instant{15s});
+    CHECK(f.store.assess_behind(f.slot, f.plan, 2, f.clock.now(), weir::none_ahead{}).at == instant{15s});
     CHECK_FALSE(f.store.idle(f.slot, f.plan, f.clock.now()));
     CHECK(f.admit(next, 2).at == instant{15s});
     CHECK(f.slot.open == 0);
@@ -254,7 +254,7 @@ TEST_CASE("memory_store: a verb that lacks memory has changed nothing, and no se
             with_failures(f, failures, [&] { static_cast<void>(f.admit(e, i % 50 == 49 ? 90 : 1 + i % 3)); });
             with_failures(f, failures, [&] { static_cast<void>(f.store.count(f.slot, f.plan, 1, f.clock.now())); });
             with_failures(f, failures, [&] {
-                static_cast<void>(f.store.foresee(f.slot, f.plan, 1, f.clock.now(), weir::nobody_ahead{}));
+                static_cast<void>(f.store.assess_behind(f.slot, f.plan, 1, f.clock.now(), weir::none_ahead{}));
             });
             // Some stay open for a while: what is reserved for them may be used in any order.
             if (i < 30)

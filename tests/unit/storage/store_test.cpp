@@ -8,8 +8,8 @@ TEST_CASE("store: a new entry is of no request, and a free place is always free"
     CHECK(e.cost == 0);
     CHECK(e.state == weir::entry_state::free);
     CHECK_FALSE(e.in_flight);
-    CHECK(weir::detail::free_place::take());
-    const weir::reading r;
+    CHECK(weir::detail::free_inflight::take());
+    const weir::key_snapshot r;
     CHECK(r.windows.empty());
     CHECK(r.factor.is_one());
 }

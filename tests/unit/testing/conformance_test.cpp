@@ -27,33 +27,33 @@ std::vector<std::string> run(std::uint64_t seed, int traces = 2'000) {
     weir::testing::conformance_options options;
     options.seed = seed;
     options.traces = traces;
-    options.most_failures = 1;
+    options.max_failures = 1;
     return weir::testing::conform([] { return Store{}; }, options);
 }
 
 // Each is wrong in one way, and only rarely visible.
 struct one_too_many : model {
-    template <class Place>
-    weir::forecast admit(slot& s, weir::window_plan plan, std::int64_t cost, weir::instant now, Place& place,
-                         weir::entry& out) {
+    template <class Inflight>
+    weir::assessment admit(slot& s, weir::window_plan plan, std::int64_t cost, weir::instant now, Inflight& inflight,
+                           weir::entry& out) {
         if (plan.windows.size() == 4)
             ++plan.windows.back().limit;
-        return model::admit(s, plan, cost, now, place, out);
+        return model::admit(s, plan, cost, now, inflight, out);
     }
 };
 struct early_by_a_nanosecond : model {
-    weir::forecast count(slot& s, const weir::window_plan& plan, std::int64_t cost, weir::instant now) {
-        weir::forecast f = model::count(s, plan, cost, now);
-        if (f.why == weir::cause::window)
+    weir::assessment count(slot& s, const weir::window_plan& plan, std::int64_t cost, weir::instant now) {
+        weir::assessment f = model::count(s, plan, cost, now);
+        if (f.cause == weir::cause::window)
             f.at -= 1ns;
         return f;
     }
 };
 struct rounded_to_microseconds : model {
-    template <class Place>
-    weir::forecast admit(slot& s, const weir::window_plan& plan, std::int64_t cost, weir::instant now, Place& place,
-                         weir::entry& out) {
-        return model::admit(s, plan, cost, now - now.time_since_epoch() % 1us, place, out);
+    template <class Inflight>
+    weir::assessment admit(slot& s, const weir::window_plan& plan, std::int64_t cost, weir::instant now,
+                           Inflight& inflight, weir::entry& out) {
+        return model::admit(s, plan, cost, now - now.time_since_epoch() % 1us, inflight, out);
     }
 };
 struct gate_goes_back : model {
@@ -86,12 +86,12 @@ struct reduced_in_name_only : model {
     void reduce(slot&, const weir::window_plan&, weir::entry& e, std::int64_t cost, weir::instant) { e.cost = cost; }
 };
 struct place_is_kept : model {
-    template <class Place>
-    weir::forecast admit(slot& s, const weir::window_plan& plan, std::int64_t cost, weir::instant now, Place& place,
-                         weir::entry& out) {
-        if (cost > 0 && !place.take())
+    template <class Inflight>
+    weir::assessment admit(slot& s, const weir::window_plan& plan, std::int64_t cost, weir::instant now,
+                           Inflight& inflight, weir::entry& out) {
+        if (cost > 0 && !inflight.take())
             return {now, weir::cause::inflight, 0};
-        return model::admit(s, plan, cost, now, weir::detail::free_place{}, out);
+        return model::admit(s, plan, cost, now, weir::detail::free_inflight{}, out);
     }
 };
 struct learns_from_nothing : model {
@@ -147,11 +147,11 @@ public:
     [[nodiscard]] slot make_slot(std::string_view host, std::string_view role) {
         return slot_named(std::to_string(host.size()) + ":" + std::string{host} + std::string{role});
     }
-    [[nodiscard]] weir::forecast admit(slot& s, const weir::window_plan& plan, std::int64_t cost, weir::instant now,
-                                       weir::entry& out) {
-        return model_.admit(look(s), plan, cost, now, weir::detail::free_place{}, out);
+    [[nodiscard]] weir::assessment admit(slot& s, const weir::window_plan& plan, std::int64_t cost, weir::instant now,
+                                         weir::entry& out) {
+        return model_.admit(look(s), plan, cost, now, weir::detail::free_inflight{}, out);
     }
-    [[nodiscard]] weir::forecast count(slot& s, const weir::window_plan& plan, std::int64_t cost, weir::instant now) {
+    [[nodiscard]] weir::assessment count(slot& s, const weir::window_plan& plan, std::int64_t cost, weir::instant now) {
         return model_.count(look(s), plan, cost, now);
     }
     void settle(slot& s, const weir::window_plan& plan, weir::entry& e, weir::settlement how, weir::instant now) {
@@ -171,7 +171,7 @@ public:
         return out;
     }
     [[nodiscard]] weir::multiplier factor(const slot& s) const { return s.seen; }
-    [[nodiscard]] weir::reading read(slot& s, const weir::window_plan& plan, weir::instant now) {
+    [[nodiscard]] weir::key_snapshot read(slot& s, const weir::window_plan& plan, weir::instant now) {
         return model_.read(look(s), plan, now);
     }
     void erase(slot& s) {
@@ -242,15 +242,15 @@ public:
     [[nodiscard]] bool idle(const slot& s, const weir::window_plan& plan, weir::instant now) const {
         return all_.idle(s, plan, now);
     }
-    [[nodiscard]] weir::forecast admit(slot& s, const weir::window_plan& plan, std::int64_t cost, weir::instant now,
-                                       weir::entry& out) {
+    [[nodiscard]] weir::assessment admit(slot& s, const weir::window_plan& plan, std::int64_t cost, weir::instant now,
+                                         weir::entry& out) {
         return all_.admit(s, plan, cost, now, out);
     }
     void settle(slot& s, const weir::window_plan& plan, weir::entry& e, weir::settlement how, weir::instant now) {
         all_.settle(s, plan, e, how, now);
     }
     [[nodiscard]] bool hold(slot& s, weir::instant until) { return all_.hold(s, until); }
-    [[nodiscard]] weir::reading read(slot& s, const weir::window_plan& plan, weir::instant now) {
+    [[nodiscard]] weir::key_snapshot read(slot& s, const weir::window_plan& plan, weir::instant now) {
         return all_.read(s, plan, now);
     }
     void erase(slot& s) { all_.erase(s); }
@@ -265,7 +265,7 @@ template <class Store>
 std::vector<std::string> run_shared(std::uint64_t seed, weir::duration entry_ttl = weir::duration::zero()) {
     weir::testing::conformance_options options;
     options.seed = seed;
-    options.most_failures = 1;
+    options.max_failures = 1;
     options.processes = 3;
     options.entry_ttl = entry_ttl;
     const auto keys = std::make_shared<shared_model::key_map>();
@@ -331,7 +331,7 @@ TEST_CASE("conformance: a shared store that is wrong in one respect is caught") 
 TEST_CASE("conformance: a trace can be repeated by its number") {
     weir::testing::conformance_options options;
     options.seed = 7;
-    options.most_failures = 1;
+    options.max_failures = 1;
     const auto make = [] { return gate_goes_back{}; };
     const auto all = weir::testing::conform(make, options);
     REQUIRE(all.size() == 1);

@@ -54,10 +54,10 @@ public:
     }
     void sent(instant at) override {
         log_.push_back(at);
-        std::int64_t most = 1;
+        std::int64_t max = 1;
         for (const rate& r : rates_)
-            most = std::max(most, r.limit);
-        while (log_.size() > static_cast<std::size_t>(most))
+            max = std::max(max, r.limit);
+        while (log_.size() > static_cast<std::size_t>(max))
             log_.pop_front();
     }
     void answered(int, instant) override {}
@@ -132,7 +132,7 @@ public:
         refill(allowed);
         if (tokens_ >= 1)
             return allowed;
-        return later(allowed, duration{static_cast<std::int64_t>(std::ceil((1 - tokens_) / fill_ * 1e9))});
+        return saturating_add(allowed, duration{static_cast<std::int64_t>(std::ceil((1 - tokens_) / fill_ * 1e9))});
     }
     void sent(instant at) override {
         admission_windows::sent(at);
@@ -147,22 +147,22 @@ public:
         double wanted;
         if (status == 429 || status == 503) {
             const double used = enabled_ ? std::min(measured_, fill_) : measured_;
-            last_most_ = used;
-            window_ = std::cbrt(last_most_ * (1 - beta) / scale);
+            last_max_ = used;
+            window_ = std::cbrt(last_max_ * (1 - beta) / scale);
             throttled_ = t;
             wanted = used * beta;
             if (!enabled_)
                 refilled_ = t;
             enabled_ = true;
         } else {
-            window_ = std::cbrt(last_most_ * (1 - beta) / scale);
-            wanted = scale * std::pow(t - throttled_ - window_, 3) + last_most_;
+            window_ = std::cbrt(last_max_ * (1 - beta) / scale);
+            wanted = scale * std::pow(t - throttled_ - window_, 3) + last_max_;
         }
         const double rate = std::min(wanted, 2 * measured_);
         refill(now);
         fill_ = std::max(rate, 0.5);
-        most_ = std::max(rate, 1.0);
-        tokens_ = std::min(tokens_, most_);
+        max_ = std::max(rate, 1.0);
+        tokens_ = std::min(tokens_, max_);
     }
 
 private:
@@ -171,7 +171,7 @@ private:
     static double seconds(instant at) { return std::chrono::duration<double>(at.time_since_epoch()).count(); }
     void refill(instant now) {
         const double t = seconds(now);
-        tokens_ = std::min(most_, tokens_ + std::max(0.0, t - refilled_) * fill_);
+        tokens_ = std::min(max_, tokens_ + std::max(0.0, t - refilled_) * fill_);
         refilled_ = std::max(refilled_, t);
     }
     void measure(instant now) {
@@ -185,8 +185,8 @@ private:
     }
 
     bool enabled_ = false;
-    double fill_ = 0.5, most_ = 1, tokens_ = 0, refilled_ = 0;
-    double last_most_ = 0, window_ = 0, throttled_ = 0;
+    double fill_ = 0.5, max_ = 1, tokens_ = 0, refilled_ = 0;
+    double last_max_ = 0, window_ = 0, throttled_ = 0;
     double measured_ = 0, bucket_ = 0;
     std::int64_t count_ = 0;
 };

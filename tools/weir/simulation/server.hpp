@@ -28,7 +28,7 @@ struct phase {
 };
 
 /// What a server tells with an answer.
-struct told {
+struct answer_fields {
     bool retry_after = false;  ///< with a 429: seconds until one would be admitted, rounded up
     bool ratelimit = false;    ///< with every answer: RateLimit and RateLimit-Policy
 };
@@ -37,7 +37,7 @@ struct server_options {
     ::origin::model_kind model = ::origin::model_kind::sliding_log;
     std::optional<std::int64_t> burst{};  ///< of GCRA; absent = a rate's N
     std::vector<phase> phases{{}};        ///< in order, the first from 0
-    told tells{};
+    answer_fields tells{};
 };
 
 /// `r` cut to a share: as many units less, or the same in a longer time where that would leave none.
@@ -139,14 +139,14 @@ private:
         out.fields.add("RateLimit", limits);
     }
 
-    told tells_;
+    answer_fields tells_;
     std::vector<regime> regimes_;
     std::vector<std::deque<duration>> left_;  // admitted arrivals in each window
 };
 
 /// How many requests any client could have had admitted and answered by `end`, at best, if each takes `under_way` and
 /// counts until its period after the answer. The server's own limits, and nothing else, bound it.
-[[nodiscard]] inline std::int64_t most_lawful(const server& s, duration begin, duration end, duration under_way) {
+[[nodiscard]] inline std::int64_t max_lawful(const server& s, duration begin, duration end, duration under_way) {
     std::vector<duration> sent;
     duration at = begin;
     for (;;) {

@@ -6,8 +6,8 @@
 #include "server.hpp"
 #include "spans.hpp"
 
-#include "weir/http/told.hpp"
-#include "weir/storage/common_memory_store.hpp"
+#include "weir/http/response_feedback.hpp"
+#include "weir/storage/shared_memory_store.hpp"
 #include "weir/testing/manual_clock.hpp"
 #include "weir/weir.hpp"
 
@@ -102,7 +102,7 @@ public:
     [[nodiscard]] outcome run() {
         for (std::size_t t = 0; t < plan_.tasks.size(); ++t)
             begin(t);
-        const instant end = later(instant{}, plan_.longest);
+        const instant end = saturating_add(instant{}, plan_.longest);
         for (;;) {
             instant next = events_.empty() ? far_future : events_.top().at;
             for (const auto& c : clients_)
@@ -185,7 +185,8 @@ private:
         }
         void answered(std::size_t a, instant now) override {
             const server::answer& said = owner.attempts_[a].answer;
-            tickets[a]->permit.arrived(http::told{said.status, said.fields, tools::calendar_time(now)}.said(), now);
+            tickets[a]->permit.arrived(
+                http::response_feedback{said.status, said.fields, tools::calendar_time(now)}.said(), now);
             tickets[a]->permit.release(now);
             settle();
         }
@@ -208,7 +209,7 @@ private:
                 if (why.granted())
                     owner.admitted(a, owner.clock_.now());
                 else
-                    owner.denied(a, why.state == weir::outcome::never ? far_future : why.retry_at);
+                    owner.denied(a, why.outcome == weir::outcome::never ? far_future : why.retry_at);
             }
         }
 
@@ -264,7 +265,7 @@ private:
         if (plan_.by != law::weir)
             return std::make_unique<rival_client>(*this);
         if (plan_.is_shared)
-            return std::make_unique<weir_client<common_memory_store<testing::manual_clock>>>(*this, common_, idna);
+            return std::make_unique<weir_client<shared_memory_store<testing::manual_clock>>>(*this, common_, idna);
         return std::make_unique<weir_client<memory_store<testing::manual_clock>>>(*this, memory_store{clock_}, idna);
     }
 
@@ -391,11 +392,11 @@ private:
         p->is_held |= e.type == event_type::gate;
         if (e.type == event_type::tune) {
             const std::size_t i = static_cast<std::size_t>(p - out_.series.data());
-            double least = 1;
+            double min = 1;
             for (const auto& [who, factor] : factors_)
-                least = std::min(least, factor);
+                min = std::min(min, factor);
             for (std::size_t j = i; j < out_.series.size(); ++j)
-                out_.series[j].factor = least;
+                out_.series[j].factor = min;
         }
     }
 
@@ -414,7 +415,7 @@ private:
             const instant last = is_finite ? of.last : end;
             out_.length = std::max(out_.length, last.time_since_epoch());
             const server fresh{config_.policy_for(plan_.tasks[t].host, plan_.tasks[t].role)->rates, plan_.server};
-            of.lawful = most_lawful(fresh, plan_.skipped, last.time_since_epoch(), plan_.under_way.mean);
+            of.lawful = max_lawful(fresh, plan_.skipped, last.time_since_epoch(), plan_.under_way.mean);
         }
     }
 
@@ -422,7 +423,7 @@ private:
     const configuration& config_;
     dice dice_;
     testing::manual_clock clock_;
-    common_memory_store<testing::manual_clock> common_;
+    shared_memory_store<testing::manual_clock> common_;
     std::vector<std::unique_ptr<server>> servers_;
     std::vector<std::unique_ptr<client>> clients_;
     std::priority_queue<event> events_;

@@ -5,7 +5,7 @@
 #include "weir/config/layer.hpp"
 #include "weir/config/value.hpp"
 #include "weir/core/backend_options.hpp"
-#include "weir/core/nearest.hpp"
+#include "weir/core/closest_match.hpp"
 #include "weir/core/rate.hpp"
 #include "weir/core/text.hpp"
 
@@ -101,7 +101,7 @@ public:
             out_.rest.push_back(next_);
         }
         if (disabled_ && policy_flag_ != nullptr)
-            out_.values.add_fault(place{"--rate-disable"}, "disabled",
+            out_.values.add_fault(source_location{"--rate-disable"}, "disabled",
                                   fmt::format("it contradicts {}; keep one of them", policy_flag_->name));
         return std::move(out_);
     }
@@ -111,12 +111,12 @@ private:
         const auto equals = text.find('=');
         const std::string_view name = text.substr(0, equals);
         const auto* rule = std::ranges::find(flag_rules, name, &flag_rule::name);
-        const place at{std::string{name}};
+        const source_location at{std::string{name}};
         if (rule == flag_rules.end()) {
             std::vector<std::string_view> known;
             for (const auto& flag : flag_rules)
                 known.push_back(flag.name);
-            const std::string guess = nearest(lower(name), known);
+            const std::string guess = closest_match(lower(name), known);
             out_.values.add_fault(at, "",
                                   fmt::format("unknown flag{}", guess.empty()
                                                                     ? "; --rate... flags are the rate limiter's"
@@ -151,7 +151,7 @@ private:
         }
     }
 
-    void on(const flag_rule& rule, const place& at, std::size_t equals, std::string_view text) {
+    void on(const flag_rule& rule, const source_location& at, std::size_t equals, std::string_view text) {
         std::string_view value = "true";
         if (equals != std::string_view::npos) {
             value = text.substr(equals + 1);
@@ -170,7 +170,7 @@ private:
         add(rule, value, at);
     }
 
-    void explain(const place& at, std::size_t equals, std::string_view text) {
+    void explain(const source_location& at, std::size_t equals, std::string_view text) {
         if (out_.explain)
             out_.values.add_fault(at, "", "it is given twice; explain one thing at a time");
         out_.explain = equals == std::string_view::npos ? "" : text.substr(equals + 1);
@@ -178,11 +178,11 @@ private:
             out_.values.add_fault(at, "", "found nothing; write --rate-explain=HOST[.ROLE], or leave the \"=\" out");
     }
 
-    void add(const flag_rule& rule, std::string_view value, const place& at) {
+    void add(const flag_rule& rule, std::string_view value, const source_location& at) {
         out_.values.add_text(split(rule.path, "."), value, at);
     }
 
-    void of_host(const flag_rule& rule, std::string_view value, const place& at) {
+    void of_host(const flag_rule& rule, std::string_view value, const source_location& at) {
         const auto equals = value.find('=');
         const std::string_view who = trim(value.substr(0, equals));
         const auto colon = who.rfind(':');
@@ -212,7 +212,7 @@ private:
                 return;
             } else {
                 constexpr std::array<std::string_view, 3> modes{"raise", "block", "wait"};
-                const std::string guess = nearest(lower(what), modes);
+                const std::string guess = closest_match(lower(what), modes);
                 out_.values.add_fault(at, fmt::format("hosts.{}.max_delay_ms", who),
                                       fmt::format("unknown mode {}; {}it is one of raise, block, wait, wait:MS",
                                                   detail::in_quotes(what),

@@ -5,8 +5,8 @@
 #include "weir/config/cli/detail/completion_scripts.hpp"
 #include "weir/config/detail/spelling.hpp"
 #include "weir/config/schema.hpp"
+#include "weir/core/closest_match.hpp"
 #include "weir/core/error.hpp"
-#include "weir/core/nearest.hpp"
 #include "weir/core/result.hpp"
 #include "weir/core/text.hpp"
 
@@ -58,7 +58,7 @@ template <std::ranges::input_range Names = std::array<std::string_view, 0>>
         return detail::zsh_completion(of);
     if (shell == "fish")
         return detail::fish_completion(of);
-    const std::string guess = nearest(detail::lower(shell), completion_shells);
+    const std::string guess = closest_match(detail::lower(shell), completion_shells);
     return error{errc::bad_request, fmt::format("found {}; {}a shell is one of {}", detail::in_quotes(shell),
                                                 guess.empty() ? "" : fmt::format("did you mean \"{}\"? ", guess),
                                                 fmt::join(completion_shells, ", "))};

@@ -21,7 +21,7 @@ namespace weir {
 /// "," divides leaves, the first ":" a leaf's name from its value, "+" one rate from the next. Names are taken in any
 /// case. Whether they are known and their values right is for `resolve` to say, as for every other leaf.
 inline void add_composite(layer& out, std::string_view host, std::string_view role, host_spelling spelling,
-                          std::string_view text, const place& at) {
+                          std::string_view text, const source_location& at) {
     const std::string path = fmt::format("hosts.{}.{}", host, role);
     if (detail::trim(text).empty()) {
         out.add_fault(at, path,

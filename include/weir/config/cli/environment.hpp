@@ -4,7 +4,7 @@
 #include "weir/config/cli/composite.hpp"
 #include "weir/config/layer.hpp"
 #include "weir/core/backend_options.hpp"
-#include "weir/core/nearest.hpp"
+#include "weir/core/closest_match.hpp"
 #include "weir/core/text.hpp"
 
 #include <fmt/format.h>
@@ -43,7 +43,7 @@ inline constexpr std::array<variable_rule, 7> variable_rules{{
 struct environment {
     layer values{};
     std::optional<std::string> config_path{};
-    place config_place{};
+    source_location config_place{};
 };
 
 /// Reads the variables that begin with `prefix` and "_" out of entries `NAME=value`; the others are none of our
@@ -64,7 +64,7 @@ struct environment {
         const std::string_view suffix = name.substr(std::min(prefix.size(), name.size()));
         if (!suffix.starts_with('_'))
             continue;
-        const place at{fmt::format("${}", name)};
+        const source_location at{fmt::format("${}", name)};
 
         if (suffix.starts_with("__")) {
             const auto last = suffix.rfind("__");
@@ -93,7 +93,7 @@ struct environment {
             std::vector<std::string_view> suffixes;
             for (const auto& candidate : variable_rules)
                 suffixes.push_back(candidate.suffix);
-            const std::string guess = nearest(upper, suffixes);
+            const std::string guess = closest_match(upper, suffixes);
             out.values.add_fault(at, "",
                                  fmt::format("unknown variable; {}it is one of {}, {}__HOST__ROLE",
                                              guess.empty() ? "" : fmt::format("did you mean {}{}? ", prefix, guess),

@@ -58,7 +58,7 @@ template <class Owner>
     if (rule.secret)
         return std::string{written};
     layer holder;
-    holder.add_text({rule.name}, written, place{});
+    holder.add_text({rule.name}, written, source_location{});
     std::vector<fault> faults;
     const auto value = value_check{rule, holder, holder.leaves().front(), faults}();
     return value ? text_of(rule, *value) : std::string{written};

@@ -26,8 +26,8 @@ namespace weir::detail {
 
 /// Where a group's list and its members were written, in the layer that is in force.
 struct written_group {
-    place at{};
-    std::vector<std::pair<std::string, place>> members{};
+    source_location at{};
+    std::vector<std::pair<std::string, source_location>> members{};
 };
 using written_groups = std::map<std::string, written_group, std::less<>>;
 
@@ -146,7 +146,7 @@ private:
 
     void report(const source& s, std::string message) {
         // What stands in a wildcard or in the defaults clashes in every key that inherits it; it is said once.
-        const place where = s.written == nullptr ? place{} : s.written->at;
+        const source_location where = s.written == nullptr ? source_location{} : s.written->at;
         const auto is_told = [&](const fault& f) { return f.path == s.path && f.at.text() == where.text(); };
         if (said_.emplace(s.path, where.text()).second && std::ranges::none_of(faults_, is_told))
             faults_.push_back({where, s.path, std::move(message)});
@@ -169,11 +169,11 @@ private:
     }
 
     /// Of a member that is there twice, the first or the last place.
-    [[nodiscard]] place place_of(std::string_view group, std::string_view member, bool last = false) const {
+    [[nodiscard]] source_location place_of(std::string_view group, std::string_view member, bool last = false) const {
         const auto found = groups_.find(group);
         if (found == groups_.end())
             return {};
-        place out = found->second.at;
+        source_location out = found->second.at;
         for (const auto& [name, where] : found->second.members)
             if (name == member) {
                 out = where;

@@ -99,9 +99,8 @@ private:
         open[0].holds = zone::top;
         std::uint32_t index = 0;
         for (const leaf& f : l.leaves()) {
-            if (faults.size() - before >= most_faults)
-                return report(l.at(f), "",
-                              fmt::format("these are {} faults; what follows is not checked", most_faults));
+            if (faults.size() - before >= max_faults)
+                return report(l.at(f), "", fmt::format("these are {} faults; what follows is not checked", max_faults));
             while (depth > 1 && (f.above == leaf::top || open[depth - 1].index > f.above))
                 --depth;
             // A section that is deeper than the stack is not on it; nothing is right there anyway.
@@ -140,7 +139,7 @@ private:
         return {};
     }
 
-    void report(const place& at, std::string path, std::string message) {
+    void report(const source_location& at, std::string path, std::string message) {
         // The leaves of one flag or variable share their fault; it is said once.
         if (!faults.empty() && faults.back().path == path && faults.back().message == message &&
             faults.back().at.text() == at.text())

@@ -5,9 +5,9 @@
 #include "weir/config/policy_leaves.hpp"
 #include "weir/core/aimd.hpp"
 #include "weir/core/backend_options.hpp"
+#include "weir/core/closest_match.hpp"
 #include "weir/core/error.hpp"
 #include "weir/core/key.hpp"
-#include "weir/core/nearest.hpp"
 #include "weir/core/policy.hpp"
 #include "weir/core/policy_rules.hpp"
 #include "weir/core/rate.hpp"
@@ -109,7 +109,7 @@ struct settings {
 
     /// What to say about a role nobody declared.
     [[nodiscard]] error unknown_role(std::string_view role) const {
-        const std::string guess = nearest(lower(role), roles);
+        const std::string guess = closest_match(lower(role), roles);
         return error{errc::unknown_role, fmt::format("unknown role {}: {}a role is one of {}, or declared under roles",
                                                      detail::in_quotes(role),
                                                      guess.empty() ? "" : fmt::format("did you mean \"{}\"? ", guess),

@@ -3,8 +3,8 @@
 
 #include "weir/config/detail/settings.hpp"
 #include "weir/config/schema.hpp"
+#include "weir/core/closest_match.hpp"
 #include "weir/core/error.hpp"
-#include "weir/core/nearest.hpp"
 #include "weir/core/result.hpp"
 #include "weir/core/text.hpp"
 
@@ -64,7 +64,7 @@ template <class Table>
 
 /// What to say about a key nobody knows.
 [[nodiscard]] inline std::string unknown_key(std::string_view key, const std::vector<std::string_view>& known) {
-    const std::string guess = nearest(lower(key), known);
+    const std::string guess = closest_match(lower(key), known);
     return fmt::format("unknown key {}; {}it is one of {}", detail::in_quotes(key),
                        guess.empty() ? "" : fmt::format("did you mean \"{}\"? ", guess), fmt::join(known, ", "));
 }
@@ -86,7 +86,7 @@ struct target {
             return {text.substr(0, dot), role, {}};
     // A misspelt role must not pass as part of a host that nobody will ever ask for. Short labels are top-level
     // domains.
-    const std::string guess = last.size() < 5 ? "" : nearest(last, roles);
+    const std::string guess = last.size() < 5 ? "" : closest_match(last, roles);
     if (guess.empty() || edit_distance(last, guess) > 2)
         return {text, "*", {}};
     return {text, "*",

@@ -17,12 +17,12 @@ namespace weir::detail {
         return tail(1) ? 2 : 0;
     // The second byte's range shuts out overlong forms, surrogates and what lies past U+10FFFF.
     if (a >= 0xe0 && a <= 0xef) {
-        const unsigned least = a == 0xe0 ? 0xa0 : 0x80, most = a == 0xed ? 0x9f : 0xbf;
-        return byte(1) >= least && byte(1) <= most && tail(2) ? 3 : 0;
+        const unsigned min = a == 0xe0 ? 0xa0 : 0x80, max = a == 0xed ? 0x9f : 0xbf;
+        return byte(1) >= min && byte(1) <= max && tail(2) ? 3 : 0;
     }
     if (a >= 0xf0 && a <= 0xf4) {
-        const unsigned least = a == 0xf0 ? 0x90 : 0x80, most = a == 0xf4 ? 0x8f : 0xbf;
-        return byte(1) >= least && byte(1) <= most && tail(2) && tail(3) ? 4 : 0;
+        const unsigned min = a == 0xf0 ? 0x90 : 0x80, max = a == 0xf4 ? 0x8f : 0xbf;
+        return byte(1) >= min && byte(1) <= max && tail(2) && tail(3) ? 4 : 0;
     }
     return 0;
 }

@@ -32,7 +32,7 @@ struct options {
     /// The longest for a whole transfer where the request does not say, in ms; 0 = no limit.
     std::chrono::milliseconds timeout = std::chrono::milliseconds{0};
     /// The most sessions kept idle, each with its connections; 0 = none, so that each transfer connects anew.
-    std::size_t most_idle = 64;
+    std::size_t max_idle = 64;
     /// Makes A-labels of hosts with letters outside ASCII, such as `weir::idn2::to_ascii`; null = such a host is an
     /// error.
     idna_function idna = nullptr;

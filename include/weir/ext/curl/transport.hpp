@@ -32,7 +32,7 @@ class transport : public http::collecting<transport> {
 public:
     explicit transport(options with = {}) : with_(std::move(with)) {
         detail::start_library();
-        sessions_ = std::make_unique<detail::pool>(with_.most_idle);
+        sessions_ = std::make_unique<detail::pool>(with_.max_idle);
     }
 
     using http::collecting<transport>::send;

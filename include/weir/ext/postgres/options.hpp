@@ -37,7 +37,7 @@ struct postgres_options {
     /// After a failed connect the next is not tried for this long, twice as long each time up to `reconnect_most`,
     /// each with a random part of up to a half taken off; verbs fail at once meanwhile.
     duration reconnect_first = std::chrono::milliseconds{10};
-    duration reconnect_most = std::chrono::milliseconds{500};
+    duration reconnect_max = std::chrono::milliseconds{500};
     /// A permit still held after this is counted as answered then: its holder is taken for dead.
     duration entry_ttl = std::chrono::minutes{10};
     lost_history on_lost_history = lost_history::warm_up;
@@ -75,8 +75,8 @@ struct postgres_options {
         return "weir_command_timeout_ms or weir_connect_timeout_ms is more than a day";
     if (o.pool_wait < duration::zero())
         return "weir_pool_wait_ms is negative; 0 does not wait";
-    if (o.reconnect_most < o.reconnect_first)
-        return "weir_reconnect_most_ms is less than weir_reconnect_first_ms";
+    if (o.reconnect_max < o.reconnect_first)
+        return "weir_reconnect_max_ms is less than weir_reconnect_first_ms";
     return detail::fault_of_conninfo(o.connection);
 }
 
@@ -88,7 +88,7 @@ namespace detail {
         return fmt::format("{}={}: {}", name, weir::detail::in_quotes(value), needed);
     };
     std::int64_t n = 0;
-    const auto whole = [&](std::int64_t most) { return weir::detail::whole_number(value, n) && n >= 0 && n <= most; };
+    const auto whole = [&](std::int64_t max) { return weir::detail::whole_number(value, n) && n >= 0 && n <= max; };
 
     if (name == "weir_schema")
         return o.schema = value, std::string{};
@@ -117,7 +117,7 @@ namespace detail {
          {std::pair{"weir_pool_wait_ms", &o.pool_wait}, std::pair{"weir_connect_timeout_ms", &o.connect_timeout},
           std::pair{"weir_command_timeout_ms", &o.command_timeout},
           std::pair{"weir_reconnect_first_ms", &o.reconnect_first},
-          std::pair{"weir_reconnect_most_ms", &o.reconnect_most}, std::pair{"weir_entry_ttl_s", &o.entry_ttl}}) {
+          std::pair{"weir_reconnect_max_ms", &o.reconnect_max}, std::pair{"weir_entry_ttl_s", &o.entry_ttl}}) {
         if (name != span)
             continue;
         if (!whole(1'000'000'000))
@@ -134,7 +134,7 @@ namespace detail {
 /// and are taken out before libpq sees them:
 ///
 /// `weir_schema`, `weir_pool`, `weir_pool_wait_ms`, `weir_connect_timeout_ms`, `weir_command_timeout_ms`,
-/// `weir_reconnect_first_ms`, `weir_reconnect_most_ms`, `weir_entry_ttl_s`, `weir_on_lost_history` (`warm_up`,
+/// `weir_reconnect_first_ms`, `weir_reconnect_max_ms`, `weir_entry_ttl_s`, `weir_on_lost_history` (`warm_up`,
 /// `ignore`), `weir_synchronous_commit`, `weir_unlogged`, `weir_migrate` (`on`, `off`).
 ///
 /// **Errors.** `errc::bad_configuration`: an unknown parameter, naming the nearest, a value of ours that is none, a

@@ -82,7 +82,7 @@ public:
 
     // ---- the main verb
 
-    [[nodiscard]] forecast admit(slot& s, const window_plan& plan, std::int64_t cost, instant now, entry& out) {
+    [[nodiscard]] assessment admit(slot& s, const window_plan& plan, std::int64_t cost, instant now, entry& out) {
         using detail::admit_mode;
         // Units counted from their admission that no ceiling counts need no entry: their stamp is all there is.
         const bool has_entry = cost > 0 && (plan.from_response || plan.max_concurrent > 0);
@@ -92,7 +92,7 @@ public:
                                                     : admit_mode::stamped;
         const auto id = has_entry ? static_cast<std::int64_t>(shared_->ids.next()) : 0;
         std::int64_t stamp = 0;
-        const forecast f = decide(s, plan, cost, now, how, id, stamp);
+        const assessment f = decide(s, plan, cost, now, how, id, stamp);
         if (!f.admits())
             return f;
         entry made{.stamp = options().injected_time ? instant{duration{stamp}} : now};
@@ -108,7 +108,7 @@ public:
         return f;
     }
 
-    [[nodiscard]] forecast count(slot& s, const window_plan& plan, std::int64_t cost, instant now) {
+    [[nodiscard]] assessment count(slot& s, const window_plan& plan, std::int64_t cost, instant now) {
         std::int64_t stamp = 0;
         return decide(s, plan, cost, now, cost == 0 ? detail::admit_mode::uncounted : detail::admit_mode::stamped, 0,
                       stamp);
@@ -210,7 +210,7 @@ public:
     [[nodiscard]] multiplier factor(const slot& s) const { return multiplier::of_millionths(s.state_->factor.load()); }
 
     /// `bytes` is 0: the log is the server's.
-    [[nodiscard]] reading read(slot& s, const window_plan& plan, instant now) {
+    [[nodiscard]] key_snapshot read(slot& s, const window_plan& plan, instant now) {
         const auto said =
             ask(s, detail::verb::read, "read", 8 + plan.windows.size(), [&](detail::parameter_list& values) {
                 shared_->time.put(values, now);
@@ -223,10 +223,10 @@ public:
         s.state_->factor.store(said[3]);
         const instant here = after(now);
         const multiplier factor = multiplier::of_millionths(said[3]);
-        reading out{{},      said[4],
-                    said[5], shared_->time.local(said[6], said[2], here),
-                    factor,  shared_->time.local(said[7], said[2], here),
-                    0};
+        key_snapshot out{{},      said[4],
+                         said[5], shared_->time.local(said[6], said[2], here),
+                         factor,  shared_->time.local(said[7], said[2], here),
+                         0};
         for (std::size_t i = 0; i < plan.windows.size(); ++i)
             out.windows.push_back({plan.shown[i], plan.windows[i].limit, plan.windows[i].period, said[8 + i]});
         return out;
@@ -284,7 +284,7 @@ private:
                 .flush_wait = o.command_timeout,
                 .connect_timeout = o.connect_timeout,
                 .reconnect_first = o.reconnect_first,
-                .reconnect_max = o.reconnect_most};
+                .reconnect_max = o.reconnect_max};
     }
     void require_own_process(std::string_view what) const { shared_->owner.require("postgres", what); }
     [[noreturn]] void bad_reply(std::string_view what) const {
@@ -295,14 +295,14 @@ private:
     // ---- steps
 
     /// Tells `stamp` the server's time of it.
-    [[nodiscard]] forecast decide(slot& s, const window_plan& plan, std::int64_t cost, instant now,
-                                  detail::admit_mode how, std::int64_t id, std::int64_t& stamp) {
+    [[nodiscard]] assessment decide(slot& s, const window_plan& plan, std::int64_t cost, instant now,
+                                    detail::admit_mode how, std::int64_t id, std::int64_t& stamp) {
         require_own_process("admit");
         if (cost > plan.max_cost && plan.enforce) [[unlikely]]
             return weir::detail::never(plan, cost);
         detail::slot_state& key = *s.state_;
         const auto session = shared_->pool.borrow(key.route);
-        forecast warm = warming(plan, cost, now);
+        assessment warm = warming(plan, cost, now);
         if (!warm.admits() && plan.enforce)
             return warm;
         using detail::verb;
@@ -337,7 +337,7 @@ private:
         stamp = said[is_short ? 0 : 2];
         key.heard(stamp, now);
         const instant here = options().injected_time ? instant{duration{stamp}} : now;
-        forecast f = said.size() < 8 ? forecast{here, cause::none, 0} : obstacle(said, plan, now);
+        assessment f = said.size() < 8 ? assessment{here, cause::none, 0} : obstacle(said, plan, now);
         if (!warm.admits() && warm.at > f.at)
             f = warm;
         if (cost > plan.max_cost) [[unlikely]]
@@ -363,18 +363,19 @@ private:
     }
 
     /// Why, which window, when, and the gate, as the server says it.
-    [[nodiscard]] forecast obstacle(const std::vector<std::int64_t>& said, const window_plan& plan, instant now) const {
-        forecast f{shared_->time.local(said[4], said[2], after(now)), static_cast<cause>(said[5]),
-                   static_cast<std::uint32_t>(said[6])};
+    [[nodiscard]] assessment obstacle(const std::vector<std::int64_t>& said, const window_plan& plan,
+                                      instant now) const {
+        assessment f{shared_->time.local(said[4], said[2], after(now)), static_cast<cause>(said[5]),
+                     static_cast<std::uint32_t>(said[6])};
         if (plan.max_hold < forever && said[7] - said[2] > plan.max_hold.count()) {
-            f.why = cause::gate;
-            f.held = true;
+            f.cause = cause::gate;
+            f.beyond_max_hold = true;
         }
         return f;
     }
 
     /// Denies until the key's shortest window has passed since a loss of history.
-    [[nodiscard]] forecast warming(const window_plan& plan, std::int64_t cost, instant now) const {
+    [[nodiscard]] assessment warming(const window_plan& plan, std::int64_t cost, instant now) const {
         const instant lost = shared_->losses.lost_at();
         if (lost == long_ago || options().injected_time || options().on_lost_history == lost_history::ignore)
             return {now, cause::none, 0};
@@ -411,14 +412,14 @@ private:
 
     /// One round trip about a key: by its number, or by its names while that is not known.
     template <class Fill>
-    std::vector<std::int64_t> ask(slot& s, detail::verb which, std::string_view what, std::size_t least, Fill&& fill) {
+    std::vector<std::int64_t> ask(slot& s, detail::verb which, std::string_view what, std::size_t min, Fill&& fill) {
         require_own_process(what);
         const auto session = shared_->pool.borrow(s.state_->route);
-        return ask_by(*session, *s.state_, which, what, least, fill);
+        return ask_by(*session, *s.state_, which, what, min, fill);
     }
     template <class Fill>
     std::vector<std::int64_t> ask_by(detail::session& session, detail::slot_state& key, detail::verb which,
-                                     std::string_view what, std::size_t least, Fill&& fill) {
+                                     std::string_view what, std::size_t min, Fill&& fill) {
         const std::uint64_t generation = shared_->losses.generation();
         bool by_number = key.id.load() != 0 && key.generation.load() == generation;
         for (;; by_number = false) {
@@ -442,7 +443,7 @@ private:
                     shared_->losses.greeted(*hello);
                 continue;
             }
-            if (said.size() < least)
+            if (said.size() < min)
                 bad_reply(what);
             if (!by_number) {
                 key.id.store(said[1]);

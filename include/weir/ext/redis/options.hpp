@@ -3,8 +3,8 @@
 
 #include "weir/ext/redis/detail/uri.hpp"
 
+#include "weir/core/closest_match.hpp"
 #include "weir/core/error.hpp"
-#include "weir/core/nearest.hpp"
 #include "weir/core/result.hpp"
 #include "weir/core/time.hpp"
 #include "weir/storage/store.hpp"
@@ -47,7 +47,7 @@ struct redis_options {
     /// After a failed connect the next is not tried for this long, twice as long each time up to `reconnect_most`,
     /// each with a random part of up to a half taken off; verbs fail at once meanwhile.
     duration reconnect_first = std::chrono::milliseconds{10};
-    duration reconnect_most = std::chrono::milliseconds{500};
+    duration reconnect_max = std::chrono::milliseconds{500};
     /// A permit still held after this is counted as answered then: its holder is taken for dead.
     duration entry_ttl = std::chrono::minutes{10};
     lost_history on_lost_history = lost_history::warm_up;
@@ -78,8 +78,8 @@ struct redis_options {
             return fmt::format("{} is zero or negative; it must be 1 or more", name);
     if (o.pool_wait < duration::zero())
         return "pool_wait_ms is negative; 0 does not wait";
-    if (o.reconnect_most < o.reconnect_first)
-        return "reconnect_most_ms is less than reconnect_first_ms";
+    if (o.reconnect_max < o.reconnect_first)
+        return "reconnect_max_ms is less than reconnect_first_ms";
     return {};
 }
 
@@ -133,7 +133,7 @@ namespace detail {
                                                 {"connect_timeout_ms", &redis_options::connect_timeout, 1ms},
                                                 {"command_timeout_ms", &redis_options::command_timeout, 1ms},
                                                 {"reconnect_first_ms", &redis_options::reconnect_first, 1ms},
-                                                {"reconnect_most_ms", &redis_options::reconnect_most, 1ms},
+                                                {"reconnect_max_ms", &redis_options::reconnect_max, 1ms},
                                                 {"entry_ttl_s", &redis_options::entry_ttl, 1s}}};
     struct text {
         std::string_view name;
@@ -174,7 +174,7 @@ namespace detail {
     std::vector<std::string_view> known{"db", "pool", "on_lost_history"};
     std::ranges::transform(texts, std::back_inserter(known), &text::name);
     std::ranges::transform(spans, std::back_inserter(known), &span::name);
-    const std::string near = nearest(name, known);
+    const std::string near = closest_match(name, known);
     return fmt::format("{} is no parameter{}", weir::detail::in_quotes(name),
                        near.empty() ? std::string{} : fmt::format("; did you mean {}?", near));
 }
@@ -185,7 +185,7 @@ namespace detail {
 /// with `?name=value&...`. User, password and values may be percent-encoded.
 ///
 /// Parameters: `db`, `prefix`, `pool`, `pool_wait_ms`, `connect_timeout_ms`, `command_timeout_ms`,
-/// `reconnect_first_ms`, `reconnect_most_ms`, `entry_ttl_s`, `on_lost_history` (`warm_up`, `ignore`), `ca_file`,
+/// `reconnect_first_ms`, `reconnect_max_ms`, `entry_ttl_s`, `on_lost_history` (`warm_up`, `ignore`), `ca_file`,
 /// `cert_file`, `key_file`.
 ///
 /// **Errors.** `errc::bad_configuration`; the sentence never repeats a password.

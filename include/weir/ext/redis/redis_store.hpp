@@ -85,18 +85,18 @@ public:
 
     // ---- the main verb
 
-    [[nodiscard]] forecast admit(slot& s, const window_plan& plan, std::int64_t cost, instant now, entry& out) {
+    [[nodiscard]] assessment admit(slot& s, const window_plan& plan, std::int64_t cost, instant now, entry& out) {
         // Units counted from their admission that no ceiling counts need no entry: their stamp is all there is.
         const bool has_entry = cost > 0 && (plan.from_response || plan.max_concurrent > 0);
         entry made{.cost = cost, .stamp = now, .in_flight = true};
         made.state = plan.from_response ? entry_state::open : entry_state::stamped;
         if (has_entry)
             made.id = shared_->ids.next();
-        const forecast f = decide(s, plan, cost, now,
-                                  !has_entry           ? detail::admit_mode::count
-                                  : plan.from_response ? detail::admit_mode::open
-                                                       : detail::admit_mode::stamped,
-                                  made.id, &made);
+        const assessment f = decide(s, plan, cost, now,
+                                    !has_entry           ? detail::admit_mode::count
+                                    : plan.from_response ? detail::admit_mode::open
+                                                         : detail::admit_mode::stamped,
+                                    made.id, &made);
         if (!f.admits())
             return f;
         if (cost == 0) {
@@ -108,7 +108,7 @@ public:
         return f;
     }
 
-    [[nodiscard]] forecast count(slot& s, const window_plan& plan, std::int64_t cost, instant now) {
+    [[nodiscard]] assessment count(slot& s, const window_plan& plan, std::int64_t cost, instant now) {
         return decide(s, plan, cost, now, detail::admit_mode::count, 0, nullptr);
     }
 
@@ -184,7 +184,7 @@ public:
     [[nodiscard]] multiplier factor(const slot& s) const { return s.state_->factor; }
 
     /// `bytes` is 0: the log is the server's.
-    [[nodiscard]] reading read(slot& s, const window_plan& plan, instant now) {
+    [[nodiscard]] key_snapshot read(slot& s, const window_plan& plan, instant now) {
         std::vector<double> args{detail::number(detail::key_verb::read), shared_->time.argument(now), 0};
         for (const window& w : plan.windows)
             args.push_back(shared_->time.span(w.period));
@@ -193,7 +193,7 @@ public:
             bad_reply("read");
         const auto at = [&](std::size_t i) { return detail::double_at(got, i); };
         const instant here = this->now();
-        reading out;
+        key_snapshot out;
         out.open = static_cast<std::int64_t>(at(1));
         out.in_flight = static_cast<std::int64_t>(at(2));
         out.gate = shared_->time.local(at(3), at(0), here);
@@ -263,7 +263,7 @@ private:
                 .flush_wait = o.command_timeout,
                 .connect_timeout = o.connect_timeout,
                 .reconnect_first = o.reconnect_first,
-                .reconnect_max = o.reconnect_most};
+                .reconnect_max = o.reconnect_max};
     }
     void require_own_process(std::string_view what) const { shared_->owner.require("redis", what); }
     [[noreturn]] void bad_reply(std::string_view what) const {
@@ -283,13 +283,13 @@ private:
     }
 
     /// Tells `made`, where there is one, the stamp that was given.
-    [[nodiscard]] forecast decide(slot& s, const window_plan& plan, std::int64_t cost, instant now,
-                                  detail::admit_mode how, std::uint64_t id, entry* made) {
+    [[nodiscard]] assessment decide(slot& s, const window_plan& plan, std::int64_t cost, instant now,
+                                    detail::admit_mode how, std::uint64_t id, entry* made) {
         detail::slot_state& key = *s.state_;
         require_own_process("admit");
         if (cost > plan.max_cost && plan.enforce) [[unlikely]]
             return weir::detail::never(plan, cost);
-        forecast warm = warming(key, plan, cost, now);
+        assessment warm = warming(key, plan, cost, now);
         if (!warm.admits() && plan.enforce)
             return warm;
         const double known = key.born != 0 ? key.lives.load(std::memory_order_relaxed) : detail::unknown;
@@ -327,7 +327,8 @@ private:
             return warm;
         }
         const instant here = shared_->time.is_injected() ? shared_->time.local(head->t, head->t, now) : now;
-        forecast f = head->obstacle.empty() ? forecast{here, cause::none, 0} : obstacle(head->obstacle, plan, head->t);
+        assessment f =
+            head->obstacle.empty() ? assessment{here, cause::none, 0} : obstacle(head->obstacle, plan, head->t);
         if (!warm.admits() && warm.at > f.at)
             f = warm;
         if (cost > plan.max_cost) [[unlikely]]
@@ -354,13 +355,13 @@ private:
     }
 
     /// What a reply says that admits nothing.
-    [[nodiscard]] forecast denied(detail::slot_state& key, const window_plan& plan, std::int64_t cost,
-                                  std::string_view text, std::int64_t asked, instant now) {
+    [[nodiscard]] assessment denied(detail::slot_state& key, const window_plan& plan, std::int64_t cost,
+                                    std::string_view text, std::int64_t asked, instant now) {
         const double t = detail::double_at(text, 4);
         key.factor = detail::factor_of(detail::double_at(text, 5));
         shared_->clock.learn(t, asked);
-        forecast f = obstacle(text, plan, t);
-        if (f.why == cause::none)
+        assessment f = obstacle(text, plan, t);
+        if (f.cause == cause::none)
             f.at = shared_->time.is_injected() ? shared_->time.local(t, t, now) : now;
         // Only what costs nothing passes without being entered.
         f.passed = cost == 0 && !f.admits() && !plan.enforce;
@@ -368,20 +369,21 @@ private:
     }
 
     /// Why, which window, when, and the gate, as the script says it.
-    [[nodiscard]] forecast obstacle(std::string_view text, const window_plan& plan, double t) const {
+    [[nodiscard]] assessment obstacle(std::string_view text, const window_plan& plan, double t) const {
         const auto at = [&](std::size_t i) { return detail::double_at(text, i); };
-        forecast f{far_future, static_cast<cause>(static_cast<std::uint8_t>(at(0))), static_cast<std::uint32_t>(at(1))};
+        assessment f{far_future, static_cast<cause>(static_cast<std::uint8_t>(at(0))),
+                     static_cast<std::uint32_t>(at(1))};
         f.at = shared_->time.local(at(2), t, this->now());
-        if (f.why != cause::none && plan.max_hold < forever && at(3) - t > shared_->time.span(plan.max_hold)) {
-            f.why = cause::gate;
-            f.held = true;
+        if (f.cause != cause::none && plan.max_hold < forever && at(3) - t > shared_->time.span(plan.max_hold)) {
+            f.cause = cause::gate;
+            f.beyond_max_hold = true;
         }
         return f;
     }
 
     /// Denies until the key's shortest window has passed since a loss of history was seen.
-    [[nodiscard]] forecast warming(const detail::slot_state& key, const window_plan& plan, std::int64_t cost,
-                                   instant now) const {
+    [[nodiscard]] assessment warming(const detail::slot_state& key, const window_plan& plan, std::int64_t cost,
+                                     instant now) const {
         const instant lost = std::max(key.lost_at, shared_->losses.lost_at());
         if (lost == long_ago || shared_->time.is_injected() || options().on_lost_history == lost_history::ignore)
             return {now, cause::none, 0};
@@ -398,7 +400,7 @@ private:
     }
 
     [[nodiscard]] double time_of_answer(instant now) const noexcept {
-        return shared_->time.is_injected() ? shared_->time.argument(now) : shared_->clock.at_most();
+        return shared_->time.is_injected() ? shared_->time.argument(now) : shared_->clock.at_max();
     }
     /// Whether all this process entered has expired, and with it perhaps the head: a note would stand there alone.
     [[nodiscard]] bool is_over(const slot& s, double at) const noexcept {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "weir/core/closest_match.hpp"
 #include "weir/core/error.hpp"
-#include "weir/core/nearest.hpp"
 #include "weir/core/rate.hpp"
 #include "weir/core/result.hpp"
 #include "weir/core/text.hpp"
@@ -72,7 +72,7 @@ template <class Enum, std::size_t N>
             return to = words[i].second, std::string{};
         names[i] = words[i].first;
     }
-    const std::string guess = nearest(value, names);
+    const std::string guess = closest_match(value, names);
     return fmt::format("{}: {} is none of {}{}", name, weir::detail::in_quotes(value), fmt::join(names, ", "),
                        guess.empty() ? "" : fmt::format("; did you mean {}?", guess));
 }
@@ -86,11 +86,10 @@ inline constexpr std::array<std::string_view, 4> parameters{"busy_timeout_ms", "
         {{"normal", durability::normal}, {"full", durability::full}, {"off", durability::off}}};
     constexpr std::array<std::pair<std::string_view, lost_history>, 2> histories{
         {{"warm_up", lost_history::warm_up}, {"ignore", lost_history::ignore}}};
-    const auto whole = [&](std::int64_t least, std::int64_t most, std::int64_t& to) -> std::string {
-        if (weir::detail::whole_number(value, to) && to >= least && to <= most)
+    const auto whole = [&](std::int64_t min, std::int64_t max, std::int64_t& to) -> std::string {
+        if (weir::detail::whole_number(value, to) && to >= min && to <= max)
             return {};
-        return fmt::format("{}: {} is no whole number from {} to {}", name, weir::detail::in_quotes(value), least,
-                           most);
+        return fmt::format("{}: {} is no whole number from {} to {}", name, weir::detail::in_quotes(value), min, max);
     };
     std::int64_t number = 0;
     std::string fault;
@@ -105,7 +104,7 @@ inline constexpr std::array<std::string_view, 4> parameters{"busy_timeout_ms", "
     } else if (name == "on_lost_history") {
         fault = set_word(name, value, histories, o.on_lost_history);
     } else {
-        const std::string guess = nearest(name, parameters);
+        const std::string guess = closest_match(name, parameters);
         fault = fmt::format("unknown parameter {}; the parameters are {}{}", weir::detail::in_quotes(name),
                             fmt::join(parameters, ", "), guess.empty() ? "" : fmt::format("; did you mean {}?", guess));
     }

@@ -77,13 +77,13 @@ public:
 
     // ---- verbs
 
-    [[nodiscard]] forecast admit(slot& s, const window_plan& plan, std::int64_t cost, instant now, entry& out) {
+    [[nodiscard]] assessment admit(slot& s, const window_plan& plan, std::int64_t cost, instant now, entry& out) {
         entry made{.cost = cost, .stamp = now};
-        const forecast f = step(s, "admitting", now, [&](view& key, const moment& m) {
-            forecast decided = decide(key, plan, cost, m);
+        const assessment f = step(s, "admitting", now, [&](view& key, const moment& m) {
+            assessment decided = decide(key, plan, cost, m);
             decided.passed = !decided.admits() && !plan.enforce;
             if (decided.admits() && cost > 0) {
-                made.id = key.enter(plan, cost, m.t, later(m.t, all_->options.entry_ttl));
+                made.id = key.enter(plan, cost, m.t, saturating_add(m.t, all_->options.entry_ttl));
                 made.state = plan.from_response ? entry_state::open : entry_state::stamped;
                 made.in_flight = true;
                 made.stamp = m.here;
@@ -98,9 +98,9 @@ public:
         return f;
     }
 
-    [[nodiscard]] forecast count(slot& s, const window_plan& plan, std::int64_t cost, instant now) {
+    [[nodiscard]] assessment count(slot& s, const window_plan& plan, std::int64_t cost, instant now) {
         return step(s, "counting", now, [&](view& key, const moment& m) {
-            forecast decided = decide(key, plan, cost, m);
+            assessment decided = decide(key, plan, cost, m);
             decided.passed = !decided.admits() && !plan.enforce;
             if (decided.admits() && cost > 0)
                 key.log.push(m.t, cost, plan);
@@ -159,7 +159,7 @@ public:
     void tune(slot& s, multiplier m) {
         step(s, "tuning", std::nullopt, [&](view& key, const moment& at) {
             key.row.millionths = m.millionths();
-            keep_until(key.row, later(at.t, factor_kept));
+            keep_until(key.row, saturating_add(at.t, factor_kept));
         });
     }
     /// `step` is asked inside the transaction, and once.
@@ -184,13 +184,13 @@ public:
         return multiplier::of_millionths(s.state().millionths.load(std::memory_order_relaxed));
     }
 
-    [[nodiscard]] reading read(const slot& s, const window_plan& plan, instant now) {
+    [[nodiscard]] key_snapshot read(const slot& s, const window_plan& plan, instant now) {
         return step(s, "reading", now, [&](view& key, const moment& m) {
             key.expire(m.t, plan);
             touch(key.row, plan, m);
             const key_row& row = key.row;
             const std::int64_t blocks = row.end_block - row.first_block;
-            reading out{{}, row.open, key.in_flight, m.local(row.gate), {}, m.local(row.newest), 0};
+            key_snapshot out{{}, row.open, key.in_flight, m.local(row.gate), {}, m.local(row.newest), 0};
             out.factor = multiplier::of_millionths(row.millionths);
             out.bytes = row.id == 0 ? 0 : row.bytes() + static_cast<std::size_t>(blocks) * 8 * detail::block_units;
             for (std::size_t i = 0; i < plan.windows.size(); ++i) {
@@ -302,9 +302,9 @@ private:
         [[nodiscard]] instant local(instant at) const noexcept {
             return injected || at >= far_future || at <= long_ago ? at : here + (at - t);
         }
-        [[nodiscard]] forecast local(forecast f) const noexcept { return f.at = local(f.at), f; }
+        [[nodiscard]] assessment local(assessment f) const noexcept { return f.at = local(f.at), f; }
         [[nodiscard]] instant there(instant at) const noexcept {
-            return at <= here ? t - (here - at) : later(t, at - here);
+            return at <= here ? t - (here - at) : saturating_add(t, at - here);
         }
     };
 
@@ -359,7 +359,7 @@ private:
                 if (row.changed) {
                     row.seen = std::max(row.seen, m.t);
                     // Where no time was injected yet, nobody can say for how long.
-                    const instant kept = m.base > long_ago ? later(m.base, history_kept) : far_future;
+                    const instant kept = m.base > long_ago ? saturating_add(m.base, history_kept) : far_future;
                     row.forget_at = std::max(row.forget_at, kept.time_since_epoch().count());
                     in.save(row, mine.name);
                     in.tidy(m.base);
@@ -411,12 +411,12 @@ private:
         return m;
     }
 
-    [[nodiscard]] forecast decide(view& key, const window_plan& plan, std::int64_t cost, const moment& m) const {
+    [[nodiscard]] assessment decide(view& key, const window_plan& plan, std::int64_t cost, const moment& m) const {
         key.expire(m.t, plan);
-        forecast f = assess(key, plan, cost, m.t);
-        if (all_->options.on_lost_history == lost_history::ignore || f.why == cause::never)
+        assessment f = assess(key, plan, cost, m.t);
+        if (all_->options.on_lost_history == lost_history::ignore || f.cause == cause::never)
             return f;
-        const forecast warm = warm_up(plan, cost, all_->lost_since + key.row.shift, m.t);
+        const assessment warm = warm_up(plan, cost, all_->lost_since + key.row.shift, m.t);
         return warm.at > f.at ? warm : f;
     }
 
@@ -425,10 +425,10 @@ private:
         if (!row.changed)
             return;
         row.forget_at = 0;
-        keep_until(row, later(row.newest, plan.kept.longest));
+        keep_until(row, saturating_add(row.newest, plan.kept.longest));
         keep_until(row, row.gate);
         if (!row.entries.empty())
-            keep_until(row, later(row.last_expiry, plan.kept.longest));
+            keep_until(row, saturating_add(row.last_expiry, plan.kept.longest));
         keep_while_tuned(row, m);
     }
     /// What the tuner keeps says itself until when it matters; a factor that was set does not.
@@ -436,7 +436,7 @@ private:
         if (!row.tuner.empty())
             keep_until(row, instant{duration{row.tuner[remote::recovered_index]}});
         else if (row.millionths != multiplier::one)
-            keep_until(row, later(m.t, factor_kept));
+            keep_until(row, saturating_add(m.t, factor_kept));
     }
     static void keep_until(key_row& row, instant at) {
         row.forget_at = std::max(row.forget_at, (at - row.shift).time_since_epoch().count());

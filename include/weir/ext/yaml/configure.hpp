@@ -54,7 +54,7 @@ inline configured configure(const command_line& flags, const environment& variab
         out.explanation = to_table(*why, how.terminal && may_colour(how.environ));
     else
         static_cast<resolution&>(out) =
-            resolution{std::nullopt, {fault{place{"--rate-explain"}, "", why.error().message}}};
+            resolution{std::nullopt, {fault{source_location{"--rate-explain"}, "", why.error().message}}};
     return out;
 }
 

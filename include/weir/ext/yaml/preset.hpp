@@ -5,7 +5,7 @@
 #include "weir/ext/yaml/yaml.hpp"
 
 #include "weir/config/layer.hpp"
-#include "weir/core/nearest.hpp"
+#include "weir/core/closest_match.hpp"
 #include "weir/core/text.hpp"
 
 #include <fmt/format.h>
@@ -39,9 +39,9 @@ namespace weir::yaml {
         return out;
     }
     constexpr auto names = preset_names();
-    const std::string guess = nearest(weir::detail::lower(name), names);
+    const std::string guess = closest_match(weir::detail::lower(name), names);
     layer out;
-    out.add_fault(place{"preset"}, "",
+    out.add_fault(source_location{"preset"}, "",
                   fmt::format("unknown preset {}; {}it is one of {}", weir::detail::in_quotes(name),
                               guess.empty() ? "" : fmt::format("did you mean \"{}\"? ", guess),
                               fmt::join(names, ", ")));

@@ -2,11 +2,11 @@
 #pragma once
 
 #include "weir/config/layer.hpp"
+#include "weir/ext/yaml/detail/bounded_input.hpp"
 #include "weir/ext/yaml/detail/leaf_handler.hpp"
-#include "weir/ext/yaml/detail/paced_input.hpp"
-#include "weir/ext/yaml/detail/screen.hpp"
 #include "weir/ext/yaml/detail/syntax.hpp"
-#include "weir/ext/yaml/limits.hpp"
+#include "weir/ext/yaml/detail/validate_text.hpp"
+#include "weir/ext/yaml/parse_limits.hpp"
 
 #include <fmt/format.h>
 #include <yaml-cpp/exceptions.h>
@@ -29,15 +29,15 @@ namespace weir::yaml {
 /// `name` stands for the text in messages. **Errors.** Bad YAML, bad UTF-8, NUL bytes, a key twice in one mapping,
 /// anchors, aliases and tags, a second document, an empty text and anything past `bounds` are faults of the layer.
 /// **Complexity.** Linear; no tree is built.
-[[nodiscard]] inline layer load_text(std::string_view text, std::string_view name, const limits& bounds = {}) {
+[[nodiscard]] inline layer load_text(std::string_view text, std::string_view name, const parse_limits& bounds = {}) {
     layer out;
     out.one_spelling = true;
-    const place file{std::string{name}};
+    const source_location file{std::string{name}};
     if (text.size() > bounds.bytes) {
         out.add_fault(file, "", bounds.too_large());
         return out;
     }
-    if (const auto odd = detail::screen(text); odd.message != nullptr) {
+    if (const auto odd = detail::validate_text(text); odd.message != nullptr) {
         out.add_fault(file.at(odd.line, odd.column), "", odd.message);
         return out;
     }
@@ -45,7 +45,7 @@ namespace weir::yaml {
     out.expect(text.size());
     // The parser takes a line's end for the end of an open quote: all that stands in such a quote, whole hosts, would
     // be lost without a word. Where the text ends before it, the parser reports the quote.
-    detail::paced_input input{text.substr(0, text.find_last_not_of(" \t\r\n") + 1)};  // npos + 1 is 0
+    detail::bounded_input input{text.substr(0, text.find_last_not_of(" \t\r\n") + 1)};  // npos + 1 is 0
     detail::leaf_handler handler{out, file, input, bounds};
     try {
         std::istream stream{&input};
@@ -70,9 +70,9 @@ namespace weir::yaml {
 /// The same for a file.
 ///
 /// **Errors.** A file that is not there, cannot be read or is no regular file is a fault, never an empty layer.
-[[nodiscard]] inline layer load_file(const std::string& path, const limits& bounds = {}) {
+[[nodiscard]] inline layer load_file(const std::string& path, const parse_limits& bounds = {}) {
     layer out;
-    const place file{path};
+    const source_location file{path};
     const auto fail = [&](std::string_view why) {
         out.add_fault(file, "", fmt::format("cannot read the configuration file: {}", why));
         return out;

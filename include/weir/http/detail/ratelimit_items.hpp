@@ -25,11 +25,11 @@ namespace weir::http::detail {
 using fault = std::string_view;
 
 /// The greatest number of policies in one field. No server needs more, and the bound keeps matching them cheap.
-inline constexpr std::size_t most_quotas = 64;
+inline constexpr std::size_t max_quotas = 64;
 
-/// A number of seconds, which may not fit a `duration`, as a duration of at most `most`.
-[[nodiscard]] inline duration clamp_to(std::int64_t seconds, duration most) noexcept {
-    return seconds < most / std::chrono::seconds{1} ? std::chrono::seconds{seconds} : most;
+/// A number of seconds, which may not fit a `duration`, as a duration of at most `max`.
+[[nodiscard]] inline duration clamp_to(std::int64_t seconds, duration max) noexcept {
+    return seconds < max / std::chrono::seconds{1} ? std::chrono::seconds{seconds} : max;
 }
 
 /// Reads a parameter that may be absent. False if it is present with another type.
@@ -107,7 +107,7 @@ template <class Each>
 [[nodiscard]] fault for_items(const sf::list& all, Each each) {
     if (all.empty())
         return "it is empty";
-    if (all.size() > most_quotas)
+    if (all.size() > max_quotas)
         return "it has more than 64 policies";
     for (const sf::member& m : all) {
         const auto* const one = std::get_if<sf::item>(&m);

@@ -256,9 +256,9 @@ private:
         return true;
     }
     void read_concurrency() {
-        if (const auto most = whole_of(wire::concurrency_field))
-            out_.quotas.push_back({.reported = {.unit = limit_unit::concurrent_requests, .limit = most},
-                                   .from = wire::concurrency_field});
+        if (const auto max = whole_of(wire::concurrency_field))
+            out_.quotas.push_back(
+                {.reported = {.unit = limit_unit::concurrent_requests, .limit = max}, .from = wire::concurrency_field});
     }
 
     const headers& fields_;

@@ -62,7 +62,7 @@ public:
     }
 
     /// The longest field value, in bytes. The RFC requires room for 1024 members, and for byte sequences of 16 KiB.
-    static constexpr std::size_t most_bytes = std::size_t{1} << 17U;
+    static constexpr std::size_t max_bytes = std::size_t{1} << 17U;
 
 private:
     [[nodiscard]] bool done() const noexcept { return at_ == text_.size(); }
@@ -89,8 +89,8 @@ private:
     }
 
     bool start() noexcept {
-        if (text_.size() > most_bytes) {
-            at_ = most_bytes;
+        if (text_.size() > max_bytes) {
+            at_ = max_bytes;
             return fail("a field has at most 131072 bytes");
         }
         skip_spaces();

@@ -19,7 +19,7 @@ class key_tuner {
 public:
     /// Takes in an answer to a request that was admitted at `admitted`; says whether the store is to be told. Of
     /// answers `share` millionths may be refusals.
-    [[nodiscard]] bool hears(std::int64_t share, const feedback& said, instant admitted, instant now) noexcept {
+    [[nodiscard]] bool record(std::int64_t share, const feedback& said, instant admitted, instant now) noexcept {
         if (said.status == 0 || (said.refuses() && admitted < cut_))
             return false;
         ++seen_.answers;
@@ -39,11 +39,11 @@ public:
 
     /// The store was told `what`, and this is what it came to. An observation lasts for `length`; `may_grow`
     /// says whether time alone may change the factor.
-    void told(const observation& what, const tuner_state& kept, duration length, bool may_grow) noexcept {
+    void acknowledge(const observation& what, const tuner_state& kept, duration length, bool may_grow) noexcept {
         seen_.answers -= what.answers;
         seen_.refusals -= what.refusals;
         seen_.stated -= what.stated;
-        next_ = later(kept.window, length);
+        next_ = saturating_add(kept.window, length);
         cut_ = kept.cut;
         excess_ = kept.excess;
         retune_ = may_grow ? next_ : far_future;

@@ -75,7 +75,7 @@ public:
     /// The store admitted it: the next one may be twice as large.
     void add(entry taken, instant now) {
         next_ = std::min(2 * std::max(next_, taken.cost), max_);
-        leases_.push_back({taken, ++last_, taken.cost, 0, later(now, lease_time)});
+        leases_.push_back({taken, ++last_, taken.cost, 0, saturating_add(now, lease_time)});
     }
     /// A request was decided by itself. Granted, the next may be taken with another; else, or where there was no room
     /// for more, nothing is taken in advance for a while.
@@ -85,7 +85,7 @@ public:
             return;
         }
         next_ = 1;
-        no_lease_until_ = later(now, lease_time);
+        no_lease_until_ = saturating_add(now, lease_time);
     }
 
     // ---- handing out
@@ -111,7 +111,7 @@ public:
             if (e.state == entry_state::open) {
                 l->unanswered -= e.cost;
                 if (how == settlement::abandoned)
-                    l->counts_until = std::max(l->counts_until, later(now, e.grace));
+                    l->counts_until = std::max(l->counts_until, saturating_add(now, e.grace));
             }
         }
         if (how != settlement::answered) {

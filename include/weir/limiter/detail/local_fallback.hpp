@@ -40,14 +40,14 @@ public:
     void set_rules(const std::shared_ptr<const key_rules>& rules, multiplier factor) {
         if (rules == rules_)
             return;
-        plan_ = plan_windows(alone(rules->policy), factor);
+        plan_ = plan_windows(local_policy(rules->policy), factor);
         rules_ = rules;
     }
 
-    [[nodiscard]] forecast admit(std::int64_t cost, instant now, entry& out) {
-        return store_.admit(log_, plan_, cost, now, detail::free_place{}, out);
+    [[nodiscard]] assessment admit(std::int64_t cost, instant now, entry& out) {
+        return store_.admit(log_, plan_, cost, now, detail::free_inflight{}, out);
     }
-    [[nodiscard]] forecast count(std::int64_t cost, instant now) { return store_.count(log_, plan_, cost, now); }
+    [[nodiscard]] assessment count(std::int64_t cost, instant now) { return store_.count(log_, plan_, cost, now); }
     void settle(entry& e, settlement how, instant now) { store_.settle(log_, plan_, e, how, now); }
     [[nodiscard]] bool idle(instant now) const { return store_.idle(log_, plan_, now); }
 

@@ -22,7 +22,7 @@ public:
         // Release pairs with the acquire fence in read(): who sees a new member also sees the odd version.
         std::atomic_thread_fence(std::memory_order_release);
         until_.store(d.retry_at.time_since_epoch().count(), std::memory_order_relaxed);
-        why_.store(d.why, std::memory_order_relaxed);
+        why_.store(d.cause, std::memory_order_relaxed);
         limit_.store(d.limit ? d.limit->limit : 0, std::memory_order_relaxed);
         period_.store(d.limit ? d.limit->period.count() : 0, std::memory_order_relaxed);
         // Release pairs with the first load in read().
@@ -50,8 +50,8 @@ public:
         std::atomic_thread_fence(std::memory_order_acquire);
         if (now >= until || (before & 1) != 0 || version_.load(std::memory_order_relaxed) != before)
             return false;
-        out.state = outcome::denied;
-        out.why = why;
+        out.outcome = outcome::denied;
+        out.cause = why;
         out.retry_at = until;
         if (limit.limit > 0)
             out.limit = limit;

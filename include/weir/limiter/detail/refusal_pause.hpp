@@ -20,7 +20,7 @@ namespace weir::detail {
 class refusal_pause {
 public:
     static constexpr duration first = std::chrono::seconds{1};
-    static constexpr duration most = std::chrono::minutes{1};
+    static constexpr duration max = std::chrono::minutes{1};
 
     /// Until when to stay away after the answer to a request that was admitted at `admitted`; `long_ago` = not at all.
     [[nodiscard]] instant after(const feedback& said, instant admitted, instant now) noexcept {
@@ -28,27 +28,27 @@ public:
         if (!said.refuses()) {
             if (is_new && said.status != 0)
                 refusals_ = 0;
-            return said.retry_after ? later(now, *said.retry_after) : long_ago;
+            return said.retry_after ? saturating_add(now, *said.retry_after) : long_ago;
         }
-        const instant pause = later(now, length(refusals_));
+        const instant pause = saturating_add(now, length(refusals_));
         if (is_new) {
             since_ = now;
             ++refusals_;
         }
         if (said.retry_after)
-            return later(now, *said.retry_after);
+            return saturating_add(now, *said.retry_after);
         return is_new ? pause : long_ago;
     }
 
     /// Whether forgetting what is kept here would change a later pause. The last refusal is remembered for ten times
     /// the longest pause, so that a crawler that comes back meanwhile goes on doubling.
     [[nodiscard]] bool is_remembered(instant now) const noexcept {
-        return refusals_ > 0 && now < later(since_, 10 * most);
+        return refusals_ > 0 && now < saturating_add(since_, 10 * max);
     }
 
 private:
     [[nodiscard]] static constexpr duration length(std::uint32_t refusals) noexcept {
-        return std::min(first * (std::int64_t{1} << std::min(refusals, 6U)), most);
+        return std::min(first * (std::int64_t{1} << std::min(refusals, 6U)), max);
     }
 
     instant since_ = long_ago;  // when the last new refusal was seen

@@ -42,18 +42,18 @@ class spin_lock {
 public:
     [[gnu::always_inline]] void lock() noexcept {
         if (single_threaded()) {
-            held_.store(true, std::memory_order_relaxed);
+            locked_.store(true, std::memory_order_relaxed);
             return;
         }
         // Acquire pairs with the release in unlock().
-        if (!held_.exchange(true, std::memory_order_acquire)) [[likely]]
+        if (!locked_.exchange(true, std::memory_order_acquire)) [[likely]]
             return;
         lock_slowly();
     }
     [[nodiscard]] bool try_lock() noexcept {
-        return !held_.load(std::memory_order_relaxed) && !held_.exchange(true, std::memory_order_acquire);
+        return !locked_.load(std::memory_order_relaxed) && !locked_.exchange(true, std::memory_order_acquire);
     }
-    void unlock() noexcept { held_.store(false, std::memory_order_release); }
+    void unlock() noexcept { locked_.store(false, std::memory_order_release); }
 
 private:
     [[gnu::noinline, gnu::cold]] void lock_slowly() noexcept {
@@ -75,7 +75,7 @@ private:
         }
     }
 
-    std::atomic<bool> held_{false};
+    std::atomic<bool> locked_{false};
 };
 
 }  // namespace weir::detail

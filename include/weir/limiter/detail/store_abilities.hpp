@@ -15,15 +15,15 @@ namespace weir::detail {
 
 /// Counts units without a permit: by one verb where the store has it, else they are admitted and settled at once.
 template <class Store>
-[[nodiscard, gnu::always_inline]] inline forecast count_units(Store& store, typename Store::slot& slot,
-                                                              const window_plan& plan, std::int64_t cost, instant now) {
+[[nodiscard, gnu::always_inline]] inline assessment
+count_units(Store& store, typename Store::slot& slot, const window_plan& plan, std::int64_t cost, instant now) {
     if constexpr (counting_store<Store>) {
         return store.count(slot, plan, cost, now);
     } else {
         entry units;
-        forecast f;
+        assessment f;
         if constexpr (Store::is_local)
-            f = store.admit(slot, plan, cost, now, free_place{}, units);
+            f = store.admit(slot, plan, cost, now, free_inflight{}, units);
         else
             f = store.admit(slot, plan, cost, now, units);
         if (f.admits())

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "weir/registry/detail/answer_step.hpp"
+#include "weir/registry/detail/active_rules.hpp"
+#include "weir/registry/detail/apply_response.hpp"
 #include "weir/registry/detail/event_emitter.hpp"
 #include "weir/registry/detail/node.hpp"
 #include "weir/registry/detail/reload.hpp"
-#include "weir/registry/detail/rules_in_force.hpp"
 #include "weir/registry/key_report.hpp"
 #include "weir/registry/key_table.hpp"
 #include "weir/registry/permit.hpp"
@@ -186,7 +186,7 @@ public:
     [[nodiscard]] key_report report(node& n, When when) {
         locked_step step{*this, n, time(when)};
         const step_reference stays{n};  // reading may release the lock
-        reading state = n.log.read(step.at);
+        key_snapshot state = n.log.read(step.at);
         return {{n.host, n.role}, n.key.rules->policy, std::move(state), n.key.waiting(), n.key.is_paused};
     }
 
@@ -197,14 +197,14 @@ public:
     }
     /// Refuses a cost that is none. Called before any key is locked.
     [[gnu::always_inline]] static void check(std::string_view host, std::string_view role, const acquire_options& a) {
-        if (a.cost < 1 || a.cost > rate::most) [[unlikely]]
+        if (a.cost < 1 || a.cost > rate::max) [[unlikely]]
             throw_bad_cost(host, role, a.cost);
     }
     [[noreturn, gnu::noinline, gnu::cold]] static void throw_bad_cost(std::string_view host, std::string_view role,
                                                                       std::int64_t cost) {
         throw exception({errc::bad_request, fmt::format("{}/{}: a cost of {} is outside 1 to {}; give the units that "
                                                         "the request takes",
-                                                        host, role, cost, rate::most)});
+                                                        host, role, cost, rate::max)});
     }
 
     /// Where an answer goes.
@@ -225,7 +225,7 @@ public:
             if (is_closed()) [[unlikely]] {
                 refuse_closed(out.decision_);
             } else {
-                const forecast f = n.log.decide(step.at, cost, out.permit_.entry_);
+                const assessment f = n.log.decide(step.at, cost, out.permit_.entry_);
                 n.key.to_decision(f, out.decision_);
             }
             if (out.decision_.granted())
@@ -298,13 +298,13 @@ public:
             if (is_closed()) [[unlikely]] {
                 refuse_closed(d);
             } else if (a.stop.stop_requested()) [[unlikely]] {
-                d.state = outcome::cancelled;
+                d.outcome = outcome::cancelled;
                 d.retry_at = now;
             } else if constexpr (is_local) {
                 // Most requests are granted at once, and need no waiter.
-                const forecast f = n.log.decide(step.at, cost, e);
+                const assessment f = n.log.decide(step.at, cost, e);
                 n.key.to_decision(f, d);
-                if (d.state == outcome::denied && max_delay > duration::zero()) [[unlikely]]
+                if (d.outcome == outcome::denied && max_delay > duration::zero()) [[unlikely]]
                     sleep_in_queue(n, step, a, cost, max_delay, &f, e, d);
             } else {
                 sleep_in_queue(n, step, a, cost, max_delay, nullptr, e, d);
@@ -362,7 +362,7 @@ public:
 
     template <class When>
     void settle_answered(node& n, entry& e, const feedback& said, When when) noexcept {
-        answer_step{*this, n}(e, said, when);
+        apply_response{*this, n}(e, said, when);
     }
 
     template <class When>
@@ -384,7 +384,7 @@ public:
 
     template <class When>
     void adjust_cost(node& n, entry& e, std::int64_t cost, When when) {
-        if (cost < 1 || cost > rate::most)
+        if (cost < 1 || cost > rate::max)
             throw_bad_cost(n.host, n.role, cost);
         n.lock();
         locked_step step{*this, n, time(when)};
@@ -439,7 +439,7 @@ public:
         {
             locked_step step{*this, n, now};
             if (n.key.next_tune() <= now) [[unlikely]]
-                tuned = answer_step{*this, n}.tune(step.at);
+                tuned = apply_response{*this, n}.tune(step.at);
             n.log.serve_due(step.at, self);
             n.log.finish(step.at);
             now = step.at.now;
@@ -581,7 +581,7 @@ public:
     [[nodiscard]] inflight_ceiling& ceiling() noexcept { return ceiling_; }
     [[nodiscard]] wake_list& wakes() noexcept { return wakes_; }
     [[nodiscard]] key_table<node>& nodes() noexcept { return nodes_; }
-    [[nodiscard]] rules_in_force& rules() noexcept { return rules_; }
+    [[nodiscard]] active_rules& rules() noexcept { return rules_; }
 
 private:
     /// Ends a step: serves the queue once if anything has changed for it, unlocks, and does what needs no lock.
@@ -629,8 +629,8 @@ private:
     }
 
     static void refuse_closed(decision& out) noexcept {
-        out.state = outcome::denied;
-        out.why = cause::closed;
+        out.outcome = outcome::denied;
+        out.cause = cause::closed;
         out.retry_at = far_future;
     }
 
@@ -645,11 +645,11 @@ private:
 
     /// **Preconditions.** `n` is locked and referenced. **Effects.** Ends the step.
     [[gnu::noinline, gnu::cold]] void sleep_in_queue(node& n, locked_step& step, const acquire_options& a,
-                                                     std::int64_t cost, duration max_delay, const forecast* denied,
+                                                     std::int64_t cost, duration max_delay, const assessment* denied,
                                                      entry& e, decision& d) {
         blocking_waiter w;
         w.cost = cost;
-        w.deadline = later(step.at.now, max_delay);
+        w.deadline = saturating_add(step.at.now, max_delay);
         const bool is_queued = denied != nullptr ? n.log.enqueue(step.at, w, *denied) : n.log.submit(step.at, w);
         step.end();
         if (is_queued) {
@@ -690,7 +690,7 @@ private:
     std::function<void()> on_earlier_wake_;
     std::mutex reload_mutex_;
     std::uint64_t reloads_ = 0;
-    rules_in_force rules_;
+    active_rules rules_;
     inflight_ceiling ceiling_;
     std::atomic<bool> is_closed_{false};
     wake_list wakes_;

@@ -21,11 +21,11 @@ struct event_emitter {
                  [[maybe_unused]] instant at, [[maybe_unused]] duration max_delay) noexcept {
         notify(to, [&] {
             event e{event_type::block, at + d.waited, n.host, n.role, d, max_delay};
-            if (d.granted() && d.why != cause::none)
+            if (d.granted() && d.cause != cause::none)
                 e.type = event_type::shadow;
             else if (d.granted())
                 e.type = cost == 0 ? event_type::head_skip : event_type::acquire;
-            else if (d.state == outcome::cancelled)
+            else if (d.outcome == outcome::cancelled)
                 e.type = event_type::cancel;
             return e;
         });
@@ -39,7 +39,7 @@ struct event_emitter {
         });
     }
     template <class Node>
-    void gate_moved([[maybe_unused]] const Node& n, [[maybe_unused]] instant now,
+    void gate_moves([[maybe_unused]] const Node& n, [[maybe_unused]] instant now,
                     [[maybe_unused]] instant until) noexcept {
         notify(to, [&] {
             event e{event_type::gate, now, n.host, n.role};

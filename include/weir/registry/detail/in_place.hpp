@@ -28,26 +28,26 @@ public:
     template <class T, class... Args>
     void emplace(Args&&... args) {
         static_assert(sizeof(T) <= Size && alignof(T) <= Alignment, "the space is too small for this type");
-        held_ = ::new (static_cast<void*>(space_)) T{std::forward<Args>(args)...};
+        impl_ = ::new (static_cast<void*>(space_)) T{std::forward<Args>(args)...};
     }
     void reset() noexcept {
         // Emptied first: what the destructor calls finds none.
-        if (held_ != nullptr)
-            std::exchange(held_, nullptr)->~Model();
+        if (impl_ != nullptr)
+            std::exchange(impl_, nullptr)->~Model();
     }
 
-    [[nodiscard]] explicit operator bool() const noexcept { return held_ != nullptr; }
-    [[nodiscard]] Model* operator->() const noexcept { return held_; }
+    [[nodiscard]] explicit operator bool() const noexcept { return impl_ != nullptr; }
+    [[nodiscard]] Model* operator->() const noexcept { return impl_; }
 
 private:
     void take(in_place& other) noexcept {
-        if (other.held_ == nullptr)
+        if (other.impl_ == nullptr)
             return;
-        held_ = other.held_->move_to(space_);
+        impl_ = other.impl_->move_to(space_);
         other.reset();
     }
 
-    Model* held_ = nullptr;
+    Model* impl_ = nullptr;
     alignas(Alignment) std::byte space_[Size];
 };
 

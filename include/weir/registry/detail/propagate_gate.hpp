@@ -24,7 +24,7 @@ void hold_role(Engine& engine, const std::string& host, const std::string& role,
         moved = n.log.hold(step.at, until);
     }
     if (moved)
-        engine.events().gate_moved(n, now, until);
+        engine.events().gate_moves(n, now, until);
 }
 
 /// Reports that the gate of `n` was moved to `until`, and moves those that move with it: none, or those of every other
@@ -35,7 +35,7 @@ void hold_role(Engine& engine, const std::string& host, const std::string& role,
 template <class Engine>
 [[gnu::noinline, gnu::cold]] void propagate_gate(Engine& engine, const typename Engine::node& n, gate_reach scope,
                                                  instant until, instant now) noexcept {
-    engine.events().gate_moved(n, now, until);
+    engine.events().gate_moves(n, now, until);
     if (scope == gate_reach::key || until <= now)
         return;
     const auto book = engine.current_rules();

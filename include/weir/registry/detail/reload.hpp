@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "weir/registry/detail/regrouping.hpp"
+#include "weir/registry/detail/group_change.hpp"
 #include "weir/registry/key_table.hpp"
 #include "weir/registry/rules_cache.hpp"
 
@@ -83,7 +83,7 @@ private:
     /// Forgets the idle keys whose hosts change groups; until the end of the reload none of them is made anew. An
     /// error: one of them is in use.
     [[nodiscard]] std::optional<error> regroup() {
-        const auto moves = regrouping::between(engine_.current_rules()->config(), fresh_->config());
+        const auto moves = group_change::between(engine_.current_rules()->config(), fresh_->config());
         if (moves == nullptr)
             return std::nullopt;
         engine_.rules().hold_off(moves);
@@ -133,7 +133,7 @@ private:
     }
 
     void set_rules(node& n, const rules& fresh) {
-        std::shared_ptr<const told_rates> reported;
+        std::shared_ptr<const server_rates> reported;
         for (multiplier m{};;) {
             rules scaled = m.is_one() && reported == nullptr ? fresh : key_rules::make(fresh->policy, m, reported);
             n.lock();

@@ -98,7 +98,7 @@ private:
         std::atomic<std::uint64_t> measured{0};
     };
 
-    struct reading {
+    struct sample {
         std::uint64_t ticks;
         std::uint64_t bracket;
         std::int64_t ns;
@@ -119,7 +119,7 @@ private:
             } else if (const std::uint64_t age = Counter::template read<true>() - before.ticks; age < before.span) {
                 return at(before.value(age));
             }
-            const reading now = read_both(before.rate);
+            const sample now = read_both(before.rate);
             const anchor next = follow(before, now);
             const std::int64_t value = std::max(next.ns, next.floor);
             if (misses_.load(std::memory_order_relaxed) >= max_misses) {
@@ -152,8 +152,8 @@ private:
     }
 
     /// Reads the reference between two readings of the counter, twice if the first time something came between.
-    [[nodiscard]] static reading read_both(std::uint64_t rate) noexcept {
-        reading best{0, UINT64_MAX, 0};
+    [[nodiscard]] static sample read_both(std::uint64_t rate) noexcept {
+        sample best{0, UINT64_MAX, 0};
         for (int tries = 0; tries < (rate == 0 ? 3 : 2); ++tries) {
             const std::uint64_t begin = Counter::template read<true>();
             const std::int64_t ns = reference();
@@ -170,7 +170,7 @@ private:
         return bracket < (std::uint64_t{1} << 24) && (bracket * rate) >> 32 <= std::uint64_t{max_bracket_ns};
     }
 
-    [[nodiscard]] anchor follow(const anchor& before, const reading& now) noexcept {
+    [[nodiscard]] anchor follow(const anchor& before, const sample& now) noexcept {
         anchor next = before;
         next.ticks = now.ticks;
         next.ns = now.ns;
@@ -191,7 +191,7 @@ private:
     }
 
     /// Whether a reading is not what the anchor before it foretells.
-    [[nodiscard]] static bool contradicts(const anchor& before, const reading& now) noexcept {
+    [[nodiscard]] static bool contradicts(const anchor& before, const sample& now) noexcept {
         // The process was restored, or forked into another time namespace: it is another reference.
         if (now.ns < before.ns)
             return true;
@@ -203,7 +203,7 @@ private:
     }
 
     /// Measures the rate over 10 ms or more, and believes a measurement that agrees with the one before it.
-    static void measure(anchor& a, const reading& now) noexcept {
+    static void measure(anchor& a, const sample& now) noexcept {
         const auto restart = [&] {
             a.begin_ticks = now.ticks;
             a.begin_ns = now.ns;

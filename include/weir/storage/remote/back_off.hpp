@@ -26,12 +26,12 @@ public:
     /// An attempt begins that takes `longest` at most. While the server is failing, others wait for its outcome.
     void begin(instant now, duration longest) noexcept {
         if (!reason_.empty())
-            retry_at_ = later(now, longest);
+            retry_at_ = saturating_add(now, longest);
     }
     /// `random` is any number, uniformly distributed.
     void failed(instant now, std::uint64_t random, std::string_view reason) {
         const auto half = static_cast<std::uint64_t>(delay_.count()) / 2;
-        retry_at_ = later(now, delay_ - duration{static_cast<std::int64_t>(random % (half + 1))});
+        retry_at_ = saturating_add(now, delay_ - duration{static_cast<std::int64_t>(random % (half + 1))});
         delay_ = std::min(delay_ * 2, max_);
         reason_ = reason;
     }

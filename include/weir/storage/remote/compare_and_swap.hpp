@@ -37,7 +37,7 @@ template <class Ahead, class Swap, clock_source Clock = steady_clock>
 [[nodiscard]] std::optional<tuner_state> compare_and_swap(tuner_record& seen, multiplier factor, tuner_step step,
                                                           duration patience, Ahead&& ahead, Swap&& swap,
                                                           const Clock& clock = {}) {
-    const instant deadline = later(clock.now(), patience);
+    const instant deadline = saturating_add(clock.now(), patience);
     do {
         // A record of one number never matches a stored one (it has 0 or 10), so this offer only reads.
         swap_offer offer{{0}, factor, {}, factor};

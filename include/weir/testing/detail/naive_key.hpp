@@ -80,8 +80,8 @@ struct naive_key {
         return far_future;
     }
 
-    [[nodiscard]] forecast decide(const window_plan& plan, std::int64_t cost, instant t) const {
-        forecast best{t, cause::none, 0};
+    [[nodiscard]] assessment decide(const window_plan& plan, std::int64_t cost, instant t) const {
+        assessment best{t, cause::none, 0};
         if (cost > 0) {
             for (std::uint32_t i = 0; cost > plan.max_cost && i < plan.shown.size(); ++i)
                 if (cost > plan.shown[i].limit)
@@ -90,13 +90,13 @@ struct naive_key {
                 if (const instant at = has_room(plan.windows[i], cost, t); at > best.at)
                     best = {at, cause::window, i};
             if (best.admits() && plan.max_concurrent > 0 && in_flight() >= plan.max_concurrent)
-                best.why = cause::concurrency;
+                best.cause = cause::concurrency;
         }
         if (gate > best.at)
             best = {gate, cause::gate, 0};
         if (!best.admits() && plan.max_hold < forever && gate - t > plan.max_hold) {
-            best.why = cause::gate;
-            best.held = true;
+            best.cause = cause::gate;
+            best.beyond_max_hold = true;
         }
         return best;
     }

@@ -32,7 +32,7 @@
 namespace weir::testing::detail {
 
 /// One place in flight that is there or not, and counts how often it is taken.
-struct counted_place {
+struct counted_inflight {
     bool free = true;
     int taken = 0;
 
@@ -100,7 +100,7 @@ private:
         [[nodiscard]] bool exact(instant t) const { return t - plan.kept.longest >= thinned; }
         void stamped(instant t) { thinned = std::max(thinned, t - plan.kept.longest); }
     };
-    struct held {
+    struct open_entry {
         std::size_t process;
         std::size_t key;
         entry mine;
@@ -125,12 +125,12 @@ private:
         else if (chance(50))
             keys_.push_back({fmt::format("{}{}{}", base, joint, chance(50) ? "c" : "A"), "b"});
         for (key& k : keys_)
-            govern(k);
+            set_rules(k);
     }
 
     // ---- verbs
 
-    void govern(key& k) {
+    void set_rules(key& k) {
         const bool counts = k.rules.max_concurrent > 0;
         const bool is_new = k.plan.windows.empty() && k.plan.shown.empty() && !k.rules.unlimited;
         k.rules = dice_.any_policy(dense_);
@@ -181,7 +181,7 @@ private:
         else if (dice <= 88)
             erase(p, k);
         else if (dice <= 90)
-            govern(keys_[k]);
+            set_rules(keys_[k]);
         else if (dice <= 92 && setup_.processes > 1)
             restart(p);
         else if (dice <= 95)
@@ -194,23 +194,23 @@ private:
         key& key_ = keys_[k];
         const std::int64_t cost = any_cost();
         if constexpr (store_type::is_local)
-            foresee(p, k, cost, asked);
-        counted_place place{!store_type::is_local || !chance(8)};
+            assess_behind(p, k, cost, asked);
+        counted_inflight inflight{!store_type::is_local || !chance(8)};
         entry mine;
-        const forecast said = admit(store(p), slot_of(p, k), key_.plan, cost, asked, place, mine);
+        const assessment said = admit(store(p), slot_of(p, k), key_.plan, cost, asked, inflight, mine);
         const instant t = key_.truth.begin(asked);
-        forecast right = key_.truth.decide(key_.plan, cost, t);
-        if (right.admits() && cost > 0 && !place.free)
-            right.why = cause::inflight;
+        assessment right = key_.truth.decide(key_.plan, cost, t);
+        if (right.admits() && cost > 0 && !inflight.free)
+            right.cause = cause::inflight;
         right.passed = !right.admits() && !key_.plan.enforce;
-        note("admit by {} key {} at {} cost {} place {}: {}", p, k, asked.time_since_epoch().count(), cost, place.free,
-             text(said));
+        note("admit by {} key {} at {} cost {} place {}: {}", p, k, asked.time_since_epoch().count(), cost,
+             inflight.free, text(said));
         compare(key_, said, right, t);
         const bool entered = said.admits() && cost > 0;
         // What passes in spite of a denial has no place of the store's; the caller sees to that.
-        if (place.taken != (store_type::is_local && entered && place.free && !said.passed))
-            fail(fmt::format("{} places are taken", place.taken));
-        if (said.why == cause::inflight)
+        if (inflight.taken != (store_type::is_local && entered && inflight.free && !said.passed))
+            fail(fmt::format("{} places are taken", inflight.taken));
+        if (said.cause == cause::inflight)
             key_.stamped(t);  // room was made for it
         if (!entered)
             return;
@@ -220,14 +220,14 @@ private:
         key_.stamped(t);
         key_.truth.enter(cost, t, key_.plan.from_response,
                          setup_.entry_ttl > duration::zero() ? t + setup_.entry_ttl : far_future);
-        held_.push_back({p, k, mine, key_.truth.last_id});
+        entries_.push_back({p, k, mine, key_.truth.last_id});
     }
 
     /// The place in flight of a store elsewhere is taken by the limiter.
-    static forecast admit(store_type& store, slot& slot, const window_plan& plan, std::int64_t cost, instant now,
-                          [[maybe_unused]] counted_place& place, entry& out) {
+    static assessment admit(store_type& store, slot& slot, const window_plan& plan, std::int64_t cost, instant now,
+                            [[maybe_unused]] counted_inflight& inflight, entry& out) {
         if constexpr (store_type::is_local)
-            return store.admit(slot, plan, cost, now, place, out);
+            return store.admit(slot, plan, cost, now, inflight, out);
         else
             return store.admit(slot, plan, cost, now, out);
     }
@@ -238,10 +238,10 @@ private:
     {
         key& key_ = keys_[k];
         const std::int64_t cost = any_cost();
-        const forecast said = store(p).count(slot_of(p, k), key_.plan, cost, asked);
+        const assessment said = store(p).count(slot_of(p, k), key_.plan, cost, asked);
         const instant t = key_.truth.begin(asked);
         note("count by {} key {} at {} cost {}: {}", p, k, asked.time_since_epoch().count(), cost, text(said));
-        forecast right = key_.truth.decide(key_.plan, cost, t);
+        assessment right = key_.truth.decide(key_.plan, cost, t);
         right.passed = !right.admits() && !key_.plan.enforce;
         compare(key_, said, right, t);
         if (said.admits() && cost > 0) {
@@ -250,20 +250,20 @@ private:
         }
     }
 
-    void foresee(std::size_t p, std::size_t k, std::int64_t cost, instant asked) {
+    void assess_behind(std::size_t p, std::size_t k, std::int64_t cost, instant asked) {
         const key& key_ = keys_[k];
-        const forecast said =
-            store(p).foresee(std::as_const(processes_[p].slots[k]), key_.plan, cost, asked, weir::nobody_ahead{});
+        const assessment said =
+            store(p).assess_behind(std::as_const(processes_[p].slots[k]), key_.plan, cost, asked, weir::none_ahead{});
         naive_key then = key_.truth;
         const instant t = then.begin(asked);
         compare(key_, said, then.decide(key_.plan, cost, t), t);
     }
 
     void settle(instant asked) {
-        if (held_.empty())
+        if (entries_.empty())
             return;
-        const std::size_t which = below(held_.size());
-        held& h = held_[which];
+        const std::size_t which = below(entries_.size());
+        open_entry& h = entries_[which];
         naive_key& truth = keys_[h.key].truth;
         const instant t = truth.begin(asked);
         if (h.mine.cost > 1 && chance(40) && (knows(truth, h.id) || setup_.entry_ttl == duration::zero()))
@@ -292,12 +292,12 @@ private:
         truth.settle(h.id, how, t, grace);
         // Now and then an ended entry is settled again, which changes nothing.
         if (how != settlement::answered && !chance(5))
-            held_.erase(held_.begin() + static_cast<std::ptrdiff_t>(which));
+            entries_.erase(entries_.begin() + static_cast<std::ptrdiff_t>(which));
     }
 
     /// Some of an entry's units never left the machine.
-    void reduce(held&, instant, instant) {}
-    void reduce(held& h, instant asked, instant t)
+    void reduce(open_entry&, instant, instant) {}
+    void reduce(open_entry& h, instant asked, instant t)
         requires reducible_store<store_type>
     {
         key& key_ = keys_[h.key];
@@ -372,9 +372,9 @@ private:
 
     void erase(std::size_t p, std::size_t k) {
         // erase takes no time: a verb that decides finds what has expired by now, and keeps that.
-        counted_place place;
+        counted_inflight inflight;
         entry uncounted;
-        static_cast<void>(admit(store(p), slot_of(p, k), keys_[k].plan, 0, now_, place, uncounted));
+        static_cast<void>(admit(store(p), slot_of(p, k), keys_[k].plan, 0, now_, inflight, uncounted));
         keys_[k].truth.begin(now_);
         store(p).erase(slot_of(p, k));
         keys_[k].truth.erase();
@@ -385,7 +385,7 @@ private:
 
     void read(std::size_t p, std::size_t k, instant asked) {
         key& key_ = keys_[k];
-        const reading said = store(p).read(slot_of(p, k), key_.plan, asked);
+        const key_snapshot said = store(p).read(slot_of(p, k), key_.plan, asked);
         naive_key& truth = key_.truth;
         const instant t = truth.begin(asked);
         note("read by {} key {} at {}: open {} in flight {} newest {}", p, k, asked.time_since_epoch().count(),
@@ -394,12 +394,12 @@ private:
             fail("a window is missing");
         for (std::size_t i = 0; i < said.windows.size(); ++i) {
             const window& w = key_.plan.windows[i];
-            const window_fill& fill = said.windows[i];
+            const window_usage& fill = said.windows[i];
             const std::int64_t right = truth.used(w.period, t);
             // What a plan that is not enforced let pass may be more than is kept.
-            const std::int64_t least = std::min(right, w.limit);
+            const std::int64_t min = std::min(right, w.limit);
             const bool exact = key_.exact(t) && right <= w.limit;
-            if (fill.limit != w.limit || fill.period != w.period || fill.used < least || (fill.used > right && exact))
+            if (fill.limit != w.limit || fill.period != w.period || fill.used < min || (fill.used > right && exact))
                 fail(fmt::format("window {} holds {} of {}, where {} is right", i, fill.used, fill.limit, right));
         }
         if (said.open != truth.open_units())
@@ -419,7 +419,7 @@ private:
     void idle(std::size_t p, std::size_t k, instant asked) {
         if (!store(p).idle(std::as_const(processes_[p].slots[k]), keys_[k].plan, asked))
             return;
-        const bool holds = std::ranges::any_of(held_, [&](const held& h) {
+        const bool holds = std::ranges::any_of(entries_, [&](const open_entry& h) {
             return h.process == p && h.key == k && h.mine.in_flight && knows(keys_[k].truth, h.id);
         });
         if (holds)
@@ -439,7 +439,7 @@ private:
 
     /// A process ends without settling anything: what it had open expires.
     void restart(std::size_t p) {
-        std::erase_if(held_, [p](const held& h) { return h.process == p; });
+        std::erase_if(entries_, [p](const open_entry& h) { return h.process == p; });
         start(processes_[p]);
         note("process {} is another one", p);
     }
@@ -466,16 +466,16 @@ private:
     store_type& store(std::size_t p) { return *processes_[p].store; }
     slot& slot_of(std::size_t p, std::size_t k) { return processes_[p].slots[k]; }
 
-    static std::string text(const forecast& f) {
-        return fmt::format("{}{}{} window {} at {}", to_string(f.why), f.held ? ", held" : "",
+    static std::string text(const assessment& f) {
+        return fmt::format("{}{}{} window {} at {}", to_string(f.cause), f.beyond_max_hold ? ", held" : "",
                            f.passed ? ", passed" : "", f.window, f.at.time_since_epoch().count());
     }
-    void compare(const key& k, const forecast& said, const forecast& right, instant t) {
-        const bool early = said.at < right.at || (said.why == cause::none && right.why != cause::none);
+    void compare(const key& k, const assessment& said, const assessment& right, instant t) {
+        const bool early = said.at < right.at || (said.cause == cause::none && right.cause != cause::none);
         if (!early && !k.exact(t))
             return;
-        if (said.at != right.at || said.why != right.why || said.window != right.window || said.held != right.held ||
-            said.passed != right.passed)
+        if (said.at != right.at || said.cause != right.cause || said.window != right.window ||
+            said.beyond_max_hold != right.beyond_max_hold || said.passed != right.passed)
             fail(fmt::format("it says {}, where {} is right", text(said), text(right)));
     }
     template <class... Args>
@@ -492,7 +492,7 @@ private:
     bool dense_ = false;  ///< many units at a time: logs grow long, and are thinned
     std::vector<key> keys_;
     std::vector<process> processes_;
-    std::vector<held> held_;
+    std::vector<open_entry> entries_;
     std::vector<std::string> done_;
 };
 

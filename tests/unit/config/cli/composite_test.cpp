@@ -8,7 +8,7 @@ namespace {
 weir::layer read(std::string_view text) {
     weir::layer out;
     weir::add_composite(out, "x.org", "metadata", weir::host_spelling::exact, text,
-                        weir::place{"--rate-host-override"});
+                        weir::source_location{"--rate-host-override"});
     return out;
 }
 }  // namespace

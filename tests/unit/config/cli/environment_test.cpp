@@ -49,10 +49,10 @@ TEST_CASE("defect 20: a name that a shell can export sets the same host", "[conf
 TEST_CASE("a shell's name finds the hyphenated host that a weaker layer knows, and an ambiguity is a fault",
           "[config]") {
     weir::layer file;
-    file.add_text({"hosts", "my-api.org:8080", "metadata", "rates"}, "1/s", weir::place{"f"});
+    file.add_text({"hosts", "my-api.org:8080", "metadata", "rates"}, "1/s", weir::source_location{"f"});
     const std::array good{file, read_from({"DOCSTOKG_RLIMIT__MY_API_ORG_8080__METADATA=rates:7/s"}).values};
     CHECK(weir::resolve(good)->policy_for("my-api.org:8080", "metadata")->rates.front().limit == 7);
-    file.add_text({"hosts", "my.api.org:8080", "metadata", "rates"}, "1/s", weir::place{"f"});
+    file.add_text({"hosts", "my.api.org:8080", "metadata", "rates"}, "1/s", weir::source_location{"f"});
     const std::array bad{file, read_from({"DOCSTOKG_RLIMIT__MY_API_ORG_8080__METADATA=rates:7/s"}).values};
     CHECK(weir::resolve(bad).fault_text().find("my-api.org:8080, my.api.org:8080") != std::string::npos);
 }

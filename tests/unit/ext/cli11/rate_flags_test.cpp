@@ -154,12 +154,12 @@ TEST_CASE("CLI11 and a program that stands alone come to one verdict", "[cli11]"
 TEST_CASE("a program's own flags, words and subcommands are read by CLI11 as ever", "[cli11]") {
     CLI::App app;
     std::string topic, file;
-    int most = 0;
+    int max = 0;
     bool verbose = false;
     app.add_option("--topic", topic)->required();
     app.add_flag("-v,--verbose", verbose);
     CLI::App* fetch = app.add_subcommand("fetch");
-    fetch->add_option("--max", most);
+    fetch->add_option("--max", max);
     fetch->add_option("file", file);
     weir::cli11::rate_flags rate{app};
 
@@ -171,7 +171,7 @@ TEST_CASE("a program's own flags, words and subcommands are read by CLI11 as eve
         return 0;
     }() == 0);
     CHECK(topic == "rivers");
-    CHECK(most == 5);
+    CHECK(max == 5);
     CHECK(verbose);
     CHECK(file == "list.txt");
     CHECK(fetch->parsed());

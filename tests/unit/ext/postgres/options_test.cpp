@@ -63,7 +63,7 @@ TEST_CASE("postgres dsn: parameters in their units") {
     CHECK_FALSE(plain.injected_time);
     CHECK(plain.entry_ttl == 10min);
     const auto o = parsed("postgresql://h?weir_schema=docs_2&weir_pool=9&weir_pool_wait_ms=0&weir_connect_timeout_ms=1"
-                          "&weir_command_timeout_ms=2&weir_reconnect_first_ms=3&weir_reconnect_most_ms=4"
+                          "&weir_command_timeout_ms=2&weir_reconnect_first_ms=3&weir_reconnect_max_ms=4"
                           "&weir_entry_ttl_s=5&weir_on_lost_history=ignore&weir_synchronous_commit=off"
                           "&weir_unlogged=on&weir_migrate=false");
     CHECK(o.schema == "docs_2");
@@ -72,7 +72,7 @@ TEST_CASE("postgres dsn: parameters in their units") {
     CHECK(o.connect_timeout == 1ms);
     CHECK(o.command_timeout == 2ms);
     CHECK(o.reconnect_first == 3ms);
-    CHECK(o.reconnect_most == 4ms);
+    CHECK(o.reconnect_max == 4ms);
     CHECK(o.entry_ttl == 5s);
     CHECK(o.on_lost_history == lost_history::ignore);
     CHECK_FALSE(o.synchronous_commit);
@@ -100,7 +100,7 @@ TEST_CASE("postgres dsn: a fault is named, with what to write instead") {
     CHECK(says(refused("postgresql://h?weir_command_timeout_ms=100000000"), "more than a day"));
     CHECK(says(refused("postgresql://h?weir_unlogged=yes"), "on or off"));
     CHECK(says(refused("postgresql://h?weir_on_lost_history=pray"), "warm_up or ignore"));
-    CHECK(says(refused("postgresql://h?weir_reconnect_first_ms=9&weir_reconnect_most_ms=1"), "weir_reconnect_most_ms"));
+    CHECK(says(refused("postgresql://h?weir_reconnect_first_ms=9&weir_reconnect_max_ms=1"), "weir_reconnect_max_ms"));
     for (const char* schema : {"", "Weir", "1a", "a-b", "pg_weir", "a%22b", "a%3B"})
         CHECK(says(refused(std::string{"postgresql://h?weir_schema="} + schema), "a-z, 0-9 and _"));
     CHECK(says(refused("postgresql://h?weir_schema=a%zz"), "hexadecimal"));

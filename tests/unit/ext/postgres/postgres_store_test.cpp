@@ -50,7 +50,7 @@ TEST_CASE("postgres store: the text of a migration is all in its schema, and not
     for (const detail::statement& s : detail::statements) {
         INFO(s.name);
         CHECK(text.find("CREATE OR REPLACE FUNCTION \"docs\"." + std::string{s.name} + "(") != std::string::npos);
-        CHECK(s.types.size() <= detail::parameter_list::most);
+        CHECK(s.types.size() <= detail::parameter_list::max);
     }
 }
 

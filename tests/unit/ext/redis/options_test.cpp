@@ -79,14 +79,14 @@ TEST_CASE("redis dsn: TLS and sockets") {
 
 TEST_CASE("redis dsn: parameters in their units") {
     const auto o = parsed("redis://h?prefix=docs&pool=9&pool_wait_ms=0&connect_timeout_ms=1&command_timeout_ms=2"
-                          "&reconnect_first_ms=3&reconnect_most_ms=4&entry_ttl_s=5&on_lost_history=ignore");
+                          "&reconnect_first_ms=3&reconnect_max_ms=4&entry_ttl_s=5&on_lost_history=ignore");
     CHECK(o.prefix == "docs");
     CHECK(o.pool == 9);
     CHECK(o.pool_wait == 0ms);
     CHECK(o.connect_timeout == 1ms);
     CHECK(o.command_timeout == 2ms);
     CHECK(o.reconnect_first == 3ms);
-    CHECK(o.reconnect_most == 4ms);
+    CHECK(o.reconnect_max == 4ms);
     CHECK(o.entry_ttl == 5s);
     CHECK(o.on_lost_history == lost_history::ignore);
     CHECK(parsed("redis://h?on_lost_history=warm_up").on_lost_history == lost_history::warm_up);
@@ -112,7 +112,7 @@ TEST_CASE("redis dsn: a fault is named, with what to write instead") {
     CHECK(says(refused("redis://h?prefix=a{b}"), "brace"));
     CHECK(says(refused("redis://h?on_lost_history=pray"), "warm_up or ignore"));
     CHECK(says(refused("redis://h?comand_timeout_ms=1"), "did you mean command_timeout_ms?"));
-    CHECK(says(refused("redis://h?reconnect_first_ms=9&reconnect_most_ms=1"), "reconnect_most_ms"));
+    CHECK(says(refused("redis://h?reconnect_first_ms=9&reconnect_max_ms=1"), "reconnect_max_ms"));
     CHECK(says(refused("redis://u:%4@h"), "hexadecimal"));
     CHECK(says(refused("redis://u:%zz@h"), "hexadecimal"));
 }

@@ -123,7 +123,7 @@ TEST_CASE("redis store: the bound on the server's clock is never behind it, and 
     const double t = 1'760'000'000'000'000.0;
     const auto asked = detail::server_clock::here();
     clock.learn(t, asked - 500);
-    const double seen = clock.at_most();
+    const double seen = clock.at_max();
     const auto passed = static_cast<double>(detail::server_clock::here() - asked);
     CHECK(seen >= t + 500);
     CHECK(seen <= t + 500 + passed * 1.001 + 3);

@@ -65,7 +65,7 @@ struct set_clock {
 using set_store = weir::sqlite::basic_sqlite_store<set_clock>;
 
 template <class Store>
-weir::forecast count(Store& s, const weir::window_plan& plan, std::string_view host = "h") {
+weir::assessment count(Store& s, const weir::window_plan& plan, std::string_view host = "h") {
     auto slot = s.make_slot(host, "r");
     return s.count(slot, plan, 1, s.now());
 }
@@ -171,12 +171,13 @@ TEST_CASE("sqlite: a registry on it decides as one on memory does") {
                 auto two = shared.try_acquire(host, "metadata", a, now);
                 const auto& right = one.decision();
                 const auto& said = two.decision();
-                const bool timed = right.state == weir::outcome::denied || right.why == weir::cause::window;
-                if (said.state != right.state || said.why != right.why || (timed && said.retry_at != right.retry_at))
+                const bool timed = right.outcome == weir::outcome::denied || right.cause == weir::cause::window;
+                if (said.state != right.outcome || said.cause != right.cause ||
+                    (timed && said.retry_at != right.retry_at))
                     FAIL("WEIR_SEED=" << seed << " trace " << i << " step " << step << ": " << to_string(said.state)
-                                      << ", " << to_string(said.why) << " at "
+                                      << ", " << to_string(said.cause) << " at "
                                       << said.retry_at.time_since_epoch().count() << "; in memory "
-                                      << to_string(right.state) << ", " << to_string(right.why) << " at "
+                                      << to_string(right.outcome) << ", " << to_string(right.cause) << " at "
                                       << right.retry_at.time_since_epoch().count());
                 ++(right.granted() ? granted : denied);
                 if (right.granted())
@@ -275,7 +276,7 @@ TEST_CASE("sqlite: neither a gate nor an open entry lasts longer for a clock tha
     set_store s{options, clock};
     auto gated = s.make_slot("gated", "r");
     const auto f = s.count(gated, plan, 1, s.now());
-    CHECK(f.why == weir::cause::gate);
+    CHECK(f.cause == weir::cause::gate);
     CHECK(f.at <= s.now() + 3min);
     CHECK_FALSE(count(s, plan).admits());
     clock.pass(3min);
@@ -331,11 +332,11 @@ TEST_CASE("sqlite: what is not enforced is entered, and says what stood in the w
     auto slot = s.make_slot("h", "r");
     weir::entry first, second;
     const auto f = s.admit(slot, plan, 1, s.now(), first);
-    CHECK(f.why == weir::cause::none);
+    CHECK(f.cause == weir::cause::none);
     CHECK_FALSE(f.passed);
     const auto over = s.admit(slot, plan, 1, s.now(), second);
     CHECK(over.passed);
-    CHECK(over.why == weir::cause::window);
+    CHECK(over.cause == weir::cause::window);
     CHECK(second.state == weir::entry_state::open);
     CHECK(used(s, plan) == 2);
 }

@@ -192,12 +192,12 @@ cost in_a_child(const std::function<std::size_t()>& work) {
         _exit(write(ends[1], &c, sizeof c) == sizeof c ? 0 : 1);
     }
     cost c;
-    const bool told = read(ends[0], &c, sizeof c) == sizeof c;
+    const bool answered = read(ends[0], &c, sizeof c) == sizeof c;
     int status = 0;
     waitpid(child, &status, 0);
     close(ends[0]);
     close(ends[1]);
-    CHECK((told && status == 0));
+    CHECK((answered && status == 0));
     return c;
 }
 
@@ -223,20 +223,20 @@ void check(const std::string& name, const std::function<weir::resolution()>& loa
     if (sanitized)
         times *= 30;
     cost best;
-    double most_ms = 0;
-    for (int i = 0; i < 5 && (i == 0 || best.ms > most_ms); ++i) {
-        most_ms = times * plain_parse_ms(yardstick);
+    double max_ms = 0;
+    for (int i = 0; i < 5 && (i == 0 || best.ms > max_ms); ++i) {
+        max_ms = times * plain_parse_ms(yardstick);
         best = in_a_child([&] {
             const auto r = load();
             return r ? 0 : r.faults().size();
         });
     }
     std::printf("%-30s %8.1f ms %6.1f MiB %5zu faults (bound %.1f)\n", name.c_str(), best.ms, best.mib, best.faults,
-                most_ms);
+                max_ms);
     std::fflush(stdout);
-    INFO(name << ": " << best.ms << " ms of " << most_ms << ", " << best.mib << " MiB");
+    INFO(name << ": " << best.ms << " ms of " << max_ms << ", " << best.mib << " MiB");
     CHECK(best.faults > 0);
-    CHECK(best.ms <= most_ms);
+    CHECK(best.ms <= max_ms);
     if (!sanitized)
         CHECK(best.mib <= 64);
 }

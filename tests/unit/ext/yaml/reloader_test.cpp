@@ -42,7 +42,7 @@ struct temp_folder {
     }
 };
 
-std::string inflight(int most) { return "global_max_inflight: " + std::to_string(most) + "\n"; }
+std::string inflight(int max) { return "global_max_inflight: " + std::to_string(max) + "\n"; }
 
 /// A reloader whose first look is over.
 struct watched {
@@ -58,10 +58,10 @@ struct watched {
 
     /// The ceiling of what has changed; 0 = nothing has, -1 = it has faults.
     std::int64_t next() {
-        const bool told = readable();
+        const bool notified = readable();
         const auto fresh = files.poll();
         if (fresh && files.fd() >= 0)
-            CHECK(told);
+            CHECK(notified);
         CHECK_FALSE(readable());
         return !fresh ? 0 : *fresh ? (*fresh)->global_max_inflight() : -1;
     }
@@ -111,9 +111,9 @@ TEST_CASE("reloader: a mounted ConfigMap's swap of ..data is seen, and so are la
     for (const bool notify : {true, false}) {
         CAPTURE(notify);
         const temp_folder dir;
-        const auto version = [&](const std::string& name, int most) {
+        const auto version = [&](const std::string& name, int max) {
             fs::create_directory(dir.at / name);
-            dir.write(name + "/limits.yaml", inflight(most));
+            dir.write(name + "/limits.yaml", inflight(max));
             fs::create_directory_symlink(name, dir.at / "..data_tmp");
             fs::rename(dir.at / "..data_tmp", dir.at / "..data");
         };
@@ -191,7 +191,7 @@ TEST_CASE("reloader: every file is watched, and flags stay over them", "[yaml]")
     dir.write("a.yaml", inflight(1));
     dir.write("b.yaml", "backend: {kind: sqlite}\n");
     auto from = watched::sources_of({dir.path("a.yaml"), dir.path("b.yaml")});
-    from.command_line.add_text({"backend", "kind"}, "redis", weir::place{"--rate-backend"});
+    from.command_line.add_text({"backend", "kind"}, "redis", weir::source_location{"--rate-backend"});
     watched w{from, true};
     dir.replace("b.yaml", inflight(2) + "backend: {kind: postgres}\n");
     const auto fresh = w.files.poll();
@@ -220,16 +220,16 @@ TEST_CASE("reloader: two writes within one tick of the file system's clock are n
     const temp_folder dir;
     dir.write("a.yaml", inflight(10));
     watched w{{dir.path("a.yaml")}, false};
-    for (int most = 11; most < 60; ++most) {
+    for (int max = 11; max < 60; ++max) {
         const auto now = std::chrono::system_clock::now();
-        dir.write("a.yaml", inflight(most));  // of the same size each time, and mostly of the same time
+        dir.write("a.yaml", inflight(max));  // of the same size each time, and mostly of the same time
         std::int64_t last = 0;
         for (const auto later : {0ms, 1'000ms, 2'100ms, 2'200ms})
             if (const auto fresh = w.files.poll(now + later)) {
                 CHECK(last == 0);
                 last = (*fresh)->global_max_inflight();
             }
-        CHECK(last == most);
+        CHECK(last == max);
     }
 }
 

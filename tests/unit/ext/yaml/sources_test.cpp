@@ -14,9 +14,9 @@ TEST_CASE("sources are read weakest first, presets and files anew each time", "[
     weir::yaml::sources from;
     from.presets = {"arxiv"};
     from.files = {path};
-    from.command_line.add_text({"global_max_inflight"}, "9", weir::place{"--rate-max-inflight"});
-    from.environment.add_text({"global_max_inflight"}, "8", weir::place{"$X_GLOBAL_INFLIGHT"});
-    from.environment.add_text({"backend", "kind"}, "redis", weir::place{"$X_BACKEND"});
+    from.command_line.add_text({"global_max_inflight"}, "9", weir::source_location{"--rate-max-inflight"});
+    from.environment.add_text({"global_max_inflight"}, "8", weir::source_location{"$X_GLOBAL_INFLIGHT"});
+    from.environment.add_text({"backend", "kind"}, "redis", weir::source_location{"$X_BACKEND"});
 
     write("global_max_inflight: 7\nbackend: {kind: sqlite}\nhosts: {h: {metadata: {rates: [1/s]}}}\n");
     const auto preset_alone = weir::resolve(std::array{weir::yaml::load_preset("arxiv")});

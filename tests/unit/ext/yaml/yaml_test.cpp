@@ -147,14 +147,15 @@ TEST_CASE("groups and a role's tuner are read as they are written", "[yaml]") {
 }
 
 TEST_CASE("no word of the parser reaches a user, not even of a message that no version of it has yet", "[yaml]") {
-    const auto told = [](const char* message) {
+    const auto message_of = [](const char* message) {
         return weir::yaml::detail::syntax_fault(YAML::ParserException{YAML::Mark::null_mark(), message}, "a: b");
     };
-    CHECK(told("the referenced anchor is not defined") == told("the referenced anchor is not defined: all"));
-    CHECK(told("words of tomorrow") == told(YAML::ErrorMsg::INVALID_SCALAR));
-    CHECK(told("words of tomorrow").find("tomorrow") == std::string::npos);
+    CHECK(message_of("the referenced anchor is not defined") ==
+          message_of("the referenced anchor is not defined: all"));
+    CHECK(message_of("words of tomorrow") == message_of(YAML::ErrorMsg::INVALID_SCALAR));
+    CHECK(message_of("words of tomorrow").find("tomorrow") == std::string::npos);
     for (const auto& rule : weir::yaml::detail::syntax_rules) {
         CHECK(rule.meaning.find(rule.begins_with) == std::string_view::npos);
-        CHECK(told(std::string{rule.begins_with}.c_str()) == fmt::format("not YAML: {}", rule.meaning));
+        CHECK(message_of(std::string{rule.begins_with}.c_str()) == fmt::format("not YAML: {}", rule.meaning));
     }
 }

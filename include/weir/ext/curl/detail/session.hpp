@@ -59,7 +59,7 @@ private:
 /// An easy handle with a multi handle of its own, which holds its connections and can be woken from another thread.
 struct session {
     /// Connections one session keeps; it remembers as many origins.
-    static constexpr std::size_t most_connections = 8;
+    static constexpr std::size_t max_connections = 8;
 
     struct easy_cleanup {
         void operator()(CURL* h) const noexcept { curl_easy_cleanup(h); }
@@ -73,7 +73,7 @@ struct session {
             throw std::bad_alloc{};
         if (curl_easy_setopt(easy.get(), CURLOPT_SHARE, shared.handle()) != CURLE_OK)
             throw std::bad_alloc{};
-        curl_multi_setopt(multi.get(), CURLMOPT_MAXCONNECTS, static_cast<long>(most_connections));
+        curl_multi_setopt(multi.get(), CURLMOPT_MAXCONNECTS, static_cast<long>(max_connections));
     }
 
     [[nodiscard]] bool knows(std::string_view origin) const noexcept {
@@ -85,7 +85,7 @@ struct session {
             std::rotate(at, at + 1, origins.end());
             return;
         }
-        if (origins.size() == most_connections)
+        if (origins.size() == max_connections)
             origins.erase(origins.begin());
         origins.emplace_back(origin);
     }
@@ -100,7 +100,7 @@ struct session {
 /// **Thread safety.** All members.
 class pool {
 public:
-    explicit pool(std::size_t most_idle) : most_idle_(most_idle) {}
+    explicit pool(std::size_t max_idle) : max_idle_(max_idle) {}
 
     /// The session that was last used for that origin; else the one that was not used for longest; else a new one.
     [[nodiscard]] std::unique_ptr<session> take(std::string_view origin) {
@@ -121,7 +121,7 @@ public:
     void give_back(std::unique_ptr<session> s) noexcept {
         try {
             const std::lock_guard guard{mutex_};
-            if (idle_.size() < most_idle_)
+            if (idle_.size() < max_idle_)
                 idle_.push_back(std::move(s));
         } catch (...) {
             // No memory for one more: like one too many, it is closed on return, outside the lock.
@@ -130,7 +130,7 @@ public:
 
 private:
     share share_;  // outlives the sessions
-    std::size_t most_idle_;
+    std::size_t max_idle_;
     std::mutex mutex_;
     std::vector<std::unique_ptr<session>> idle_;  // the last used at the end
 };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "weir/core/nearest.hpp"
+#include "weir/core/closest_match.hpp"
 #include "weir/storage/remote/dsn.hpp"
 
 #include <fmt/format.h>
@@ -26,7 +26,7 @@ inline constexpr std::array<std::string_view, 12> our_parameters{"weir_schema",
                                                                  "weir_connect_timeout_ms",
                                                                  "weir_command_timeout_ms",
                                                                  "weir_reconnect_first_ms",
-                                                                 "weir_reconnect_most_ms",
+                                                                 "weir_reconnect_max_ms",
                                                                  "weir_entry_ttl_s",
                                                                  "weir_on_lost_history",
                                                                  "weir_synchronous_commit",
@@ -48,7 +48,7 @@ using conninfo = std::unique_ptr<PQconninfoOption, conninfo_free>;
     if (std::ranges::find(names, name) != names.end())
         return {};
     // A name that is far from all of them may be a piece of a password: it is not repeated.
-    const std::string near = nearest(name, names);
+    const std::string near = closest_match(name, names);
     if (near.empty())
         return fmt::format("it has an unknown parameter; ours are {}, all others are libpq's (in a value, & and blanks "
                            "must be encoded or quoted)",

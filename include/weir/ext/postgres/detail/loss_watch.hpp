@@ -43,7 +43,7 @@ public:
             lost = steady_clock{}.now();
         epoch_ = said.epoch;
         // Two readings of one loss differ by the way they came.
-        if (lost > later(lost_at_.load(), std::chrono::milliseconds{100})) {
+        if (lost > saturating_add(lost_at_.load(), std::chrono::milliseconds{100})) {
             // A loss before this process's first connection makes it wait too, but is none it has seen.
             if (generation_.load() > 0)
                 losses_.fetch_add(1);

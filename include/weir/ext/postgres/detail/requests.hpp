@@ -19,10 +19,10 @@ namespace weir::postgres::detail {
 /// Stamps to keep: as many as any window looks back for, and behind them as many as a request of `cost` may take back.
 [[nodiscard]] inline std::int64_t kept(const window_plan& plan, std::int64_t cost) noexcept {
     constexpr std::int64_t max_kept = 1'048'576;
-    std::int64_t most = 64;
+    std::int64_t max = 64;
     for (const window& w : plan.windows)
-        most = std::max(most, w.limit);
-    return std::min(most + cost, max_kept);
+        max = std::max(max, w.limit);
+    return std::min(max + cost, max_kept);
 }
 
 /// Adds what `admit`, `stamp` and `open` are given behind the time.

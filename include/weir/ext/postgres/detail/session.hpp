@@ -263,7 +263,7 @@ private:
             connection_.broken(what);
         for (const statement& s : statements) {
             std::string text = fmt::format("SELECT \"{}\".{}(", options_.schema, s.name);
-            std::array<Oid, parameter_list::most> types{};
+            std::array<Oid, parameter_list::max> types{};
             for (std::size_t i = 0; i < s.types.size(); ++i) {
                 text += fmt::format("{}${}", i == 0 ? "" : ", ", i + 1);
                 types[i] = s.types[i] == 'b' ? 20 : s.types[i] == 't' ? 17 : 1016;

@@ -48,7 +48,7 @@ struct slot_state {
     /// False: so many are left that it must go by itself.
     [[nodiscard]] bool leave_ended(std::int64_t entry) {
         const std::lock_guard guard{mutex_};
-        if (ended_.size() >= most_ended)
+        if (ended_.size() >= max_ended)
             return false;
         ended_.push_back(entry);
         return true;
@@ -62,7 +62,7 @@ struct slot_state {
     /// than fit expires.
     void leave_lost(std::int64_t entry) {
         const std::lock_guard guard{mutex_};
-        if (lost_.size() < most_lost)
+        if (lost_.size() < max_lost)
             lost_.push_back(entry);
         has_lost_.store(true);
     }
@@ -75,8 +75,8 @@ struct slot_state {
     }
 
 private:
-    static constexpr std::size_t most_ended = 8;
-    static constexpr std::size_t most_lost = 64;
+    static constexpr std::size_t max_ended = 8;
+    static constexpr std::size_t max_lost = 64;
     std::mutex mutex_;
     std::vector<std::int64_t> ended_;
     std::vector<std::int64_t> lost_;

@@ -38,7 +38,8 @@ public:
     /// The instant here that is `at` there, where it is `t` there and `here` here.
     [[nodiscard]] instant local(std::int64_t at, std::int64_t t, instant here) const noexcept {
         const instant there{duration{at}};
-        return is_injected() || there <= long_ago || there >= far_future ? there : later(here, duration{at - t});
+        return is_injected() || there <= long_ago || there >= far_future ? there
+                                                                         : saturating_add(here, duration{at - t});
     }
 
 private:

@@ -19,7 +19,7 @@ namespace weir::postgres::detail {
 /// **Lifetime.** Names must outlive it. **Complexity.** No heap up to eight windows.
 class parameter_list {
 public:
-    static constexpr int most = 10;
+    static constexpr int max = 10;
 
     void number(std::int64_t value) {
         const std::size_t at = bytes_.size();
@@ -64,7 +64,7 @@ public:
     [[nodiscard]] const int* lengths() const noexcept { return lengths_.data(); }
     [[nodiscard]] static const int* formats() noexcept {
         static constexpr auto binary = [] {
-            std::array<int, most> all{};
+            std::array<int, max> all{};
             all.fill(1);
             return all;
         }();
@@ -90,10 +90,10 @@ private:
         room.reserve(400);
         return room;
     }();
-    std::array<const char*, most> outside_{};
-    std::array<std::size_t, most> offset_{};
-    std::array<const char*, most> values_{};
-    std::array<int, most> lengths_{};
+    std::array<const char*, max> outside_{};
+    std::array<std::size_t, max> offset_{};
+    std::array<const char*, max> values_{};
+    std::array<int, max> lengths_{};
     int count_ = 0;
 };
 

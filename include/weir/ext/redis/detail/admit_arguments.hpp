@@ -18,10 +18,10 @@ inline constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
 
 /// Stamps to keep: as many as any window looks back for, and behind them as many as a request of `cost` may take back.
 [[nodiscard]] inline std::int64_t kept(const window_plan& plan, std::int64_t cost) noexcept {
-    auto most = static_cast<std::int64_t>(plan.kept.exact);
+    auto max = static_cast<std::int64_t>(plan.kept.exact);
     for (const window& w : plan.windows)
-        most = std::max(most, w.limit);
-    return most + cost;
+        max = std::max(max, w.limit);
+    return max + cost;
 }
 
 /// What the script `admit` is given besides an entry's id. `lives` is what the caller knows of the head, or `unknown`.

@@ -44,7 +44,7 @@ public:
     [[nodiscard]] std::int64_t now() const noexcept { return here() + ahead_.load(std::memory_order_relaxed); }
 
     /// Not earlier than what the server's clock shows now, in its microseconds.
-    [[nodiscard]] double at_most() const noexcept {
+    [[nodiscard]] double at_max() const noexcept {
         const std::int64_t now = here();
         const std::int64_t drift = (now - learnt_.load(std::memory_order_relaxed)) / 1000;
         return static_cast<double>(now + ahead_.load(std::memory_order_relaxed) + drift + 1);

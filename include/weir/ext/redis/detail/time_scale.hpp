@@ -54,7 +54,7 @@ public:
         if (is_injected())
             return options_.origin + duration{static_cast<std::int64_t>(at)};
         const duration d = span_of(at - t);
-        return d < duration::zero() ? here + d : later(here, d);
+        return d < duration::zero() ? here + d : saturating_add(here, d);
     }
 
 private:

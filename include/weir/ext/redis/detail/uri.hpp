@@ -28,7 +28,7 @@ struct uri {
 
 inline constexpr std::int64_t max_db = 1'000'000;
 
-[[nodiscard]] inline std::optional<std::int64_t> whole_number(std::string_view text, std::int64_t most) noexcept {
+[[nodiscard]] inline std::optional<std::int64_t> whole_number(std::string_view text, std::int64_t max) noexcept {
     std::int64_t value = 0;
     if (text.empty() || text.size() > 12)
         return std::nullopt;
@@ -37,7 +37,7 @@ inline constexpr std::int64_t max_db = 1'000'000;
             return std::nullopt;
         value = value * 10 + (c - '0');
     }
-    return value <= most ? std::optional{value} : std::nullopt;
+    return value <= max ? std::optional{value} : std::nullopt;
 }
 
 /// Takes `[user[:password]@]host[:port]` apart; `decode` undoes percent signs.

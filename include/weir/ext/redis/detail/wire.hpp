@@ -237,10 +237,10 @@ struct key_names {
 }
 /// Microseconds as a span of the local timeline; what is longer than any is the longest.
 [[nodiscard]] constexpr duration span_of(double microseconds) noexcept {
-    constexpr double most = 4.6e15;
-    if (!(microseconds < most))
+    constexpr double max = 4.6e15;
+    if (!(microseconds < max))
         return far_future - instant{};
-    if (microseconds < -most)
+    if (microseconds < -max)
         return long_ago - instant{};
     return duration{static_cast<std::int64_t>(microseconds) * 1000};
 }

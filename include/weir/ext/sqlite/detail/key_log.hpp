@@ -26,7 +26,7 @@ public:
     key_log(key_row& row, Blocks& blocks) : row_(row), blocks_(blocks) {}
 
     /// The most units that are kept, whatever the limit: 8 MiB a key. A larger window is late, never over.
-    static constexpr std::int64_t most_units = std::int64_t{1} << 20;
+    static constexpr std::int64_t max_units = std::int64_t{1} << 20;
 
     void push(instant at, std::int64_t units, const window_plan& plan) {
         row_.newest = std::max(row_.newest, at);
@@ -90,13 +90,13 @@ public:
 
 private:
     [[nodiscard]] static std::int64_t kept_units(const window_plan& plan) {
-        auto most = static_cast<std::int64_t>(plan.kept.exact);
+        auto max = static_cast<std::int64_t>(plan.kept.exact);
         for (const window& w : plan.windows)
-            most = std::max(most, w.limit);
+            max = std::max(max, w.limit);
         // One request may be more than a window holds.
         if (!plan.windows.empty() && plan.max_cost < INT64_MAX)
-            most = std::max(most, plan.max_cost);
-        return std::min(most, most_units);
+            max = std::max(max, plan.max_cost);
+        return std::min(max, max_units);
     }
     [[nodiscard]] stamp_block fetch(std::int64_t no) const {
         stamp_block block;
@@ -198,7 +198,7 @@ struct key_view {
         }
         if (how == settlement::abandoned && e->open) {
             e->id = 0;
-            e->expires = std::min(e->expires, later(t, std::max(grace, duration::zero())));
+            e->expires = std::min(e->expires, saturating_add(t, std::max(grace, duration::zero())));
             row.next_expiry = std::min(row.next_expiry, e->expires);
             return 0;
         }

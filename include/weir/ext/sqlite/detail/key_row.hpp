@@ -155,8 +155,8 @@ private:
     static constexpr std::size_t header = 15;
     static constexpr std::size_t entry_words = 4;
 
-    [[nodiscard]] static std::size_t room(std::size_t used, std::size_t now, std::size_t least) {
-        return used <= now && now <= std::max(least, used * 8) ? now : std::bit_ceil(std::max(used, least));
+    [[nodiscard]] static std::size_t room(std::size_t used, std::size_t now, std::size_t min) {
+        return used <= now && now <= std::max(min, used * 8) ? now : std::bit_ceil(std::max(used, min));
     }
 
     /// 64-bit words, least significant byte first on every machine; compilers make one move of it.

@@ -92,8 +92,8 @@ private:
         std::deque<fs::path> rest;
         for (const fs::path& name : whole.relative_path())
             rest.push_back(name);
-        constexpr int most_links = 40;  // as the system: more are a circle
-        for (int links = 0; !rest.empty() && links < most_links;) {
+        constexpr int max_links = 40;  // as the system: more are a circle
+        for (int links = 0; !rest.empty() && links < max_links;) {
             const fs::path name = rest.front();
             rest.pop_front();
             if (name.empty() || name == ".")

@@ -24,7 +24,7 @@ public:
     ///
     /// **Complexity.** O(1) whatever the keys are; nobody's choice of keys makes it slow, because a crowd is refused.
     found add(const layer& in, std::string_view key, std::uint32_t index) {
-        constexpr std::size_t most_looks = 256;
+        constexpr std::size_t max_looks = 256;
         if (leaves_.size() < few) {
             for (const std::uint32_t i : leaves_)
                 if (in.key(in.leaves()[i]) == key)
@@ -37,7 +37,7 @@ public:
                 const leaf& other = in.leaves()[table_[at] - 1];
                 if (in.key(other) == key)
                     return {&other};
-                if (++looks > most_looks)
+                if (++looks > max_looks)
                     return {nullptr, true};
             }
             table_[at] = index + 1;

@@ -3,9 +3,9 @@
 
 #include "weir/config/layer.hpp"
 #include "weir/core/text.hpp"
+#include "weir/ext/yaml/detail/bounded_input.hpp"
 #include "weir/ext/yaml/detail/key_set.hpp"
-#include "weir/ext/yaml/detail/paced_input.hpp"
-#include "weir/ext/yaml/limits.hpp"
+#include "weir/ext/yaml/parse_limits.hpp"
 
 #include <fmt/format.h>
 #include <yaml-cpp/anchor.h>
@@ -32,7 +32,7 @@ struct stop {};
 /// A fault does not end the reading, so that all are told at once; only what makes the rest meaningless or dear does.
 class leaf_handler final : public YAML::EventHandler {
 public:
-    leaf_handler(layer& out, const place& file, paced_input& input, const limits& bounds)
+    leaf_handler(layer& out, const source_location& file, bounded_input& input, const parse_limits& bounds)
         : out_(out), file_(file), input_(input), bounds_(bounds) {}
 
     /// Says what can only be known at the end.
@@ -50,7 +50,7 @@ public:
         out_.add_fault(at(last_), "",
                        fmt::format("from here on {} KiB hold no key and no value; is a quote or a bracket not closed, "
                                    "or a text or a line without end?",
-                                   paced_input::most_ahead >> 10U));
+                                   bounded_input::max_ahead >> 10U));
     }
 
     void OnDocumentStart(const YAML::Mark& mark) override {
@@ -151,14 +151,14 @@ private:
             return {};
         return {static_cast<std::uint32_t>(mark.line) + 1, static_cast<std::uint32_t>(mark.column) + 1};
     }
-    [[nodiscard]] place at(const YAML::Mark& mark) const {
+    [[nodiscard]] source_location at(const YAML::Mark& mark) const {
         return file_.at(place_of(mark).line, place_of(mark).column);
     }
-    void fail(const place& where, std::string message, std::string path = {}) {
+    void fail(const source_location& where, std::string message, std::string path = {}) {
         out_.add_fault(where, std::move(path), std::move(message));
-        if (out_.faults.size() < most_faults)
+        if (out_.faults.size() < max_faults)
             return;
-        out_.add_fault(where, "", fmt::format("these are {} faults; what follows is not read", most_faults));
+        out_.add_fault(where, "", fmt::format("these are {} faults; what follows is not read", max_faults));
         throw stop{};
     }
     /// One more key or item.
@@ -273,8 +273,8 @@ private:
     }
 
     layer& out_;
-    place file_;
-    paced_input& input_;
+    source_location file_;
+    bounded_input& input_;
     limits bounds_;
     std::size_t count_ = 0;
     std::size_t documents_ = 0;

@@ -6,7 +6,7 @@
 #include "weir/core/multiplier.hpp"
 #include "weir/core/time.hpp"
 #include "weir/core/tuner_state.hpp"
-#include "weir/storage/common_memory_store.hpp"
+#include "weir/storage/shared_memory_store.hpp"
 #include "weir/storage/store.hpp"
 #include "weir/storage/store_error.hpp"
 
@@ -26,12 +26,12 @@ namespace weir::testing {
 ///
 /// **Thread safety.** As the store concept asks; `before` is set while no verb is under way.
 template <clock_source Clock = steady_clock>
-class common_store {
+class shared_store {
 public:
-    using slot = typename common_memory_store<Clock>::slot;
+    using slot = typename shared_memory_store<Clock>::slot;
     static constexpr bool is_local = false;
 
-    explicit common_store(Clock clock = {}) : store_(std::move(clock)), calls_(std::make_shared<calls_ahead>()) {}
+    explicit shared_store(Clock clock = {}) : store_(std::move(clock)), calls_(std::make_shared<calls_ahead>()) {}
 
     /// Called ahead of every verb with its name.
     void before(std::function<void(std::string_view verb)> what) { calls_->before = std::move(what); }
@@ -47,10 +47,10 @@ public:
 
     // ---- verbs
 
-    [[nodiscard]] forecast admit(slot& s, const window_plan& plan, std::int64_t cost, instant now, entry& out) {
+    [[nodiscard]] assessment admit(slot& s, const window_plan& plan, std::int64_t cost, instant now, entry& out) {
         return called("admit").admit(s, plan, cost, now, out);
     }
-    [[nodiscard]] forecast count(slot& s, const window_plan& plan, std::int64_t cost, instant now) {
+    [[nodiscard]] assessment count(slot& s, const window_plan& plan, std::int64_t cost, instant now) {
         return called("count").count(s, plan, cost, now);
     }
     void settle(slot& s, const window_plan& plan, entry& e, settlement how, instant now) {
@@ -63,7 +63,7 @@ public:
     void tune(slot& s, multiplier m) { called("tune").tune(s, m); }
     tuner_state learn(slot& s, tuner_step how) { return called("learn").learn(s, how); }
     [[nodiscard]] multiplier factor(const slot& s) const { return store_.factor(s); }
-    [[nodiscard]] reading read(slot& s, const window_plan& plan, instant now) {
+    [[nodiscard]] key_snapshot read(slot& s, const window_plan& plan, instant now) {
         return called("read").read(s, plan, now);
     }
     void erase(slot& s) { called("erase").erase(s); }
@@ -74,17 +74,17 @@ private:
         std::atomic<std::int64_t> count{0};
     };
 
-    [[nodiscard]] common_memory_store<Clock>& called(std::string_view verb) {
+    [[nodiscard]] shared_memory_store<Clock>& called(std::string_view verb) {
         calls_->count.fetch_add(1);
         if (calls_->before)
             calls_->before(verb);
         return store_;
     }
 
-    common_memory_store<Clock> store_;
+    shared_memory_store<Clock> store_;
     std::shared_ptr<calls_ahead> calls_;
 };
 
-static_assert(counting_store<common_store<>> && reducible_store<common_store<>> && tunable_store<common_store<>>);
+static_assert(counting_store<shared_store<>> && reducible_store<shared_store<>> && tunable_store<shared_store<>>);
 
 }  // namespace weir::testing

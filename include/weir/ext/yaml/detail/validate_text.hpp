@@ -19,7 +19,7 @@ struct oddity {
 };
 
 /// Looks at every byte once: NUL and bad UTF-8 make the scanner guess an encoding.
-[[nodiscard]] inline oddity screen(std::string_view text) noexcept {
+[[nodiscard]] inline oddity validate_text(std::string_view text) noexcept {
     constexpr std::uint64_t ones = 0x0101010101010101, tops = 0x8080808080808080;
     for (std::size_t i = 0; i < text.size();) {
         if (text.size() - i >= 8) {

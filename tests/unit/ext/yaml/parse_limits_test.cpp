@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "weir/ext/yaml/limits.hpp"
+#include "weir/ext/yaml/parse_limits.hpp"
 
 #include "weir/ext/yaml/yaml.hpp"
 
@@ -9,7 +9,7 @@
 #include <string_view>
 
 namespace {
-std::string first_fault(std::string_view text, const weir::yaml::limits& bounds) {
+std::string first_fault(std::string_view text, const weir::yaml::parse_limits& bounds) {
     const auto l = weir::yaml::load_text(text, "f.yaml", bounds);
     return l.faults.empty() ? "" : l.faults[0].text();
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "weir/storage/common_memory_store.hpp"
+#include "weir/storage/shared_memory_store.hpp"
 
 #include "support/catch.hpp"
 #include "support/seed.hpp"
@@ -28,14 +28,14 @@ TEST_CASE("common_memory_store: it does on random traces what a plain list of ev
     weir::testing::conformance_options options;
     options.seed = weir_test::seed_for("common_memory_store");
     options.traces = weir_test::cases_or(1'000);
-    const auto make = [] { return weir::common_memory_store{weir::steady_clock{}, weir::store_time::injected}; };
+    const auto make = [] { return weir::shared_memory_store{weir::steady_clock{}, weir::store_time::injected}; };
     for (const std::string& f : weir::testing::conform(make, options))
         FAIL_CHECK(f);
 }
 
 TEST_CASE("common_memory_store: a key lives as long as a slot of it, and is idle when forgetting it changes nothing") {
     weir::testing::manual_clock clock{instant{10s}};
-    weir::common_memory_store store{clock};
+    weir::shared_memory_store store{clock};
     const auto plan = one_in_ten_seconds();
     auto first = store.make_slot("h", "r");
     CHECK(store.idle(first, plan, clock.now()));
@@ -56,7 +56,7 @@ TEST_CASE("common_memory_store: a key lives as long as a slot of it, and is idle
 }
 
 TEST_CASE("common_memory_store: under injected time the clock shows what was injected last") {
-    weir::common_memory_store store{weir::steady_clock{}, weir::store_time::injected};
+    weir::shared_memory_store store{weir::steady_clock{}, weir::store_time::injected};
     auto slot = store.make_slot("h", "r");
     CHECK(store.now() == instant{});
     CHECK(store.count(slot, one_in_ten_seconds(), 1, instant{5s}).admits());

@@ -21,10 +21,10 @@ namespace weir::http {
 /// needs it. `unit` says what the number in a non-standard `Reset` field means.
 ///
 /// **Complexity.** One walk over the fields and no allocation if none of them concerns a limit.
-class told {
+class response_feedback {
 public:
-    told(int status, const headers& fields, std::optional<std::chrono::system_clock::time_point> now = {},
-         reset_unit unit = reset_unit::guessed) {
+    response_feedback(int status, const headers& fields, std::optional<std::chrono::system_clock::time_point> now = {},
+                      reset_unit unit = reset_unit::guessed) {
         feedback_.status = status;
         const bool may_hold = status == 0 || may_retry_after(status);
         const bool may_limit = may_tell_quotas(fields);
@@ -38,14 +38,14 @@ public:
                 limits_.push_back(q.reported);
         feedback_.limits = limits_;
     }
-    told(const told&) = delete;
-    told& operator=(const told&) = delete;
+    response_feedback(const response_feedback&) = delete;
+    response_feedback& operator=(const response_feedback&) = delete;
 
     /// What was read. **Lifetime.** Until this object ends: it owns the limits.
     [[nodiscard]] const feedback& said() const noexcept { return feedback_; }
 
 private:
-    std::vector<told_limit> limits_;
+    std::vector<reported_limit> limits_;
     feedback feedback_;
 };
 

@@ -9,7 +9,7 @@
 #include "weir/limiter/key_core.hpp"
 #include "weir/limiter/key_rules.hpp"
 #include "weir/registry/detail/propagate_gate.hpp"
-#include "weir/registry/detail/told_limits.hpp"
+#include "weir/registry/detail/server_limits.hpp"
 #include "weir/storage/store.hpp"
 #include "weir/tuner/aimd_law.hpp"
 
@@ -24,12 +24,12 @@ namespace weir::detail {
 
 /// What an answer does to its key: gate, entry, tuner, reported limits; and to the gates that move with it.
 template <class Engine>
-class answer_step {
+class apply_response {
     using node = typename Engine::node;
     using step = decltype(Engine::locked_step::at);
 
 public:
-    answer_step(Engine& engine, node& n) noexcept : engine_(engine), node_(n) {}
+    apply_response(Engine& engine, node& n) noexcept : engine_(engine), node_(n) {}
 
     /// **Preconditions.** The key is referenced. **Effects.** Locks and unlocks it.
     template <class When>
@@ -94,10 +94,10 @@ private:
         if (node_.key.tuner == nullptr)
             return {};  // a reload has just turned tuning off
         if (!kept) {
-            node_.key.tuner->retune_at(later(s.now, law.length()));
+            node_.key.tuner->retune_at(saturating_add(s.now, law.length()));
             return {};
         }
-        node_.key.tuner->told(seen, *kept, law.length(), kept->factor < law.most());
+        node_.key.tuner->acknowledge(seen, *kept, law.length(), kept->factor < law.max());
         // A shared store's limiter has put the factor in force itself.
         if constexpr (Engine::is_local)
             if (out)
@@ -110,29 +110,29 @@ private:
         if (node_.key.tuner == nullptr)
             node_.key.tuner = std::make_unique<key_tuner>();
         const aimd_law law{node_.key.rules->policy.aimd};
-        if (!node_.key.tuner->hears(law.share(), said, admitted, s.now))
+        if (!node_.key.tuner->record(law.share(), said, admitted, s.now))
             return {};
         return try_tune(s);
     }
 
     /// Until when the reported limits hold the key; `long_ago` = they do not.
     [[nodiscard]] instant held_by_limits(const feedback& said, instant now) const noexcept {
-        const duration wait = told_wait(said, node_.key.plan());
-        return wait > duration::zero() ? later(now, wait) : long_ago;
+        const duration wait = server_wait(said, node_.key.plan());
+        return wait > duration::zero() ? saturating_add(now, wait) : long_ago;
     }
 
     /// Puts the reported limits in force, where they are less than the policy allows.
     void adopt(const feedback& said, step& s) {
-        told_rates reported = lower_than(node_.key.rules->policy, said.limits);
+        server_rates reported = lower_than(node_.key.rules->policy, said.limits);
         duration longest = reported_min;
         for (const rate& r : reported.rates)
             longest = std::max(longest, 4 * std::min(r.period, forever / 8));
-        const bool is_empty = reported == told_rates{};
-        node_.key.reported_until = is_empty ? long_ago : later(s.now, longest);
+        const bool is_empty = reported == server_rates{};
+        node_.key.reported_until = is_empty ? long_ago : saturating_add(s.now, longest);
         const auto& before = node_.key.rules->reported;
         if (before != nullptr ? reported == *before : is_empty)
             return;
-        auto kept = is_empty ? nullptr : std::make_shared<const told_rates>(std::move(reported));
+        auto kept = is_empty ? nullptr : std::make_shared<const server_rates>(std::move(reported));
         node_.log.set_rules(s, key_rules::make(node_.key.rules->policy, node_.log.factor(engine_.store()), kept));
     }
 

@@ -22,14 +22,14 @@ namespace weir::detail {
 /// A key's history cannot be divided among hosts, nor two keys' be put together. So the keys it affects must be idle.
 ///
 /// **Thread safety.** Immutable.
-class regrouping {
+class group_change {
 public:
     /// Null when the groups stay as they are.
-    [[nodiscard]] static std::shared_ptr<const regrouping> between(const configuration& before,
-                                                                   const configuration& after) {
+    [[nodiscard]] static std::shared_ptr<const group_change> between(const configuration& before,
+                                                                     const configuration& after) {
         if (before.host_groups() == after.host_groups())
             return nullptr;
-        return std::shared_ptr<const regrouping>{new regrouping{before, after}};
+        return std::shared_ptr<const group_change>{new group_change{before, after}};
     }
 
     /// Whether the key of a host changes the requests that belong to it.
@@ -56,7 +56,7 @@ private:
     using names = std::set<std::string, std::less<>>;
     using owners = std::map<std::string_view, std::string_view>;
 
-    regrouping(configuration before, configuration after) : before_(std::move(before)), after_(std::move(after)) {
+    group_change(configuration before, configuration after) : before_(std::move(before)), after_(std::move(after)) {
         const owners old = owners_of(before_), fresh = owners_of(after_);
         names changed;  // members of another group than before, without their ports
         names above;    // and the wildcards that cover them

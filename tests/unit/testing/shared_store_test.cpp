@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "weir/testing/common_store.hpp"
+#include "weir/testing/shared_store.hpp"
 
 #include "support/catch.hpp"
 
@@ -15,7 +15,7 @@ using weir::instant;
 
 TEST_CASE("common_store: copies share their keys, and a verb that fails changes nothing") {
     weir::testing::manual_clock clock{instant{10s}};
-    weir::testing::common_store one{clock};
+    weir::testing::shared_store one{clock};
     auto other = one;
     weir::policy p;
     p.rates = {{1, 1s}};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "weir/registry/detail/regrouping.hpp"
+#include "weir/registry/detail/group_change.hpp"
 #include "weir/registry/rules_cache.hpp"
 
 #include <cstdint>
@@ -22,9 +22,9 @@ enum class making : std::uint8_t {
 /// The rules_cache of a registry, and what a reload that is under way keeps from being made.
 ///
 /// **Thread safety.** All members.
-class rules_in_force {
+class active_rules {
 public:
-    explicit rules_in_force(std::shared_ptr<rules_cache> rules) : rules_(std::move(rules)) {}
+    explicit active_rules(std::shared_ptr<rules_cache> rules) : rules_(std::move(rules)) {}
 
     [[nodiscard]] std::shared_ptr<rules_cache> current() {
         const std::lock_guard guard{mutex_};
@@ -35,14 +35,14 @@ public:
     /// locked.
     [[nodiscard]] std::shared_ptr<rules_cache> replace(std::shared_ptr<rules_cache> fresh) {
         const std::lock_guard guard{mutex_};
-        regrouping_ = nullptr;
+        group_change_ = nullptr;
         return std::exchange(rules_, std::move(fresh));
     }
 
     /// Keeps the keys that a reload is about to move from being made; null ends it.
-    void hold_off(std::shared_ptr<const regrouping> keys) {
+    void hold_off(std::shared_ptr<const group_change> keys) {
         const std::lock_guard guard{mutex_};
-        regrouping_ = std::move(keys);
+        group_change_ = std::move(keys);
     }
 
     /// Asked where the key would be made, with that place locked: a reload that comes later then finds the key there.
@@ -50,13 +50,13 @@ public:
         const std::lock_guard guard{mutex_};
         if (book != rules_)
             return making::outdated;
-        return regrouping_ != nullptr && regrouping_->affects(key_host) ? making::held_off : making::allowed;
+        return group_change_ != nullptr && group_change_->affects(key_host) ? making::held_off : making::allowed;
     }
 
 private:
     std::mutex mutex_;
     std::shared_ptr<rules_cache> rules_;
-    std::shared_ptr<const regrouping> regrouping_;
+    std::shared_ptr<const group_change> group_change_;
 };
 
 }  // namespace weir::detail

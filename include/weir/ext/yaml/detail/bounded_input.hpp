@@ -17,11 +17,11 @@ struct starved {};
 ///
 /// Whoever writes a scalar of megabytes, a quote or bracket that is never closed or a list on one endless line makes
 /// the scanner hold all of it, with a cost that grows faster than the text; no event comes, so nobody else can stop it.
-class paced_input final : public std::streambuf {
+class bounded_input final : public std::streambuf {
 public:
-    static constexpr std::size_t most_ahead = 64U << 10U;
+    static constexpr std::size_t max_ahead = 64U << 10U;
 
-    explicit paced_input(std::string_view text) : rest_(text) {}
+    explicit bounded_input(std::string_view text) : rest_(text) {}
 
     /// An event has come.
     void progress() noexcept { ahead_ = 0; }
@@ -30,11 +30,11 @@ protected:
     int_type underflow() override {
         if (rest_.empty())
             return traits_type::eof();
-        if (ahead_ > most_ahead)
+        if (ahead_ > max_ahead)
             throw starved{};
-        constexpr std::size_t most = 2048;
-        piece_.assign(rest_.substr(0, most));
-        rest_.remove_prefix(std::min(most, rest_.size()));
+        constexpr std::size_t max = 2048;
+        piece_.assign(rest_.substr(0, max));
+        rest_.remove_prefix(std::min(max, rest_.size()));
         ahead_ += piece_.size();
         setg(piece_.data(), piece_.data(), piece_.data() + piece_.size());
         return traits_type::to_int_type(piece_.front());

@@ -36,13 +36,13 @@ namespace weir {
 /// The candidate that `word` was most likely meant to be, or "" when none is close (more than a third of it differs).
 template <std::ranges::input_range Range>
     requires std::convertible_to<std::ranges::range_reference_t<Range>, std::string_view>
-[[nodiscard]] std::string nearest(std::string_view word, Range&& candidates) {
+[[nodiscard]] std::string closest_match(std::string_view word, Range&& candidates) {
     std::string best;
-    std::size_t least = std::max<std::size_t>(2, word.size() / 3) + 1;
+    std::size_t min = std::max<std::size_t>(2, word.size() / 3) + 1;
     for (auto&& candidate : candidates) {
         const std::string_view text{candidate};
-        if (const auto distance = edit_distance(word, text); distance < least) {
-            least = distance;
+        if (const auto distance = edit_distance(word, text); distance < min) {
+            min = distance;
             best = text;
         }
     }

@@ -30,7 +30,7 @@ namespace weir {
 ///
 /// **Thread safety.** As the store concept asks. **Complexity.** O(windows) a verb; the verbs of all keys take turns.
 template <clock_source Clock = steady_clock>
-class common_memory_store {
+class shared_memory_store {
 public:
     static constexpr bool is_local = false;
 
@@ -39,12 +39,12 @@ public:
         explicit slot(std::shared_ptr<key_state> truth) : truth_(std::move(truth)) {}
 
     private:
-        friend common_memory_store;
+        friend shared_memory_store;
         std::shared_ptr<key_state> truth_;
         multiplier factor_{};
     };
 
-    explicit common_memory_store(Clock clock = {}, store_time time = store_time::own)
+    explicit shared_memory_store(Clock clock = {}, store_time time = store_time::own)
         : all_(std::make_shared<everything>(std::move(clock), time)) {}
 
     /// The clock's time; under injected time, the latest instant that was injected.
@@ -66,11 +66,12 @@ public:
 
     // ---- verbs
 
-    [[nodiscard]] forecast admit(slot& s, const window_plan& plan, std::int64_t cost, instant now, entry& out) {
-        return step(
-            s, [&](key_state& k) { return all_->store.admit(k, plan, cost, moment(now), detail::free_place{}, out); });
+    [[nodiscard]] assessment admit(slot& s, const window_plan& plan, std::int64_t cost, instant now, entry& out) {
+        return step(s, [&](key_state& k) {
+            return all_->store.admit(k, plan, cost, moment(now), detail::free_inflight{}, out);
+        });
     }
-    [[nodiscard]] forecast count(slot& s, const window_plan& plan, std::int64_t cost, instant now) {
+    [[nodiscard]] assessment count(slot& s, const window_plan& plan, std::int64_t cost, instant now) {
         return step(s, [&](key_state& k) { return all_->store.count(k, plan, cost, moment(now)); });
     }
     void settle(slot& s, const window_plan& plan, entry& e, settlement how, instant now) {
@@ -99,7 +100,7 @@ public:
     }
     /// As of the slot's last verb.
     [[nodiscard]] multiplier factor(const slot& s) const { return s.factor_; }
-    [[nodiscard]] reading read(slot& s, const window_plan& plan, instant now) {
+    [[nodiscard]] key_snapshot read(slot& s, const window_plan& plan, instant now) {
         return step(s, [&](key_state& k) { return all_->store.read(k, plan, moment(now)); });
     }
     void erase(slot& s) {
@@ -157,6 +158,6 @@ private:
     std::shared_ptr<everything> all_;
 };
 
-static_assert(store<common_memory_store<>>);
+static_assert(store<shared_memory_store<>>);
 
 }  // namespace weir

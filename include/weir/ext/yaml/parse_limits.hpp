@@ -10,7 +10,7 @@
 namespace weir::yaml {
 
 /// What keeps a hostile or broken file from costing time or memory.
-struct limits {
+struct parse_limits {
     std::uintmax_t bytes = 8U << 20U;  ///< of the text
     std::size_t depth = 8;             ///< of nesting; the deepest right one is 5
     std::size_t key = 512;             ///< bytes of one key; a host with its port has 259 at most

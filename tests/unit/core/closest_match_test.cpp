@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "weir/core/nearest.hpp"
+#include "weir/core/closest_match.hpp"
 
 #include "support/catch.hpp"
 
@@ -20,8 +20,8 @@ TEST_CASE("nearest: distance counts inserts, drops, changes and swapped neighbou
 
 TEST_CASE("nearest: the closest candidate, or none when all are far") {
     const std::vector<std::string_view> roles{"metadata", "landing", "artifact"};
-    CHECK(weir::nearest("metdata", roles) == "metadata");
-    CHECK(weir::nearest("artefact", roles) == "artifact");
-    CHECK(weir::nearest("zzzzzz", roles).empty());
-    CHECK(weir::nearest("x", std::vector<std::string>{}).empty());
+    CHECK(weir::closest_match("metdata", roles) == "metadata");
+    CHECK(weir::closest_match("artefact", roles) == "artifact");
+    CHECK(weir::closest_match("zzzzzz", roles).empty());
+    CHECK(weir::closest_match("x", std::vector<std::string>{}).empty());
 }
