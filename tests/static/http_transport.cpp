@@ -79,8 +79,8 @@ struct cannot_refund {
     using permit = permit_without_refund;
     permit acquire(std::string_view, std::string_view, const weir::acquire_options&);
 };
-static_assert(weir::http::limits<registry>);
-static_assert(!weir::http::limits<cannot_refund>);
-static_assert(!weir::http::limits<nothing>);
+static_assert(weir::http::limiting_registry<registry>);
+static_assert(!weir::http::limiting_registry<cannot_refund>);
+static_assert(!weir::http::limiting_registry<nothing>);
 
 }  // namespace

@@ -16,8 +16,8 @@ namespace weir::http::detail {
 
 enum class url_fault : std::uint8_t { none, scheme, user, host, port };
 
-[[nodiscard]] constexpr std::string_view to_string(url_fault fault) noexcept {
-    switch (fault) {
+[[nodiscard]] constexpr std::string_view to_string(url_fault what) noexcept {
+    switch (what) {
     case url_fault::none:
         return "nothing is wrong";
     case url_fault::scheme:

@@ -275,7 +275,7 @@ private:
     layer& out_;
     source_location file_;
     bounded_input& input_;
-    limits bounds_;
+    parse_limits bounds_;
     std::size_t count_ = 0;
     std::size_t documents_ = 0;
     YAML::Mark last_{};  // of the last event
