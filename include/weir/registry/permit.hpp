@@ -12,6 +12,11 @@
 
 namespace weir {
 
+namespace detail {
+template <class Engine>
+class acquire_step;
+}
+
 template <class Engine>
 class handle;
 template <class Engine>
@@ -71,7 +76,7 @@ public:
     [[nodiscard]] explicit operator bool() const noexcept { return engine_ != nullptr; }
 
 private:
-    friend Engine;
+    friend detail::acquire_step<Engine>;
     friend ticket<Engine>;
     /// From now on it is the permit of `entry_`. **Preconditions.** `n` is referenced for it.
     void stand_for(Engine& engine, typename Engine::node& n) noexcept {
@@ -120,8 +125,8 @@ public:
     }
 
 private:
-    friend Engine;
     friend handle<Engine>;
+    friend detail::acquire_step<Engine>;
     friend ticket<Engine>;
     admission() = default;  // not decided yet: the engine fills it in before a caller has it
 

@@ -48,6 +48,7 @@ namespace weir {
 template <store Store = memory_store<>, observer Observer = no_observer>
 class registry {
     using engine = detail::engine<Store, Observer>;
+    using acquire_step = detail::acquire_step<engine>;
 
 public:
     using permit = weir::permit<engine>;
@@ -75,9 +76,9 @@ public:
     /// **Errors.** Throws `refused` when denied, never or cancelled; `exception` with `errc::unknown_role`, `bad_host`
     /// or `bad_request`.
     [[nodiscard]] permit acquire(std::string_view host, std::string_view role, const acquire_options& a = {}) {
-        engine::check(host, role, a);
+        detail::check_cost(host, role, a.cost);
         permit out;
-        engine_.acquire_locked(engine_.lock_node(host, role), a, out);
+        acquire_step{engine_, engine_.lock_node(host, role), a}.acquire(out);
         return out;
     }
 
@@ -85,24 +86,24 @@ public:
     ///
     /// **Errors.** Throws `exception` with `errc::unknown_role`, `bad_host` or `bad_request`.
     [[nodiscard]] admission wait_acquire(std::string_view host, std::string_view role, const acquire_options& a = {}) {
-        engine::check(host, role, a);
-        admission out = engine::undecided();
-        engine_.wait_locked(engine_.lock_node(host, role), a, out);
+        detail::check_cost(host, role, a.cost);
+        admission out = acquire_step::undecided();
+        acquire_step{engine_, engine_.lock_node(host, role), a}.wait_acquire(out);
         return out;
     }
 
     /// Decides at once and never waits. **Errors.** As `wait_acquire`.
     [[nodiscard]] admission try_acquire(std::string_view host, std::string_view role, const acquire_options& a = {}) {
-        engine::check(host, role, a);
-        admission out = engine::undecided();
-        engine_.try_locked(engine_.lock_node(host, role), a, engine::read_clock, out);
+        detail::check_cost(host, role, a.cost);
+        admission out = acquire_step::undecided();
+        acquire_step{engine_, engine_.lock_node(host, role), a}.try_acquire(engine::read_clock, out);
         return out;
     }
     [[nodiscard]] admission try_acquire(std::string_view host, std::string_view role, const acquire_options& a,
                                         instant now) {
-        engine::check(host, role, a);
-        admission out = engine::undecided();
-        engine_.try_locked(engine_.lock_node(host, role), a, now, out);
+        detail::check_cost(host, role, a.cost);
+        admission out = acquire_step::undecided();
+        acquire_step{engine_, engine_.lock_node(host, role), a}.try_acquire(now, out);
         return out;
     }
 
@@ -131,12 +132,16 @@ public:
     /// What `try_acquire` would answer now, without taking anything. **Errors.** As `wait_acquire`. A shared store is
     /// read; it does not say when a full window has room, so `retry_at` is then the time of the question.
     [[nodiscard]] decision peek(std::string_view host, std::string_view role, const acquire_options& a = {}) {
-        engine::check(host, role, a);
-        return engine_.peek_locked(engine_.lock_node(host, role), a, engine::read_clock);
+        detail::check_cost(host, role, a.cost);
+        decision out;
+        acquire_step{engine_, engine_.lock_node(host, role), a}.peek(engine::read_clock, out);
+        return out;
     }
     [[nodiscard]] decision peek(std::string_view host, std::string_view role, const acquire_options& a, instant now) {
-        engine::check(host, role, a);
-        return engine_.peek_locked(engine_.lock_node(host, role), a, now);
+        detail::check_cost(host, role, a.cost);
+        decision out;
+        acquire_step{engine_, engine_.lock_node(host, role), a}.peek(now, out);
+        return out;
     }
 
     // ---- without blocking
@@ -146,12 +151,13 @@ public:
     ///
     /// **Preconditions.** `t` was not submitted before. **Errors.** As `wait_acquire`; then `t` is as before.
     bool submit(ticket& t, std::string_view host, std::string_view role, const acquire_options& a = {}) {
-        engine::check(host, role, a);
-        return engine_.submit(t, a, engine::read_clock, [&]() -> auto& { return engine_.lock_node(host, role); });
+        detail::check_cost(host, role, a.cost);
+        return acquire_step::submit(engine_, t, a, engine::read_clock,
+                                    [&]() -> auto& { return engine_.lock_node(host, role); });
     }
     bool submit(ticket& t, std::string_view host, std::string_view role, const acquire_options& a, instant now) {
-        engine::check(host, role, a);
-        return engine_.submit(t, a, now, [&]() -> auto& { return engine_.lock_node(host, role); });
+        detail::check_cost(host, role, a.cost);
+        return acquire_step::submit(engine_, t, a, now, [&]() -> auto& { return engine_.lock_node(host, role); });
     }
 
     /// The wait of a coroutine: `co_await limits.async_acquire(host, role)` gives an `admission`. `poll()` serves it.
@@ -194,11 +200,11 @@ public:
     /// Forgets a key's history, gate and multiplier; requests under way still count. Unknown keys are no error.
     void erase(std::string_view host, std::string_view role) {
         if (auto* n = engine_.find_node(host, role))
-            engine_.erase(*n, engine::read_clock);
+            detail::change_step{engine_, *n, engine::read_clock}.erase();
     }
     void erase(std::string_view host, std::string_view role, instant now) {
         if (auto* n = engine_.find_node(host, role))
-            engine_.erase(*n, now);
+            detail::change_step{engine_, *n, now}.erase();
     }
 
     /// Sets the policy of one key, above every configuration and every reload to come, until `clear_policy`. The host

@@ -75,7 +75,7 @@ public:
     bool cancel(instant now) noexcept { return cancel_at(now); }
 
 private:
-    friend Engine;
+    friend detail::acquire_step<Engine>;
     enum class stage : std::uint8_t { idle, waiting, calling, called };
 
     struct canceller {

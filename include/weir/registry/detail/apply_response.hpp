@@ -8,6 +8,7 @@
 #include "weir/limiter/feedback.hpp"
 #include "weir/limiter/key_core.hpp"
 #include "weir/limiter/key_rules.hpp"
+#include "weir/registry/detail/locked_step.hpp"
 #include "weir/registry/detail/propagate_gate.hpp"
 #include "weir/registry/detail/server_limits.hpp"
 #include "weir/storage/store.hpp"
@@ -26,7 +27,7 @@ namespace weir::detail {
 template <class Engine>
 class apply_response {
     using node = typename Engine::node;
-    using step = decltype(Engine::locked_step::at);
+    using step = key_step<typename Engine::store_type>;
 
 public:
     apply_response(Engine& engine, node& n) noexcept : engine_(engine), node_(n) {}
@@ -42,7 +43,7 @@ public:
         gate_reach scope = gate_reach::key;
         adjustment tuned;
         {
-            typename Engine::locked_step locked{engine_, node_, now};
+            locked_step<Engine> locked{engine_, node_, now};
             key_core& key = node_.key;
             until = std::max(key.pause.after(said, admitted, now), held_by_limits(said, now));
             if (until != long_ago) {

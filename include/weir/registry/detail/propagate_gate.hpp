@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "weir/registry/detail/locked_step.hpp"
 #include "weir/registry/key_table.hpp"
 
 #include "weir/core/policy.hpp"
@@ -20,7 +21,7 @@ void hold_role(Engine& engine, const std::string& host, const std::string& role,
     const typename key_table<node>::reference stays{&n};
     bool moved = false;
     {
-        typename Engine::locked_step step{engine, n, now};
+        locked_step<Engine> step{engine, n, now};
         moved = n.log.hold(step.at, until);
     }
     if (moved)

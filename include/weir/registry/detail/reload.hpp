@@ -2,6 +2,7 @@
 #pragma once
 
 #include "weir/registry/detail/group_change.hpp"
+#include "weir/registry/detail/locked_step.hpp"
 #include "weir/registry/key_table.hpp"
 #include "weir/registry/rules_cache.hpp"
 
@@ -137,7 +138,7 @@ private:
         for (multiplier m{};;) {
             rules scaled = m.is_one() && reported == nullptr ? fresh : key_rules::make(fresh->policy, m, reported);
             n.lock();
-            typename Engine::locked_step step{engine_, n, engine_.time(when_)};
+            locked_step<Engine> step{engine_, n, engine_.time(when_)};
             if (n.key.tuner != nullptr && !fresh->policy.aimd.enabled) {
                 // Without tuning the rates are the ones that are written.
                 n.key.tuner.reset();
