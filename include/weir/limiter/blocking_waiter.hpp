@@ -13,8 +13,10 @@
 namespace weir {
 
 /// A waiter that a thread sleeps behind.
-class blocking_waiter final : public waiter {
+class blocking_waiter final : public waiter_owner {
 public:
+    waiter wait{*this};
+
     void completed() noexcept override {
         // Notified under the mutex: the sleeper may destroy this as soon as it has seen `done_`.
         const std::lock_guard guard{mutex_};

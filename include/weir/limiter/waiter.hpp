@@ -9,13 +9,34 @@
 
 namespace weir {
 
+/// What waits for an answer: a thread, or a ticket.
+class waiter_owner {
+public:
+    waiter_owner() = default;
+    waiter_owner(const waiter_owner&) = delete;
+    waiter_owner& operator=(const waiter_owner&) = delete;
+
+    /// Called once with the answer, on the thread that found it, with no lock held. It must not block for long.
+    virtual void completed() noexcept = 0;
+
+    /// Called when the head of the queue may have to wake earlier than it knows. The key's lock is held: only pass the
+    /// message on.
+    virtual void wake_earlier() noexcept {}
+
+    /// Whether `poll()` must serve the waiter, because no thread sleeps behind it.
+    [[nodiscard]] virtual bool is_polled() const noexcept { return true; }
+
+protected:
+    ~waiter_owner() = default;
+};
+
 /// A request that waits in a key's queue. It holds no capacity while it waits.
 ///
 /// **Lifetime.** Its owner keeps it alive until `completed()` has been entered. **Thread safety.** The members belong
 /// to the limiter until then, and to the owner afterwards.
 class waiter {
 public:
-    waiter() = default;
+    explicit waiter(waiter_owner& owner) noexcept : owner_(&owner) {}
     waiter(const waiter&) = delete;
     waiter& operator=(const waiter&) = delete;
 
@@ -26,18 +47,8 @@ public:
     decision verdict;  ///< the answer, once completed
     entry admitted;    ///< its entry, when granted
 
-    /// Called once with the answer, on the thread that found it, with no lock held. It must not block for long.
-    virtual void completed() noexcept = 0;
-
-    /// Called when the head of the queue may have to wake earlier than it knows. The key's lock is held: only pass the
-    /// message on.
-    virtual void wake_earlier() noexcept {}
-
-    /// Whether `poll()` must serve it, because no thread sleeps behind it.
-    [[nodiscard]] virtual bool is_polled() const noexcept { return true; }
-
-protected:
-    virtual ~waiter() = default;
+    void wake_earlier() noexcept { owner_->wake_earlier(); }
+    [[nodiscard]] bool is_polled() const noexcept { return owner_->is_polled(); }
 
 private:
     friend class wait_queue;
@@ -45,6 +56,7 @@ private:
 
     enum class stage : std::uint8_t { outside, deciding, queued, cancelled, completed };
 
+    waiter_owner* owner_;
     stage stage_ = stage::outside;
     std::uint64_t position_ = 0;  // in the queue, counted over the queue's life
     waiter* next_completed_ = nullptr;
@@ -72,7 +84,7 @@ public:
         while (first_ != nullptr) {
             waiter& w = *first_;
             first_ = w.next_completed_;  // read first: the waiter may be gone after its call
-            w.completed();
+            w.owner_->completed();
         }
     }
 

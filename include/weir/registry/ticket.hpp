@@ -25,11 +25,13 @@ namespace weir {
 /// **Thread safety.** `done` and `cancel` from any thread; the rest once it is done. **Lifetime.** Neither moved nor
 /// copied; the registry must outlive it. Destroying it gives the wait up; its own callback may destroy it.
 template <class Engine>
-class ticket final : public waiter {
+class ticket final : public waiter_owner {
 public:
     /// `on_done` is called once with the answer, on the thread that found it, with no lock held. It must not throw.
     explicit ticket(std::function<void(ticket&)> on_done = {}) : on_done_(std::move(on_done)) {}
-    ~ticket() override {
+    ticket(const ticket&) = delete;
+    ticket& operator=(const ticket&) = delete;
+    ~ticket() {
         on_stop_.reset();
         cancel();
         // `destroyed_` belongs to the thread that calls.
@@ -42,7 +44,7 @@ public:
                 std::this_thread::yield();
         }
         if (node_ != nullptr) {
-            if (verdict.granted() && !taken_)
+            if (wait_.verdict.granted() && !taken_)
                 make_permit().refund();
             node_->release();
         }
@@ -54,19 +56,19 @@ public:
     /// The answer. **Preconditions.** It is done.
     [[nodiscard]] const weir::decision& decision() const noexcept {
         assert(done());
-        return verdict;
+        return wait_.verdict;
     }
     /// The permit, once. **Preconditions.** It is done and was granted.
     [[nodiscard]] weir::permit<Engine> take() noexcept {
-        assert(done() && verdict.granted() && !taken_);
+        assert(done() && wait_.verdict.granted() && !taken_);
         return make_permit();
     }
     /// The answer and, where it was granted, the permit; once. **Preconditions.** It is done.
     [[nodiscard]] weir::admission<Engine> answer() noexcept {
         assert(done());
         weir::admission<Engine> out;
-        out.decision_ = verdict;
-        if (verdict.granted())
+        out.decision_ = wait_.verdict;
+        if (wait_.verdict.granted())
             out.permit_ = take();
         return out;
     }
@@ -96,12 +98,12 @@ private:
     }
     /// **Preconditions.** `n` is locked, and gets a reference for the ticket.
     void begin(typename Engine::node& n, std::int64_t units, duration max_delay, instant now) noexcept {
-        cost = units;
-        arrived = now;
-        deadline = saturating_add(now, max_delay);
+        wait_.cost = units;
+        wait_.arrived = now;
+        wait_.deadline = saturating_add(now, max_delay);
         max_delay_ = max_delay;
         node_ = &n;
-        wait_queue::begin(*this);
+        wait_queue::begin(wait_);
         stage_.store(stage::waiting);
     }
     void reset() noexcept {
@@ -114,19 +116,19 @@ private:
 
     template <class When>
     bool cancel_at(When when) noexcept {
-        return stage_.load() == stage::waiting && engine_->cancel(*node_, *this, when);
+        return stage_.load() == stage::waiting && engine_->cancel(*node_, wait_, when);
     }
     [[nodiscard]] weir::permit<Engine> make_permit() noexcept {
         taken_ = true;
         node_->refer();
         weir::permit<Engine> out;
-        out.entry_ = admitted;
+        out.entry_ = wait_.admitted;
         out.stand_for(*engine_, *node_);
         return out;
     }
 
     void completed() noexcept override {
-        engine_->events().decided(*node_, cost, verdict, arrived, max_delay_);
+        engine_->events().decided(*node_, wait_.cost, wait_.verdict, wait_.arrived, max_delay_);
         bool destroyed = false;
         destroyed_ = &destroyed;
         caller_.store(std::this_thread::get_id());
@@ -142,6 +144,7 @@ private:
         stage_.store(stage::called, std::memory_order_release);
     }
 
+    waiter wait_{*this};
     std::function<void(ticket&)> on_done_;
     Engine* engine_ = nullptr;
     typename Engine::node* node_ = nullptr;  // referenced until this is destroyed: cancel() may come at any time

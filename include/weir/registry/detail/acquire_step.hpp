@@ -140,13 +140,13 @@ private:
         t.begin(node_, cost(), max_delay(), now);
         bool is_queued = false;
         if (engine_.is_closed())
-            refuse_closed(t.verdict);
+            refuse_closed(t.wait_.verdict);
         else if (t.is_stopped_.load())
-            t.verdict = {outcome::cancelled, cause::none, now, {}, {}};
+            t.wait_.verdict = {outcome::cancelled, cause::none, now, {}, {}};
         else
-            is_queued = node_.log.submit(step.at, t);
+            is_queued = node_.log.submit(step.at, t.wait_);
         if (!is_queued)
-            step.at.done.add(t);
+            step.at.done.add(t.wait_);
         stays.keep();
         return !is_queued;
     }
@@ -203,7 +203,8 @@ private:
     [[gnu::noinline, gnu::cold]] void sleep_in_queue(locked_step<Engine>& step, std::int64_t units,
                                                      duration wait_at_most, const assessment* denied, entry& e,
                                                      decision& d) {
-        blocking_waiter w;
+        blocking_waiter sleeper;
+        waiter& w = sleeper.wait;
         w.cost = units;
         w.deadline = saturating_add(step.at.now, wait_at_most);
         const bool is_queued =
@@ -214,9 +215,9 @@ private:
             for (bool is_done = false; !is_done;) {
                 node_.lock();
                 if (const auto again = engine_.serve_due(node_, engine_.time(Engine::read_clock), &w)) {
-                    is_done = w.sleep(*again - engine_.time(Engine::read_clock));
+                    is_done = sleeper.sleep(*again - engine_.time(Engine::read_clock));
                 } else {
-                    w.sleep_until_completed();
+                    sleeper.sleep_until_completed();
                     is_done = true;
                 }
             }
