@@ -132,8 +132,7 @@ public:
 
 /// When a request could be admitted at best, and what stands in the way until then.
 struct assessment {
-    instant
-        at;  ///< admissible now if and only if `at` is not later than the time of the assessment and `cause` is none
+    instant at;  ///< admissible now if `at` is not later than the time of the assessment and `cause` is none
     weir::cause cause = weir::cause::none;
     std::uint32_t window = 0;      ///< index into the plan, for `cause::window` and `cause::never`
     bool beyond_max_hold = false;  ///< the gate is farther away than `max_hold`: the request does not wait for it
