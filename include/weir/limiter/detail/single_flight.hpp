@@ -13,7 +13,7 @@ namespace weir::detail {
 /// Lets one thread at a time call the store for a key. The key's lock is released during the call.
 ///
 /// **Preconditions.** The caller has a reference to the key, which keeps it alive while it is unlocked. **Thread
-/// safety.** Every member needs the key's lock; `run` releases it for the call.
+/// safety.** Every member needs the key's lock; `unlocked` releases it for the call.
 class single_flight {
 public:
     explicit single_flight(spin_lock& lock) noexcept : lock_(lock) {}
