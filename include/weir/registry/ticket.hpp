@@ -145,8 +145,7 @@ private:
 
     std::function<void(ticket&)> on_done_;
     Engine* engine_ = nullptr;
-    typename Engine::node* node_ =
-        nullptr;  // referenced until this is destroyed, because cancel() may come at any time
+    typename Engine::node* node_ = nullptr;  // referenced until the end, because cancel() may come at any time
     duration max_delay_{};
     bool taken_ = false;
     bool* destroyed_ = nullptr;
