@@ -62,8 +62,7 @@ public:
         : make_(make), setup_(s),
           dice_(s.seed * std::uint64_t{0x9E3779B97F4A7C15} + static_cast<std::uint64_t>(s.number)) {}
 
-    /// What went wrong, with all operations so far; empty if nothing did. `now` is later than every operation
-    /// afterwards.
+    /// What went wrong, with all operations; empty if nothing did. Moves `now` behind every operation.
     [[nodiscard]] std::string run(instant& now) {
         now_ = now;
         std::string failure;
