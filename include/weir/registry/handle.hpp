@@ -23,9 +23,9 @@ class registry;
 
 /// One key of a registry, found once: the verbs without the lookup.
 ///
-/// **Preconditions.** A default-constructed or moved-from handle may only be assigned, tested and destroyed.
-/// **Thread safety.** Several threads may use one handle. **Lifetime.** The registry must outlive it; while it lives
-/// the key is not forgotten.
+/// **Preconditions.** A default-constructed or moved-from handle may only be assigned, tested and destroyed. **Thread
+/// safety.** Several threads may use one handle. **Lifetime.** The registry must outlive it. The key is not forgotten
+/// while the handle exists.
 template <class Engine>
 class handle {
 public:
@@ -45,7 +45,7 @@ public:
             node_->release();
     }
 
-    /// Whether it stands for a key.
+    /// Whether it has a key.
     [[nodiscard]] explicit operator bool() const noexcept { return engine_ != nullptr; }
 
     // ---- the main verbs: as in `registry`
@@ -65,13 +65,13 @@ public:
     [[nodiscard]] decision peek(const acquire_options& a = {}) { return peek_at(a, Engine::read_clock); }
     [[nodiscard]] decision peek(const acquire_options& a, instant now) { return peek_at(a, now); }
 
-    /// Decides at once on units without a permit: they count from now on, and take no in-flight slot.
+    /// Decides at once about units without a permit: they count from now on, and take no in-flight slot.
     ///
-    /// What the network adds between admission and arrival is the caller's to allow for: see `margin`.
+    /// The caller must allow for the delay of the network between admission and arrival: see `margin`.
     [[nodiscard]] decision admit(const acquire_options& a = {}) { return admit_at(a, Engine::read_clock); }
     [[nodiscard]] decision admit(const acquire_options& a, instant now) { return admit_at(a, now); }
 
-    /// Starts a wait; says whether it was decided at once. As `registry::submit`.
+    /// Starts a wait. Returns whether it was decided at once. As `registry::submit`.
     bool submit(ticket& t, const acquire_options& a = {}) { return submit_at(t, a, Engine::read_clock); }
     bool submit(ticket& t, const acquire_options& a, instant now) { return submit_at(t, a, now); }
 
@@ -83,22 +83,22 @@ public:
 
     // ---- changes
 
-    /// Admits nothing before `until`; says whether the gate moved. It only moves forward, and where the policy's
-    /// `gate_scope` is not `key` those of the other roles of the host move with it.
+    /// Admits nothing before `until`. Returns whether the gate moved; it only moves forward. If the policy's
+    /// `gate_scope` is not `key`, the gates of the other roles of the host move with it.
     bool hold_until(instant until) { return change(Engine::read_clock).hold(until); }
     bool hold_until(instant until, instant now) { return change(now).hold(until); }
 
-    /// Takes the key's gate away, by hand; its history stays. False where the store cannot do that, or failed.
+    /// Opens the key's gate by hand; its history stays. False if the store cannot do that, or failed.
     bool open_gate() { return change(Engine::read_clock).open_gate(); }
     bool open_gate(instant now) { return change(now).open_gate(); }
 
-    /// Admits nothing until `resume`. Requests that wait go on waiting, at most until their deadline. This process
-    /// only.
+    /// Admits nothing until `resume`, in this process only. Requests that wait go on waiting, at most until their
+    /// deadline.
     void pause() { change(Engine::read_clock).pause(true); }
     void resume() { change(Engine::read_clock).pause(false); }
     void resume(instant now) { change(now).pause(false); }
 
-    /// Scales the key's rates by `m`, at once and for the past too.
+    /// Scales the key's rates by `m`. It takes effect at once, also for history.
     void tune(multiplier m) { change(Engine::read_clock).tune(m); }
     void tune(multiplier m, instant now) { change(now).tune(m); }
 
@@ -150,7 +150,7 @@ private:
         node_->lock();
         return *node_;
     }
-    /// The key, locked, for a request that is one.
+    /// The key, locked, after a check of the request.
     [[nodiscard, gnu::always_inline]] node& locked(const acquire_options& a) {
         detail::check_cost(node_->host, node_->role, a.cost);
         return locked();

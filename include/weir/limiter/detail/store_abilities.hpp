@@ -13,7 +13,7 @@
 
 namespace weir::detail {
 
-/// Counts units without a permit: by one verb where the store has it, else they are admitted and settled at once.
+/// Counts units without a permit: by one verb if the store has it, else by an admission that is settled at once.
 template <class Store>
 [[nodiscard, gnu::always_inline]] inline assessment
 count_units(Store& store, typename Store::slot& slot, const window_plan& plan, std::int64_t cost, instant now) {
@@ -32,9 +32,9 @@ count_units(Store& store, typename Store::slot& slot, const window_plan& plan, s
     }
 }
 
-/// What the tuner keeps of a key: in the store where that can, else in this process.
+/// What the tuner keeps of a key: in the store if it is a `tunable_store`, else in this process.
 ///
-/// **Thread safety.** The store's; what is kept here needs the key's lock.
+/// **Thread safety.** The store's. State in this process needs the key's lock.
 template <class Store>
 class tuner_home {
     using slot = typename Store::slot;
@@ -58,7 +58,7 @@ public:
         else
             return own_.factor;
     }
-    /// Whether forgetting what is kept here would change a decision.
+    /// Whether forgetting this state would change no decision.
     [[nodiscard]] bool is_idle(instant now) const noexcept {
         if constexpr (tunable_store<Store>)
             return true;
