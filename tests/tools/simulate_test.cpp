@@ -187,7 +187,7 @@ TEST_CASE("simulate: a server that states its limit refuses a handful at once, a
     }
 }
 
-TEST_CASE("simulate: defect 8: 1/SECOND under a day of bursts of 429 never stops, and comes back") {
+TEST_CASE("simulate: 1/SECOND under a day of bursts of 429 never stops, and comes back") {
     weir::policy p;
     p.rates = {{1, 1s}};
     p.aimd.enabled = true;

@@ -68,7 +68,7 @@ private:
 
 }  // namespace
 
-TEST_CASE("postgres: nobody listens: an error at once that says where, and no storm of attempts") {
+TEST_CASE("postgres: without a server there is an error at once with its address, and no storm of attempts") {
     auto store = a_store("postgresql://someone:hunter2@127.0.0.1:1/limits");
     const auto began = std::chrono::steady_clock::now();
     const std::string first = trouble_of(store);
@@ -321,7 +321,7 @@ TEST_CASE("postgres: many processes find a schema of an older version, one bring
     }
 }
 
-TEST_CASE("postgres: who may not write is told so, and what to do") {
+TEST_CASE("postgres: a user without write access gets an error that says what to do") {
     WEIR_NEEDS_POSTGRES();
     const auto& server = postgres_server::common();
     server.run("CREATE ROLE stranger LOGIN");

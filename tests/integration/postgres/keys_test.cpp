@@ -139,7 +139,7 @@ TEST_CASE("postgres: many open entries are found again in any order, and a ceili
     CHECK(asked("SELECT count(*) FROM entries.block") == 0);
 }
 
-TEST_CASE("postgres: a server's clock that stepped back holds nobody up for longer than a window") {
+TEST_CASE("postgres: a server's clock that stepped back delays no request for longer than a window") {
     WEIR_NEEDS_POSTGRES();
     auto store = patient_store("weir_schema=stepped");
     const auto plan = plan_of({{3, 200ms}}, weir::counting::admission);
@@ -165,7 +165,7 @@ TEST_CASE("postgres: what one process learnt another finds, and what did not cha
     weir_test::check_learnt(one, other);
 }
 
-TEST_CASE("postgres: to learn writes one row once where nobody was faster, and none where nothing changed") {
+TEST_CASE("postgres: learning writes one row once if no process was faster, and none if nothing changed") {
     WEIR_NEEDS_POSTGRES();
     auto store = patient_store("weir_schema=once");
     auto other = patient_store("weir_schema=once");
@@ -192,7 +192,7 @@ TEST_CASE("postgres: to learn writes one row once where nobody was faster, and n
     CHECK(asked_step == 23);
 }
 
-TEST_CASE("postgres: idle keys leave nothing behind after their time, what is held or tuned stays") {
+TEST_CASE("postgres: idle keys leave nothing behind after their time; keys with a gate, an entry or a factor stay") {
     WEIR_NEEDS_POSTGRES();
     auto store = patient_store("weir_schema=idle weir_synchronous_commit=off weir_entry_ttl_s=1");
     const auto counted = plan_of({{400, 100ms}}, weir::counting::admission);

@@ -145,7 +145,7 @@ TEST_CASE("postgres: two processes learn at once, no step is lost, and all of it
                               });
 }
 
-TEST_CASE("postgres: what a killed process held counts until its time is over, and a window longer") {
+TEST_CASE("postgres: the entries of a killed process count until they expire, and one window longer") {
     WEIR_NEEDS_POSTGRES();
     auto options =
         weir::postgres::parse_postgres_dsn(weir_test::postgres_server::common().plain_dsn("weir_schema=killed"))

@@ -214,7 +214,7 @@ TEST_CASE("redis: what one process learnt another finds, and what did not change
     weir_test::check_learnt(one, other);
 }
 
-TEST_CASE("redis: to learn is one command sent where nobody was faster, and nothing is written where nothing changed") {
+TEST_CASE("redis: learning sends one command if no process was faster, and writes nothing if nothing changed") {
     WEIR_NEEDS_REDIS();
     weir_test::redis_server server;
     redis_store store{options_of(server)};

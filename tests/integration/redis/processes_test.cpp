@@ -137,7 +137,7 @@ TEST_CASE("redis: two processes learn at once, no step is lost, and all of it su
                               });
 }
 
-TEST_CASE("redis: what a killed process held counts until its time is over, and a window longer") {
+TEST_CASE("redis: the entries of a killed process count until they expire, and one window longer") {
     WEIR_NEEDS_REDIS();
     weir_test::redis_server server;
     auto options = weir::redis::parse_redis_dsn(server.unix_dsn()).value();

@@ -81,7 +81,7 @@ std::vector<note> run(std::size_t count, Work work) {
 
 }  // namespace
 
-TEST_CASE("sqlite: four processes on one hot key are held to every window, and every admission is in the file") {
+TEST_CASE("sqlite: four processes on one hot key keep every window, and every admission is in the file") {
     const scratch here;
     const std::vector<weir::rate> rates{
         {60 / weir_test::slowness, 10ms}, {1'000 / weir_test::slowness, 200ms}, {1'000'000, 1h}};

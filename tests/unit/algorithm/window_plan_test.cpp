@@ -41,7 +41,7 @@ TEST_CASE("window_plan: burst is one more window of the densest rate, unless the
     CHECK(weir::plan_windows(p).windows[1].period == 333333334ns);  // rounded against the caller
 }
 
-TEST_CASE("window_plan: defect 8: a cut never makes a limit zero, it makes the period longer") {
+TEST_CASE("window_plan: a cut never makes a limit zero, it makes the period longer") {
     const auto one = weir::plan_windows(with({{1, 1s}}), weir::multiplier::of(0.000001));
     CHECK(one.windows[0].limit == 1);
     CHECK(one.windows[0].period == 1'000'000s);

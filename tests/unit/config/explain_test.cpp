@@ -83,7 +83,7 @@ TEST_CASE("every role is explained when none is named, and a host named nowhere 
     CHECK(leaf(e->roles[2].leaves, "max_delay_ms").now.text == "2000");
 }
 
-TEST_CASE("of rates and unlimited the one that is heard is named for both", "[config]") {
+TEST_CASE("of rates and unlimited, both explanations name the one that has an effect", "[config]") {
     const layer lifted = of(layer_kind::file, "a.yaml", {{"hosts/*.x.org/metadata/unlimited", "true"}});
     const layer limited = of(layer_kind::file, "b.yaml", {{"defaults/metadata/rates", "2/s"}});
     const layer again = of(layer_kind::command_line, "--rate", {{"hosts/api.x.org/metadata/rates", "6/s"}});

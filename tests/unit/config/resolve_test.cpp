@@ -47,7 +47,7 @@ TEST_CASE("no layer at all is the built-in configuration", "[config]") {
     CHECK(*weir::resolve({}) == weir::configuration{});
 }
 
-TEST_CASE("defects 1 and 2: rates that admit nothing or name no known unit are faults, never no limit", "[config]") {
+TEST_CASE("rates that admit nothing or name no known unit are faults, never no limit", "[config]") {
     for (const char* text : {"0/SECOND", "10/FORTNIGHT", "1.5/SECOND", "10persecond", "1/3/SECOND", "-1/s", "", "none",
                              "unlimited", "10/s,", "10/s,,5/h", "99999999999999999999/s"}) {
         INFO(text);
@@ -59,12 +59,12 @@ TEST_CASE("defects 1 and 2: rates that admit nothing or name no known unit are f
           std::string::npos);
 }
 
-TEST_CASE("defect 2: 1/3SECOND is one in three seconds and 500/h is per hour", "[config]") {
+TEST_CASE("1/3SECOND is one in three seconds and 500/h is per hour", "[config]") {
     const auto r = file{}.list(metadata("rates"), {"1/3SECOND", "500/h"}).resolve();
     CHECK(r->policy_for("x.org", "metadata")->rates == std::vector<weir::rate>{{1, 3s}, {500, 1h}});
 }
 
-TEST_CASE("defect 3: both windows are kept in either order", "[config]") {
+TEST_CASE("both windows are kept in either order", "[config]") {
     CHECK(file{}
               .list(metadata("rates"), {"10/SECOND", "5000/HOUR"})
               .resolve()
@@ -77,13 +77,13 @@ TEST_CASE("defect 3: both windows are kept in either order", "[config]") {
               ->rates.size() == 2);
 }
 
-TEST_CASE("defect 5: max_concurrent in defaults holds for hosts in defaults and in hosts", "[config]") {
+TEST_CASE("max_concurrent in defaults holds for hosts in defaults and in hosts", "[config]") {
     const auto r = file{}.plain(metadata("max_concurrent"), "1").plain(host("max_delay_ms"), "5").resolve();
     CHECK(r->policy_for("x.org", "metadata")->max_concurrent == 1);
     CHECK(r->policy_for("api.x.org", "metadata")->max_concurrent == 1);
 }
 
-TEST_CASE("defect 6: unknown keys, roles and words are faults that name the nearest", "[config]") {
+TEST_CASE("unknown keys, roles and words are faults that name the nearest", "[config]") {
     const auto text = [](const file& f) { return f.resolve().fault_text(); };
     CHECK(text(file{}.plain({"defalts", "metadata", "rates"}, "1/s")).find("did you mean \"defaults\"") !=
           std::string::npos);
@@ -188,7 +188,7 @@ TEST_CASE("the tuner's floor above its ceiling is a fault across layers", "[conf
                                    file{}.plain({"aimd", "min_multiplier"}, "0.1").l}));
 }
 
-TEST_CASE("defects 18 and 19: a weaker layer's value stays where a stronger one says nothing", "[config]") {
+TEST_CASE("a weaker layer's value stays where a stronger one says nothing", "[config]") {
     const auto yaml = file{}.plain({"aimd", "enabled"}, "true").plain({"backend", "kind"}, "redis").l;
     const auto r = weir::resolve(std::array{yaml, layer{}, layer{}});
     CHECK(r->aimd().enabled);
@@ -279,7 +279,7 @@ TEST_CASE("a leaf of a mapping has its dotted name in a text, and in a text only
     CHECK(weir::resolve(std::array{near}).fault_text().find("did you mean \"aimd.enabled\"") != std::string::npos);
 }
 
-TEST_CASE("a floor above a ceiling is told at the leaf of the two that is the stronger", "[config]") {
+TEST_CASE("a minimum above a maximum is reported at the leaf with precedence", "[config]") {
     const path floor{"hosts", "api.x.org", "metadata", "aimd", "min_multiplier"};
     const path ceiling{"hosts", "api.x.org", "metadata", "aimd", "max_multiplier"};
     CHECK(file{}.plain({"aimd", "max_multiplier"}, "0.5").plain(floor, "0.9").resolve().fault_text() ==

@@ -100,7 +100,7 @@ TEST_CASE("partition keys tell quotas of the same name apart") {
     CHECK(q[3].reported.remaining == 1);
 }
 
-TEST_CASE("quota units are told apart") {
+TEST_CASE("quota units are distinguished") {
     const auto q = quotas({{"RateLimit-Policy", "\"r\";q=5;qu=\"requests\", \"s\";q=6;qu=\"request\", "
                                                 "\"b\";q=1000000;qu=\"content-bytes\";w=60, \"c\";q=3;"
                                                 "qu=\"concurrent-requests\", \"o\";q=9;qu=\"bytes\""}});
@@ -123,7 +123,7 @@ TEST_CASE("a policy in an unknown unit is dropped with its state, and the others
                           "content-bytes, concurrent-requests");
 }
 
-TEST_CASE("parameters nobody knows are comments") {
+TEST_CASE("unknown parameters are comments") {
     const auto q = quotas(
         {{"RateLimit-Policy", "\"p\";q=10;w=1;acme-burst=5;comment=\"x\""}, {"RateLimit", "\"p\";r=3;t=1;acme;c=1"}});
     REQUIRE(q.size() == 1);
@@ -316,7 +316,7 @@ TEST_CASE("a repeated field counts only if it agrees with itself") {
     CHECK(read({{"X-RateLimit-Limit", "60"}, {"X-RateLimit-Limit", "5000"}}).quotas.empty());
 }
 
-TEST_CASE("a Reset of unknown unit is told by its size") {
+TEST_CASE("the unit of a Reset is guessed from its size") {
     CHECK(reset_of("0") == 0s);
     CHECK(reset_of("30") == 30s);
     CHECK(reset_of("0.0001") == 1ms);

@@ -30,7 +30,7 @@ std::string again(std::string_view text) {
 
 }  // namespace
 
-TEST_CASE("integers and decimals are told apart and exact") {
+TEST_CASE("integers and decimals are distinguished and exact") {
     CHECK(value("1") == sf::bare_item{std::int64_t{1}});
     CHECK(value("1.0") == sf::bare_item{sf::decimal{1000}});
     CHECK(value("-0.5") == sf::bare_item{sf::decimal{-500}});

@@ -139,7 +139,7 @@ TEST_CASE("json_lines: hostile bytes are escaped, and what is not UTF-8 never ge
     CHECK(escaped("") == "\"\"");
 }
 
-TEST_CASE("json_lines: responses are left out unless asked for, and quiet keeps trouble alone") {
+TEST_CASE("json_lines: responses are left out by default, and `trouble` writes only trouble") {
     using weir::event_type;
     const auto kinds = [](json_lines::level min) {
         std::size_t lines = 0;

@@ -153,7 +153,7 @@ TEST_CASE("lease: a key with a lease is not forgotten, and is once it was given 
     CHECK_FALSE(t.a.inspect("h.org", "metadata").has_value());
 }
 
-TEST_CASE("lease: where there is no room for it a request is decided by itself, and told its exact time") {
+TEST_CASE("lease: if there is no room for it, a request is decided by itself and gets its exact time") {
     two t{leased({{10, 1s}}, 5)};
     t.use(10);
     const auto denied = t.take();

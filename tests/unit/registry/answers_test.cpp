@@ -61,7 +61,7 @@ using shared_store = weir::shared_memory_store<weir::testing::manual_clock>;
 
 }  // namespace
 
-TEST_CASE("answers: defect 7: a host on defaults is tuned by what it answers, and every change is told") {
+TEST_CASE("answers: a host on defaults is tuned by its answers, and every change is an event") {
     std::vector<tuning_watcher::change> changes;
     weir::testing::manual_clock clock{instant{10s}};
     weir::registry limits{weir_test::manual_store{clock}, weir_test::configured(tuned_policy({{100, 1s}})),
@@ -84,13 +84,13 @@ TEST_CASE("answers: defect 7: a host on defaults is tuned by what it answers, an
     CHECK_FALSE(limits.inspect("other", "metadata"));
 }
 
-TEST_CASE("answers: whoever is not tuned is not cut") {
+TEST_CASE("answers: a key without tuning is not cut") {
     weir_test::manual_limits w{weir_test::limited({{100, 1s}})};
     answer(w.limits, w.clock, 429, 9);
     CHECK(w.limits.inspect("h", "metadata")->state.factor.is_one());
 }
 
-TEST_CASE("answers: defect 13: uncounted HEAD requests and unknown answers teach nothing") {
+TEST_CASE("answers: uncounted HEAD requests and unknown answers teach nothing") {
     weir_test::manual_limits w{tuned_policy({{100, 1s}})};
     for (int i = 0; i < 9; ++i) {
         auto got = w.limits.try_acquire("h", "metadata", {.method = "head"});
@@ -131,7 +131,7 @@ TEST_CASE("answers: a 429 in one process stops the other, until the very moment 
     CHECK(b.try_acquire("h", "metadata"));
 }
 
-TEST_CASE("answers: who waits for a long window is not held by a cut for longer than it takes to recover") {
+TEST_CASE("answers: a cut delays a waiter of a long window no longer than it takes to recover") {
     weir::testing::manual_clock clock{instant{10s}};
     weir::registry limits{weir_test::manual_store{clock}, weir_test::configured(tuned_policy({{10, 24h}}))};
     answer(limits, clock, 429, 3);
@@ -204,7 +204,7 @@ TEST_CASE("answers: a limit that the server tells is obeyed where it is less, an
     CHECK(tell({limit_unit::requests, 5}).size() == 1);  // per what?
 }
 
-TEST_CASE("answers: a told limit outlives a reload and a change of the factor") {
+TEST_CASE("answers: a reported limit survives a reload and a change of the factor") {
     weir_test::manual_limits w{weir_test::limited({{10, 1s}})};
     const std::array all{reported_limit{limit_unit::requests, 7, 1s}};
     w.limits.acquire("h", "metadata").arrived({.status = 200, .limits = all});
@@ -267,7 +267,7 @@ TEST_CASE("answers: nor is one that waits when they are scaled") {
     waits(shared, clock);
 }
 
-TEST_CASE("answers: a told ceiling on concurrent requests is obeyed where it is less") {
+TEST_CASE("answers: a reported limit on concurrent requests is obeyed if it is lower") {
     weir_test::manual_limits w{weir_test::limited({{100, 1s}})};
     const std::array two{reported_limit{limit_unit::concurrent_requests, 2}};
     w.limits.acquire("h", "metadata").arrived({.status = 200, .limits = two});

@@ -130,7 +130,7 @@ TEST_CASE("gate_scope: a refusal in one process holds every role of the host in 
     }
 }
 
-TEST_CASE("gate_scope: the hosts of a group are held together") {
+TEST_CASE("gate_scope: the hosts of a group share a gate") {
     scoped_clock clock{instant{10s}};
     const scoped_store common{clock};
     weir::registry a{common, scoped(gate_reach::host)}, b{common, scoped(gate_reach::host)};
@@ -161,7 +161,7 @@ TEST_CASE("gate_scope: hold_until holds what a refusal would") {
     CHECK(open_roles(b, "h.org") == all_roles);
 }
 
-TEST_CASE("gate_scope: a time that has passed holds nobody and makes no key") {
+TEST_CASE("gate_scope: a time that has passed stops no request and makes no key") {
     watched_limits w{gate_reach::host};
     auto h = w.limits.at("h.org", "metadata");
     CHECK(h.hold_until(instant{9s}));
@@ -185,7 +185,7 @@ TEST_CASE("gate_scope: a gate that is farther away stays where it is and is no e
     CHECK(open_roles(w.limits, "h.org") == "metadata artifact search ");
 }
 
-TEST_CASE("gate_scope: who waits for another role of the host goes on waiting, and goes when the gate opens") {
+TEST_CASE("gate_scope: a waiter for another role of the host goes on waiting, and is admitted when the gate opens") {
     watched_limits w{gate_reach::host};
     w.limits.at("h.org", "landing").hold_until(instant{11s});
     decltype(w.limits)::ticket t;
@@ -199,7 +199,7 @@ TEST_CASE("gate_scope: who waits for another role of the host goes on waiting, a
     CHECK(t.decision().granted());
 }
 
-TEST_CASE("gate_scope: no key is locked while another is held, nor while the observer hears of it") {
+TEST_CASE("gate_scope: no key is locked while another one's gate moves or the observer is called") {
     watched_limits w{gate_reach::host};
     w.also = [&] {
         for (const auto role : scoped_roles)
@@ -227,7 +227,7 @@ TEST_CASE("gate_scope: a key that cannot be made is no reason to let the others 
     CHECK_FALSE(limits.try_acquire("h.org", "search"));
 }
 
-TEST_CASE("gate_scope: while the store cannot be told, every role of the host is held in this process") {
+TEST_CASE("gate_scope: while the store cannot be reached, this process stops every role of the host") {
     scoped_clock clock{instant{10s}};
     weir::testing::shared_store<scoped_clock> common{clock};
     weir::registry limits{common, scoped(gate_reach::host)};

@@ -54,7 +54,7 @@ TEST_CASE("handle: a denial known to all is forgotten as soon as anything change
     CHECK(h.try_acquire());
 }
 
-TEST_CASE("handle: defect 9: 100/HOUR with three cuts admits no more than 100") {
+TEST_CASE("handle: 100/HOUR with three cuts admits no more than 100") {
     auto p = weir_test::limited({{100, 1h}});
     p.count_from = weir::counting::admission;
     weir_test::manual_limits w{p};
@@ -72,7 +72,7 @@ TEST_CASE("handle: defect 9: 100/HOUR with three cuts admits no more than 100") 
     CHECK_FALSE(h.try_acquire());
 }
 
-TEST_CASE("handle: defect 8: after any number of cuts a rate still admits") {
+TEST_CASE("handle: after any number of cuts a rate still admits") {
     weir_test::manual_limits w{weir_test::limited({{1, 1s}, {2, 2s}, {3, 3s}})};
     auto h = w.limits.at("h", "metadata");
     for (double m = 1; m > 0.01; m *= 0.8) {

@@ -91,7 +91,7 @@ TEST_CASE("key_table: all nodes are pinned, unlocked, until their references go"
     CHECK(left < 100);  // they could be forgotten again
 }
 
-TEST_CASE("key_table: whoever makes a node may decide not to") {
+TEST_CASE("key_table: the maker of a node may return none") {
     weir::key_table<node> t;
     CHECK(
         t.insert_locked("a", "r", [] { return std::unique_ptr<node>{}; }, [](const node&) { return true; }) == nullptr);

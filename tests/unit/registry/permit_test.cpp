@@ -18,7 +18,7 @@ TEST_CASE("permit: an empty one does nothing") {
     p.release();
 }
 
-TEST_CASE("permit: defect 10: the place is taken until the body is done, the window until T after the headers") {
+TEST_CASE("permit: the in-flight slot is taken until the end of the body, the window until T after the headers") {
     weir_test::manual_limits w{weir_test::limited({{5, 1s}})};
     auto p = w.limits.acquire("h", "metadata");
     w.clock.advance(3s);

@@ -41,7 +41,7 @@ TEST_CASE("registry: hosts in any spelling share one key") {
     CHECK_FALSE(w.limits.inspect("other", "metadata"));
 }
 
-TEST_CASE("registry: defect 6: an unknown role, a bad host and a cost of none are errors, never \"no limit\"") {
+TEST_CASE("registry: an unknown role, a bad host and a cost of none are errors, never \"no limit\"") {
     manual_limits w{limited({{1, 1s}})};
     const auto code = [&](auto&& call) {
         try {
@@ -58,7 +58,7 @@ TEST_CASE("registry: defect 6: an unknown role, a bad host and a cost of none ar
     CHECK(w.limits.try_acquire("h", "metadata"));
 }
 
-TEST_CASE("registry: defect 5: max_concurrent in the defaults binds") {
+TEST_CASE("registry: max_concurrent in the defaults binds") {
     auto p = limited({{100, 1s}});
     p.max_concurrent = 1;
     manual_limits w{p};
@@ -71,7 +71,7 @@ TEST_CASE("registry: defect 5: max_concurrent in the defaults binds") {
     CHECK(w.limits.try_acquire("h", "metadata"));
 }
 
-TEST_CASE("registry: defect 11: waiters hold no places: an idle host is served while two wait elsewhere") {
+TEST_CASE("registry: waiters take no in-flight slots: an idle host is served while two wait elsewhere") {
     manual_limits w{limited({{1, 1h}}), 2};
     w.limits.acquire("busy", "metadata").release();
     manual_registry::ticket a, b;
@@ -82,7 +82,7 @@ TEST_CASE("registry: defect 11: waiters hold no places: an idle host is served w
     CHECK(w.limits.try_acquire("idle", "metadata"));
 }
 
-TEST_CASE("registry: nobody slips past the ceiling while others wait for it") {
+TEST_CASE("registry: no request passes the ceiling while others wait for it") {
     manual_limits w{limited({{10, 1s}}), 1};
     auto holder = w.limits.acquire("h", "metadata");
     manual_registry::ticket first;
@@ -124,7 +124,7 @@ TEST_CASE("registry: the last waiter of a starving key may go and the key be for
     CHECK(w.limits.in_flight() == 0);
 }
 
-TEST_CASE("registry: defect 13: HEAD takes neither window nor place, but waits for the gate; count_head counts it") {
+TEST_CASE("registry: HEAD takes neither window nor in-flight slot, but waits for the gate; count_head counts it") {
     auto p = limited({{1, 1h}});
     manual_limits w{p, 1};
     auto get = w.limits.acquire("h", "metadata");
@@ -139,7 +139,7 @@ TEST_CASE("registry: defect 13: HEAD takes neither window nor place, but waits f
     CHECK_FALSE(counted.limits.try_acquire("h", "metadata", {.method = "HEAD"}));
 }
 
-TEST_CASE("registry: defect 14: a refusal is at once and knows when to come back") {
+TEST_CASE("registry: a refusal is at once and knows when to come back") {
     manual_limits w{limited({{1, 3s}})};
     w.limits.acquire("h", "metadata").release();
     try {
@@ -278,7 +278,7 @@ TEST_CASE("registry: a lower ceiling holds from the reload on, for those it wake
     CHECK(t.done());
 }
 
-TEST_CASE("registry: defect 23: a throwing observer breaks no acquire and loses no permit") {
+TEST_CASE("registry: a throwing observer breaks no acquire and loses no permit") {
     recording o;
     o.throws = true;
     weir::testing::manual_clock clock{weir::instant{10s}};
@@ -311,7 +311,7 @@ TEST_CASE("registry: defect 23: a throwing observer breaks no acquire and loses 
     CHECK(seen.count(event_type::reload) == 1);
 }
 
-TEST_CASE("registry: defect 15: idle keys are forgotten, and what is in use is not") {
+TEST_CASE("registry: idle keys are forgotten, and keys in use are not") {
     manual_limits w{limited({{1, 1s}})};
     auto kept = w.limits.at("kept", "metadata");
     auto open = w.limits.acquire("open", "metadata");
@@ -428,7 +428,7 @@ TEST_CASE("registry: a handle keeps its key, and so its group, as it is") {
                             .value()));
 }
 
-TEST_CASE("registry: in shadow nobody waits or is refused, and the observer hears what would have been") {
+TEST_CASE("registry: in shadow no request waits or is refused, and the observer gets what would have happened") {
     auto p = limited({{1, 1h}});
     p.max_delay = 10s;
     p.enforce = false;

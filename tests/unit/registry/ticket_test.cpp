@@ -44,7 +44,7 @@ TEST_CASE("ticket: destroyed while it waits it leaves the queue; destroyed unuse
     CHECK(w.limits.in_flight() == 0);
 }
 
-TEST_CASE("ticket: defect 12: first come, first served, with cancels in between") {
+TEST_CASE("ticket: first come, first served, with cancels in between") {
     auto p = weir_test::limited({{1, 1s}});
     p.count_from = weir::counting::admission;
     weir_test::manual_limits w{p};

@@ -87,7 +87,7 @@ TEST_CASE("memory_store: a refund takes back what was open or stamped, once") {
     CHECK(f.used() == 1);
 }
 
-TEST_CASE("memory_store: defect 16: a clock that steps back admits nothing earlier") {
+TEST_CASE("memory_store: a clock that steps back admits nothing earlier") {
     fixture f;
     REQUIRE(f.store.count(f.slot, f.plan, 2, f.clock.now()).admits());
     f.clock.set(instant{1s});
@@ -190,7 +190,7 @@ TEST_CASE("memory_store: what is abandoned after its answer, or without a grace,
     CHECK(f.used() == 0);
 }
 
-TEST_CASE("memory_store: an abandoned request that nobody looks at keeps its key until it decides nothing") {
+TEST_CASE("memory_store: an abandoned request keeps its key until it affects no decision") {
     fixture f;
     weir::entry cut;
     REQUIRE(f.admit(cut).admits());

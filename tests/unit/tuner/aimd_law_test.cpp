@@ -149,7 +149,7 @@ TEST_CASE("aimd_law: it waits below the factor that was refused last, and longer
     CHECK(k.quiet_window().before.is_one());
 }
 
-TEST_CASE("aimd_law: defect 8: never nothing, and an idle key recovers without a request") {
+TEST_CASE("aimd_law: the factor is never zero, and an idle key recovers without a request") {
     tuned_key k;
     for (int i = 0; i < 100; ++i)
         static_cast<void>(k.refuse(3));

@@ -137,7 +137,7 @@ TEST_CASE("redis store: a stamp that is an id comes back as it was") {
     CHECK_FALSE(detail::is_stamp(0));
 }
 
-TEST_CASE("redis store: an error reply is told by its word alone, for the rest may repeat a secret") {
+TEST_CASE("redis store: only the first word of an error reply is shown, because the rest may repeat a secret") {
     CHECK(detail::error_word("NOPERM this user has no permissions") == "NOPERM");
     CHECK(detail::error_word("WRONGPASS") == "WRONGPASS");
     CHECK(detail::error_word("hunter2 is wrong") == "ERR");

@@ -127,7 +127,9 @@ void conform(int processes, weir::duration entry_ttl, int traces) {
 }  // namespace
 
 TEST_CASE("sqlite: the store conforms") { conform(1, 10min, 2'000); }
-TEST_CASE("sqlite: three stores on one file conform, and what a dropped one held expires") { conform(3, 40ms, 2'000); }
+TEST_CASE("sqlite: three stores on one file conform, and the entries of a dropped one expire") {
+    conform(3, 40ms, 2'000);
+}
 
 TEST_CASE("sqlite: a registry on it decides as one on memory does") {
     const std::uint64_t seed = weir_test::seed_for("registry on sqlite");
@@ -209,7 +211,7 @@ TEST_CASE("sqlite: a registry on it decides as one on memory does") {
     CHECK(denied > 0);
 }
 
-TEST_CASE("sqlite: setting the clock an hour either way neither lets more pass nor makes anybody wait longer") {
+TEST_CASE("sqlite: setting the clock by an hour admits no more requests and delays none") {
     for (const weir::duration step : {weir::duration{1h}, weir::duration{-1h}}) {
         const scratch here;
         const set_clock clock;
@@ -232,7 +234,7 @@ TEST_CASE("sqlite: setting the clock an hour either way neither lets more pass n
     }
 }
 
-TEST_CASE("sqlite: over a restart of the machine the wall clock tells the time, and one that went back stalls nobody") {
+TEST_CASE("sqlite: over a restart of the machine the wall clock gives the time, and one that went back stops no key") {
     const scratch here;
     const set_clock clock;
     const auto plan = plan_of({{2, 10min}});
@@ -286,7 +288,7 @@ TEST_CASE("sqlite: neither a gate nor an open entry lasts longer for a clock tha
     CHECK(count(s, plan).admits());
 }
 
-TEST_CASE("sqlite: a key that nobody asks for goes from the file, but not before it decides nothing any more") {
+TEST_CASE("sqlite: an unused key is removed from the file once it affects no decision") {
     const scratch here;
     const set_clock clock;
     auto options = here.options();

@@ -61,13 +61,13 @@ TEST_CASE("command line wins over environment, over files, over defaults, leaf b
     CHECK(r.argc == 3);
 }
 
-TEST_CASE("defect 19: the tuner that the file turns on stays on when no flag is given", "[yaml]") {
+TEST_CASE("the tuner that the file turns on stays on when no flag is given", "[yaml]") {
     const temporary file{"b.yaml", "aimd: {enabled: true}\n"};
     CHECK(run{{"--rate-config", file.path}, {}}()->aimd().enabled);
     CHECK_FALSE(run{{"--rate-config", file.path, "--rate-aimd-enabled=false"}, {}}()->aimd().enabled);
 }
 
-TEST_CASE("defect 18: the environment alone is read, and so is the file it names", "[yaml]") {
+TEST_CASE("the environment alone is read, and so is the file it names", "[yaml]") {
     CHECK(run{{}, {"DOCSTOKG_RLIMIT_BACKEND=redis"}}()->backend().kind == "redis");
     const temporary file{"c.yaml", "global_max_inflight: 7\n"};
     const std::string entry = "DOCSTOKG_RLIMIT_CONFIG=" + file.path;
@@ -82,8 +82,7 @@ TEST_CASE("of several files the later wins leaf by leaf", "[yaml]") {
     CHECK(c->backend().kind == "redis");
 }
 
-TEST_CASE("defect 17: a file that is missing or wrong leaves no configuration, and every source's faults are told",
-          "[yaml]") {
+TEST_CASE("a file that is missing or wrong leaves no configuration, and every source's faults are reported", "[yaml]") {
     const temporary bad{"f.yaml", "version: 3\n"};
     const auto c = run{{"--rate-config", "no/such.yaml", "--rate-config", bad.path, "--rate-bakend=x"},
                        {"DOCSTOKG_RLIMIT_DSM=x"}}();

@@ -48,7 +48,7 @@ TEST_CASE("rates may be one text, and a fault in it has its line", "[yaml][8a]")
               .find("f.yaml:3:12: defaults.landing.rates: ") == 0);
 }
 
-TEST_CASE("defect 6: a quoted false is not true but a fault", "[yaml]") {
+TEST_CASE("a quoted false is not true but a fault", "[yaml]") {
     CHECK(resolved("defaults: {metadata: {count_head: \"false\"}}").fault_text().find("drop the quotes") !=
           std::string::npos);
     CHECK_FALSE(resolved("defaults: {metadata: {count_head: false}}")->policy_for("x.org", "metadata")->count_head);
@@ -100,7 +100,7 @@ TEST_CASE("a missing file and a folder are faults, never an empty layer", "[yaml
     CHECK(weir::yaml::load_file("").faults.size() == 1);
 }
 
-TEST_CASE("reading goes on after a fault, so that all are told at once", "[yaml]") {
+TEST_CASE("reading goes on after a fault, so that all are reported together", "[yaml]") {
     const auto l = load("roles: [[a], {b: c}, ~, search]\n? [x]\n: 1\na: &a 1\nb: *a\nc: !!int 1\nversion: 1\n");
     std::vector<std::string> texts;
     for (const auto& f : l.faults)

@@ -165,7 +165,7 @@ TEST_CASE("session pool: a verb that waits is woken when its session is given ba
     CHECK(f.net.opened == 1);
 }
 
-TEST_CASE("session pool: a settlement leaves at once, or with whoever has its session") {
+TEST_CASE("session pool: a settlement is sent at once, or by the thread that has its session") {
     fixture f;
     const auto a = f.key();
     f.pool.post({a, "before it is open"});
