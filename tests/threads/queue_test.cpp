@@ -194,7 +194,7 @@ TEST_CASE("blocking threads and tickets share a queue: no waiter is lost, and a 
     CHECK(threads_now() == before);
 }
 
-TEST_CASE("a stop token ends a wait that is under way, and the next in line moves up") {
+TEST_CASE("a stop token ends a wait, and the next waiter moves up") {
     steady_registry limits{weir::memory_store{}, configured(limited({{1, 300ms}}, 20s))};
     auto first = limits.try_acquire("h", "metadata");
     REQUIRE(first);
@@ -356,7 +356,7 @@ TEST_CASE("sixteen threads at the first use of 1/HOUR get exactly one grant") {
     }
 }
 
-TEST_CASE("a published denial is never seen in place of a place that is free") {
+TEST_CASE("a published denial is never seen instead of a free slot") {
     weir::policy p = limited({{1, 1ms}});
     p.count_from = weir::counting::admission;
     steady_registry limits{weir::memory_store{}, configured(p)};

@@ -191,7 +191,7 @@ TEST_CASE("sqlite: everything about a key survives a restart") {
     CHECK_FALSE(s.hold(slot, gate - 1s));
 }
 
-TEST_CASE("sqlite: processes that make the file at one moment, or bring it up to date, do it once") {
+TEST_CASE("sqlite: several processes that make or update the file at once do it once") {
     const auto plan = plan_of({{1000, 1h}});
     for (int round = 0; round < (weir_test::slowness > 1 ? 5 : 30); ++round) {
         const scratch here;
@@ -349,7 +349,7 @@ TEST_CASE("sqlite: a full disk is a clear error, and the store goes on as soon a
     CHECK(used(s, plan) == reported + 1);
 }
 
-TEST_CASE("sqlite: what is no database, or another program's, is left alone") {
+TEST_CASE("sqlite: a file that is not a database, or another program's, is not changed") {
     const scratch here;
     const auto plan = plan_of({{1000, 1h}});
     std::ofstream{here.file("text")} << std::string(5000, 'x');
@@ -368,7 +368,7 @@ TEST_CASE("sqlite: what is no database, or another program's, is left alone") {
     CHECK(raw{options.path}.ask("SELECT a FROM keys") == "7");
 }
 
-TEST_CASE("sqlite: a damaged row is an error of its key alone") {
+TEST_CASE("sqlite: a damaged row is an error of only its key") {
     const scratch here;
     const auto plan = plan_of({{1000, 1h}});
     store s{here.options()};

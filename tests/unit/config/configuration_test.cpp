@@ -75,7 +75,7 @@ TEST_CASE("leaves come from the host, its wildcards and the defaults in that ord
     CHECK(c->policy_for("api.sub.x.org", "landing")->rates.size() == 2);  // other roles are untouched
 }
 
-TEST_CASE("a host named without a port governs its other ports too, unless they are named", "[config]") {
+TEST_CASE("the leaves of a host without a port apply to its ports too, unless they are named", "[config]") {
     const auto c = configuration::builder{}
                        .host("x.org", "metadata", limited({{1, 1s}}))
                        .host("x.org:8443", "metadata", policy_leaves{}.set<&weir::policy::max_delay>(9s))
@@ -151,7 +151,7 @@ TEST_CASE("a later call wins leaf by leaf, whatever stood in between", "[config]
     CHECK(c->policy_for("x.org", "metadata")->rates == std::vector<rate>{{1, 1s}});
 }
 
-TEST_CASE("shadow lets every policy only report", "[config]") {
+TEST_CASE("shadow makes every policy only report", "[config]") {
     const auto c = configuration::builder{}.host("x.org", "metadata", limited({{1, 1s}})).shadow().build();
     CHECK(c->shadow());
     CHECK_FALSE(c->policy_for("x.org", "metadata")->enforce);
@@ -181,7 +181,7 @@ TEST_CASE("the members of a group share its key and its policy", "[config]") {
     CHECK(c->host_groups().at("arxiv") == std::vector<std::string>{"arxiv.org", "*.arxiv.org"});
 }
 
-TEST_CASE("groups that contradict themselves or a host are faults", "[config]") {
+TEST_CASE("groups that contradict each other or a host are faults", "[config]") {
     const auto text = [](const configuration::builder& b) {
         const auto c = b.build();
         return c ? std::string{} : c.error().message;

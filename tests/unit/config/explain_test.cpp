@@ -103,7 +103,7 @@ TEST_CASE("of rates and unlimited, both explanations name the one that has an ef
           "false | built-in | built-in | \n");
 }
 
-TEST_CASE("what turns limiting off is named by every leaf it overrules", "[config]") {
+TEST_CASE("every overruled leaf names the leaf that turns limiting off", "[config]") {
     const std::vector layers{
         of(layer_kind::file, "a.yaml", {{"defaults/metadata/max_concurrent", "2"}, {"global_max_inflight", "7"}}),
         of(layer_kind::command_line, "--rate-disable", {{"disabled", "true"}})};

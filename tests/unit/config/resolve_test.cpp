@@ -97,7 +97,7 @@ TEST_CASE("unknown keys, roles and words are faults that name the nearest", "[co
           std::string::npos);
 }
 
-TEST_CASE("a wrong type says what was found and what is allowed", "[config]") {
+TEST_CASE("the fault of a wrong type says what was found and what is allowed", "[config]") {
     CHECK(file{}.in_quotes(metadata("count_head"), "false").resolve().fault_text().find("drop the quotes") !=
           std::string::npos);
     CHECK(file{}.in_quotes({"global_max_inflight"}, "500").resolve().fault_text().find("drop the quotes") !=
@@ -182,7 +182,7 @@ TEST_CASE("two spellings of one host in a file are a fault that names both", "[c
     CHECK(text.find("\"API.x.org\" at f.yaml:1:5") != std::string::npos);
 }
 
-TEST_CASE("the tuner's floor above its ceiling is a fault across layers", "[config]") {
+TEST_CASE("a tuner's minimum above its maximum is a fault across layers", "[config]") {
     CHECK_FALSE(file{}.plain({"aimd", "max_multiplier"}, "0.2").resolve());
     CHECK(weir::resolve(std::array{file{}.plain({"aimd", "max_multiplier"}, "0.2").l,
                                    file{}.plain({"aimd", "min_multiplier"}, "0.1").l}));
@@ -195,7 +195,7 @@ TEST_CASE("a weaker layer's value stays where a stronger one says nothing", "[co
     CHECK(r->backend().kind == "redis");
 }
 
-TEST_CASE("all faults are reported at once, each with its place and path, shadowed or not", "[config]") {
+TEST_CASE("all faults are reported together, each with its source location and path, shadowed or not", "[config]") {
     const auto low = file{}.plain(metadata("max_delay_ms"), "abc").plain({"backend", "kind"}, "bananas").l;
     const auto high = file{}.plain(metadata("max_delay_ms"), "5").plain({"global_max_inflight"}, "0").l;
     const auto r = weir::resolve(std::array{low, high});
@@ -214,7 +214,7 @@ TEST_CASE("a layer's own faults leave no configuration", "[config]") {
     CHECK(r.fault_text() == "missing.yaml: there is no such file\n");
 }
 
-TEST_CASE("every leaf remembers where it was written and what it shadows, and no connection text is kept", "[config]") {
+TEST_CASE("every leaf has its source location and its shadowed values, and no connection text is kept", "[config]") {
     const auto low = file{}.plain(host("rates"), "50/s").plain({"backend", "dsn"}, "redis://u:secret@h").l;
     const auto high = file{}.plain(host("rates"), "20/s").l;
     const auto r = weir::resolve(std::array{low, high});
@@ -239,7 +239,7 @@ TEST_CASE("letters outside ASCII need the caller's function", "[config]") {
     CHECK(r->hosts() == std::vector<std::string>{"xn--bcher-kva.de"});
 }
 
-TEST_CASE("the tuner's leaves of a role stand in a mapping and inherit from the process's", "[config]") {
+TEST_CASE("the tuner's leaves of a role are in a mapping and inherit from the process's", "[config]") {
     const path enabled{"hosts", "api.x.org", "metadata", "aimd", "enabled"};
     const auto r = file{}
                        .of({"hosts", "api.x.org", "metadata", "aimd"}, weir::value_kind::section)
@@ -309,7 +309,7 @@ TEST_CASE("a burst over an inherited unlimited: true is a fault with both places
           "is true at f.yaml:1:5; give rates here, or leave the burst out\n");
 }
 
-TEST_CASE("a leaf that a stronger layer lifts again is in force again", "[config]") {
+TEST_CASE("a leaf that a stronger layer restores has an effect again", "[config]") {
     const auto rates = file{}.plain(host("rates"), "7/s").plain(host("burst"), "3").l;
     const auto free = file{}.plain(host("unlimited"), "true").l;
     const auto held = file{}.plain(host("unlimited"), "false").l;
@@ -364,7 +364,7 @@ TEST_CASE("a rate that another of its list implies is dropped with a note that n
     CHECK(file{}.list(metadata("rates"), {"10/SECOND", "5000/HOUR"}).resolve().notes().empty());
 }
 
-TEST_CASE("a list of rates or roles too long to be meant is a fault", "[config]") {
+TEST_CASE("a list of too many rates or roles is a fault", "[config]") {
     CHECK(file{}.list(metadata("rates"), std::vector<std::string>(64, "1/s")).resolve());
     CHECK_FALSE(file{}.list(metadata("rates"), std::vector<std::string>(65, "1/s")).resolve());
     CHECK_FALSE(file{}.list({"roles"}, std::vector<std::string>(257, "x")).resolve());
@@ -394,7 +394,7 @@ TEST_CASE("a variable's name is matched against groups and their members too", "
     CHECK(of("a_b_org").fault_text().find("below hosts.my-group") != std::string::npos);
 }
 
-TEST_CASE("faults of groups name both places", "[config]") {
+TEST_CASE("faults of groups name both source locations", "[config]") {
     const auto group = [](std::vector<std::string> a, std::vector<std::string> b) {
         return file{}.list({"host_groups", "a"}, std::move(a)).list({"host_groups", "b.org"}, std::move(b));
     };
@@ -427,7 +427,7 @@ TEST_CASE("faults of groups name both places", "[config]") {
     CHECK(weir::resolve(std::array{low, high}));
 }
 
-TEST_CASE("a burst put over an unlimited of a weaker layer is a fault that names both", "[config]") {
+TEST_CASE("a burst above an unlimited of a weaker layer is a fault that names both", "[config]") {
     file weak, strong;
     weak.plain(host("unlimited"), "true");
     strong.plain(host("burst"), "1");
@@ -437,7 +437,7 @@ TEST_CASE("a burst put over an unlimited of a weaker layer is a fault that names
                                                 "is true") != std::string::npos);
 }
 
-TEST_CASE("where a leaf was written is where it is in force, or what the caller says", "[config]") {
+TEST_CASE("the source location of a leaf is that of its active value, or a default of the caller", "[config]") {
     const auto low = file{}.plain({"backend", "kind"}, "sqlite").l;
     const auto high = file{}.plain(host("rates"), "5/s").plain({"backend", "kind"}, "redis").l;
     const auto made = weir::resolve(std::array{low, high});

@@ -19,7 +19,7 @@ TEST_CASE("time: saturating_add() ends at far_future") {
     CHECK(weir::saturating_add(weir::instant{1s}, 0ns) == weir::instant{1s});
 }
 
-TEST_CASE("time: forever passes every other span and has room for an instant") {
+TEST_CASE("time: forever is longer than every other span and has room for an instant") {
     CHECK(weir::forever > 366 * 24h * 100);
     CHECK(weir::saturating_add(weir::instant{1s}, weir::forever) == weir::far_future);
     CHECK(weir::saturating_add(weir::instant{}, weir::forever) == weir::far_future);

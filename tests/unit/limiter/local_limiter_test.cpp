@@ -60,7 +60,7 @@ TEST_CASE("local_limiter: a request that cannot be admitted waits in order, and 
     CHECK(f.key.core.waiting() == 0);
 }
 
-TEST_CASE("local_limiter: whose best case is past the deadline is refused at once") {
+TEST_CASE("local_limiter: a waiter whose best case is past its deadline is refused at once") {
     fixture f;
     node a, b, c, d;
     CHECK_FALSE(f.submit(a, instant{0s}, instant{60s}));
@@ -108,7 +108,7 @@ TEST_CASE("local_limiter: a refusal by a rule that a reload took away names no r
     CHECK(late.verdict.limit == weir::rate{1, 20s});
 }
 
-TEST_CASE("local_limiter: an uncounted request leaves when the gate opens, whatever stands before it") {
+TEST_CASE("local_limiter: an uncounted request leaves when the gate opens, whatever waits before it") {
     fixture f;
     node a, b, head;
     CHECK_FALSE(f.submit(a, instant{0s}, instant{60s}));
@@ -123,7 +123,7 @@ TEST_CASE("local_limiter: an uncounted request leaves when the gate opens, whate
     f.serve(instant{10s});
 }
 
-TEST_CASE("local_limiter: the last waiter's cancel takes the key out of the line for places") {
+TEST_CASE("local_limiter: the cancel of the last waiter removes the key from the ceiling's line") {
     fixture f;
     f.key.ceiling.limit(1);
     REQUIRE(f.key.ceiling.try_take());
@@ -207,7 +207,7 @@ TEST_CASE("local_limiter: no request waits, or goes on waiting, for a gate that 
     CHECK(far.verdict.granted());
 }
 
-TEST_CASE("local_limiter: rules that are not enforced let everybody go, and the log holds them all") {
+TEST_CASE("local_limiter: rules that are not enforced admit every request, and the log has them all") {
     fixture f;
     f.key.ceiling.limit(2);
     node a, b, c, head;

@@ -34,7 +34,7 @@ TEST_CASE("observer: an exception of an observer is ignored") {
     CHECK(c.seen == 1);
 }
 
-TEST_CASE("observer: for the default one no event is even made") {
+TEST_CASE("observer: the default one makes no event") {
     weir::no_observer nobody;
     bool made = false;
     weir::notify(nobody, [&] {

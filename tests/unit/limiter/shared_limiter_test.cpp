@@ -283,7 +283,7 @@ TEST_CASE("shared_limiter: a gate that the store did not get is sent before the 
     CHECK(other.decide(e).admits());
 }
 
-TEST_CASE("shared_limiter: an open policy lets everybody go while the store fails, but not through a gate") {
+TEST_CASE("shared_limiter: an open policy admits every request while the store fails, but not before the gate opens") {
     clock_type clock{instant{10s}};
     shared_store common{clock};
     weir::policy rules = limited(1, 10s);
@@ -332,7 +332,7 @@ TEST_CASE(
     CHECK(w.verdict.retry_at == instant{60s});
 }
 
-TEST_CASE("shared_limiter: rules that are not enforced let everybody go, through the ceiling too, and say so") {
+TEST_CASE("shared_limiter: rules that are not enforced admit every request, also above the ceiling, and report it") {
     clock_type clock{instant{10s}};
     shared_store common{clock};
     weir::policy rules = limited(1, 10s);

@@ -104,7 +104,7 @@ TEST_CASE("answers: uncounted HEAD requests and unknown answers teach nothing") 
     CHECK(w.limits.inspect("h", "metadata")->state.factor.is_one());
 }
 
-TEST_CASE("answers: processes on one store learn together, and each obeys what another learned") {
+TEST_CASE("answers: processes on one store share the tuner's state") {
     weir::testing::manual_clock clock{instant{10s}};
     const shared_store common{clock};
     const auto config = weir_test::configured(tuned_policy({{100, 1s}}));
@@ -118,7 +118,7 @@ TEST_CASE("answers: processes on one store learn together, and each obeys what a
     CHECK(a.inspect("h", "metadata")->state.windows[0].limit == 80);
 }
 
-TEST_CASE("answers: a 429 in one process stops the other, until the very moment it names") {
+TEST_CASE("answers: a 429 in one process stops the other until exactly the time that it states") {
     weir::testing::manual_clock clock{instant{10s}};
     const shared_store common{clock};
     const auto config = weir_test::configured(weir_test::limited({{100, 1s}}));
@@ -149,7 +149,7 @@ TEST_CASE("answers: a cut delays a waiter of a long window no longer than it tak
     CHECK(clock.now() < instant{10s} + 10min);
 }
 
-TEST_CASE("answers: a reload that turns tuning off puts the rates in force as they are written") {
+TEST_CASE("answers: a reload that turns tuning off restores the configured rates") {
     const auto tuned = weir_test::configured(tuned_policy({{100, 1s}}));
     const auto plain = weir_test::configured(weir_test::limited({{100, 1s}}));
     weir_test::manual_limits w{tuned_policy({{100, 1s}})};
@@ -181,7 +181,7 @@ TEST_CASE("answers: a key whose factor has recovered is forgotten") {
     CHECK_FALSE(w.limits.inspect("h", "metadata"));
 }
 
-TEST_CASE("answers: a limit that the server tells is obeyed where it is less, and never where it is more") {
+TEST_CASE("answers: a reported limit is obeyed if it is lower, and never if it is higher") {
     weir_test::manual_limits w{weir_test::limited({{10, 1s}})};
     const auto tell = [&](const reported_limit& l) {
         const std::array all{l};
@@ -239,7 +239,7 @@ TEST_CASE(
     CHECK(h.inspect().state.windows[1].used == 8);
 }
 
-TEST_CASE("answers: nor is one that waits when they are scaled") {
+TEST_CASE("answers: a waiter is not refused for good when the rates are scaled") {
     const auto rules = weir_test::configured(tuned_policy({{10, 1s}}));
     const auto waits = [&](auto& limits, weir::testing::manual_clock& clock) {
         auto h = limits.at("h", "metadata");
@@ -279,7 +279,7 @@ TEST_CASE("answers: a reported limit on concurrent requests is obeyed if it is l
     CHECK(third.decision().cause == weir::cause::concurrency);
 }
 
-TEST_CASE("answers: nothing left holds until there is more, little left is made to last") {
+TEST_CASE("answers: nothing left stops requests until there is more, little left is spread over the rest of the time") {
     const auto gate_after = [](const weir::feedback& said) {
         weir_test::manual_limits w{weir_test::limited({{10, 1s}})};
         w.limits.acquire("h", "metadata").arrived(said);

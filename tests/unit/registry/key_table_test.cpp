@@ -99,7 +99,7 @@ TEST_CASE("key_table: the maker of a node may return none") {
     CHECK(t.find_locked("a", "r") == nullptr);
 }
 
-TEST_CASE("key_table: the nodes that are picked out are forgotten, and no other") {
+TEST_CASE("key_table: the selected nodes are forgotten, and no others") {
     weir::key_table<node> t;
     for (int i = 0; i < 500; ++i)
         insert(t, "k" + std::to_string(i)).busy = true;

@@ -73,7 +73,7 @@ TEST_CASE("--rate-host-override exists and splits before the role", "[config]") 
     CHECK_FALSE(resolved({"--rate-host-override", "h.org:metadata"}));
 }
 
-TEST_CASE("a mode is a longest wait", "[config]") {
+TEST_CASE("a mode sets the longest wait", "[config]") {
     const auto r = resolved({"--rate-mode", "a.org=raise", "--rate-mode", "b.org.landing=wait:750",
                              "--rate-mode=c.org=block", "--rate-mode", "d.org=wait", "--rate-max-delay", "e.org=0.5s"});
     INFO(r.fault_text());
@@ -137,7 +137,7 @@ TEST_CASE("files and presets are taken one a flag, in order", "[config]") {
     CHECK(weir::command_line_help().find("repeated for each further one") != std::string::npos);
 }
 
-TEST_CASE("an explanation is asked for alone, or with = and a host", "[config]") {
+TEST_CASE("--rate-explain is alone, or has = and a host", "[config]") {
     CHECK_FALSE(read({"--rate", "a.org=1/s"}).explain);
     CHECK(read({"--rate-explain", "--topic"}).explain == "");
     CHECK(read({"--rate-explain", "a.org"}).rest.size() == 1);

@@ -78,7 +78,7 @@ TEST_CASE("a bad value in the environment is a fault and not ignored", "[config]
     CHECK(resolved_from({"DOCSTOKG_RLIMIT_GLOBAL_INFLIGHT=none"})->global_max_inflight() == 0);
 }
 
-TEST_CASE("the path of a file is handed out and is no leaf", "[config]") {
+TEST_CASE("the path of a file is returned and is not a leaf", "[config]") {
     const auto e = read_from({"DOCSTOKG_RLIMIT_CONFIG=a.yaml"});
     CHECK(e.config_path == "a.yaml");
     CHECK(e.values.leaves().empty());

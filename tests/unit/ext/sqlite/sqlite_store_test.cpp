@@ -324,7 +324,7 @@ TEST_CASE("sqlite: an unused key is removed from the file once it affects no dec
     CHECK(rows(here.file(), "retired") == 0);
 }
 
-TEST_CASE("sqlite: what is not enforced is entered, and says what stood in the way") {
+TEST_CASE("sqlite: a plan that is not enforced records what it denies, and reports what stood in the way") {
     const scratch here;
     store s{here.options()};
     weir::policy p;
@@ -371,7 +371,7 @@ TEST_CASE("sqlite: hosts of any bytes up to 4 KiB are keys of their own") {
     CHECK(rows(here.file(), "keys") == static_cast<std::int64_t>(names.size()));
 }
 
-TEST_CASE("sqlite: the file is brought to the newest format step by step, and a newer one is refused") {
+TEST_CASE("sqlite: the file is updated to the newest format step by step, and a newer one is refused") {
     namespace detail = weir::sqlite::detail;
     const scratch here;
     detail::patience waiting;
@@ -399,7 +399,7 @@ TEST_CASE("sqlite: the file is brought to the newest format step by step, and a 
     CHECK(said.find("up to 2") != std::string::npos);
 }
 
-TEST_CASE("sqlite: a file of the first version is brought up to date with all that is in it") {
+TEST_CASE("sqlite: a file of the first version is updated with all its data") {
     namespace detail = weir::sqlite::detail;
     const scratch here;
     const set_clock clock;
@@ -445,7 +445,7 @@ TEST_CASE("sqlite: a file of the first version is brought up to date with all th
     CHECK(said.find("its format is version 2, and this program knows up to 1") != std::string::npos);
 }
 
-TEST_CASE("sqlite: what the tuner keeps stays in the file until the factor has recovered, and no longer") {
+TEST_CASE("sqlite: the tuner's state stays in the file until the factor has recovered, and no longer") {
     const scratch here;
     const set_clock clock;
     const auto minute = plan_of({{100'000, 1min}});
@@ -490,7 +490,7 @@ TEST_CASE("sqlite: what the tuner keeps stays in the file until the factor has r
     CHECK(s.read(tuned, minute, s.now()).factor.is_one());
 }
 
-TEST_CASE("sqlite: over a restart of the machine what was learnt is as old as the wall clock says") {
+TEST_CASE("sqlite: over a restart of the machine the tuner's state is as old as the wall clock says") {
     const scratch here;
     const set_clock clock;
     weir::tuner_state made;
@@ -543,6 +543,6 @@ TEST_CASE("sqlite: a relative path means the folder the store was made in") {
     CHECK(std::filesystem::exists(here.file()));
 }
 
-TEST_CASE("sqlite: options that contradict themselves make no store") {
+TEST_CASE("sqlite: options that contradict each other make no store") {
     CHECK_THROWS_AS(store{weir::sqlite::sqlite_options{}}, weir::exception);
 }

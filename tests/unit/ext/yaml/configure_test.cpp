@@ -74,7 +74,7 @@ TEST_CASE("the environment alone is read, and so is the file it names", "[yaml]"
     CHECK(run{{}, {entry.c_str()}}()->global_max_inflight() == 7);
 }
 
-TEST_CASE("of several files the later wins leaf by leaf", "[yaml]") {
+TEST_CASE("a later file has precedence over an earlier one, leaf by leaf", "[yaml]") {
     const temporary a{"d.yaml", "global_max_inflight: 7\nbackend: {kind: redis}\n"};
     const temporary b{"e.yaml", "global_max_inflight: 8\n"};
     const auto c = run{{"--rate-config", a.path, "--rate-config=" + b.path}, {}}();
@@ -107,7 +107,7 @@ TEST_CASE("presets lie below files, the later over the earlier", "[yaml]") {
     CHECK_FALSE(run{{"--rate-preset="}, {}}());
 }
 
-TEST_CASE("what a configuration was made from makes it again", "[yaml]") {
+TEST_CASE("the sources of a configuration make it again", "[yaml]") {
     const temporary file{"h.yaml", "global_max_inflight: 7\n"};
     const auto c = run{{"--rate-config", file.path, "--rate", "a.org=1/s"}, {"DOCSTOKG_RLIMIT_BACKEND=redis"}}();
     std::ofstream{file.path} << "global_max_inflight: 8\n";
@@ -117,7 +117,7 @@ TEST_CASE("what a configuration was made from makes it again", "[yaml]") {
     CHECK(again->policy_for("a.org", "metadata")->rates.size() == 1);
 }
 
-TEST_CASE("an explanation is made when it is asked for, and only then", "[yaml]") {
+TEST_CASE("an explanation is made only on request", "[yaml]") {
     CHECK(run{{"--rate", "a.org=1/s"}, {}}().explanation.empty());
     const auto c = run{{"--rate", "a.org=1/s", "--rate-explain=a.org.metadata"}, {}}();
     CHECK(c.explanation.starts_with("a.org metadata\nrates "));
