@@ -137,7 +137,7 @@ TEST_CASE("files and presets are taken one a flag, in order", "[config]") {
     CHECK(weir::command_line_help().find("repeated for each further one") != std::string::npos);
 }
 
-TEST_CASE("--rate-explain is alone, or has = and a host", "[config]") {
+TEST_CASE("the flag --rate-explain is alone, or has = and a host", "[config]") {
     CHECK_FALSE(read({"--rate", "a.org=1/s"}).explain);
     CHECK(read({"--rate-explain", "--topic"}).explain == "");
     CHECK(read({"--rate-explain", "a.org"}).rest.size() == 1);
