@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "weir/limiter/detail/inflight_slot.hpp"
 #include "weir/limiter/detail/store_abilities.hpp"
-#include "weir/limiter/inflight_ceiling.hpp"
 #include "weir/limiter/key_core.hpp"
 #include "weir/limiter/key_rules.hpp"
 #include "weir/limiter/wait_queue.hpp"
@@ -45,7 +45,7 @@ public:
         if (is_obstructed()) [[unlikely]]
             if (const auto f = obstruction(s, cost))
                 return *f;
-        const assessment f = s.store.admit(slot_, key_.plan(), cost, s.now, any_slot{s.ceiling}, out);
+        const assessment f = s.store.admit(slot_, key_.plan(), cost, s.now, detail::any_inflight_slot{s.ceiling}, out);
         if (f.cause != cause::none) [[unlikely]]
             decided(s, f, cost);
         return f;
@@ -68,7 +68,7 @@ public:
             if (const auto f = obstruction(s, cost))
                 return *f;
         assessment f = s.store.assess_behind(slot_, key_.plan(), cost, s.now, none_ahead{});
-        if (f.admits() && cost > 0 && s.ceiling.limit() > 0 && s.ceiling.taken() >= s.ceiling.limit())
+        if (f.admits() && cost > 0 && s.ceiling.is_full())
             f.cause = cause::inflight;
         return f;
     }
@@ -89,7 +89,7 @@ public:
     [[nodiscard]] bool enqueue(step& s, waiter& w, assessment f) {
         w.arrived = s.now;
         w.verdict = key_.to_decision(f);
-        if (key_core::is_final(f) || w.deadline <= s.now || f.at > w.deadline || key_.is_full())
+        if (key_.refuses_to_queue(w, f, s.now))
             return false;
         key_.make_room();
         wait_queue& q = key_.queue();
@@ -101,7 +101,7 @@ public:
             return true;
         }
         if (is_first)
-            q.set_front_due(due_of(f));
+            q.set_front_due(key_.due_of(f));
         else if (w.cost == 0)  // it passes the others as soon as the gate opens
             q.set_front_due(std::min(q.front_due(), f.at));
         if (!q.empty())
@@ -114,7 +114,7 @@ public:
         if (!wait_queue::is_queued(w))
             return wait_queue::cancel_early(w);
         const bool was_front = key_.queue().is_front(w);
-        key_.queue().complete(w, {outcome::cancelled, cause::none, s.now, {}, {}}, s.now, s.done);
+        key_.complete_cancelled(s, w);
         key_.mark_stale();
         if (was_front)
             s.note(change::better);
@@ -202,32 +202,9 @@ public:
     [[nodiscard]] bool is_polled() const noexcept { return key_.has_polled(); }
     [[nodiscard]] instant next_due() const noexcept { return key_.next_due(); }
     /// When the thread behind `w` has to look again: the uncounted pass as soon as the gate opens.
-    [[nodiscard]] instant wake_of(const waiter& w) const noexcept {
-        return key_.queue().is_front(w) || w.cost == 0
-                   ? std::min({key_.queue().front_due(), w.deadline, key_.next_tune()})
-                   : w.deadline;
-    }
+    [[nodiscard]] instant wake_of(const waiter& w) const noexcept { return key_.wake_of(w, w.cost == 0); }
 
 private:
-    /// An in-flight slot for a request that is decided at once.
-    struct any_slot {
-        inflight_ceiling& ceiling;
-        [[nodiscard]] bool take() const noexcept { return ceiling.try_take(); }
-    };
-    /// An in-flight slot for the first waiter of the key, in turn with other keys.
-    struct slot_in_turn {
-        step& s;
-        key_core& key;
-        [[nodiscard]] bool take() const noexcept {
-            const auto t = s.ceiling.take_in_turn(key.room->in_line);
-            key.references += static_cast<std::uint32_t>(t.references);
-            return t.is_taken;
-        }
-    };
-    struct free_slot {
-        [[nodiscard]] static bool take() noexcept { return true; }
-    };
-
     [[nodiscard, gnu::always_inline]] bool is_obstructed() const noexcept { return !key_.is_quiet() || key_.is_paused; }
     /// Why a request of `cost` units cannot be decided by the store; nothing when it can.
     [[nodiscard, gnu::noinline]] std::optional<assessment> obstruction(step& s, std::int64_t cost) {
@@ -257,14 +234,9 @@ private:
     }
     /// First come, first served: never before the last one ahead.
     [[nodiscard]] assessment behind(step& s, std::int64_t cost, const wait_queue::ahead& ahead) const {
-        assessment f = s.store.assess_behind(slot_, key_.plan(), cost, s.now, ahead);
+        const assessment f = s.store.assess_behind(slot_, key_.plan(), cost, s.now, ahead);
         const assessment* last = ahead.last();
-        if (last == nullptr || cost == 0 || f.cause == cause::never)
-            return f;
-        if (last->at > f.at || f.admits())
-            f = {std::max(last->at, f.at), f.beyond_max_hold ? cause::gate : last->cause, last->window,
-                 f.beyond_max_hold};
-        return f;
+        return last == nullptr || cost == 0 || f.cause == cause::never ? f : key_core::behind(*last, f);
     }
 
     [[gnu::always_inline]] void changed(step& s, change c) noexcept {
@@ -273,15 +245,13 @@ private:
         s.note(c);
     }
 
-    [[nodiscard]] instant due_of(const assessment& f) const noexcept {
-        return key_core::is_timed(f) && !key_.is_paused ? f.at : far_future;
-    }
     /// One try for the front. A lack of memory is a denial: the waiter stays, and is tried again.
     [[nodiscard]] assessment try_front(step& s, waiter& w) noexcept {
         if (key_.is_paused)
             return key_core::paused(s.now);
         try {
-            return s.store.admit(slot_, key_.plan(), w.cost, s.now, slot_in_turn{s, key_}, w.admitted);
+            return s.store.admit(slot_, key_.plan(), w.cost, s.now, detail::inflight_slot_in_turn{s.ceiling, key_},
+                                 w.admitted);
         } catch (const std::bad_alloc&) {
             return {saturating_add(s.now, std::chrono::milliseconds{1}), cause::store, 0};
         }
@@ -313,7 +283,7 @@ private:
             } else {
                 q.mark_stale();  // the next one may be cheaper
             }
-            q.complete(w, key_.to_decision(f), s.now, s.done);
+            key_.complete(s, w, f);
         }
         key_.note_bound(f);
         if (q.empty())
@@ -324,7 +294,7 @@ private:
             return;
         // A free slot or an answer serves the queue: for them the front needs no time of its own. Those that wait for
         // the gate alone pass the front, so it wakes for them too.
-        q.set_front_due(std::min(due_of(f), gate_opens));
+        q.set_front_due(std::min(key_.due_of(f), gate_opens));
         if (q.wants_forecasts() && (worse || q.first_deadline() <= s.now))
             assess_all(s, is_too_late);
         refuse_late(s);
@@ -333,23 +303,22 @@ private:
 
     template <class IsTooLate>
     void assess_all(step& s, const IsTooLate& is_too_late) noexcept {
-        key_.queue().assess_all(
-            s.now, s.done,
+        key_.assess_all(
+            s,
             [&](const waiter& w, const wait_queue::ahead& ahead) {
                 assessment f = behind(s, w.cost, ahead);
                 if (f.admits())
                     f.cause = cause::inflight;  // nothing else stands in its way
                 return f;
             },
-            [&](const waiter& w, const assessment& f) { return is_too_late(w, f) || f.at > w.deadline; },
-            [&](const assessment& f) { return key_.to_decision(f); });
+            [&](const waiter& w, const assessment& f) { return is_too_late(w, f) || f.at > w.deadline; });
     }
     /// Refuses the waiters behind the front whose deadline has come, with their last forecast.
     void refuse_late(step& s) noexcept {
         while (waiter* w = key_.queue().next_late(s.now)) {
             assessment f = key_.queue().expected(*w);
             f.at = std::max(f.at, s.now);
-            key_.queue().complete(*w, key_.to_decision(f), s.now, s.done);
+            key_.complete(s, *w, f);
             key_.mark_stale();
         }
     }
@@ -358,12 +327,12 @@ private:
     [[nodiscard]] instant grant_uncounted(step& s) noexcept {
         instant opens = far_future;
         key_.queue().for_each_uncounted([&](waiter& w) {
-            const assessment f = s.store.admit(slot_, key_.plan(), 0, s.now, free_slot{}, w.admitted);
+            const assessment f = s.store.admit(slot_, key_.plan(), 0, s.now, detail::free_inflight{}, w.admitted);
             if (!f.admits()) {
                 opens = f.at;
                 return false;
             }
-            key_.queue().complete(w, key_.to_decision(f), s.now, s.done);
+            key_.complete(s, w, f);
             return true;
         });
         return opens;

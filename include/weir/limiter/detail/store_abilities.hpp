@@ -32,6 +32,17 @@ count_units(Store& store, typename Store::slot& slot, const window_plan& plan, s
     }
 }
 
+/// Whether units can be taken from the store in advance: a store whose kind is chosen at run time says so itself.
+template <class Store>
+[[nodiscard]] bool lends_units(const Store& store) noexcept {
+    if constexpr (!reducible_store<Store>)
+        return false;
+    else if constexpr (requires { store.is_reducible(); })
+        return store.is_reducible();
+    else
+        return true;
+}
+
 /// What the tuner keeps of a key: in the store where that can, else in this process.
 ///
 /// **Thread safety.** The store's; what is kept here needs the key's lock.
