@@ -87,8 +87,8 @@ public:
 
     // ---- changes
 
-    /// Admits nothing before `until`; says whether the gate moved. It only moves forward, and where the policy's
-    /// `gate_scope` is not `key` those of the other roles of the host move with it.
+    /// Admits nothing before `until`; says whether the gate moved. It only moves forward. Where the policy's
+    /// `gate_scope` is `host`, the gates of the other roles of the host move with it.
     bool hold_until(instant until) { return engine_->hold(locked(), until, Engine::read_clock); }
     bool hold_until(instant until, instant now) { return engine_->hold(locked(), until, now); }
 
