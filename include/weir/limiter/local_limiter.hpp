@@ -176,7 +176,7 @@ public:
     /// Moves what the tuner keeps.
     std::optional<tuner_state> learn(step& s, tuner_step how) { return tuner_.learn(s.store, slot_, how); }
     void erase(step& s) {
-        s.store.erase(slot_);
+        tuner_.erase(s.store, slot_);
         changed(s, change::better);
     }
 

@@ -205,7 +205,7 @@ public:
     }
     void erase(step& s) {
         end_leases(s);
-        call(s, [&](auto& where, const window_plan&) { s.store.erase(where); });
+        call(s, [&](auto& where, const window_plan&) { tuner_.erase(s.store, where); });
     }
 
     // ---- queries

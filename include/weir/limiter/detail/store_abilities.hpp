@@ -43,7 +43,8 @@ template <class Store>
         return true;
 }
 
-/// What the tuner keeps of a key: in the store where that can, else in this process.
+/// What the tuner keeps of a key: in the store where that can, else in this process. `any_store` can in any case:
+/// beside a store that cannot, its slot keeps it in this process.
 ///
 /// **Thread safety.** The store's; what is kept here needs the key's lock.
 template <class Store>
@@ -69,12 +70,18 @@ public:
         else
             return own_.factor;
     }
-    /// Whether forgetting what is kept here would change a decision.
+    /// Erases the key in the store, and what is kept of it here.
+    void erase(Store& store, slot& where) {
+        store.erase(where);
+        if constexpr (!tunable_store<Store>)
+            own_ = {};
+    }
+    /// Whether no decision changes if what is kept here is forgotten. A factor that was set by hand does not recover.
     [[nodiscard]] bool is_idle(instant now) const noexcept {
         if constexpr (tunable_store<Store>)
             return true;
         else
-            return own_.factor.is_one() || own_.recovered <= now;
+            return own_.recovered == long_ago ? own_.factor.is_one() : own_.recovered <= now;
     }
 
 private:
