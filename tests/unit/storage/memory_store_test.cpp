@@ -251,7 +251,9 @@ TEST_CASE("memory_store: a verb that lacks memory has changed nothing, and no se
             f.clock.advance(i % 7 == 0 ? 150ms : 1ms);
             f.plan.enforce = i % 90 < 60;
             weir::entry& e = all[i];
-            with_failures(f, failures, [&] { static_cast<void>(f.admit(e, i % 50 == 49 ? 90 : 1 + i % 3)); });
+            with_failures(f, failures, [&] {
+                static_cast<void>(f.admit(e, i % 50 == 49 ? 90 : 1 + static_cast<std::int64_t>(i % 3)));
+            });
             with_failures(f, failures, [&] { static_cast<void>(f.store.count(f.slot, f.plan, 1, f.clock.now())); });
             with_failures(f, failures, [&] {
                 static_cast<void>(f.store.assess_behind(f.slot, f.plan, 1, f.clock.now(), weir::none_ahead{}));
