@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "weir/limiter/detail/queue_server.hpp"
 #include "weir/limiter/detail/remote_log.hpp"
+#include "weir/limiter/detail/shared_queue_driver.hpp"
 #include "weir/limiter/detail/store_outage.hpp"
 #include "weir/limiter/key_core.hpp"
 #include "weir/limiter/key_rules.hpp"
@@ -31,13 +31,16 @@ namespace weir {
 /// Limits one key whose log is in a shared store: the same queue as `local_limiter`, but a verb on the log may block
 /// for a round trip.
 ///
-/// At most one call is under way for a key and a process, with the key's lock released. Calls are made by requests that
-/// are decided at once, by the thread behind the first waiter, and by `poll()` for a ticket in front. A release or an
-/// answer makes no call to serve the queue: it only notifies the first waiter that it may try.
+/// At most one call is active for a key and a process, with the key's lock released. A call is made by a request that
+/// is decided at once, by the thread of the head of the queue, and by `poll()` if the head is a ticket. A release or an
+/// answer makes no call to serve the queue: it only notifies the head that it may try.
 ///
-/// **Thread safety.** As `local_limiter`; and the caller has a reference to the key. **Errors.** While the store fails
-/// the policy's `on_store_error` decides: a denial with `cause::store`, or what a log in this process allows, or
-/// everything. `take_store_error` gives the store's text, once for each failure.
+/// The limiter proper is here: which request may call the store, and what becomes of the answer. What a call does is in
+/// `detail::remote_log`, and the queue in `detail::shared_queue_driver`.
+///
+/// **Thread safety.** As `local_limiter`; also, the caller has a reference to the key. **Errors.** While the store
+/// fails the policy's `on_store_error` decides: a denial with `cause::store`, or what a log in this process allows, or
+/// everything. `take_store_error` returns the store's text, once for each failure.
 template <class Store>
 class shared_limiter {
 public:
@@ -46,15 +49,15 @@ public:
 
     /// How long after a call that failed, or met a ceiling of other processes, the store is called again.
     static constexpr duration retry_failed = detail::store_outage::retry_after;
-    static constexpr duration retry_ceiling = detail::queue_server::retry_ceiling;
+    static constexpr duration retry_ceiling = detail::shared_queue_driver::retry_ceiling;
 
-    shared_limiter(key_core& key, typename Store::slot slot) : key_(key), log_(key, std::move(slot)), server_(key) {
-        key_.make_room();  // a call under way may list the key, and the end of a lease may wake it
+    shared_limiter(key_core& key, typename Store::slot slot) : key_(key), log_(key, std::move(slot)), driver_(key) {
+        key_.make_room();  // an active call may enter the key in a list, and the end of a lease may wake it
     }
 
     // ---- decisions
 
-    /// Decides at once, behind those that already wait. Releases the lock.
+    /// Decides at once, behind the waiters. Releases the lock.
     [[nodiscard]] assessment decide(step& s, std::int64_t cost, entry& out) {
         if (key_.is_quiet() && !key_.is_paused && log_.has_lease(cost, s.now))
             return log_.draw(s, cost, out);
@@ -66,12 +69,12 @@ public:
         return at_once(s, cost, [&] { return log_.count(s, cost); });
     }
 
-    /// What is known without a call that enters anything: one call that reads. Releases the lock.
+    /// What `decide` would answer at best, from one call that only reads. Releases the lock.
     [[nodiscard]] assessment peek(step& s, std::int64_t cost) {
         if (key_.is_paused)
             return key_core::paused(s.now);
         if (cost > 0 && !key_.is_quiet())
-            return server_.assess_behind(log_.known(s.now));
+            return driver_.assess_behind(log_.known(s.now));
         if (const assessment f = log_.known(s.now); !f.admits() || log_.has_lease(cost, s.now))
             return f;
         const key_snapshot seen = read(s);
@@ -90,8 +93,8 @@ public:
 
     // ---- waiting
 
-    /// Decides at once, or puts `w` in the queue and says true: then it is called later. False: `w.verdict` is the
-    /// answer. Releases the lock; a cancel that comes meanwhile is obeyed.
+    /// Decides at once, or puts `w` in the queue. Returns whether it is in the queue: then it is called later, else
+    /// `w.verdict` is the answer. Releases the lock. A cancel meanwhile has its effect.
     [[nodiscard]] bool submit(step& s, waiter& w) {
         w.arrived = s.now;
         wait_queue::begin(w);
@@ -114,30 +117,30 @@ public:
         return enqueue(s, w, f);
     }
 
-    /// Puts `w`, which was denied with `f` or could not be decided yet, in the queue. False: it cannot be served by its
-    /// deadline, and `w.verdict` is the answer.
+    /// Puts `w`, which was denied with `denied` or could not be decided yet, in the queue. Returns false if it cannot
+    /// be served by its deadline: then `w.verdict` is the answer.
     [[nodiscard]] bool enqueue(step& s, waiter& w, const assessment& denied) {
-        const assessment f = key_.mark_held(server_.assess_behind(denied), s.now);
+        const assessment f = key_.mark_held(driver_.assess_behind(denied), s.now);
         w.verdict = key_.to_decision(f);
-        return server_.enqueue(s, w, f);
+        return driver_.enqueue(s, w, f);
     }
 
-    /// Takes `w` out of the queue as cancelled; says whether it still waited. A call under way for it is undone when it
-    /// returns.
+    /// Takes `w` out of the queue as cancelled. Returns whether it still waited. An active call for it is undone when
+    /// it returns.
     bool cancel(step& s, waiter& w) noexcept {
         if (!wait_queue::is_queued(w))
             return wait_queue::cancel_early(w);
-        server_.cancel(s, w, log_.known(s.now));
+        driver_.cancel(s, w, log_.known(s.now));
         return true;
     }
 
-    /// Does what time and the store allow, for the thread behind `self`, or for all that rely on `poll()` where `self`
-    /// is null. Releases the lock.
+    /// Grants and refuses the waiters whose time has come: `self`, for its thread, or if it is null all waiters that
+    /// rely on `poll()`. Releases the lock.
     void serve_due(step& s, const waiter* self = nullptr) {
         log_.give_back_leases(s);
         wait_queue& q = key_.queue();
         while (!q.empty()) {
-            server_.refuse_late(s, log_.known(s.now));
+            driver_.refuse_late(s, log_.known(s.now));
             waiter& w = q.front();
             const bool is_late = w.deadline <= s.now;
             if (self != nullptr ? self != &w : !w.is_polled() && !is_late)
@@ -155,7 +158,7 @@ public:
         if (!q.empty())
             q.notify_front();
     }
-    /// The key has its turn for an in-flight slot: its first waiter may try.
+    /// The key has its turn for an in-flight slot: the head may try.
     void serve_turn(step& s) { s.note(change::better); }
 
     // ---- changes
@@ -168,7 +171,7 @@ public:
         if (makes_room)
             improved(s);
     }
-    /// Lowers an entry to `cost` units, where the store can. Releases the lock.
+    /// Lowers an entry to `cost` units, if the store can. Releases the lock.
     void reduce(step& s, entry& e, std::int64_t cost) noexcept {
         if (log_.reduce(s, e, cost))
             improved(s);
@@ -182,10 +185,10 @@ public:
     bool hold(step& s, instant until) noexcept {
         if (!log_.hold(s, until))
             return false;
-        server_.hold(s, key_.mark_held({until, cause::gate, 0}, s.now));
+        driver_.hold(s, key_.mark_held({until, cause::gate, 0}, s.now));
         return true;
     }
-    /// Takes the gate away; false where the store cannot. Releases the lock.
+    /// Opens the gate. Returns false if the store cannot, or failed. Releases the lock.
     bool open_gate(step& s) {
         if constexpr (requires(typename Store::slot& slot) { s.store.open_gate(slot); }) {
             const bool is_open = log_.open_gate(s);
@@ -195,7 +198,7 @@ public:
         }
         return false;
     }
-    /// Puts other rules in force: the past counts under them at once.
+    /// Replaces the rules. History counts under the new rules at once.
     void set_rules(step& s, std::shared_ptr<const key_rules> rules) noexcept {
         std::swap(key_.rules, rules);
         log_.rules_changed();
@@ -203,23 +206,23 @@ public:
     }
     /// Sets the tuner's factor. Releases the lock.
     void tune(step& s, multiplier m) { log_.tune(s, m); }
-    /// Moves what the tuner keeps; nothing if the store failed. Releases the lock.
+    /// Updates the tuner's state; empty if the store failed. Releases the lock.
     std::optional<tuner_state> learn(step& s, tuner_step how) { return log_.learn(s, how); }
     /// Forgets the key's history. Releases the lock.
     void erase(step& s) {
         log_.erase(s);
         improved(s);
     }
-    /// Gives back what was taken in advance; says whether there was any. Releases the lock.
+    /// Ends every lease. Returns whether there was any. Releases the lock.
     bool end_leases(step& s) noexcept { return log_.end_leases(s); }
 
-    /// Lets the front try if anything has changed for it, and refuses waiters whose deadline has come. Makes no call.
+    /// Lets the head try if anything has changed, and refuses the waiters whose deadline has come. Makes no call.
     void finish(step& s) noexcept {
         if (s.changed == change::none)
             return;
         s.changed = change::none;
-        server_.refuse_late(s, log_.known(s.now));
-        server_.reschedule_front(s, {s.now, cause::none, 0});
+        driver_.refuse_late(s, log_.known(s.now));
+        driver_.reschedule_front(s, {s.now, cause::none, 0});
     }
 
     // ---- queries
@@ -227,12 +230,12 @@ public:
     /// The key's state in the store. Releases the lock.
     [[nodiscard]] key_snapshot read(step& s) { return log_.read(s); }
     [[nodiscard]] multiplier factor(const Store&) const noexcept { return log_.factor(); }
-    /// Whether nothing that this process keeps of the key is needed any more.
+    /// Whether forgetting what this process keeps of the key would change no decision.
     [[nodiscard]] bool is_idle(const Store& store, instant now) const { return log_.is_idle(store, now); }
     [[nodiscard]] static constexpr bool needs_time(const entry&, settlement) noexcept { return true; }
     /// Whether a waiter, or the end of a lease, relies on `poll()`.
     [[nodiscard]] bool is_polled() const noexcept { return key_.has_polled() || log_.next_lease_end() < far_future; }
-    /// When `poll()` is needed at the latest. A thread behind the front needs no poll.
+    /// When `poll()` is needed at the latest. A head with a thread needs no poll.
     [[nodiscard]] instant next_due() const noexcept {
         const instant at = log_.next_lease_end();
         if (!key_.has_polled())
@@ -240,9 +243,9 @@ public:
         return std::min(
             {at, key_.queue().front().is_polled() ? key_.next_due() : key_.queue().first_deadline(), key_.next_tune()});
     }
-    /// When the thread behind `w` has to look again.
+    /// When the thread of `w` must look again.
     [[nodiscard]] instant wake_of(const waiter& w) const noexcept { return key_.wake_of(w, false); }
-    /// What the last failing call said, once.
+    /// The text of the last call that failed, once.
     [[nodiscard]] std::string take_store_error() noexcept { return log_.take_error(); }
 
 private:
@@ -254,19 +257,19 @@ private:
             return detail::never(key_.plan(), cost);
         do {
             if (cost > 0 && !key_.is_quiet())
-                return key_.mark_held(server_.assess_behind(log_.known(s.now)), s.now);
+                return key_.mark_held(driver_.assess_behind(log_.known(s.now)), s.now);
         } while (!log_.take_turn());
         return key_.mark_held(decide_in_turn(), s.now);
     }
 
-    /// One try for the front, in the turn that was taken.
+    /// Tries to admit the head in the turn that was taken.
     void serve_front(step& s, waiter& w) noexcept {
-        server_.begin_try(w);
-        const std::int64_t cost = w.cost;  // once it is cancelled, the waiter may be gone
+        driver_.begin_try(w);
+        const std::int64_t cost = w.cost;  // a cancelled waiter may be gone
         entry got;
         const assessment f = key_.mark_held(try_front(s, cost, got), s.now);
         s.now = s.store.after(s.now);
-        if (!server_.end_try(s, w, cost, f, got) && f.admits())
+        if (!driver_.end_try(s, w, cost, f, got) && f.admits())
             undo(s, got);
     }
     [[nodiscard]] assessment try_front(step& s, std::int64_t cost, entry& got) noexcept {
@@ -281,7 +284,7 @@ private:
         }
     }
 
-    /// Takes back what was granted to a waiter that was cancelled meanwhile.
+    /// Takes back what was granted to a waiter that was cancelled during the call.
     void undo(step& s, entry& got) noexcept {
         if (got.in_flight && s.ceiling.give_back())
             s.has_freed = true;
@@ -296,7 +299,7 @@ private:
 
     key_core& key_;
     detail::remote_log<Store> log_;
-    detail::queue_server server_;
+    detail::shared_queue_driver driver_;
 };
 
 }  // namespace weir

@@ -29,12 +29,12 @@
 
 namespace weir::detail {
 
-/// The log of a key that is in a shared store, as this process uses it: by single units or by leases, and by what is
-/// known without the store while it fails. It knows no waiters.
+/// The log of a key in a shared store, as this process uses it: by one call at a time, by leases, and without the store
+/// while that fails. It knows no waiters.
 ///
-/// A verb on it releases the key's lock for a round trip, unless it says otherwise.
+/// Its members release the key's lock for a round trip, unless they say that they keep it.
 ///
-/// **Thread safety.** Everything needs the key's lock, and a reference to the key.
+/// **Thread safety.** All members need the key's lock, and a reference to the key.
 template <class Store>
 class remote_log {
 public:
@@ -47,7 +47,7 @@ public:
     // ---- turns
 
     [[nodiscard]] bool is_calling() const noexcept { return calls_.is_calling(); }
-    /// Takes the turn to decide. False: another call has just ended, and things may have changed meanwhile.
+    /// Takes the turn to decide. Returns false if it waited for another call: then the state may have changed.
     [[nodiscard]] bool take_turn() noexcept { return calls_.take_turn(); }
     void end_turn() noexcept { calls_.end_turn(); }
 
@@ -55,7 +55,7 @@ public:
 
     /// What is known at `now` without a call. Keeps the lock.
     [[nodiscard]] assessment known(instant now) const noexcept { return known_.at(now); }
-    /// Something made room. Keeps the lock.
+    /// Forgets what is known, because something made room. Keeps the lock.
     void forget_denial() noexcept { known_.clear(key_); }
 
     /// Whether a lease has `cost` units to give. Keeps the lock.
@@ -66,9 +66,10 @@ public:
         return draw(s, cost, slot, out);
     }
 
-    /// Admits a request in the turn that was taken, and ends the turn. Its units may come with others in a lease.
-    [[nodiscard]] assessment admit(step& s, std::int64_t cost, bool is_front, entry& out) {
-        inflight_slot slot{s, key_, is_front};
+    /// Admits a request in the turn that was taken, and ends the turn. It may take a lease, and draw its units from
+    /// that.
+    [[nodiscard]] assessment admit(step& s, std::int64_t cost, bool is_head, entry& out) {
+        inflight_slot slot{s, key_, is_head};
         if (leases_.has(cost, s.now)) {
             end_turn();
             return draw(s, cost, slot, out);
@@ -145,8 +146,8 @@ public:
                 [&](auto& where, const window_plan& plan) { s.store.settle(where, plan, e, how, s.now); });
         }
     }
-    /// Lowers an entry to `cost` units; says whether it could. What a lease or the log of this process has counted too
-    /// much stays counted, which is safe.
+    /// Lowers an entry to `cost` units. Returns whether that is possible. A lease or the local fallback has counted too
+    /// much then, which is safe.
     bool reduce(step& s, entry& e, std::int64_t cost) noexcept {
         if constexpr (reducible_store<Store>) {
             if (e.home != entry_home::store || !lends_units(s.store))
@@ -157,7 +158,7 @@ public:
         }
         return false;
     }
-    /// Tells the store of the leases that are over; says whether there was any.
+    /// Gives the leases that are over back to the store. Returns whether there was any.
     bool give_back_leases(step& s) noexcept {
         bool gave = false;
         while (auto lease = leases_.take_finished(s.now)) {
@@ -167,7 +168,7 @@ public:
         }
         return gave;
     }
-    /// Ends every lease; says whether there was any.
+    /// Ends every lease. Returns whether there was any.
     bool end_leases(step& s) noexcept {
         leases_.close();
         return give_back_leases(s);
@@ -175,7 +176,7 @@ public:
 
     // ---- changes
 
-    /// Moves the gate; says whether it moved. A gate that the store cannot take holds this process all the same.
+    /// Moves the gate. Returns whether it moved. A gate that the store cannot take holds this process all the same.
     bool hold(step& s, instant until) noexcept {
         bool moved = false;
         if (!call(s, [&](auto& where, const window_plan&) { moved = s.store.hold(where, until); }))
@@ -185,7 +186,7 @@ public:
             known_.record(key_, key_.mark_held({until, cause::gate, 0}, s.now), 1, s.now);
         return moved;
     }
-    /// Takes the gate away; false where the store cannot, or failed.
+    /// Opens the gate. Returns false if the store cannot, or failed.
     bool open_gate(step& s) {
         if constexpr (requires(typename Store::slot& where) { s.store.open_gate(where); }) {
             calls_.forget_gate();
@@ -215,7 +216,7 @@ public:
         call(s, [&](auto& where, const window_plan& plan) { out = s.store.read(where, plan, s.now); });
         return out;
     }
-    // What follows keeps the lock.
+    // The members below keep the lock.
     [[nodiscard]] multiplier factor() const noexcept { return factor_; }
     [[nodiscard]] bool is_idle(const Store& store, instant now) const {
         return store.idle(calls_.slot(), key_.plan(), now) && leases_.empty() && calls_.unsent_gate() <= now &&
@@ -223,7 +224,7 @@ public:
     }
     /// When a lease is over by time alone.
     [[nodiscard]] instant next_lease_end() const noexcept { return leases_.next_end(); }
-    /// What the last failing call said, once.
+    /// The text of the last call that failed, once.
     [[nodiscard]] std::string take_error() noexcept { return calls_.take_error(); }
 
 private:
@@ -235,7 +236,7 @@ private:
         return {s.now, cause::none, 0};
     }
 
-    /// Decides in the turn that was taken: by the store, or without it as the policy says.
+    /// Decides in the turn that was taken, and ends the turn: by the store, or without it as the policy says.
     template <class F, class Local>
     [[nodiscard]] assessment decide(step& s, std::int64_t cost, F&& verb, Local&& verb_local) {
         const store_failure mode = key_.rules->policy.on_store_error;
@@ -256,7 +257,7 @@ private:
         return outage_.decide(mode, key_.rules, factor_, calls_.unsent_gate(), known_.at(s.now), s.now, verb_local);
     }
 
-    /// Makes a call in the turn that was taken, and ends the turn; says whether it succeeded.
+    /// Makes a call in the turn that was taken, and ends the turn. Returns whether it succeeded.
     template <class F>
     bool call_in_turn(step& s, F&& verb) noexcept {
         const bool is_done = calls_.call_in_turn(s.store, verb);
@@ -268,7 +269,7 @@ private:
         calls_.wait_for_turn();
         return call_in_turn(s, verb);
     }
-    /// Another process may have tuned the key: its windows are then scaled from the next call on.
+    /// Makes the rules anew if another process has tuned the key. They apply from the next call on.
     void adopt_factor(const Store& store) noexcept {
         const multiplier m = tuner_.factor(store, calls_.slot());
         if (m == factor_)

@@ -12,12 +12,12 @@
 
 namespace weir::detail {
 
-/// The calls to a shared store for one key. Each is made with the key's lock released, and one at a time, but for those
-/// that the store takes at any time.
+/// The calls to a shared store for one key. Each is made with the key's lock released. One is active at a time, except
+/// for the verbs that may run beside others.
 ///
-/// A gate that the store could not take is kept here, and sent with the next call.
+/// It keeps a gate that the store could not take, and sends it with the next call.
 ///
-/// **Thread safety.** Everything needs the key's lock.
+/// **Thread safety.** All members need the key's lock.
 template <class Store>
 class store_calls {
 public:
@@ -28,7 +28,7 @@ public:
     // ---- turns
 
     [[nodiscard]] bool is_calling() const noexcept { return flight_.is_calling(); }
-    /// Takes the turn to make a call. False: another call has just ended, and things may have changed meanwhile.
+    /// Takes the turn to make a call. Returns false if it waited for another call: then the state may have changed.
     [[nodiscard]] bool take_turn() noexcept { return flight_.take(); }
     void wait_for_turn() noexcept { flight_.wait_and_take(); }
     /// Ends the turn without a call.
@@ -36,7 +36,7 @@ public:
 
     // ---- calls
 
-    /// Makes the call `verb(slot, plan)` in the turn that was taken, and ends the turn; says whether it succeeded.
+    /// Makes the call `verb(slot, plan)` in the turn that was taken, and ends the turn. Returns whether it succeeded.
     template <class F>
     bool call_in_turn(Store& store, F&& verb) noexcept {
         const bool is_done = flight_.unlocked([&, unsent = unsent_gate_, rules = key_.rules] {
@@ -58,7 +58,7 @@ public:
     // ---- the gate that was not sent
 
     [[nodiscard]] instant unsent_gate() const noexcept { return unsent_gate_; }
-    /// Keeps a gate that the store could not take; says whether it is later than the one that was kept.
+    /// Keeps a gate that the store could not take. Returns whether it is later than the one kept before.
     [[nodiscard]] bool keep_gate(instant until) noexcept {
         const bool is_later = until > unsent_gate_;
         unsent_gate_ = std::max(unsent_gate_, until);
@@ -69,7 +69,7 @@ public:
     // ---- state
 
     [[nodiscard]] const slot_type& slot() const noexcept { return slot_; }
-    /// What the last failing call said, once.
+    /// The text of the last call that failed, once.
     [[nodiscard]] std::string take_error() noexcept { return flight_.take_error(); }
     [[nodiscard]] const std::string& error() const noexcept { return flight_.error(); }
     void set_error(std::string text) noexcept { flight_.set_error(std::move(text)); }

@@ -18,31 +18,31 @@
 
 namespace weir::detail {
 
-/// What happens to a key while its shared store fails, as `on_store_error` says.
+/// Decides on a key while its shared store fails, as `on_store_error` says.
 ///
-/// **Thread safety.** Everything needs the key's lock.
+/// **Thread safety.** All members need the key's lock.
 class store_outage {
 public:
     /// How long after a call that failed the store is called again.
     static constexpr duration retry_after = std::chrono::milliseconds{100};
 
-    /// Whether the last call failed, and the log of this process decides since.
+    /// Whether the last call failed, so that the local fallback decides.
     [[nodiscard]] bool is_local() const noexcept { return local_ != nullptr && local_->is_active(); }
     /// Whether it is too early to call the store again.
     [[nodiscard]] bool holds_calls(instant now) const noexcept { return is_local() && local_->until() > now; }
-    /// What the store said when it failed. **Preconditions.** `is_local()`.
+    /// The store's text when it failed. **Preconditions.** `is_local()`.
     [[nodiscard]] const std::string& error() const noexcept { return local_->error(); }
 
-    /// A call has failed at `now`: the log of this process decides, until the store is called again.
+    /// A call has failed at `now`. The local fallback decides until the store is called again.
     void begin(instant now, const std::string& error) { made().begin(saturating_add(now, retry_after), error); }
-    /// A call has succeeded. What was entered here stays here.
+    /// A call has succeeded. The entries in the local fallback stay there.
     void end() noexcept {
         if (local_ != nullptr)
             local_->end();
     }
 
-    /// Decides without the store. `gate` is what the store could not take, `known` is what it said before it failed,
-    /// and `verb(local_fallback&, instant)` asks the log of this process.
+    /// Decides without the store. `gate` is the gate that the store could not take, `known` is its last answer before
+    /// it failed, and `verb(local_fallback&, instant)` asks the local fallback.
     template <class F>
     [[nodiscard]] assessment decide(store_failure mode, const std::shared_ptr<const key_rules>& rules,
                                     multiplier factor, instant gate, const assessment& known, instant now, F&& verb) {
@@ -54,13 +54,13 @@ public:
             return {saturating_add(now, retry_after), cause::store, 0};
         made().set_rules(rules, factor);
         assessment f = verb(*local_, now);
-        // Once the store is back it may allow what is too much for this process.
+        // The store may allow more than the share of this process, once it answers again.
         if (!f.admits() && f.cause != cause::inflight && f.cause != cause::gate)
             f = {local_->until(), cause::store, 0};
         return f;
     }
 
-    /// Settles an entry of the log of this process.
+    /// Settles an entry of the local fallback.
     void settle(entry& e, settlement how, instant now) { local_->settle(e, how, now); }
     [[nodiscard]] bool is_idle(instant now) const { return local_ == nullptr || local_->idle(now); }
 

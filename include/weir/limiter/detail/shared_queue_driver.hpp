@@ -21,12 +21,12 @@ namespace weir::detail {
 /// head may be cancelled, or other changes may let it try again.
 ///
 /// **Thread safety.** Every member needs the key's lock, and keeps it.
-class queue_server {
+class shared_queue_driver {
 public:
     /// How long after it met a ceiling of other processes the head tries again.
     static constexpr duration retry_ceiling = std::chrono::milliseconds{20};
 
-    explicit queue_server(key_core& key) noexcept : key_(key) {}
+    explicit shared_queue_driver(key_core& key) noexcept : key_(key) {}
 
     // ---- entering and leaving
 
