@@ -94,7 +94,8 @@ struct key_core {
         if (room != nullptr && ceiling.withdraw(room->in_line))
             --references;
     }
-    /// Takes an in-flight slot for the head of the queue, in turn with other keys; without one the key enters the line.
+    /// Takes an in-flight slot for the head of the queue, in turn with other keys. If there is none, the key enters the
+    /// line.
     [[nodiscard]] bool take_in_turn(inflight_ceiling& ceiling) noexcept {
         const auto turn = ceiling.take_in_turn(room->in_line);
         references += static_cast<std::uint32_t>(turn.references);
@@ -119,8 +120,8 @@ struct key_core {
     [[nodiscard]] static decision cancelled(instant now) noexcept {
         return {outcome::cancelled, cause::none, now, {}, {}};
     }
-    /// Assesses every waiter behind the head anew: `assess_behind(waiter, ahead)` says when it can be admitted at best,
-    /// and `is_too_late(waiter, assessment)` whether it is refused for that.
+    /// Assesses every waiter behind the head anew. `assess_behind(waiter, ahead)` returns its assessment, and
+    /// `is_too_late(waiter, assessment)` returns whether it is refused for that.
     template <class Step, class AssessBehind, class IsTooLate>
     void assess_all(Step& s, AssessBehind&& assess_behind, IsTooLate&& is_too_late) noexcept {
         queue().assess_all(s.now, s.done, assess_behind, is_too_late,
@@ -149,7 +150,8 @@ struct key_core {
 
     /// The assessment for a paused key: only `resume` makes room.
     [[nodiscard]] static assessment paused(instant now) noexcept { return {now, cause::gate, 0}; }
-    /// First come, first served: `f` for a request that comes after one that is assessed with `ahead`.
+    /// First come, first served: the assessment of a request that comes after one with the assessment `ahead`, where
+    /// `f` is its own.
     [[nodiscard]] static assessment behind(const assessment& ahead, const assessment& f) noexcept {
         if (ahead.at <= f.at && !f.admits())
             return f;
@@ -164,13 +166,13 @@ struct key_core {
     [[nodiscard]] static bool is_timed(const assessment& f) noexcept {
         return f.cause == cause::window || f.cause == cause::gate || f.cause == cause::store;
     }
-    /// Marks a denial by a gate that is farther away than any request is to wait for it.
+    /// Marks a denial by a gate that is farther away than `max_hold`.
     [[nodiscard]] assessment mark_held(assessment f, instant now) const noexcept {
         f.beyond_max_hold =
             f.cause == cause::gate && !f.passed && !is_paused && f.at > saturating_add(now, plan().max_hold);
         return f;
     }
-    /// When time alone lets the head try again after `f`; `far_future` where only a change can.
+    /// When time alone lets the head try again after `f`; `far_future` if only a change can.
     [[nodiscard]] instant due_of(const assessment& f) const noexcept {
         return is_timed(f) && !is_paused ? f.at : far_future;
     }
@@ -206,8 +208,8 @@ struct key_core {
     [[nodiscard]] instant next_due() noexcept {
         return is_quiet() ? far_future : std::min({room->queue.front_due(), room->queue.first_deadline(), next_tune()});
     }
-    /// When the thread behind the waiter `w` has to look again. The head looks when its time comes, and so does a
-    /// waiter that `passes_head`; the others look at their deadline.
+    /// When the thread of `w` must look again. The head looks when its time comes, and so does a waiter that
+    /// `passes_head`. The others look at their deadline.
     [[nodiscard]] instant wake_of(const waiter& w, bool passes_head) const noexcept {
         return passes_head || queue().is_front(w) ? std::min({queue().front_due(), w.deadline, next_tune()})
                                                   : w.deadline;

@@ -17,29 +17,30 @@
 
 namespace weir::detail {
 
-/// Serves the queue of a key whose decisions are calls. Only the head is tried; meanwhile the lock is released, and the
-/// head may be cancelled, or other changes may let it try again.
+/// Serves the queue of a key whose decisions are calls. Only the head is tried. The lock is released during the call,
+/// so the head may be cancelled then, and a change may let it try again.
 ///
-/// **Thread safety.** Every member needs the key's lock, and keeps it.
+/// **Thread safety.** All members need the key's lock, and keep it.
 class shared_queue_driver {
 public:
-    /// How long after it met a ceiling of other processes the head tries again.
+    /// How long the head waits after a denial by the ceiling that processes share.
     static constexpr duration retry_ceiling = std::chrono::milliseconds{20};
 
     explicit shared_queue_driver(key_core& key) noexcept : key_(key) {}
 
     // ---- entering and leaving
 
-    /// The best case of a request that comes after the queue and is denied with `f` by itself: never before the head.
+    /// The best case of a request that comes after the queue, where `f` is its assessment without the queue: never
+    /// before the head.
     [[nodiscard]] assessment assess_behind(assessment f) const noexcept {
         if (!key_.is_quiet())
             f = key_core::behind(key_.queue().expected(key_.queue().front()), f);
         if (f.admits())
-            f.cause = cause::window;  // others stand in front, or a call is under way
+            f.cause = cause::window;  // others are in front, or a call is active
         return f;
     }
 
-    /// Puts `w` in the queue, behind which it is assessed with `f`. False: it cannot be served by its deadline.
+    /// Puts `w`, which is assessed with `f`, in the queue. Returns false if it cannot be served by its deadline.
     template <class Step>
     [[nodiscard]] bool enqueue(Step& s, waiter& w, const assessment& f) {
         if (key_.refuses_to_queue(w, f, s.now))
@@ -47,7 +48,7 @@ public:
         const bool is_first = key_.is_quiet();
         key_.queue().push(w, f);
         key_.denial.clear();
-        // A request that lacked an in-flight slot tries once more at once: as the first of its key it enters the line.
+        // A head that lacked an in-flight slot tries once more at once, because with that it enters the line.
         if (is_first)
             key_.queue().set_front_due(f.cause == cause::inflight ? s.now : next_try(f, s.now));
         return true;
@@ -66,13 +67,13 @@ public:
 
     // ---- trying the head
 
-    /// A try for the head begins.
+    /// A call for the head begins.
     void begin_try(const waiter& w) noexcept {
         tried_ = &w;
         was_rescheduled_ = false;
     }
-    /// The try for `w`, which asked for `cost` units, has ended with `f`, and with the entry `got` where it is
-    /// admitted. False: the waiter was cancelled meanwhile, and may be gone.
+    /// The call for `w`, which asked for `cost` units, has ended with `f`, and with the entry `got` if it is admitted.
+    /// Returns false if the waiter was cancelled meanwhile: then it may be gone.
     template <class Step>
     [[nodiscard]] bool end_try(Step& s, waiter& w, std::int64_t cost, const assessment& f, const entry& got) noexcept {
         if (std::exchange(tried_, nullptr) != &w) {
@@ -91,7 +92,7 @@ public:
             const bool is_cheaper = !key_.is_quiet() && key_.queue().front().cost < cost;
             reschedule_front(s, is_cheaper ? assessment{s.now, cause::none, 0} : f);
         } else {
-            // What made room while the call was under way may have come too late for it.
+            // A change during the call may have made room too late for it.
             key_.queue().set_front_due(was_rescheduled_ ? s.now : next_try(f, s.now));
             key_.queue().set_front_expected(f);
             if (f.cause != cause::inflight)
@@ -104,7 +105,7 @@ public:
 
     // ---- changes
 
-    /// Gives the head its time. It leaves the line for a slot, and enters it again when it tries.
+    /// Sets the time of the head. The key leaves the line for a slot, and enters it again when the head tries.
     template <class Step>
     void reschedule_front(Step& s, const assessment& f) noexcept {
         key_.leave_line(s.ceiling);
@@ -122,7 +123,7 @@ public:
             return;
         wait_queue& q = key_.queue();
         q.set_front_due(std::max(q.front_due(), f.at));
-        // The head is refused by its own last try, unless no request is to wait for this gate.
+        // The head is refused by its own last try, unless no request may wait for this gate.
         key_.assess_all(
             s, [&](const waiter&, const wait_queue::ahead&) { return f; },
             [](const waiter& w, const assessment& g) { return g.beyond_max_hold || g.at > w.deadline; });
@@ -158,7 +159,7 @@ private:
     }
 
     key_core& key_;
-    const waiter* tried_ = nullptr;  // the waiter for which a call is under way; null once it is cancelled
+    const waiter* tried_ = nullptr;  // the waiter for which a call is active; null once it is cancelled
     bool was_rescheduled_ = false;   // whether the head was given a new time during that call
 };
 
