@@ -5,7 +5,7 @@
 /// below it, and HTTP. It needs only the standard library and fmt.
 ///
 /// Not included, because it would double the compile time: reading configuration (`weir/config/resolve.hpp` and the
-/// sources beside it), `weir/registry/open_store.hpp`, `weir/limiter/json_lines.hpp`. Headers that need another library
+/// sources beside it), `weir/registry/open_store.hpp`, `weir/observe/json_lines.hpp`. Headers that need another library
 /// are under `weir/ext/`, headers for tests under `weir/testing/`.
 
 #include "weir/core/clock.hpp"

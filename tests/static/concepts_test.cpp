@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "weir/core/clock.hpp"
-#include "weir/limiter/observer.hpp"
+#include "weir/observe/observer.hpp"
 #include "weir/storage/any_store.hpp"
 #include "weir/storage/memory_store.hpp"
 #include "weir/storage/shared_memory_store.hpp"

@@ -5,7 +5,7 @@
 #include "weir/registry/permit.hpp"
 
 #include "weir/core/decision.hpp"
-#include "weir/limiter/feedback.hpp"
+#include "weir/observe/feedback.hpp"
 #include "weir/storage/store.hpp"
 
 #include <cassert>

@@ -16,7 +16,7 @@
 #include "weir/core/result.hpp"
 #include "weir/core/time.hpp"
 #include "weir/limiter/acquire_options.hpp"
-#include "weir/limiter/observer.hpp"
+#include "weir/observe/observer.hpp"
 #include "weir/storage/memory_store.hpp"
 #include "weir/storage/store.hpp"
 

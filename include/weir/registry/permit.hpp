@@ -3,7 +3,7 @@
 
 #include "weir/core/decision.hpp"
 #include "weir/core/time.hpp"
-#include "weir/limiter/feedback.hpp"
+#include "weir/observe/feedback.hpp"
 #include "weir/storage/store.hpp"
 
 #include <cassert>

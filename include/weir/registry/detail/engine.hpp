@@ -19,10 +19,10 @@
 #include "weir/config/resolution.hpp"
 #include "weir/core/error.hpp"
 #include "weir/core/key.hpp"
-#include "weir/limiter/feedback.hpp"
 #include "weir/limiter/inflight_ceiling.hpp"
 #include "weir/limiter/key_core.hpp"
-#include "weir/limiter/observer.hpp"
+#include "weir/observe/feedback.hpp"
+#include "weir/observe/observer.hpp"
 #include "weir/storage/store.hpp"
 
 #include <algorithm>

@@ -3,7 +3,7 @@
 
 #include "weir/core/decision.hpp"
 #include "weir/core/time.hpp"
-#include "weir/limiter/observer.hpp"
+#include "weir/observe/observer.hpp"
 #include "weir/tuner/aimd_law.hpp"
 
 #include <cstdint>

@@ -5,7 +5,7 @@
 #include "weir/core/policy.hpp"
 #include "weir/core/rate.hpp"
 #include "weir/core/time.hpp"
-#include "weir/limiter/feedback.hpp"
+#include "weir/observe/feedback.hpp"
 
 #include <algorithm>
 #include <chrono>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "weir/limiter/feedback.hpp"
+#include "weir/observe/feedback.hpp"
 
 #include "support/catch.hpp"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "weir/limiter/observer.hpp"
+#include "weir/observe/observer.hpp"
 
 #include "support/catch.hpp"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "weir/limiter/observer.hpp"
+#include "weir/observe/observer.hpp"
 
 #include "weir/core/decision.hpp"
 #include "weir/core/detail/json_text.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "weir/limiter/json_lines.hpp"
+#include "weir/observe/json_lines.hpp"
 
 #include "support/catch.hpp"
 
