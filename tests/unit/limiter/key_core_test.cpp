@@ -2,6 +2,7 @@
 #include "weir/limiter/key_core.hpp"
 
 #include "support/catch.hpp"
+#include "support/limiter.hpp"
 
 #include "weir/storage/memory_store.hpp"
 
@@ -22,16 +23,6 @@ TEST_CASE("key_core: a denial is explained under the rules in force, and one of 
     CHECK_FALSE(key.to_decision({instant{2s}, weir::cause::window, 3}).limit.has_value());
     CHECK(key.to_decision({instant{2s}, weir::cause::never, 0}).outcome == weir::outcome::never);
 }
-
-namespace {
-
-struct idle_waiter final : weir::waiter {
-    explicit idle_waiter(instant until) { deadline = until; }
-    void completed() noexcept override { is_completed = true; }
-    bool is_completed = false;
-};
-
-}  // namespace
 
 TEST_CASE("key_core: a request that comes after another is never before it, and keeps a hold of its own") {
     using weir::cause;
@@ -56,7 +47,7 @@ TEST_CASE("key_core: what cannot be served by its deadline, or finds the queue f
     p.max_waiting = 1;
     p.max_hold = 10s;
     weir::key_core key{weir::key_rules::make(p, {})};
-    idle_waiter w{instant{5s}};
+    weir_test::noting_waiter w{instant{5s}};
     const weir::assessment soon{instant{2s}, cause::window, 0};
     CHECK_FALSE(key.refuses_to_queue(w, soon, instant{1s}));
     CHECK(key.refuses_to_queue(w, soon, instant{5s}));
@@ -71,7 +62,7 @@ TEST_CASE("key_core: what cannot be served by its deadline, or finds the queue f
     key.queue().set_front_due(key.due_of(soon));
     CHECK(key.refuses_to_queue(w, soon, instant{1s}));
     CHECK(key.wake_of(w, false) == instant{2s});
-    const idle_waiter behind{instant{9s}};
+    const weir_test::noting_waiter behind{instant{9s}};
     CHECK(key.wake_of(behind, false) == instant{9s});
     CHECK(key.wake_of(behind, true) == instant{2s});
     CHECK(key.due_of({instant{2s}, cause::inflight, 0}) == weir::far_future);
