@@ -43,6 +43,12 @@ public:
     [[nodiscard]] std::int64_t limit() const noexcept { return max_.load(std::memory_order_relaxed); }
     [[nodiscard]] std::int64_t taken() const noexcept { return taken_.load(std::memory_order_relaxed); }
 
+    /// Whether there is no free slot. Another thread may change that at once.
+    [[nodiscard]] bool is_full() const noexcept {
+        const std::int64_t max = limit();
+        return max > 0 && taken() >= max;
+    }
+
     [[nodiscard]] bool try_take() noexcept { return try_take_from(taken_.load(std::memory_order_relaxed)); }
 
     /// Takes a slot even if none is free: for a request that is sent in spite of the ceiling.

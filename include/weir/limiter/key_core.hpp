@@ -7,6 +7,8 @@
 #include "weir/limiter/detail/spin_lock.hpp"
 #include "weir/limiter/inflight_ceiling.hpp"
 #include "weir/limiter/key_rules.hpp"
+#include "weir/limiter/wait_queue.hpp"
+#include "weir/limiter/waiter.hpp"
 #include "weir/limiter/waiting_room.hpp"
 
 #include "weir/algorithm/admission.hpp"
@@ -14,6 +16,7 @@
 #include "weir/core/time.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <utility>
@@ -91,6 +94,39 @@ struct key_core {
         if (room != nullptr && ceiling.withdraw(room->in_line))
             --references;
     }
+    /// Takes an in-flight slot for the head of the queue, in turn with other keys. If there is none, the key enters the
+    /// line.
+    [[nodiscard]] bool take_in_turn(inflight_ceiling& ceiling) noexcept {
+        const auto turn = ceiling.take_in_turn(room->in_line);
+        references += static_cast<std::uint32_t>(turn.references);
+        return turn.is_taken;
+    }
+
+    /// Whether a request that is denied with `f` is refused at once, because it cannot be served by its deadline or
+    /// the queue is full.
+    [[nodiscard]] bool refuses_to_queue(const waiter& w, const assessment& f, instant now) const noexcept {
+        return is_final(f) || w.deadline <= now || f.at > w.deadline || is_full();
+    }
+    /// Ends the wait of a queued waiter with `f`.
+    template <class Step>
+    void complete(Step& s, waiter& w, const assessment& f) noexcept {
+        queue().complete(w, to_decision(f), s.now, s.done);
+    }
+    /// Ends the wait of a queued waiter that was cancelled.
+    template <class Step>
+    void complete_cancelled(Step& s, waiter& w) noexcept {
+        queue().complete(w, cancelled(s.now), s.now, s.done);
+    }
+    [[nodiscard]] static decision cancelled(instant now) noexcept {
+        return {outcome::cancelled, cause::none, now, {}, {}};
+    }
+    /// Assesses every waiter behind the head anew. `assess_behind(waiter, ahead)` returns its assessment, and
+    /// `is_too_late(waiter, assessment)` returns whether it is refused for that.
+    template <class Step, class AssessBehind, class IsTooLate>
+    void assess_all(Step& s, AssessBehind&& assess_behind, IsTooLate&& is_too_late) noexcept {
+        queue().assess_all(s.now, s.done, assess_behind, is_too_late,
+                           [this](const assessment& f) { return to_decision(f); });
+    }
 
     // ---- answers
 
@@ -114,6 +150,14 @@ struct key_core {
 
     /// The assessment for a paused key: only `resume` makes room.
     [[nodiscard]] static assessment paused(instant now) noexcept { return {now, cause::gate, 0}; }
+    /// First come, first served: the assessment of a request that comes after one with the assessment `ahead`, where
+    /// `f` is its own.
+    [[nodiscard]] static assessment behind(const assessment& ahead, const assessment& f) noexcept {
+        if (ahead.at <= f.at && !f.admits())
+            return f;
+        return {std::max(ahead.at, f.at), f.beyond_max_hold ? cause::gate : ahead.cause, ahead.window,
+                f.beyond_max_hold};
+    }
     /// Whether waiting does not help, or is not allowed.
     [[nodiscard]] static bool is_final(const assessment& f) noexcept {
         return f.cause == cause::never || f.beyond_max_hold;
@@ -121,6 +165,16 @@ struct key_core {
     /// Whether what stands in the way ends by time alone.
     [[nodiscard]] static bool is_timed(const assessment& f) noexcept {
         return f.cause == cause::window || f.cause == cause::gate || f.cause == cause::store;
+    }
+    /// Marks a denial by a gate that is farther away than `max_hold`.
+    [[nodiscard]] assessment mark_held(assessment f, instant now) const noexcept {
+        f.beyond_max_hold =
+            f.cause == cause::gate && !f.passed && !is_paused && f.at > saturating_add(now, plan().max_hold);
+        return f;
+    }
+    /// When time alone lets the head try again after `f`; `far_future` if only a change can.
+    [[nodiscard]] instant due_of(const assessment& f) const noexcept {
+        return is_timed(f) && !is_paused ? f.at : far_future;
     }
     [[nodiscard]] bool is_full() const noexcept {
         const std::int64_t max = rules->policy.max_waiting;
@@ -153,6 +207,12 @@ struct key_core {
     /// The latest time to serve the queue; `far_future` if only a change can make progress.
     [[nodiscard]] instant next_due() noexcept {
         return is_quiet() ? far_future : std::min({room->queue.front_due(), room->queue.first_deadline(), next_tune()});
+    }
+    /// When the thread of `w` must look again. The head looks when its time comes, and so does a waiter that
+    /// `passes_head`. The others look at their deadline.
+    [[nodiscard]] instant wake_of(const waiter& w, bool passes_head) const noexcept {
+        return passes_head || queue().is_front(w) ? std::min({queue().front_due(), w.deadline, next_tune()})
+                                                  : w.deadline;
     }
 };
 

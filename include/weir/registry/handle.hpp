@@ -84,7 +84,7 @@ public:
     // ---- changes
 
     /// Admits nothing before `until`. Returns whether the gate moved; it only moves forward. If the policy's
-    /// `gate_scope` is not `key`, the gates of the other roles of the host move with it.
+    /// `gate_scope` is `host`, the gates of the other roles of the host move with it.
     bool hold_until(instant until) { return change(Engine::read_clock).hold(until); }
     bool hold_until(instant until, instant now) { return change(now).hold(until); }
 

@@ -18,7 +18,10 @@ TEST_CASE("inflight_ceiling: no more than the limit at once, and 0 is no limit")
     CHECK(c.try_take());
     c.limit(1);  // what was taken before stays taken
     CHECK(c.taken() == 3);
+    CHECK(c.is_full());
     CHECK_FALSE(c.try_take());
+    c.limit(0);  // no ceiling
+    CHECK_FALSE(c.is_full());
 }
 
 TEST_CASE("inflight_ceiling: keys that wait are served in the order in which they came, one at a time") {

@@ -2,12 +2,17 @@
 #include "weir/registry/registry.hpp"
 
 #include "support/catch.hpp"
+#include "support/plain_store.hpp"
 
+#include "weir/limiter/detail/lease_book.hpp"
+#include "weir/storage/any_store.hpp"
 #include "weir/testing/manual_clock.hpp"
 #include "weir/testing/shared_store.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <stdexcept>
 #include <string_view>
 #include <utility>
@@ -193,6 +198,49 @@ TEST_CASE("lease: a lease takes no more than half of a window, and no lease is t
     p.max_concurrent = 0;
     p.enforce = false;
     CHECK(max_open(p) == 0);
+}
+
+TEST_CASE("lease: no lease asks for more than the smallest window or the greatest cost of one request") {
+    const auto reported = std::make_shared<const weir::server_rates>(weir::server_rates{{{30, 1s}}});
+    for (const std::int64_t limit : {1, 2, 3, 7, 40, 1'000})
+        for (const double factor : {1.0, 0.3, 0.01})
+            for (const std::int64_t burst : {0, 5})
+                for (const auto& server : {std::shared_ptr<const weir::server_rates>{}, reported}) {
+                    auto p = leased({{1'000, 1h}, {limit, 1s}}, 100);
+                    p.burst = burst;
+                    weir::detail::lease_book book;
+                    const auto rules = weir::key_rules::make(p, weir::multiplier::of(factor), server);
+                    book.set_rules(rules);
+                    std::int64_t smallest = rules->plan.max_cost;
+                    for (const weir::window& w : rules->plan.windows)
+                        smallest = std::min(smallest, w.limit);
+                    for (int i = 0; i < 12; ++i) {
+                        const std::int64_t wanted = book.wanted(1, instant{10s});
+                        CHECK(wanted <= std::max<std::int64_t>(1, smallest / 2));
+                        CHECK(wanted <= 100);
+                        if (wanted > 1)
+                            book.add({wanted}, instant{10s});
+                        else
+                            book.record_single(true, instant{10s});
+                    }
+                    // What one request costs is its own affair: it takes nothing in advance.
+                    CHECK(book.wanted(2'000, instant{10s}) == 2'000);
+                }
+}
+
+TEST_CASE("lease: a store whose kind is chosen at run time is asked whether it lends") {
+    const weir::policy p = leased({{100, 1h}}, 20);
+    const auto open_after = [&](auto make) {
+        two t{p};
+        weir::registry<weir::any_store> limits{weir::any_store{make(t.common)}, configured(p)};
+        for (int i = 0; i < 7; ++i)
+            limits.acquire("h.org", "metadata").arrived();
+        const auto got = limits.try_acquire("h.org", "metadata");
+        REQUIRE(got);
+        return limits.inspect("h.org", "metadata")->state.open;
+    };
+    CHECK(open_after([](const shared_store& s) { return s; }) == 8);
+    CHECK(open_after([](const shared_store& s) { return weir_test::plain_store{s}; }) == 1);
 }
 
 TEST_CASE("lease: a request may cost more than what is left of one") {

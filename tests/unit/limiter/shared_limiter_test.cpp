@@ -3,7 +3,9 @@
 
 #include "support/catch.hpp"
 #include "support/limiter.hpp"
+#include "support/plain_store.hpp"
 
+#include "weir/storage/any_store.hpp"
 #include "weir/testing/manual_clock.hpp"
 #include "weir/testing/shared_store.hpp"
 
@@ -365,4 +367,65 @@ TEST_CASE("shared_limiter: no request waits for a gate that is farther away than
     CHECK_FALSE(p.submit(late));
     CHECK(late.verdict.cause == cause::gate);
     CHECK(late.verdict.retry_at == instant{40s});
+}
+
+namespace {
+
+/// A factor that a process sets is its own where the store does not keep it, and the key is kept for it.
+template <class Store>
+void check_own_factor(Store store, const clock_type& clock) {
+    weir_test::one_key<Store> a{store, limited(10, 10s)}, b{store, limited(10, 10s)};
+    CHECK(a.log.is_idle(a.store, clock.now()));
+    a.tune(weir::multiplier::of(0.1), clock.now());
+    CHECK(a.log.factor(a.store) == weir::multiplier::of(0.1));
+    CHECK(a.core.plan().windows.at(0).limit == 1);
+    CHECK_FALSE(a.log.is_idle(a.store, clock.now() + 24h));
+    CHECK(b.log.is_idle(b.store, clock.now() + 24h));
+    weir::entry e;
+    REQUIRE(b.decide(e, clock.now()).admits());
+    CHECK(b.core.plan().windows.at(0).limit == 10);
+    CHECK(a.decide(e, clock.now()).cause == cause::window);
+    a.run(clock.now(), [&](auto& s) {
+        a.log.erase(s);
+        return 0;
+    });
+    CHECK(a.log.factor(a.store).is_one());
+    CHECK(a.core.plan().windows.at(0).limit == 10);
+}
+
+}  // namespace
+
+TEST_CASE("shared_limiter: beside a store that learns nothing, each process keeps its own factor") {
+    clock_type clock{instant{10s}};
+    SECTION("a store of five verbs") { check_own_factor(weir_test::plain_store{shared_store{clock}}, clock); }
+    SECTION("whose kind is chosen at run time") {
+        check_own_factor(weir::any_store{weir_test::plain_store{shared_store{clock}}}, clock);
+    }
+}
+
+TEST_CASE("shared_limiter: an entry that the store cannot lower stays as it is, and makes no room") {
+    clock_type clock{instant{10s}};
+    weir_test::one_key<weir::any_store> key{weir::any_store{weir_test::plain_store{shared_store{clock}}},
+                                            limited(2, 10s)};
+    weir::entry e, other;
+    REQUIRE(key.decide(e, clock.now(), 2).admits());
+    REQUIRE(key.decide(other, clock.now() + 1s).cause == cause::window);
+    CHECK(key.core.denial.is_set());
+    key.run(clock.now() + 1s, [&](auto& s) {
+        key.log.reduce(s, e, 1);
+        return 0;
+    });
+    CHECK(e.cost == 2);
+    CHECK(key.core.denial.is_set());
+}
+
+TEST_CASE("shared_limiter: no request waits for a paused key whose time is up") {
+    clock_type clock{instant{10s}};
+    shared_store common{clock};
+    process p{common, clock, limited(2, 10s)};
+    p.core.is_paused = true;
+    waiting now{instant{10s}}, later{instant{11s}};
+    CHECK_FALSE(p.submit(now));
+    CHECK(now.verdict.outcome == outcome::denied);
+    CHECK(p.submit(later));
 }

@@ -2,6 +2,7 @@
 #include "weir/storage/any_store.hpp"
 
 #include "support/catch.hpp"
+#include "support/plain_store.hpp"
 #include "support/seed.hpp"
 
 #include "weir/storage/shared_memory_store.hpp"
@@ -56,39 +57,12 @@ TEST_CASE("any_store: copies are the same store") {
     CHECK(other.now() == instant{10s});
 }
 
-/// The five verbs of a common store, and nothing beyond.
-class plain_store {
-public:
-    using slot = weir::shared_memory_store<>::slot;
-    static constexpr bool is_local = false;
-
-    [[nodiscard]] instant now() const noexcept { return all_.now(); }
-    [[nodiscard]] instant after(instant now) const noexcept { return all_.after(now); }
-    [[nodiscard]] slot make_slot(std::string_view host, std::string_view role) { return all_.make_slot(host, role); }
-    [[nodiscard]] bool idle(const slot& s, const weir::window_plan& plan, instant now) const {
-        return all_.idle(s, plan, now);
-    }
-    [[nodiscard]] weir::assessment admit(slot& s, const weir::window_plan& plan, std::int64_t cost, instant now,
-                                         weir::entry& out) {
-        return all_.admit(s, plan, cost, now, out);
-    }
-    void settle(slot& s, const weir::window_plan& plan, weir::entry& e, weir::settlement how, instant now) {
-        all_.settle(s, plan, e, how, now);
-    }
-    [[nodiscard]] bool hold(slot& s, instant until) { return all_.hold(s, until); }
-    [[nodiscard]] weir::key_snapshot read(slot& s, const weir::window_plan& plan, instant now) {
-        return all_.read(s, plan, now);
-    }
-    void erase(slot& s) { all_.erase(s); }
-
-private:
-    weir::shared_memory_store<> all_{weir::steady_clock{}, weir::store_time::injected};
-};
+using plain_store = weir_test::plain_store<weir::shared_memory_store<>>;
 
 TEST_CASE("any_store: on a store of five verbs it counts, keeps the tuner's state itself, and gives no leases") {
     static_assert(!weir::counting_store<plain_store> && !weir::reducible_store<plain_store> &&
                   !weir::tunable_store<plain_store>);
-    weir::any_store store{plain_store{}};
+    weir::any_store store{plain_store{weir::shared_memory_store<>{weir::steady_clock{}, weir::store_time::injected}}};
     CHECK_FALSE(store.is_reducible());
     CHECK_FALSE(store.is_tunable());
     auto slot = store.make_slot("h", "r");

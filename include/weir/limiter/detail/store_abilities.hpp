@@ -32,7 +32,20 @@ count_units(Store& store, typename Store::slot& slot, const window_plan& plan, s
     }
 }
 
-/// What the tuner keeps of a key: in the store if it is a `tunable_store`, else in this process.
+/// Whether units can be taken from the store in advance. The type tells it, but for a store whose kind is chosen at run
+/// time, which says it.
+template <class Store>
+[[nodiscard]] bool lends_units(const Store& store) noexcept {
+    if constexpr (!reducible_store<Store>)
+        return false;
+    else if constexpr (requires { store.is_reducible(); })
+        return store.is_reducible();
+    else
+        return true;
+}
+
+/// What the tuner keeps of a key: in the store if it is a `tunable_store`, else in this process. `any_store` is one in
+/// any case: its slot keeps the state in this process if the store in it cannot.
 ///
 /// **Thread safety.** The store's. State in this process needs the key's lock.
 template <class Store>
@@ -58,12 +71,18 @@ public:
         else
             return own_.factor;
     }
-    /// Whether forgetting this state would change no decision.
+    /// Erases the key in the store, and its state in this process.
+    void erase(Store& store, slot& where) {
+        store.erase(where);
+        if constexpr (!tunable_store<Store>)
+            own_ = {};
+    }
+    /// Whether forgetting this state would change no decision. A factor that was set by hand does not recover.
     [[nodiscard]] bool is_idle(instant now) const noexcept {
         if constexpr (tunable_store<Store>)
             return true;
         else
-            return own_.factor.is_one() || own_.recovered <= now;
+            return own_.recovered == long_ago ? own_.factor.is_one() : own_.recovered <= now;
     }
 
 private:
