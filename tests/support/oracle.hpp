@@ -34,7 +34,7 @@ struct naive_key {
     };
     struct answer {
         weir::instant at;
-        weir::cause why;
+        weir::cause cause;
     };
 
     weir::policy rules{};
@@ -113,12 +113,12 @@ struct naive_key {
         answer a{now, weir::cause::none};
         if (cost > 0) {
             a = fits(cost, now, open_at, ahead);
-            if (a.why == weir::cause::never)
+            if (a.cause == weir::cause::never)
                 return a;
             for (const item& i : ahead)
                 a.at = std::max(a.at, i.stamp);
-            if (a.why == weir::cause::none && rules.max_concurrent > 0 && in_flight >= rules.max_concurrent)
-                a.why = weir::cause::concurrency;
+            if (a.cause == weir::cause::none && rules.max_concurrent > 0 && in_flight >= rules.max_concurrent)
+                a.cause = weir::cause::concurrency;
         }
         if (gate > a.at)
             a = {gate, weir::cause::gate};

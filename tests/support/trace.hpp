@@ -211,7 +211,7 @@ private:
             if (w->cost > 0 && !std::exchange(first, false))
                 continue;
             const auto a = k.truth.look(w->cost, now(), weir::far_future);
-            if (a.why != weir::cause::never && a.at > now())
+            if (a.cause != weir::cause::never && a.at > now())
                 next = std::min(next, a.at);
         }
         return next;
