@@ -176,6 +176,10 @@ public:
     /// Moves what the tuner keeps.
     std::optional<tuner_state> learn(step& s, tuner_step how) { return tuner_.learn(s.store, slot_, how); }
     void erase(step& s) {
+        // The store's `erase` takes no time. A verb that decides stamps the abandoned requests that are over by now:
+        // they are history too.
+        entry uncounted;
+        static_cast<void>(s.store.admit(slot_, key_.plan(), 0, s.now, free_slot{}, uncounted));
         s.store.erase(slot_);
         changed(s, change::better);
     }
