@@ -126,12 +126,13 @@ struct key_core {
         return max > 0 && waiting() >= static_cast<std::size_t>(max);
     }
 
-    /// Publishes a denial that stands until its time or until something changes. **Preconditions.** No request waits.
-    void publish(const assessment& f, std::int64_t cost) noexcept {
+    /// Publishes a denial that stands until its time, or until something changes, but not beyond `until`.
+    /// **Preconditions.** No request waits.
+    void publish(const assessment& f, std::int64_t cost, instant until = far_future) noexcept {
         note_bound(f);
         // One that an open entry makes is not published: it moves on as long as there is no answer.
         if (cost == 1 && !f.moves && !f.beyond_max_hold && (f.cause == cause::gate || f.cause == cause::window))
-            denial.publish(to_decision(f));
+            denial.publish(to_decision(f), std::min(f.at, until));
     }
     /// Tells the tuner until when a window holds requests back.
     void note_bound(const assessment& f) noexcept {

@@ -159,7 +159,7 @@ public:
     }
     /// Takes the gate away; false where the store cannot.
     bool open_gate(step& s) {
-        if constexpr (requires { s.store.open_gate(slot_); }) {
+        if constexpr (openable_store<Store>) {
             s.store.open_gate(slot_);
             key_.pause = {};
             changed(s, change::better);

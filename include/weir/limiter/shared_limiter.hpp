@@ -51,6 +51,9 @@ public:
     /// How long after a call that failed, or met a ceiling of other processes, the store is called again.
     static constexpr duration retry_failed = std::chrono::milliseconds{100};
     static constexpr duration retry_ceiling = std::chrono::milliseconds{20};
+    /// How long after the store has said that the gate is closed it is asked again, however far away the gate is:
+    /// another process may have taken it away.
+    static constexpr duration recheck_gate = std::chrono::seconds{1};
 
     shared_limiter(key_core& key, typename Store::slot slot) : key_(key), flight_(key.lock), slot_(std::move(slot)) {
         leases_.set_rules(key_.rules);
@@ -226,7 +229,7 @@ public:
         const assessment f = mark_held({until, cause::gate, 0}, s.now);
         remember(f, 1, s.now);
         if (wait_queue& q = key_.queue(); !q.empty()) {
-            q.set_front_due(std::max(q.front_due(), until));
+            q.set_front_due(std::max(q.front_due(), next_try(f, s.now)));
             // The front is refused by its own last try, unless no request is to wait for this gate.
             q.assess_all(
                 s.now, s.done, [&](const waiter&, const wait_queue::ahead&) { return f; },
@@ -239,9 +242,11 @@ public:
         }
         return true;
     }
-    /// Takes the gate away; false where the store cannot. Releases the lock.
+    /// Takes the gate away; false where the store cannot, or failed. Releases the lock.
     bool open_gate(step& s) {
-        if constexpr (requires { s.store.open_gate(slot_); }) {
+        if constexpr (openable_store<Store>) {
+            if (!detail::opens_gates(s.store))
+                return false;
             unsent_gate_ = long_ago;
             const bool is_open = call(s, [&](const window_plan&) { s.store.open_gate(slot_); });
             key_.pause = {};
@@ -584,7 +589,7 @@ private:
 
     void improved(step& s) noexcept {
         key_.denial.clear();
-        known_ = {long_ago, cause::none, 0};
+        forget_denial();
         s.note(change::better);
     }
 
@@ -624,18 +629,29 @@ private:
     void remember(const assessment& f, std::int64_t cost, instant now) noexcept {
         key_.denial.clear();
         key_.note_bound(f);
-        known_ = {long_ago, cause::none, 0};
+        forget_denial();
         if (f.cause == cause::none || f.passed || cost != 1)
             return;
-        if (f.cause == cause::window || f.cause == cause::gate)
+        if (f.cause == cause::window || f.cause == cause::gate) {
             known_ = f;
+            known_until_ = asks_again(f, now);
+        }
         // A store elsewhere does not say whether an open entry stands in the way: then the time is a whole period away.
         const bool may_move = f.cause == cause::window && f.at - key_.plan().windows[f.window].period >= now;
         if (key_.is_quiet() && !may_move)
-            key_.publish(f, cost);
+            key_.publish(f, cost, asks_again(f, now));
     }
+    void forget_denial() noexcept {
+        known_ = {long_ago, cause::none, 0};
+        known_until_ = long_ago;
+    }
+    /// The last denial, while the store need not be asked again.
     [[nodiscard]] assessment known(instant now) const noexcept {
-        return known_.at > now ? known_ : assessment{now, cause::none, 0};
+        return known_until_ > now ? known_ : assessment{now, cause::none, 0};
+    }
+    /// When the store is asked again after a timed `f`: time ends it, and a gate may be taken away by other processes.
+    [[nodiscard]] static instant asks_again(const assessment& f, instant now) noexcept {
+        return f.cause == cause::gate ? std::min(f.at, saturating_add(now, recheck_gate)) : f.at;
     }
     /// The best case of a request that comes after the queue: never before the front.
     [[nodiscard]] assessment behind_queue(assessment f, instant now) const noexcept {
@@ -652,7 +668,7 @@ private:
     [[nodiscard]] instant next_try(const assessment& f, instant now) const noexcept {
         if (f.cause == cause::inflight || key_.is_paused)
             return far_future;
-        return f.cause == cause::concurrency ? saturating_add(now, retry_ceiling) : std::max(f.at, now);
+        return f.cause == cause::concurrency ? saturating_add(now, retry_ceiling) : std::max(asks_again(f, now), now);
     }
 
     key_core& key_;
@@ -664,6 +680,7 @@ private:
     [[no_unique_address]] detail::tuner_home<Store> tuner_;
     multiplier factor_;
     assessment known_{long_ago, cause::none, 0};  // the last denial of one unit, while only time can end it
+    instant known_until_ = long_ago;              // when the store is asked again in spite of it
     waiter* serving_ = nullptr;                   // the waiter for whom a call is under way; null once it is cancelled
     bool front_rescheduled_ = false;              // whether the front was given a new time during that call
 };

@@ -108,7 +108,8 @@ public:
 
     /// Admits nothing before `until`; says whether the gate moved. It only moves forward.
     bool hold_until(instant until) { return impl_->hold_until(until); }
-    /// Takes the gate away; its history stays. False where the store cannot do that, or failed.
+    /// Takes the gate away by hand; its history stays. False where the store cannot do that, or failed. Other processes
+    /// see it a second later at most, as `weir::handle::open_gate` says.
     bool open_gate() { return impl_->open_gate(); }
     /// Scales the key's rates by `m`, at once and for the past too.
     void tune(multiplier m) { impl_->tune(m); }

@@ -92,7 +92,12 @@ public:
     bool hold_until(instant until) { return engine_->hold(locked(), until, Engine::read_clock); }
     bool hold_until(instant until, instant now) { return engine_->hold(locked(), until, now); }
 
-    /// Takes the key's gate away, by hand; its history stays. False where the store cannot do that, or failed.
+    /// Takes the gate of this key away, by hand; its history stays, and so do the gates of other roles and hosts. False
+    /// where the store cannot do that, or failed.
+    ///
+    /// **Effects.** This process admits at once what the history allows. Other processes that share the store find no
+    /// gate with their next call to it: one that knew the gate asks again when it opens, or a second after it last
+    /// heard of it, whichever comes first.
     bool open_gate() { return engine_->open_gate(locked(), Engine::read_clock); }
     bool open_gate(instant now) { return engine_->open_gate(locked(), now); }
 

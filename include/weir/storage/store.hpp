@@ -104,6 +104,13 @@ concept reducible_store = store<S> && requires(S& store, typename S::slot& slot,
     store.reduce(slot, plan, e, cost, now);
 };
 
+/// A store whose gates can be taken away by hand. With others a gate opens when its time has come, or with `erase`.
+template <class S>
+concept openable_store = store<S> && requires(S& store, typename S::slot& slot) {
+    // Takes the key's gate away, where there is one; its history stays. Every later verb of any process finds none.
+    store.open_gate(slot);
+};
+
 /// A store that keeps what the tuner learns, so that all who share a key share it. Beside others each process learns
 /// for itself.
 template <class S>

@@ -4,6 +4,8 @@
 #include "support/catch.hpp"
 #include "support/seed.hpp"
 
+#include "weir/config/configuration.hpp"
+#include "weir/registry/registry.hpp"
 #include "weir/storage/shared_memory_store.hpp"
 #include "weir/storage/store_error.hpp"
 #include "weir/testing/conformance.hpp"
@@ -87,7 +89,7 @@ private:
 
 TEST_CASE("any_store: on a store of five verbs it counts, learns for itself, and lends nothing") {
     static_assert(!weir::counting_store<plain_store> && !weir::reducible_store<plain_store> &&
-                  !weir::tunable_store<plain_store>);
+                  !weir::tunable_store<plain_store> && !weir::openable_store<plain_store>);
     weir::any_store store{plain_store{}};
     CHECK_FALSE(store.is_reducible());
     CHECK_FALSE(store.is_tunable());
@@ -118,6 +120,20 @@ TEST_CASE("any_store: on a store of five verbs it counts, learns for itself, and
     CHECK(store.idle(slot, plan, instant{100s}));
     store.erase(slot);
     CHECK(store.factor(slot).is_one());
+}
+
+TEST_CASE("any_store: a gate is taken away by hand where the store in it can do that, and else stays") {
+    const weir::configuration c =
+        weir::configuration::builder{}.defaults("metadata", weir::policy{.rates = {{5, 1s}}}).build().value();
+    for (const bool can : {true, false}) {
+        weir::any_store store = can ? weir::any_store{weir::shared_memory_store{}} : weir::any_store{plain_store{}};
+        CHECK(store.is_openable() == can);
+        weir::registry<weir::any_store> limits{store, c};
+        auto h = limits.at("h", "metadata");
+        CHECK(h.hold_until(limits.store().now() + 1h));
+        CHECK(h.open_gate() == can);
+        CHECK((h.inspect().state.gate == weir::long_ago) == can);
+    }
 }
 
 TEST_CASE("any_store: a failure of the store in it is the caller's") {

@@ -32,6 +32,15 @@ count_units(Store& store, typename Store::slot& slot, const window_plan& plan, s
     }
 }
 
+/// Whether gates can be taken away by hand: of a store whose kind is chosen at run time it is known then.
+template <class Store>
+[[nodiscard]] bool opens_gates(const Store& store) noexcept {
+    if constexpr (requires { store.is_openable(); })
+        return store.is_openable();
+    else
+        return openable_store<Store>;
+}
+
 /// What the tuner keeps of a key: in the store where that can, else in this process.
 ///
 /// **Thread safety.** The store's; what is kept here needs the key's lock.
