@@ -104,8 +104,13 @@ struct unlearning_store : shared_model {
 struct factorless_store : shared_model {
     void factor(const slot&) const;
 };
+struct unopening_store : shared_model {
+    void open_gate(slot&) = delete;
+};
 static_assert(weir::counting_store<shared_model> && weir::reducible_store<shared_model> &&
-              weir::tunable_store<shared_model>);
+              weir::tunable_store<shared_model> && weir::openable_store<shared_model>);
+static_assert(weir::store<unopening_store> && !weir::openable_store<unopening_store> &&
+              weir::tunable_store<unopening_store>);
 static_assert(weir::store<uncounting_store> && !weir::counting_store<uncounting_store> &&
               weir::reducible_store<uncounting_store> && weir::tunable_store<uncounting_store>);
 static_assert(weir::store<unlending_store> && !weir::reducible_store<unlending_store> &&

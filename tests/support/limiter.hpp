@@ -69,6 +69,9 @@ struct one_key {
     bool hold(weir::instant until, weir::instant now) {
         return run(now, [&](step& s) { return log.hold(s, until); });
     }
+    bool open_gate(weir::instant now) {
+        return run(now, [&](step& s) { return log.open_gate(s); });
+    }
     void set_rules(const weir::policy& p, weir::instant now) {
         run(now, [&](step& s) {
             log.set_rules(s, weir::key_rules::make(p, {}));

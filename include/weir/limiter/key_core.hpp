@@ -181,12 +181,13 @@ struct key_core {
         return max > 0 && waiting() >= static_cast<std::size_t>(max);
     }
 
-    /// Publishes a denial that holds until its time or until a change. **Preconditions.** No request waits.
-    void publish(const assessment& f, std::int64_t cost) noexcept {
+    /// Publishes a denial that holds until its time or until a change, but not beyond `until`. **Preconditions.** No
+    /// request waits.
+    void publish(const assessment& f, std::int64_t cost, instant until = far_future) noexcept {
         note_bound(f);
         // A denial because of an open entry is not published: its time moves on until the answer.
         if (cost == 1 && !f.moves && !f.beyond_max_hold && (f.cause == cause::gate || f.cause == cause::window))
-            denial.publish(to_decision(f));
+            denial.publish(to_decision(f), std::min(f.at, until));
     }
     /// Records for the tuner until when a window delays requests.
     void note_bound(const assessment& f) noexcept {

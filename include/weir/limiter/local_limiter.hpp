@@ -158,7 +158,7 @@ public:
     }
     /// Opens the gate. Returns false if the store cannot.
     bool open_gate(step& s) {
-        if constexpr (requires { s.store.open_gate(slot_); }) {
+        if constexpr (openable_store<Store>) {
             s.store.open_gate(slot_);
             key_.pause = {};
             changed(s, change::better);
@@ -175,6 +175,10 @@ public:
     /// Updates the tuner's state.
     std::optional<tuner_state> learn(step& s, tuner_step how) { return tuner_.learn(s.store, slot_, how); }
     void erase(step& s) {
+        // The store's `erase` takes no time. A verb that decides stamps the abandoned requests that are over by now,
+        // because they are history too.
+        entry uncounted;
+        static_cast<void>(s.store.admit(slot_, key_.plan(), 0, s.now, detail::free_inflight{}, uncounted));
         tuner_.erase(s.store, slot_);
         changed(s, change::better);
     }

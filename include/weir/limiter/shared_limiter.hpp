@@ -190,7 +190,9 @@ public:
     }
     /// Opens the gate. Returns false if the store cannot, or failed. Releases the lock.
     bool open_gate(step& s) {
-        if constexpr (requires(typename Store::slot& slot) { s.store.open_gate(slot); }) {
+        if constexpr (openable_store<Store>) {
+            if (!detail::opens_gates(s.store))
+                return false;
             const bool is_open = log_.open_gate(s);
             key_.pause = {};
             improved(s);

@@ -108,7 +108,8 @@ public:
 
     /// Admits nothing before `until`. Returns whether the gate moved; it only moves forward.
     bool hold_until(instant until) { return impl_->hold_until(until); }
-    /// Opens the key's gate; its history stays. False if the store cannot do that, or failed.
+    /// Opens the key's gate by hand; its history stays. False if the store cannot do that, or failed. Other processes
+    /// see it a second later at most, as `weir::handle::open_gate` says.
     bool open_gate() { return impl_->open_gate(); }
     /// Scales the key's rates by `m`. It takes effect at once, also for history.
     void tune(multiplier m) { impl_->tune(m); }

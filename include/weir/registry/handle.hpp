@@ -88,7 +88,12 @@ public:
     bool hold_until(instant until) { return change(Engine::read_clock).hold(until); }
     bool hold_until(instant until, instant now) { return change(now).hold(until); }
 
-    /// Opens the key's gate by hand; its history stays. False if the store cannot do that, or failed.
+    /// Opens the gate of this key by hand. Its history stays, and so do the gates of other roles and hosts. False if
+    /// the store cannot do that, or failed.
+    ///
+    /// **Effects.** This process admits at once what the history allows. Other processes that share the store find no
+    /// gate with their next call to it. A process that knew the gate calls again when the gate would open, or a second
+    /// after its last call, whichever comes first.
     bool open_gate() { return change(Engine::read_clock).open_gate(); }
     bool open_gate(instant now) { return change(now).open_gate(); }
 

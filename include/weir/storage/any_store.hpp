@@ -57,6 +57,8 @@ public:
     [[nodiscard]] bool is_reducible() const noexcept { return impl_->is_reducible(); }
     /// Whether the store in it keeps the tuner's state. If not, each slot keeps its own.
     [[nodiscard]] bool is_tunable() const noexcept { return impl_->is_tunable(); }
+    /// Whether the store in it takes gates away: if not, `open_gate` leaves them as they are.
+    [[nodiscard]] bool is_openable() const noexcept { return impl_->is_openable(); }
 
     // ---- verbs
 
@@ -73,6 +75,7 @@ public:
         impl_->reduce(*s.impl_, plan, e, cost, now);
     }
     [[nodiscard]] bool hold(slot& s, instant until) { return impl_->hold(*s.impl_, until); }
+    void open_gate(slot& s) { impl_->open_gate(*s.impl_); }
     void tune(slot& s, multiplier m) { impl_->tune(*s.impl_, m); }
     tuner_state learn(slot& s, tuner_step step) { return impl_->learn(*s.impl_, step); }
     [[nodiscard]] multiplier factor(const slot& s) const { return impl_->factor(*s.impl_); }
@@ -98,6 +101,7 @@ private:
 
         [[nodiscard]] virtual bool is_reducible() const noexcept = 0;
         [[nodiscard]] virtual bool is_tunable() const noexcept = 0;
+        [[nodiscard]] virtual bool is_openable() const noexcept = 0;
         [[nodiscard]] virtual instant now() const noexcept = 0;
         [[nodiscard]] virtual instant after(instant now) const noexcept = 0;
         [[nodiscard]] virtual std::unique_ptr<any_slot> make_slot(std::string_view host, std::string_view role) = 0;
@@ -108,6 +112,7 @@ private:
         virtual void settle(any_slot& s, const window_plan& plan, entry& e, settlement how, instant now) = 0;
         virtual void reduce(any_slot& s, const window_plan& plan, entry& e, std::int64_t cost, instant now) = 0;
         [[nodiscard]] virtual bool hold(any_slot& s, instant until) = 0;
+        virtual void open_gate(any_slot& s) = 0;
         virtual void tune(any_slot& s, multiplier m) = 0;
         virtual tuner_state learn(any_slot& s, tuner_step step) = 0;
         [[nodiscard]] virtual multiplier factor(const any_slot& s) const = 0;
@@ -136,6 +141,7 @@ private:
 
         [[nodiscard]] bool is_reducible() const noexcept override { return reducible_store<Store>; }
         [[nodiscard]] bool is_tunable() const noexcept override { return tunable_store<Store>; }
+        [[nodiscard]] bool is_openable() const noexcept override { return openable_store<Store>; }
         [[nodiscard]] instant now() const noexcept override { return store_.now(); }
         [[nodiscard]] instant after(instant now) const noexcept override { return store_.after(now); }
         [[nodiscard]] std::unique_ptr<any_slot> make_slot(std::string_view host, std::string_view role) override {
@@ -164,6 +170,10 @@ private:
                 store_.reduce(in(s), plan, e, cost, now);
         }
         [[nodiscard]] bool hold(any_slot& s, instant until) override { return store_.hold(in(s), until); }
+        void open_gate(any_slot& s) override {
+            if constexpr (openable_store<Store>)
+                store_.open_gate(in(s));
+        }
         void tune(any_slot& s, multiplier m) override {
             if constexpr (tunable_store<Store>)
                 store_.tune(in(s), m);
@@ -212,6 +222,7 @@ private:
     std::shared_ptr<any_model> impl_;
 };
 
-static_assert(counting_store<any_store> && reducible_store<any_store> && tunable_store<any_store>);
+static_assert(counting_store<any_store> && reducible_store<any_store> && tunable_store<any_store> &&
+              openable_store<any_store>);
 
 }  // namespace weir

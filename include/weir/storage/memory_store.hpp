@@ -205,6 +205,7 @@ private:
     Clock clock_;
 };
 
-static_assert(counting_store<memory_store<>> && reducible_store<memory_store<>> && tunable_store<memory_store<>>);
+static_assert(counting_store<memory_store<>> && reducible_store<memory_store<>> && tunable_store<memory_store<>> &&
+              openable_store<memory_store<>>);
 
 }  // namespace weir

@@ -88,10 +88,7 @@ public:
         return step(s, [&](key_state& k) { return all_->store.hold(k, until); });
     }
     void open_gate(slot& s) {
-        step("open_gate", s, [&](key_state& k) {
-            all_->store.open_gate(k);
-            return 0;
-        });
+        step(s, [&](key_state& k) { all_->store.open_gate(k); });
     }
     void tune(slot& s, multiplier m) {
         step(s, [&](key_state& k) { all_->store.tune(k, m); });

@@ -106,6 +106,13 @@ concept reducible_store = store<S> && requires(S& store, typename S::slot& slot,
     store.reduce(slot, plan, e, cost, now);
 };
 
+/// A store whose gates can be opened by hand. With other stores a gate opens at its time, or with `erase`.
+template <class S>
+concept openable_store = store<S> && requires(S& store, typename S::slot& slot) {
+    // Removes the key's gate if there is one; its history stays. Every later verb of any process finds no gate.
+    store.open_gate(slot);
+};
+
 /// A store that keeps the tuner's state, so that all processes that share a key share it. With other stores each
 /// process has its own.
 template <class S>

@@ -60,6 +60,7 @@ public:
         called("reduce").reduce(s, plan, e, cost, now);
     }
     [[nodiscard]] bool hold(slot& s, instant until) { return called("hold").hold(s, until); }
+    void open_gate(slot& s) { called("open_gate").open_gate(s); }
     void tune(slot& s, multiplier m) { called("tune").tune(s, m); }
     tuner_state learn(slot& s, tuner_step how) { return called("learn").learn(s, how); }
     [[nodiscard]] multiplier factor(const slot& s) const { return store_.factor(s); }
@@ -85,6 +86,7 @@ private:
     std::shared_ptr<calls_ahead> calls_;
 };
 
-static_assert(counting_store<shared_store<>> && reducible_store<shared_store<>> && tunable_store<shared_store<>>);
+static_assert(counting_store<shared_store<>> && reducible_store<shared_store<>> && tunable_store<shared_store<>> &&
+              openable_store<shared_store<>>);
 
 }  // namespace weir::testing

@@ -162,6 +162,12 @@ TEST_CASE("postgres: a 429 in one process stops another, until the stated time")
     weir_test::check_stopped([&] { return a_noting_store(dsn); });
 }
 
+TEST_CASE("postgres: a gate that one process takes away by hand is gone for another a second later") {
+    WEIR_NEEDS_POSTGRES();
+    const auto dsn = weir_test::postgres_server::common().plain_dsn("weir_schema=opened");
+    weir_test::check_opened([&] { return a_noting_store(dsn); });
+}
+
 TEST_CASE("postgres: a child of fork cannot use its parent's store, and can make its own") {
     WEIR_NEEDS_POSTGRES();
     const std::string dsn = weir_test::postgres_server::common().plain_dsn("weir_schema=forked");

@@ -151,6 +151,12 @@ TEST_CASE("redis: a 429 in one process stops another, until the stated time") {
     weir_test::check_stopped([&] { return a_noting_store(server, true); });
 }
 
+TEST_CASE("redis: a gate that one process takes away by hand is gone for another a second later") {
+    WEIR_NEEDS_REDIS();
+    weir_test::redis_server server;
+    weir_test::check_opened([&] { return a_noting_store(server, true); });
+}
+
 TEST_CASE("redis: a child of fork cannot use its parent's store, and can make its own") {
     WEIR_NEEDS_REDIS();
     weir_test::redis_server server;

@@ -149,6 +149,11 @@ TEST_CASE("sqlite: a 429 in one process stops another, until the stated time") {
     weir_test::check_stopped([&] { return noting_store{here.options()}; });
 }
 
+TEST_CASE("sqlite: a gate that one process takes away by hand is gone for another a second later") {
+    const scratch here;
+    weir_test::check_opened([&] { return weir::sqlite::sqlite_store{here.options()}; });
+}
+
 TEST_CASE("sqlite: four processes share a key by leases: no window over, and every unit is used or back") {
     const scratch here;
     weir_test::check_leases("sqlite, leases", here.path().string(), [&] { return noting_store{here.options()}; });

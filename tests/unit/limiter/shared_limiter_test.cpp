@@ -6,6 +6,7 @@
 #include "support/plain_store.hpp"
 
 #include "weir/storage/any_store.hpp"
+#include "weir/storage/store_error.hpp"
 #include "weir/testing/manual_clock.hpp"
 #include "weir/testing/shared_store.hpp"
 
@@ -38,6 +39,7 @@ struct process : weir_test::one_key<shared_store> {
     bool cancel(waiting& w) { return one_key::cancel(w, clock.now()); }
     void serve() { one_key::serve(clock.now()); }
     bool hold(instant until) { return one_key::hold(until, clock.now()); }
+    bool open_gate() { return one_key::open_gate(clock.now()); }
     void settle(weir::entry& e, weir::settlement how) { one_key::settle(e, how, clock.now()); }
     std::string take_store_error() { return log.take_store_error(); }
 
@@ -428,4 +430,74 @@ TEST_CASE("shared_limiter: no request waits for a paused key whose time is up") 
     CHECK_FALSE(p.submit(now));
     CHECK(now.verdict.outcome == outcome::denied);
     CHECK(p.submit(later));
+}
+
+TEST_CASE("shared_limiter: a gate that another process takes away is asked for again after a second") {
+    clock_type clock{instant{10s}};
+    shared_store common{clock};
+    process a{common, clock, limited(2, 10s)}, b{common, clock, limited(2, 10s)};
+    REQUIRE(a.hold(instant{10s} + 1h));
+    weir::entry e;
+    CHECK(b.decide(e).at == instant{10s} + 1h);
+    weir::decision known;
+    const auto calls = common.calls();
+    SECTION("by what is known without a call, which says when the gate opens") {
+        clock.advance(1s - 1ns);
+        REQUIRE(b.core.denial.read(clock.now(), known));
+        CHECK(known.cause == cause::gate);
+        CHECK(known.retry_at == instant{10s} + 1h);
+        clock.advance(1ns);
+        CHECK_FALSE(b.core.denial.read(clock.now(), known));
+        CHECK(common.calls() == calls);
+        CHECK(b.decide(e).cause == cause::gate);
+        CHECK(common.calls() == calls + 1);
+        CHECK(b.core.denial.read(clock.now(), known));
+        CHECK(a.open_gate());
+        CHECK_FALSE(a.core.denial.read(clock.now(), known));
+        clock.advance(1s);
+        CHECK(b.decide(e).admits());
+    }
+    SECTION("by the first that waits, once a second, and no waiter is refused meanwhile") {
+        waiting first, second;
+        REQUIRE(b.submit(first));
+        REQUIRE(b.submit(second));
+        for (int i = 0; i < 5; ++i) {
+            CHECK(b.next_due() == clock.now() + 1s);
+            clock.advance(1s);
+            b.serve();
+        }
+        CHECK(common.calls() <= calls + 6);
+        CHECK_FALSE(first.is_completed);
+        CHECK(a.open_gate());
+        clock.advance(1s);
+        b.serve();
+        CHECK(first.verdict.granted());
+        CHECK(second.verdict.granted());
+    }
+    SECTION("by the process that has closed it itself") {
+        waiting w;
+        REQUIRE(a.submit(w));
+        CHECK(b.open_gate());
+        clock.advance(1s);
+        a.serve();
+        CHECK(w.verdict.granted());
+    }
+}
+
+TEST_CASE("shared_limiter: a gate that the store has not heard of is taken away too, and a failure is said") {
+    clock_type clock{instant{10s}};
+    shared_store common{clock};
+    process p{common, clock, limited(2, 10s)};
+    bool fails = true;
+    common.before([&](std::string_view) {
+        if (fails)
+            throw weir::store_error{"out"};
+    });
+    REQUIRE(p.hold(instant{10s} + 1h));
+    CHECK_FALSE(p.open_gate());
+    CHECK(p.take_store_error() == "out");
+    fails = false;
+    clock.advance(1s);
+    weir::entry e;
+    CHECK(p.decide(e).admits());
 }

@@ -5,6 +5,8 @@
 #include "support/plain_store.hpp"
 #include "support/seed.hpp"
 
+#include "weir/config/configuration.hpp"
+#include "weir/registry/registry.hpp"
 #include "weir/storage/shared_memory_store.hpp"
 #include "weir/storage/store_error.hpp"
 #include "weir/testing/conformance.hpp"
@@ -92,6 +94,21 @@ TEST_CASE("any_store: on a store of five verbs it counts, keeps the tuner's stat
     CHECK(store.idle(slot, plan, instant{100s}));
     store.erase(slot);
     CHECK(store.factor(slot).is_one());
+}
+
+TEST_CASE("any_store: a gate is taken away by hand where the store in it can do that, and else stays") {
+    const weir::configuration c =
+        weir::configuration::builder{}.defaults("metadata", weir::policy{.rates = {{5, 1s}}}).build().value();
+    for (const bool can : {true, false}) {
+        weir::any_store store = can ? weir::any_store{weir::shared_memory_store{}}
+                                    : weir::any_store{plain_store{weir::shared_memory_store<>{}}};
+        CHECK(store.is_openable() == can);
+        weir::registry<weir::any_store> limits{store, c};
+        auto h = limits.at("h", "metadata");
+        CHECK(h.hold_until(limits.store().now() + 1h));
+        CHECK(h.open_gate() == can);
+        CHECK((h.inspect().state.gate == weir::long_ago) == can);
+    }
 }
 
 TEST_CASE("any_store: a failure of the store in it is the caller's") {

@@ -166,6 +166,9 @@ public:
         });
         return said[2] != 0;
     }
+    void open_gate(slot& s) {
+        static_cast<void>(ask(s, detail::verb::open_gate, "open the gate", 2, [](detail::parameter_list&) {}));
+    }
     void tune(slot& s, multiplier m) {
         static_cast<void>(ask(s, detail::verb::tune, "tune", 2,
                               [&](detail::parameter_list& values) { values.number(m.millionths()); }));
@@ -483,6 +486,7 @@ static_assert(static_cast<int>(cause::none) == static_cast<int>(detail::obstacle
               static_cast<int>(cause::window) == static_cast<int>(detail::obstacle::window) &&
               static_cast<int>(cause::gate) == static_cast<int>(detail::obstacle::gate) &&
               static_cast<int>(cause::concurrency) == static_cast<int>(detail::obstacle::concurrency));
-static_assert(counting_store<postgres_store> && reducible_store<postgres_store> && tunable_store<postgres_store>);
+static_assert(counting_store<postgres_store> && reducible_store<postgres_store> && tunable_store<postgres_store> &&
+              openable_store<postgres_store>);
 
 }  // namespace weir::postgres

@@ -158,6 +158,7 @@ public:
             shared_->time.is_injected() ? shared_->time.injected(until) : detail::microseconds_up(until - now());
         return keep(s, detail::key_verb::hold, value, "hold") != 0;
     }
+    void open_gate(slot& s) { keep(s, detail::key_verb::open, 0, "open the gate"); }
     void tune(slot& s, multiplier m) {
         keep(s, detail::key_verb::tune, static_cast<double>(m.millionths()), "tune");
         s.state_->factor = m;
@@ -472,6 +473,7 @@ static_assert(static_cast<int>(cause::none) == static_cast<int>(detail::obstacle
               static_cast<int>(cause::window) == static_cast<int>(detail::obstacle::window) &&
               static_cast<int>(cause::gate) == static_cast<int>(detail::obstacle::gate) &&
               static_cast<int>(cause::concurrency) == static_cast<int>(detail::obstacle::concurrency));
-static_assert(counting_store<redis_store> && reducible_store<redis_store> && tunable_store<redis_store>);
+static_assert(counting_store<redis_store> && reducible_store<redis_store> && tunable_store<redis_store> &&
+              openable_store<redis_store>);
 
 }  // namespace weir::redis

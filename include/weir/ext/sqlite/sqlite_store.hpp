@@ -158,6 +158,13 @@ public:
         });
     }
 
+    void open_gate(slot& s) {
+        step(s, "opening the gate", std::nullopt, [](view& key, const moment&) {
+            key.row.changed |= key.row.gate > long_ago;
+            key.row.gate = long_ago;
+        });
+    }
+
     void tune(slot& s, multiplier m) {
         step(s, "tuning", std::nullopt, [&](view& key, const moment& at) {
             key.row.millionths = m.millionths();
@@ -452,6 +459,7 @@ private:
 
 using sqlite_store = basic_sqlite_store<>;
 
-static_assert(counting_store<sqlite_store> && reducible_store<sqlite_store> && tunable_store<sqlite_store>);
+static_assert(counting_store<sqlite_store> && reducible_store<sqlite_store> && tunable_store<sqlite_store> &&
+              openable_store<sqlite_store>);
 
 }  // namespace weir::sqlite

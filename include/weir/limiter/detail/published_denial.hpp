@@ -16,13 +16,15 @@ namespace weir::detail {
 /// never waits. If a write is in progress, it learns nothing.
 class published_denial {
 public:
-    /// **Preconditions.** The key's lock is held. Every change to the key clears the denial.
-    void publish(const decision& d) noexcept {
+    /// A reader sees it before `until`. **Preconditions.** The key's lock is held. Every change to the key clears the
+    /// denial.
+    void publish(const decision& d, instant until) noexcept {
         const std::uint32_t version = version_.load(std::memory_order_relaxed);
         version_.store(version + 1, std::memory_order_relaxed);
         // Release pairs with the acquire fence in read(): a reader that sees a new member also sees the odd version.
         std::atomic_thread_fence(std::memory_order_release);
-        until_.store(d.retry_at.time_since_epoch().count(), std::memory_order_relaxed);
+        until_.store(until.time_since_epoch().count(), std::memory_order_relaxed);
+        retry_at_.store(d.retry_at.time_since_epoch().count(), std::memory_order_relaxed);
         why_.store(d.cause, std::memory_order_relaxed);
         limit_.store(d.limit ? d.limit->limit : 0, std::memory_order_relaxed);
         period_.store(d.limit ? d.limit->period.count() : 0, std::memory_order_relaxed);
@@ -46,6 +48,7 @@ public:
     [[nodiscard, gnu::always_inline]] bool read(instant now, decision& out) const noexcept {
         const std::uint32_t before = version_.load(std::memory_order_acquire);
         const instant until{duration{until_.load(std::memory_order_relaxed)}};
+        const instant retry_at{duration{retry_at_.load(std::memory_order_relaxed)}};
         const cause why = why_.load(std::memory_order_relaxed);
         const rate limit{limit_.load(std::memory_order_relaxed), duration{period_.load(std::memory_order_relaxed)}};
         std::atomic_thread_fence(std::memory_order_acquire);
@@ -53,7 +56,7 @@ public:
             return false;
         out.outcome = outcome::denied;
         out.cause = why;
-        out.retry_at = until;
+        out.retry_at = retry_at;
         if (limit.limit > 0)
             out.limit = limit;
         return true;
@@ -61,9 +64,7 @@ public:
 
 private:
     [[gnu::noinline]] void publish_nothing() noexcept {
-        decision none;
-        none.retry_at = long_ago;
-        publish(none);
+        publish({}, long_ago);
         is_set_.store(false, std::memory_order_relaxed);
     }
 
@@ -71,6 +72,7 @@ private:
     std::atomic<bool> is_set_{false};
     std::atomic<cause> why_{cause::none};
     std::atomic<std::int64_t> until_{long_ago.time_since_epoch().count()};
+    std::atomic<std::int64_t> retry_at_{0};
     std::atomic<std::int64_t> limit_{0};
     std::atomic<std::int64_t> period_{0};
 };

@@ -188,7 +188,7 @@ public:
     }
     /// Opens the gate. Returns false if the store cannot, or failed.
     bool open_gate(step& s) {
-        if constexpr (requires(typename Store::slot& where) { s.store.open_gate(where); }) {
+        if constexpr (openable_store<Store>) {
             calls_.forget_gate();
             return call(s, [&](auto& where, const window_plan&) { s.store.open_gate(where); });
         }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "weir/limiter/detail/denial_cache.hpp"
 #include "weir/limiter/key_core.hpp"
 #include "weir/limiter/wait_queue.hpp"
 #include "weir/limiter/waiter.hpp"
@@ -122,7 +123,7 @@ public:
         if (key_.is_quiet())
             return;
         wait_queue& q = key_.queue();
-        q.set_front_due(std::max(q.front_due(), f.at));
+        q.set_front_due(std::max(q.front_due(), next_try(f, s.now)));
         // The head is refused by its own last try, unless no request may wait for this gate.
         key_.assess_all(
             s, [&](const waiter&, const wait_queue::ahead&) { return f; },
@@ -155,7 +156,8 @@ private:
     [[nodiscard]] instant next_try(const assessment& f, instant now) const noexcept {
         if (f.cause == cause::inflight || key_.is_paused)
             return far_future;
-        return f.cause == cause::concurrency ? saturating_add(now, retry_ceiling) : std::max(f.at, now);
+        return f.cause == cause::concurrency ? saturating_add(now, retry_ceiling)
+                                             : std::max(denial_cache::next_call(f, now), now);
     }
 
     key_core& key_;

@@ -44,6 +44,15 @@ template <class Store>
         return true;
 }
 
+/// Whether gates can be opened by hand. A store whose kind is chosen at run time says it.
+template <class Store>
+[[nodiscard]] bool opens_gates(const Store& store) noexcept {
+    if constexpr (requires { store.is_openable(); })
+        return store.is_openable();
+    else
+        return openable_store<Store>;
+}
+
 /// What the tuner keeps of a key: in the store if it is a `tunable_store`, else in this process. `any_store` is one in
 /// any case: its slot keeps the state in this process if the store in it cannot.
 ///

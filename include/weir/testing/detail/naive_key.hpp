@@ -150,6 +150,7 @@ struct naive_key {
         gate = until;
         return true;
     }
+    void open_gate() { gate = long_ago; }
     tuner_state learn(tuner_step step) {
         tuned.factor = factor;
         tuned = step(tuned);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "weir/testing/detail/counted_inflight.hpp"
 #include "weir/testing/detail/naive_key.hpp"
 #include "weir/testing/detail/trace_dice.hpp"
 
@@ -30,17 +31,6 @@
 #include <vector>
 
 namespace weir::testing::detail {
-
-/// One in-flight slot that is free or not. It counts how often it is taken.
-struct counted_inflight {
-    bool free = true;
-    int taken = 0;
-
-    bool take() noexcept {
-        taken += free;
-        return free;
-    }
-};
 
 /// One random history of one or two keys, on a store and on `naive_key` side by side.
 template <class Make>
@@ -175,7 +165,7 @@ private:
         else if (dice <= 78)
             settle(store_type::is_local ? asked : now_);
         else if (dice <= 82)
-            hold(p, k);
+            chance(75) ? hold(p, k) : open_gate(p, k);
         else if (dice <= 86)
             tune(p, k);
         else if (dice <= 88)
@@ -320,6 +310,15 @@ private:
         note("hold by {} key {} until {}: {}", p, k, until.time_since_epoch().count(), moved);
         if (moved != keys_[k].truth.hold(until))
             fail("the gate moves forward, and only forward");
+    }
+
+    void open_gate(std::size_t, std::size_t) {}
+    void open_gate(std::size_t p, std::size_t k)
+        requires openable_store<store_type>
+    {
+        store(p).open_gate(slot_of(p, k));
+        note("open the gate by {} key {}", p, k);
+        keys_[k].truth.open_gate();
     }
 
     void tune(std::size_t, std::size_t) {}

@@ -31,18 +31,19 @@
 
 namespace weir::postgres::detail {
 
-enum class verb : std::uint8_t { admit, stamp, open, settle, hold, tune, learn, read, erase, sweep, hello };
+enum class verb : std::uint8_t { admit, stamp, open, settle, hold, open_gate, tune, learn, read, erase, sweep, hello };
 
 /// The statement of each verb: its name, and the types of its parameters (b = bigint, t = bytea, a = bigint[]).
 struct statement {
     const char* name;
     std::string_view types;
 };
-inline constexpr std::array<statement, 11> statements{{{"admit", "bttbbbbbba"},
+inline constexpr std::array<statement, 12> statements{{{"admit", "bttbbbbbba"},
                                                        {"stamp", "bttbba"},
                                                        {"open", "bttbbbbba"},
                                                        {"settle", "bbbbbbbba"},
                                                        {"hold", "bttbb"},
+                                                       {"open_gate", "btt"},
                                                        {"tune", "bttb"},
                                                        {"learn", "bttbaba"},
                                                        {"read", "bttbabb"},

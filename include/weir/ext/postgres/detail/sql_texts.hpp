@@ -459,6 +459,32 @@ BEGIN
   UPDATE @S.state s SET gate = t WHERE s.id = p_id;
   RETURN ARRAY[0, p_id, 1];
 END $$;
+CREATE OR REPLACE FUNCTION @S.open_gate(p_id bigint, p_host bytea, p_role bytea) RETURNS bigint[]
+LANGUAGE plpgsql AS $$
+DECLARE h @S.state; t bigint; p_now bigint := @NEVER; p_kept bigint; p_longest bigint;
+BEGIN
+  LOOP
+    IF p_id = 0 THEN p_id := @S.find(p_host, p_role); END IF;
+    SELECT * INTO h FROM @S.state s WHERE s.id = p_id FOR UPDATE;
+    IF NOT FOUND THEN
+      IF p_host IS NULL THEN RETURN ARRAY[1]; END IF;
+      p_id := 0;
+      CONTINUE;
+    END IF;
+    t := coalesce(p_now, @CLOCK + h.skew);
+    IF t < h.newest THEN
+      IF p_now IS NULL AND t + @STEP < h.newest THEN
+        PERFORM @S.step(p_id, @CLOCK);
+        CONTINUE;
+      END IF;
+      t := h.newest;
+    END IF;
+    EXIT WHEN h.first_expiry > t;
+    PERFORM @S.expire(p_id, t, p_kept, p_longest);
+  END LOOP;
+  IF h.gate > @NEVER THEN UPDATE @S.state s SET gate = @NEVER WHERE s.id = p_id; END IF;
+  RETURN ARRAY[0, p_id];
+END $$;
 CREATE OR REPLACE FUNCTION @S.tune(p_id bigint, p_host bytea, p_role bytea, p_factor bigint) RETURNS bigint[]
 LANGUAGE plpgsql AS $$
 DECLARE h @S.state; t bigint; p_now bigint := @NEVER; p_kept bigint; p_longest bigint;

@@ -16,6 +16,8 @@ if what == key_verb.hold then
   if not fixed then value = began + value end
   if value > gate then gate, moved, dirty, other = value, 1, true, true end
   needed = gate > began and gate or began
+elseif what == key_verb.open then
+  if gate > -huge then gate, moved, dirty, other = -huge, 1, true, true end
 elseif what == key_verb.tune then
   factor, dirty, needed = value, true, began + 3600000000
 elseif what == key_verb.erase then

@@ -15,6 +15,15 @@ BEGIN
   RETURN ARRAY[0, p_id, 1];
 END $$;
 
+CREATE OR REPLACE FUNCTION @S.open_gate(p_id bigint, p_host bytea, p_role bytea) RETURNS bigint[]
+LANGUAGE plpgsql AS $$
+DECLARE h @S.state; t bigint; p_now bigint := @NEVER; p_kept bigint; p_longest bigint;
+BEGIN
+--@ include part/begin.sql
+  IF h.gate > @NEVER THEN UPDATE @S.state s SET gate = @NEVER WHERE s.id = p_id; END IF;
+  RETURN ARRAY[0, p_id];
+END $$;
+
 CREATE OR REPLACE FUNCTION @S.tune(p_id bigint, p_host bytea, p_role bytea, p_factor bigint) RETURNS bigint[]
 LANGUAGE plpgsql AS $$
 DECLARE h @S.state; t bigint; p_now bigint := @NEVER; p_kept bigint; p_longest bigint;

@@ -31,7 +31,7 @@
 --@ enum note_kind answered released refunded refund_stamp lower abandoned: What became of an entry, as a note says it.
 --@ enum admit_mode count open stamped forced=4: How units are entered: without an entry, open, or stamped; `forced` is added.
 --@ enum obstacle none window gate concurrency: What stands in the way, as `weir::cause` has it.
---@ enum key_verb hold tune erase read tidy: What the script `keep` does.
+--@ enum key_verb hold tune erase read tidy open: What the script `keep` does.
 
 local call, get, put, sub, huge = redis.call, struct.unpack, struct.pack, string.sub, 1 / 0
 local key, a = KEYS[1], ARGV[1]
