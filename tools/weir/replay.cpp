@@ -178,8 +178,10 @@ private:
         auto& out = begin(line.t);
         out.append(R"(,"event":"reload","ok":)");
         out.append(fault.empty() ? "true" : "false");
-        if (!fault.empty())
-            out.append(R"(,"error":)"), detail::append_json_text(out, fault);
+        if (!fault.empty()) {
+            out.append(R"(,"error":)");
+            detail::append_json_text(out, fault);
+        }
         out.append("}\n");
         return std::nullopt;
     }

@@ -28,7 +28,7 @@ struct key_state {
 
     stamp_log log;
     std::int64_t open = 0;          ///< units admitted and not yet stamped: each counts in every window
-    std::int32_t in_flight = 0;     ///< requests admitted whose body is not done
+    std::int32_t in_flight = 0;     ///< admitted requests whose body has not ended
     std::int32_t abandon_room = 0;  ///< how many more requests may be abandoned; negative while some are
     instant gate = long_ago;        ///< nothing is admitted before it; it only moves forward
     multiplier factor;

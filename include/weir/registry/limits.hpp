@@ -153,7 +153,7 @@ public:
     [[nodiscard]] result<void> set_policy(std::string_view host, std::string_view role, policy p) {
         return impl_->set_policy(host, role, std::move(p));
     }
-    /// Forgets a key's history, gate and multiplier; requests under way still count. Unknown keys are no error.
+    /// Forgets a key's history, gate and multiplier; requests in flight still count. An unknown key is no error.
     void erase(std::string_view host, std::string_view role) { impl_->erase(host, role); }
     /// Admits nothing for a key until `resume`. Requests that wait go on waiting.
     void pause(std::string_view host, std::string_view role) { impl_->pause(host, role); }

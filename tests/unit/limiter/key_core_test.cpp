@@ -12,7 +12,7 @@
 using namespace std::chrono_literals;
 using weir::instant;
 
-TEST_CASE("key_core: a denial is explained under the rules in force, and one of rules gone by names no limit") {
+TEST_CASE("key_core: a denial is explained under the active rules, and one of old rules names no limit") {
     weir::policy p;
     p.rates = {{1, 1s}};
     weir::key_core key{weir::key_rules::make(p, {})};

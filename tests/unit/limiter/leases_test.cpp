@@ -91,7 +91,7 @@ TEST_CASE("lease: many requests take few round trips, twice as many units each t
     }
 }
 
-TEST_CASE("lease: what is taken counts for all until its last request is answered, and a window longer") {
+TEST_CASE("lease: a lease counts for all processes until its last request is answered, and one window longer") {
     watched t{leased({{100, 1s}}, 20)};
     t.use(1 + 2 + 4);
     CHECK(t.used() == std::pair<std::int64_t, std::int64_t>{7, 0});
@@ -110,7 +110,7 @@ TEST_CASE("lease: what is taken counts for all until its last request is answere
     CHECK(t.used().first == 0);
 }
 
-TEST_CASE("lease: what was never used is given back by poll, by the next request, and at the end") {
+TEST_CASE("lease: unused units are given back by poll, by the next request, and at the end") {
     const weir::policy p = leased({{100, 1h}}, 20);
     watched t{p};
     t.use(4);  // 1, 2, and the first of 4
@@ -144,7 +144,7 @@ TEST_CASE("lease: what was never used is given back by poll, by the next request
     CHECK(t.used() == std::pair<std::int64_t, std::int64_t>{5 + 16 + 1, 16});
 }
 
-TEST_CASE("lease: a key with a lease is not forgotten, and is once it was given back") {
+TEST_CASE("lease: a key with a lease is not forgotten until the lease was given back") {
     two t{leased({{100, 10ms}}, 20)};
     t.use(2);
     t.clock.advance(1h);
@@ -158,7 +158,7 @@ TEST_CASE("lease: a key with a lease is not forgotten, and is once it was given 
     CHECK_FALSE(t.a.inspect("h.org", "metadata").has_value());
 }
 
-TEST_CASE("lease: where there is no room for it a request is decided by itself, and told its exact time") {
+TEST_CASE("lease: if there is no room for it, a request is decided by itself and gets its exact time") {
     two t{leased({{10, 1s}}, 5)};
     t.use(10);
     const auto denied = t.take();
@@ -173,7 +173,7 @@ TEST_CASE("lease: where there is no room for it a request is decided by itself, 
     CHECK(t.common.calls() == before + 1);
 }
 
-TEST_CASE("lease: a lease takes no more than half of a window, and nothing in advance where it cannot be exact") {
+TEST_CASE("lease: a lease takes no more than half of a window, and no lease is taken if it cannot be exact") {
     const auto max_open = [](weir::policy p) {
         watched t{p};
         std::int64_t max = 0;
@@ -258,7 +258,7 @@ TEST_CASE("lease: a request may cost more than what is left of one") {
     CHECK(t.used().first == 3 + 4 + 8 + 60);
 }
 
-TEST_CASE("lease: a refunded request's unit is there again for the next one") {
+TEST_CASE("lease: the unit of a refunded request is free for the next one") {
     for (const auto from : {weir::counting::response, weir::counting::admission}) {
         watched t{leased({{1'000, 1h}}, 10, from)};
         t.use(3);
@@ -295,7 +295,7 @@ TEST_CASE("lease: a gate set here, new rules and an erased history end it at onc
     CHECK(t.used() == std::pair<std::int64_t, std::int64_t>{0, 0});
 }
 
-TEST_CASE("lease: a gate or a factor that another process set ends it with the first word of it") {
+TEST_CASE("lease: a gate or a factor that another process set ends it with the first reply that has it") {
     watched t{leased({{1'000, 1h}}, 10)};
     const auto uncounted = [&] { return t.a.try_acquire("h.org", "metadata", {.method = "HEAD"}); };
     t.use(4);
@@ -313,7 +313,7 @@ TEST_CASE("lease: a gate or a factor that another process set ends it with the f
     CHECK(t.used().second == 0);
 }
 
-TEST_CASE("lease: the ceiling over all keys counts requests, not what is taken for them") {
+TEST_CASE("lease: the ceiling over all keys counts requests, not the units of leases") {
     const weir::policy p = leased({{1'000, 1h}}, 10);
     clock_type clock{instant{10s}};
     shared_store common{clock};

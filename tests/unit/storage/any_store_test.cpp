@@ -59,7 +59,7 @@ TEST_CASE("any_store: copies are the same store") {
 
 using plain_store = weir_test::plain_store<weir::shared_memory_store<>>;
 
-TEST_CASE("any_store: on a store of five verbs it counts, learns for itself, and lends nothing") {
+TEST_CASE("any_store: on a store of five verbs it counts, keeps the tuner's state itself, and gives no leases") {
     static_assert(!weir::counting_store<plain_store> && !weir::reducible_store<plain_store> &&
                   !weir::tunable_store<plain_store>);
     weir::any_store store{plain_store{weir::shared_memory_store<>{weir::steady_clock{}, weir::store_time::injected}}};
@@ -109,7 +109,7 @@ TEST_CASE("any_store: a failure of the store in it is the caller's") {
     CHECK_THROWS_AS(store.admit(slot, plan, 1, clock.now(), e), weir::store_error);
 }
 
-TEST_CASE("any_store: flush reaches a store that has one, and is nothing to others") {
+TEST_CASE("any_store: flush calls the store's own if it has one") {
     struct sending : weir::shared_memory_store<> {
         int* flushed = nullptr;
         void flush() { ++*flushed; }

@@ -75,7 +75,10 @@ struct host_groups {
         if (!owners.empty())
             each_name(host, wildcards, [&](std::string_view name) {
                 const auto at = owners.find(name);
-                return at != owners.end() && (out = &*at, true);
+                if (at == owners.end())
+                    return false;
+                out = &*at;
+                return true;
             });
         return out;
     }

@@ -91,8 +91,10 @@ namespace detail {
     std::int64_t n = 0;
     const auto whole = [&](std::int64_t max) { return weir::detail::whole_number(value, n) && n >= 0 && n <= max; };
 
-    if (name == "weir_schema")
-        return o.schema = value, std::string{};
+    if (name == "weir_schema") {
+        o.schema = value;
+        return {};
+    }
     for (const auto& [flag, to] : {std::pair{"weir_synchronous_commit", &o.synchronous_commit},
                                    std::pair{"weir_unlogged", &o.unlogged}, std::pair{"weir_migrate", &o.migrate}}) {
         if (name != flag)

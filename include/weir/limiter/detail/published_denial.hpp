@@ -13,7 +13,7 @@ namespace weir::detail {
 /// read.
 ///
 /// It is a sequence lock with one writer at a time (the holder of the key's lock) and any number of readers. A reader
-/// never waits. If a write is under way, it learns nothing.
+/// never waits. If a write is in progress, it learns nothing.
 class published_denial {
 public:
     /// **Preconditions.** The key's lock is held. Every change to the key clears the denial.

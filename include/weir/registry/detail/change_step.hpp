@@ -49,7 +49,7 @@ public:
         set_rules(step, p, node_.log.factor(engine_.store()));
     }
 
-    /// Moves the gate, and those that move with it. **Preconditions.** The key is referenced.
+    /// Moves the gate, and the gates that move with it. **Preconditions.** The key is referenced.
     bool hold(instant until) {
         const instant now = engine_.time(when_);
         bool moved = false;

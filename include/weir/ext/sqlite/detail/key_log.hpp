@@ -146,8 +146,10 @@ struct key_view {
         std::vector<held_entry> gone;
         row.next_expiry = far_future;
         std::erase_if(row.entries, [&](const held_entry& e) {
-            if (e.expires > t)
-                return row.next_expiry = std::min(row.next_expiry, e.expires), false;
+            if (e.expires > t) {
+                row.next_expiry = std::min(row.next_expiry, e.expires);
+                return false;
+            }
             gone.push_back(e);
             return true;
         });
