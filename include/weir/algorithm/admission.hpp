@@ -148,7 +148,17 @@ struct none_ahead {
     [[nodiscard]] static constexpr instant nth_newest(std::int64_t) noexcept { return long_ago; }
 };
 
-/// When could `cost` units be admitted at best, seen from `now`?
+namespace detail {
+/// The limit that a cost is above, of those that the policy itself writes: no waiting helps.
+[[nodiscard, gnu::noinline, gnu::cold]] inline std::uint32_t exceeded_limit(const window_plan& plan,
+                                                                            std::int64_t cost) noexcept {
+    const auto exceeded = std::ranges::find_if(plan.shown, [cost](const rate& r) { return r.limit < cost; });
+    return static_cast<std::uint32_t>(exceeded - plan.shown.begin());
+}
+}  // namespace detail
+
+/// When could `cost` units be admitted at best, seen from `now`: gate, windows and the key's own ceiling together.
+/// Costs 0 where it does not count.
 ///
 /// History, open entries and the waiters ahead are one sequence of units, newest last. Window (N, T) admits c units
 /// once the unit max(0, N − c) places back is T old: more units than it holds go into it when it is empty. An open
@@ -160,58 +170,48 @@ struct none_ahead {
 /// **Complexity.** O(windows), and O(log cells) where a window reaches into the tail.
 template <class State, class Ahead = none_ahead>
 [[nodiscard, gnu::always_inline]] inline assessment
-assess_windows(const State& state, const window_plan& plan, std::int64_t cost, instant now,
-               const Ahead& ahead = {}) noexcept(noexcept(state.log.nth_newest(0, now))) {
-    assessment best{now, cause::none, 0};
-    bool moves = false;
-    const std::int64_t waiting = ahead.units();
-    const std::int64_t unstamped = waiting + state.open;
-    std::uint32_t index = 0;
-    for (const window& w : plan.windows) {
-        const std::int64_t back = std::max<std::int64_t>(w.limit - cost, 0);
-        const instant blocker = back >= unstamped ? state.log.nth_newest(back - unstamped, now - w.period)
-                                : back >= waiting ? now
-                                                  : ahead.nth_newest(back);
-        moves |= back < unstamped;
-        const instant free = blocker + w.period;
-        if (free > best.at)
-            best = {free, cause::window, index};
-        ++index;
-    }
-    best.moves = moves;
-    return best;
-}
-
-namespace detail {
-/// A cost that no waiting helps: above a limit that the policy itself writes.
-[[nodiscard, gnu::noinline, gnu::cold]] inline assessment never(const window_plan& plan, std::int64_t cost) noexcept {
-    const auto exceeded = std::ranges::find_if(plan.shown, [cost](const rate& r) { return r.limit < cost; });
-    return {far_future, cause::never, static_cast<std::uint32_t>(exceeded - plan.shown.begin())};
-}
-}  // namespace detail
-
-/// When could `cost` units be admitted at best: gate, windows and the key's own ceiling together. Costs 0 where it does
-/// not count.
-template <class State, class Ahead = none_ahead>
-[[nodiscard, gnu::always_inline]] inline assessment
 assess(const State& state, const window_plan& plan, std::int64_t cost, instant now,
        const Ahead& ahead = {}) noexcept(noexcept(state.log.nth_newest(0, now))) {
-    assessment best{now, cause::none, 0};
+    // The answer is put together at the end: a struct that is written member by member and then copied makes the
+    // processor wait for its own stores.
+    instant at = now;
+    cause why = cause::none;
+    std::uint32_t index = 0;
+    bool moves = false;
+    bool is_beyond = false;
+    if (cost > plan.max_cost) [[unlikely]]
+        return {far_future, cause::never, detail::exceeded_limit(plan, cost)};
     if (cost > 0) {
-        if (cost > plan.max_cost) [[unlikely]]
-            return detail::never(plan, cost);
-        best = assess_windows(state, plan, cost, now, ahead);
-        if (best.cause == cause::none && plan.max_concurrent > 0 && state.in_flight >= plan.max_concurrent)
-            best.cause = cause::concurrency;
+        const std::int64_t waiting = ahead.units();
+        const std::int64_t unstamped = waiting + state.open;
+        std::uint32_t i = 0;
+        for (const window& w : plan.windows) {
+            const std::int64_t back = std::max<std::int64_t>(w.limit - cost, 0);
+            const instant blocker = back >= unstamped ? state.log.nth_newest(back - unstamped, now - w.period)
+                                    : back >= waiting ? now
+                                                      : ahead.nth_newest(back);
+            moves |= back < unstamped;
+            if (const instant free = blocker + w.period; free > at) {
+                at = free;
+                why = cause::window;
+                index = i;
+            }
+            ++i;
+        }
+        if (why == cause::none && plan.max_concurrent > 0 && state.in_flight >= plan.max_concurrent) [[unlikely]]
+            why = cause::concurrency;
     }
-    if (state.gate > best.at)
-        best = {state.gate, cause::gate, 0, false, false, best.moves};
-    if (best.cause != cause::none && plan.max_hold < forever && state.gate > saturating_add(now, plan.max_hold)) {
+    if (state.gate > at) [[unlikely]] {
+        at = state.gate;
+        why = cause::gate;
+        index = 0;
+    }
+    if (why != cause::none && plan.max_hold < forever && state.gate > saturating_add(now, plan.max_hold)) [[unlikely]] {
         // Whatever else comes later: it is the hold that nobody waits for.
-        best.cause = cause::gate;
-        best.beyond_max_hold = true;
+        why = cause::gate;
+        is_beyond = true;
     }
-    return best;
+    return {at, why, index, is_beyond, false, moves};
 }
 
 /// What a key may do whose history was lost at `lost`: nothing that counts, until its shortest window has passed.

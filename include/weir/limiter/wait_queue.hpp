@@ -127,7 +127,7 @@ public:
     /// The front's forecast is what its last try said.
     void set_front_expected(const assessment& f) noexcept { queued_[left_].expected = f; }
 
-    /// The first waiters as part of the sequence of units that `assess_windows` looks at.
+    /// The first waiters as part of the sequence of units that `assess` looks at.
     struct ahead {
         const wait_queue& queue;
         std::size_t count;
