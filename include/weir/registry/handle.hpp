@@ -52,12 +52,12 @@ public:
 
     [[nodiscard]] permit acquire(const acquire_options& a = {}) {
         permit out;
-        engine_->acquire_locked(locked(a), a, out);
+        engine_->acquire_locked(locked(a, Engine::read_clock), a, out);
         return out;
     }
     [[nodiscard]] admission wait_acquire(const acquire_options& a = {}) {
         admission out;
-        engine_->wait_locked(locked(a), a, out);
+        engine_->wait_locked(locked(a, Engine::read_clock), a, out);
         return out;
     }
     [[nodiscard]] admission try_acquire(const acquire_options& a = {}) { return try_at(a, Engine::read_clock); }
@@ -123,14 +123,14 @@ private:
     [[nodiscard, gnu::always_inline]] admission try_at(const acquire_options& a, When when) {
         admission out;
         if (!engine_->known_denial(*node_, a, when, out.decision_))
-            engine_->try_locked(locked(a), a, when, out);
+            engine_->try_locked(locked(a, when), a, out);
         return out;
     }
     template <class When>
     [[nodiscard, gnu::always_inline]] decision admit_at(const acquire_options& a, When when) {
         decision out;
         if (!engine_->known_denial(*node_, a, when, out))
-            engine_->count_locked(locked(a), a, when, out);
+            engine_->count_locked(locked(a, when), a, out);
         return out;
     }
     template <class When>
@@ -147,6 +147,12 @@ private:
     [[nodiscard, gnu::always_inline]] node& locked(const acquire_options& a) {
         Engine::check(node_->host, node_->role, a);
         return locked();
+    }
+    /// The same with the time.
+    template <class When>
+    [[nodiscard, gnu::always_inline]] typename Engine::locked_node locked(const acquire_options& a, When when) {
+        Engine::check(node_->host, node_->role, a);
+        return engine_->lock_node(*node_, when);
     }
 
     Engine* engine_ = nullptr;

@@ -41,7 +41,8 @@ namespace weir {
 /// auto permit = limits.acquire("api.crossref.org", "metadata");
 /// ```
 ///
-/// Each verb reads the store's clock inside the key's critical section; the forms that take `now` use it instead.
+/// Each verb reads the store's clock once, after it has waited for other threads that use the key; the forms that take
+/// `now` use it instead.
 ///
 /// **Thread safety.** All members. **Lifetime.** It outlives its permits, handles and tickets. It starts no thread.
 /// **Complexity.** A decision is O(windows) and one hash lookup; `at()` saves the lookup.
@@ -77,7 +78,7 @@ public:
     [[nodiscard]] permit acquire(std::string_view host, std::string_view role, const acquire_options& a = {}) {
         engine::check(host, role, a);
         permit out;
-        engine_.acquire_locked(engine_.lock_node(host, role), a, out);
+        engine_.acquire_locked(engine_.lock_node(host, role, engine::read_clock), a, out);
         return out;
     }
 
@@ -87,7 +88,7 @@ public:
     [[nodiscard]] admission wait_acquire(std::string_view host, std::string_view role, const acquire_options& a = {}) {
         engine::check(host, role, a);
         admission out = engine::undecided();
-        engine_.wait_locked(engine_.lock_node(host, role), a, out);
+        engine_.wait_locked(engine_.lock_node(host, role, engine::read_clock), a, out);
         return out;
     }
 
@@ -95,15 +96,23 @@ public:
     [[nodiscard]] admission try_acquire(std::string_view host, std::string_view role, const acquire_options& a = {}) {
         engine::check(host, role, a);
         admission out = engine::undecided();
-        engine_.try_locked(engine_.lock_node(host, role), a, engine::read_clock, out);
+        engine_.try_locked(engine_.lock_node(host, role, engine::read_clock), a, out);
         return out;
     }
     [[nodiscard]] admission try_acquire(std::string_view host, std::string_view role, const acquire_options& a,
                                         instant now) {
         engine::check(host, role, a);
         admission out = engine::undecided();
-        engine_.try_locked(engine_.lock_node(host, role), a, now, out);
+        engine_.try_locked(engine_.lock_node(host, role, now), a, out);
         return out;
+    }
+
+    /// Decides at once on units without a permit: as `handle::admit`. **Errors.** As `wait_acquire`.
+    [[nodiscard]] decision admit(std::string_view host, std::string_view role, const acquire_options& a = {}) {
+        return admit_at(host, role, a, engine::read_clock);
+    }
+    [[nodiscard]] decision admit(std::string_view host, std::string_view role, const acquire_options& a, instant now) {
+        return admit_at(host, role, a, now);
     }
 
     /// The same verbs on one key without looking it up each time. It keeps the key from being forgotten.
@@ -236,7 +245,7 @@ public:
     /// Every key that has state, in no order.
     [[nodiscard]] std::vector<key_report> inspect() {
         std::vector<weir::key> keys;
-        engine_.nodes().for_each([&](auto& n) { keys.push_back({n.host, n.role}); });
+        engine_.nodes().for_each([&](auto& n) { keys.push_back(engine::name_of(n)); });
         std::vector<key_report> out;
         for (const weir::key& k : keys)
             if (auto seen = inspect(k.host, k.role))
@@ -253,6 +262,15 @@ public:
     [[nodiscard]] weir::configuration configuration() { return engine_.current_rules()->config(); }
 
 private:
+    template <class When>
+    [[nodiscard, gnu::always_inline]] decision admit_at(std::string_view host, std::string_view role,
+                                                        const acquire_options& a, When when) {
+        engine::check(host, role, a);
+        decision out;
+        engine_.count_locked(engine_.lock_node(host, role, when), a, out);
+        return out;
+    }
+
     struct answered_unless_thrown {
         permit& of;
         int before = std::uncaught_exceptions();

@@ -13,11 +13,14 @@ struct node {
     std::string host;
     std::string role;
     std::size_t hash = 0;
-    std::size_t position = 0;
     bool busy = false;
     bool locked = false;
     int references = 0;
     void lock() { locked = true; }
+    bool lock_or_wait() {
+        lock();
+        return false;
+    }
     void unlock() { locked = false; }
     void refer() { ++references; }
     void release() { --references; }

@@ -149,7 +149,31 @@ public:
         return make_node(canonical_host(host, idna_).value(), role);
     }
 
-    [[nodiscard]] node& make_node(const std::string& host, std::string_view role) {
+    /// A locked key, and the time of the step that is to come.
+    struct locked_node {
+        node& at;
+        instant now;
+    };
+    /// The same for a step: the time is read while the key's memory is on its way, and again if it had to be waited
+    /// for.
+    template <class When>
+    [[nodiscard, gnu::always_inline]] locked_node lock_node(std::string_view host, std::string_view role, When when) {
+        instant now;
+        if (node* n = nodes_.find_locked(host, role, [&] { now = time(when); })) [[likely]]
+            return {*n, now};
+        node& n = make_node(canonical_host(host, idna_).value(), role);
+        return {n, time(when)};
+    }
+    /// The same of a key that is at hand. Read before the lock, because the processor then does both at once.
+    template <class When>
+    [[nodiscard, gnu::always_inline]] locked_node lock_node(node& n, When when) const noexcept {
+        instant now = time(when);
+        if (n.lock_or_wait()) [[unlikely]]
+            now = time(when);
+        return {n, now};
+    }
+
+    [[nodiscard]] node& make_node(std::string_view host, std::string_view role) {
         for (;;) {
             const auto book = current_rules();
             const std::string_view owner = book->config().key_host(host);
@@ -168,8 +192,7 @@ public:
                 [&] {
                     may = rules_.may_make(book, owner);
                     return may == making::allowed
-                               ? std::make_unique<node>(std::string{owner}, std::string{role}, std::move(rules),
-                                                        store_.make_slot(owner, role))
+                               ? node::make(owner, role, std::move(rules), store_.make_slot(owner, role))
                                : nullptr;
                 },
                 [&](const node& other) { return !other.is_in_use(store_, now); });
@@ -182,12 +205,13 @@ public:
         }
     }
 
+    [[nodiscard]] static weir::key name_of(const node& n) { return {std::string{n.host}, std::string{n.role}}; }
     template <class When>
     [[nodiscard]] key_report report(node& n, When when) {
         locked_step step{*this, n, time(when)};
         const step_reference stays{n};  // reading may release the lock
         key_snapshot state = n.log.read(step.at);
-        return {{n.host, n.role}, n.key.rules->policy, std::move(state), n.key.waiting(), n.key.is_paused};
+        return {name_of(n), n.key.rules->policy, std::move(state), n.key.waiting(), n.key.is_paused};
     }
 
     // ---- decisions
@@ -210,15 +234,14 @@ public:
     /// Where an answer goes.
     [[nodiscard, gnu::always_inline]] static admission undecided() noexcept { return admission{}; }
 
-    // What follows is given a locked `n` and unlocks it. Answers are written where the caller will have them: copying
+    // What follows is given a locked key and unlocks it. Answers are written where the caller will have them: copying
     // one costs more than making it.
 
-    template <class When>
-    [[gnu::always_inline]] void try_locked(node& n, const acquire_options& a, When when, admission& out) {
+    [[gnu::always_inline]] void try_locked(const locked_node& on, const acquire_options& a, admission& out) {
+        const auto& [n, now] = on;
         const window_plan& plan = n.key.plan();
         const duration max_delay = a.max_delay.value_or(plan.max_delay);
         const std::int64_t cost = counted_cost(plan, a);
-        const instant now = time(when);
         {
             locked_step step{*this, n, now};
             step_reference stays{n};
@@ -238,12 +261,11 @@ public:
             n.release();
     }
 
-    template <class When>
-    [[gnu::always_inline]] void count_locked(node& n, const acquire_options& a, When when, decision& out) {
+    [[gnu::always_inline]] void count_locked(const locked_node& on, const acquire_options& a, decision& out) {
+        const auto& [n, now] = on;
         const window_plan& plan = n.key.plan();
         const std::int64_t cost = counted_cost(plan, a);
         [[maybe_unused]] const duration max_delay = plan.max_delay;
-        const instant now = time(when);
         {
             locked_step step{*this, n, now};
             step_reference stays{n};
@@ -271,27 +293,30 @@ public:
         return out;
     }
 
-    void wait_locked(node& n, const acquire_options& a, admission& out) {
-        if (wait(n, a, out.permit_.entry_, out.decision_))
+    void wait_locked(const locked_node& on, const acquire_options& a, admission& out) {
+        node& n = on.at;
+        if (wait(on, a, out.permit_.entry_, out.decision_))
             out.permit_.stand_for(*this, n);
         else
             n.release();
     }
 
-    [[gnu::always_inline]] void acquire_locked(node& n, const acquire_options& a, permit& out) {
+    [[gnu::always_inline]] void acquire_locked(const locked_node& on, const acquire_options& a, permit& out) {
+        node& n = on.at;
         decision d;
-        if (wait(n, a, out.entry_, d)) [[likely]]
+        if (wait(on, a, out.entry_, d)) [[likely]]
             out.stand_for(*this, n);
         else
             refuse(n, d);
     }
 
     /// Waits, and leaves `n` unlocked and referenced; says whether it was granted, and why not in `d`.
-    [[nodiscard, gnu::always_inline]] bool wait(node& n, const acquire_options& a, entry& e, decision& d) {
+    [[nodiscard, gnu::always_inline]] bool wait(const locked_node& on, const acquire_options& a, entry& e,
+                                                decision& d) {
+        const auto& [n, now] = on;
         const window_plan& plan = n.key.plan();
         const duration max_delay = a.max_delay.value_or(plan.max_delay);
         const std::int64_t cost = counted_cost(plan, a);
-        const instant now = store_.now();
         {
             locked_step step{*this, n, now};
             step_reference stays{n};
@@ -316,7 +341,7 @@ public:
     }
 
     [[noreturn, gnu::noinline, gnu::cold]] void refuse(node& n, const decision& d) {
-        const refused failure{{n.host, n.role}, d, store_.now()};
+        const refused failure{name_of(n), d, store_.now()};
         n.release();
         throw failure;
     }

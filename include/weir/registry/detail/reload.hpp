@@ -93,7 +93,7 @@ private:
                 return false;
             const bool is_idle = !n.is_in_use(engine_.store(), engine_.time(when_));
             if (!is_idle)
-                fault = moves->refusal({n.host, n.role});
+                fault = moves->refusal({std::string{n.host}, std::string{n.role}});
             return is_idle;
         });
         return fault;
