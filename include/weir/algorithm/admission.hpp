@@ -13,66 +13,27 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <span>
 
 namespace weir {
 
-/// Everything a key remembers. A store keeps one for each key.
+/// Everything a key remembers. A store keeps one for each key. What each decision reads comes first.
 struct key_state {
-    /// What few keys have, apart from the rest to keep idle keys small.
-    struct rarely_used {
-        std::optional<tuner_state> tuned;  ///< what the tuner keeps beside the factor; empty until it learns something
-        abandoned_requests abandoned;      ///< of the open units, those that nobody will answer for
-    };
-
     stamp_log log;
-    std::int64_t open = 0;          ///< units admitted and not yet stamped: each counts in every window
-    std::int32_t in_flight = 0;     ///< requests admitted whose body is not done
-    std::int32_t abandon_room = 0;  ///< how many more may be abandoned; negative while some are
-    instant gate = long_ago;        ///< nothing is admitted before it; it only moves forward
+    std::int64_t open = 0;         ///< units admitted and not yet stamped: each counts in every window
+    instant gate = long_ago;       ///< nothing is admitted before it; it only moves forward
+    abandoned_requests abandoned;  ///< of the open units, those that nobody will answer for
+    std::int32_t in_flight = 0;    ///< requests admitted whose body is not done
     multiplier factor;
-    std::unique_ptr<rarely_used> rare;
+    std::unique_ptr<tuner_state> tuned;  ///< what the tuner keeps beside the factor; null until it learns something
 
-    [[nodiscard]] bool has_abandoned() const noexcept { return abandon_room < 0; }
-    [[nodiscard]] bool is_tuned() const noexcept { return rare != nullptr && rare->tuned.has_value(); }
-    [[nodiscard]] std::int64_t abandoned_units() const noexcept {
-        return has_abandoned() ? rare->abandoned.units() : 0;
-    }
-
-    /// Makes room for what only some keys need.
-    ///
-    /// **Errors.** `std::bad_alloc`; nothing has changed then.
-    rarely_used& make_rare() {
-        if (rare == nullptr)
-            rare = std::make_unique<rarely_used>();
-        return *rare;
-    }
-    /// Makes room for one more request that may be abandoned than are in flight.
-    ///
-    /// **Errors.** `std::bad_alloc`; every answer is what it was then.
-    [[gnu::noinline]] void reserve_abandoned() {
-        make_rare().abandoned.reserve(static_cast<std::size_t>(in_flight) + 1);
-        note_abandoned();
-    }
-    /// An open request of `units` ended without an answer, and may arrive until `end`.
-    [[gnu::noinline]] void abandon(instant end, std::int64_t units) noexcept {
-        rare->abandoned.add(end, units);
-        note_abandoned();
-    }
-    /// Stamps those whose time is over.
+    [[nodiscard]] bool has_abandoned() const noexcept { return !abandoned.empty(); }
+    /// Stamps the abandoned requests whose time is over.
     [[gnu::noinline]] void stamp_abandoned(const window_plan& plan, instant now) noexcept {
-        rare->abandoned.take_until(now, [&](const abandoned_requests::item& gone) {
+        abandoned.take_until(now, [&](const abandoned_requests::item& gone) {
             open -= gone.units;
             log.push(std::max(gone.end, log.newest()), gone.units, plan.kept);
         });
-        note_abandoned();
-    }
-
-private:
-    void note_abandoned() noexcept {
-        const auto room = static_cast<std::int32_t>(std::min<std::size_t>(rare->abandoned.room(), INT32_MAX));
-        abandon_room = rare->abandoned.items().empty() ? room : -1;
     }
 };
 
@@ -106,7 +67,7 @@ public:
         [[nodiscard]] std::span<const abandoned_requests::item> over() const noexcept {
             if (!state.has_abandoned())
                 return {};
-            const auto& all = state.rare->abandoned.items();
+            const auto all = state.abandoned.items();
             const auto first = std::ranges::find_if(all, [&](const auto& i) { return i.end <= now; });
             return {first, all.end()};
         }
@@ -239,8 +200,6 @@ enum class entry_state : std::uint8_t {
 [[gnu::always_inline]] inline void make_room(key_state& state, const window_plan& plan, std::int64_t cost,
                                              instant now) {
     state.log.reserve(state.open + cost, now, plan.kept);
-    if (plan.from_response && state.in_flight >= state.abandon_room) [[unlikely]]
-        state.reserve_abandoned();
 }
 
 /// Enters an admitted request into the key's state, for which `make_room` was called.

@@ -39,10 +39,23 @@ struct key_step {
 /// **Thread safety.** Everything but construction and `denial.read` needs `lock` to be held.
 struct key_core {
     explicit key_core(std::shared_ptr<const key_rules> r, void* key_owner = nullptr)
-        : rules(std::move(r)), owner(key_owner) {}
+        : owner(key_owner), rules(std::move(r)) {}
     key_core(const key_core&) = delete;
     key_core& operator=(const key_core&) = delete;
 
+    // What each decision reads comes last: behind it the registry has what a search reads, and the log.
+    /// Which pauses refusals without a stated time mean.
+    detail::refusal_pause pause;
+    /// What was seen for the tuner; null until there is an answer to learn from.
+    std::unique_ptr<detail::key_tuner> tuner;
+    /// The longest time from admission to answer that was seen, in ns.
+    duration longest_latency{};
+    /// Until when what the server reported of its limits is kept.
+    instant reported_until = long_ago;
+    /// Whatever the key belongs to: lists give it back.
+    void* owner;
+    /// The last denial while only time can end it, for a request of one unit; readable without the lock.
+    detail::published_denial denial;
     detail::spin_lock lock;
     /// Nothing is admitted until `resume`.
     bool is_paused = false;
@@ -51,21 +64,9 @@ struct key_core {
     /// Everything that can reach this key: permits, handles, tickets, calls under way, the ceiling's line, the wake
     /// list. A key without references may be forgotten.
     std::uint32_t references = 0;
-    /// The last denial while only time can end it, for a request of one unit; readable without the lock.
-    detail::published_denial denial;
-    /// Which pauses refusals without a stated time mean.
-    detail::refusal_pause pause;
     std::shared_ptr<const key_rules> rules;
-    /// Whatever the key belongs to: lists give it back.
-    void* owner;
     /// Made when the first request waits.
     std::unique_ptr<waiting_room> room;
-    /// What was seen for the tuner; null until there is an answer to learn from.
-    std::unique_ptr<detail::key_tuner> tuner;
-    /// The longest time from admission to answer that was seen, in ns.
-    duration longest_latency{};
-    /// Until when what the server reported of its limits is kept.
-    instant reported_until = long_ago;
 
     [[nodiscard]] const window_plan& plan() const noexcept { return rules->plan; }
 

@@ -79,7 +79,7 @@ public:
         if (made == nullptr)
             return nullptr;
         s.reserve();  // before anything changes: so a failure leaves no trace
-        made->hash = static_cast<std::size_t>(wanted.hash);
+        made->hash = static_cast<std::uint32_t>(wanted.hash);
         Node* node = made.release();
         s.add(node);
         node->lock();
@@ -177,14 +177,15 @@ private:
         std::uint64_t hash;
 
         [[nodiscard, gnu::always_inline]] bool is(const Node& n) const noexcept {
-            return n.hash == static_cast<std::size_t>(hash) && detail::is_same_text(n.host, host) &&
+            return n.hash == static_cast<std::uint32_t>(hash) && detail::is_same_text(n.host, host) &&
                    detail::is_same_text(n.role, role);
         }
     };
 
-    // From the low bits on a hash says where in a shard to look, from the high ones which shard and which tag.
-    [[nodiscard]] static std::size_t home(std::uint64_t hash) noexcept { return static_cast<std::size_t>(hash); }
-    [[nodiscard]] static cell tag_of(std::size_t hash) noexcept { return (hash >> 16) & tag_mask; }
+    // The highest bits of a hash say which shard; a node keeps the lower half, which says where in it to look, and the
+    // tag.
+    [[nodiscard]] static std::uint32_t home(std::uint64_t hash) noexcept { return static_cast<std::uint32_t>(hash); }
+    [[nodiscard]] static cell tag_of(std::uint64_t hash) noexcept { return static_cast<cell>(hash >> 20) & tag_mask; }
 
     /// 64 shards: on a machine with far fewer cores, two threads on two keys rarely meet.
     struct alignas(64) shard {
@@ -216,7 +217,7 @@ private:
 
         /// The first cell from `i` on that is empty, or whose node may have that hash.
         [[nodiscard, gnu::always_inline]] std::size_t next_like(std::uint64_t hash, std::size_t i) const noexcept {
-            const cell tag = tag_of(static_cast<std::size_t>(hash));
+            const cell tag = tag_of(hash);
             for (;; ++i) {
                 const cell c = cells[i & mask];
                 if (c == empty || ((c & tag_mask) == tag && c != gone))

@@ -3,6 +3,7 @@
 
 #include "support/catch.hpp"
 
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -12,7 +13,7 @@ namespace {
 struct node {
     std::string host;
     std::string role;
-    std::size_t hash = 0;
+    std::uint32_t hash = 0;
     bool busy = false;
     bool locked = false;
     int references = 0;

@@ -714,7 +714,7 @@ private:
     idna_function idna_;
     std::function<void()> on_earlier_wake_;
     std::mutex reload_mutex_;
-    std::uint64_t reloads_ = 0;
+    std::uint32_t reloads_ = 0;
     active_rules rules_;
     inflight_ceiling ceiling_;
     std::atomic<bool> is_closed_{false};

@@ -17,6 +17,30 @@
 
 namespace weir::detail {
 
+/// A text that stands some bytes behind this.
+class near_text {
+public:
+    near_text(std::string_view text, char* place) noexcept
+        : offset_(static_cast<std::uint32_t>(place - address())), size_(static_cast<std::uint32_t>(text.size())) {
+        text.copy(place, text.size());
+    }
+    near_text(const near_text&) = delete;
+    near_text& operator=(const near_text&) = delete;
+
+    [[gnu::always_inline]] operator std::string_view() const noexcept {  // NOLINT: it is one
+        return {address() + offset_, size_};
+    }
+    friend bool operator==(const near_text& a, std::string_view b) noexcept { return std::string_view{a} == b; }
+
+private:
+    [[nodiscard]] const char* address() const noexcept {
+        return static_cast<const char*>(static_cast<const void*>(this));
+    }
+
+    std::uint32_t offset_;
+    std::uint32_t size_;
+};
+
 /// One key of a registry. Its text stands behind it in the same piece of memory, which a search has then asked for.
 ///
 /// **Lifetime.** It lives at least as long as `key.references` is not 0. **Thread safety.** `host` and `role` never
@@ -56,12 +80,14 @@ struct node {
         return key.references != 0 || key.is_remembered(now) || !log.is_idle(store, now);
     }
 
+    // In this order what a decision reads is side by side: the end of the core, this, the beginning of the log.
     key_core key;
+    std::uint32_t hash = 0;  // the key table's
+    /// The last reload that has seen it; belongs to the thread that reloads.
+    std::uint32_t reloaded = 0;
+    const near_text host;
+    const near_text role;
     key_limiter<Store> log;
-    const std::string_view host;
-    const std::string_view role;
-    std::size_t hash = 0;        // the key table's
-    std::uint64_t reloaded = 0;  // the last reload that has seen it; belongs to the thread that reloads
 
     /// The node that an entry of the ceiling's line or of the wake list belongs to.
     template <class Entry>
@@ -71,13 +97,9 @@ struct node {
 
 private:
     node(std::string_view h, std::string_view r, std::shared_ptr<const key_rules> rules, typename Store::slot slot)
-        : key(std::move(rules), this), log(key, std::move(slot)), host(keep(h, 0)), role(keep(r, h.size())) {}
+        : key(std::move(rules), this), host(h, end()), role(r, end() + h.size()), log(key, std::move(slot)) {}
 
-    [[nodiscard]] std::string_view keep(std::string_view text, std::size_t at) noexcept {
-        char* const place = static_cast<char*>(static_cast<void*>(this)) + sizeof(node) + at;
-        text.copy(place, text.size());
-        return {place, text.size()};
-    }
+    [[nodiscard]] char* end() noexcept { return static_cast<char*>(static_cast<void*>(this)) + sizeof(node); }
 };
 
 }  // namespace weir::detail

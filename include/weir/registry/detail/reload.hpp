@@ -41,7 +41,7 @@ namespace weir::detail {
 template <class Engine, class When>
 class reload_step {
 public:
-    reload_step(Engine& engine, std::shared_ptr<rules_cache> fresh, std::uint64_t number, When when)
+    reload_step(Engine& engine, std::shared_ptr<rules_cache> fresh, std::uint32_t number, When when)
         : engine_(engine), fresh_(std::move(fresh)), number_(number), when_(when) {}
 
     /// **Effects.** All or nothing. **Errors.** As `registry::reload`.
@@ -162,7 +162,7 @@ private:
     Engine& engine_;
     std::shared_ptr<rules_cache> fresh_;
     std::shared_ptr<rules_cache> old_;
-    const std::uint64_t number_;
+    const std::uint32_t number_;
     const When when_;
     std::vector<typename key_table<node>::reference> keys_;
     std::vector<change> changes_;
