@@ -50,7 +50,7 @@ void check(const weir::http::quota_reading& read) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     using namespace std::chrono;
     // A byte names the field, the rest of the line is its value.
-    constexpr std::array<std::string_view, 16> names{"RateLimit-Policy",
+    constexpr std::array<std::string_view, 18> names{"RateLimit-Policy",
                                                      "RateLimit",
                                                      "RateLimit-Limit",
                                                      "RateLimit-Remaining",
@@ -65,7 +65,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                                                      "X-Concurrency-Limit",
                                                      "Age",
                                                      "Date",
-                                                     "X-RateLimit-Reset-After"};
+                                                     "X-RateLimit-Reset-After",
+                                                     "X-RateLimit-Retry-After",
+                                                     "X-RateLimit-Reset-Requests"};
     constexpr system_clock::time_point now = sys_days{2026y / November / 20d} + 12h + 34min + 56s;
     std::string_view text{reinterpret_cast<const char*>(data), size};
     weir::http::headers fields;
@@ -76,8 +78,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         if (!line.empty())
             fields.add(names[static_cast<unsigned char>(line.front()) % names.size()], line.substr(1));
     }
-    for (const auto unit :
-         {reset_unit::guessed, reset_unit::seconds, reset_unit::epoch_seconds, reset_unit::epoch_milliseconds}) {
+    for (const auto unit : {reset_unit::guessed, reset_unit::seconds, reset_unit::milliseconds,
+                            reset_unit::epoch_seconds, reset_unit::epoch_milliseconds}) {
         const auto read = weir::http::read_ratelimit_fields(fields, now, unit);
         check(read);
         const auto again = weir::http::read_ratelimit_fields(fields, now, unit);

@@ -73,14 +73,19 @@ public:
         }
         return std::chrono::day{static_cast<unsigned>(number(2))};
     }
-    constexpr std::chrono::seconds time() noexcept {
+    constexpr std::chrono::minutes hour_and_minute() noexcept {
         const int h = number(2);
         literal(":");
         const int m = number(2);
+        good_ = good_ && h < 24 && m < 60;
+        return std::chrono::hours{h} + std::chrono::minutes{m};
+    }
+    constexpr std::chrono::seconds time() noexcept {
+        const auto minutes = hour_and_minute();
         literal(":");
         const int s = number(2);
-        good_ = good_ && h < 24 && m < 60 && s <= 60;  // 60: a leap second
-        return std::chrono::hours{h} + std::chrono::minutes{m} + std::chrono::seconds{s};
+        good_ = good_ && s <= 60;  // 60: a leap second
+        return minutes + std::chrono::seconds{s};
     }
 
 private:

@@ -33,10 +33,11 @@ struct quota_reading {
     std::vector<std::string> dropped{};
 };
 
-/// What the number in a non-standard `Reset` field means. Services differ, and the response does not say.
+/// What a number in a field that states a time means. Services differ, and the response does not say.
 enum class reset_unit : std::uint8_t {
     guessed,        ///< above 10^12: milliseconds since 1970; above 10^9: seconds since 1970; else seconds from now
     seconds,        ///< seconds from now
+    milliseconds,   ///< milliseconds from now
     epoch_seconds,  ///< seconds since 1970
     epoch_milliseconds,  ///< milliseconds since 1970
 };

@@ -5,7 +5,6 @@
 #include "weir/http/detail/ratelimit_reader.hpp"
 #include "weir/http/headers.hpp"
 #include "weir/http/quota.hpp"
-#include "weir/http/retry_after.hpp"
 
 #include "weir/core/text.hpp"
 
@@ -13,6 +12,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <string_view>
 
 namespace weir::http {
 
@@ -26,13 +26,13 @@ namespace weir::http {
 /// - `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers-10 and -11), joined by policy name and
 ///   partition;
 /// - `RateLimit: limit=100, remaining=50, reset=5` (-07), with the window of the policy that has this limit;
-/// - if there is no `RateLimit`: the first of `RateLimit-Limit/-Remaining/-Reset` (-00 to -06), `X-RateLimit-*` and
-///   `X-Rate-Limit-*` that is present; `X-Rate-Limit-Interval` is its window;
+/// - if there is no `RateLimit`: the first of `RateLimit-Limit/-Remaining/-Reset` (-00 to -06), `X-RateLimit-*`,
+///   `X-Rate-Limit-*` and `X-RateLimit-*-Requests` that is present; `X-Rate-Limit-Interval` is its window;
 /// - `X-Concurrency-Limit`.
 ///
 /// `unit` says what the number in a non-standard `Reset` field means. `now` is used for a `Reset` that is a point in
-/// time, if the response has no `Date`. A quota does not guarantee that a request is served. `Retry-After` takes
-/// precedence over its reset.
+/// time, if the response has no `Date`. Every time is read as `retry_after` reads it. A quota does not guarantee that a
+/// request is served.
 ///
 /// **Errors.** A malformed field is dropped whole. A policy in an unknown unit is dropped with its state. All fields
 /// are dropped on a response with `Age` above 0, because a cache's counters are stale. `dropped` has a sentence for
@@ -48,11 +48,12 @@ namespace weir::http {
         return read;
     if (const auto age = fields.first("Age")) {
         // An Age that is no number says nothing (RFC 9111 §5.1).
-        const auto seconds = detail::delta_seconds(weir::detail::trim(age->substr(0, age->find(','))));
-        if (seconds && seconds->count() > 0)
+        const std::string_view seconds = weir::detail::trim(age->substr(0, age->find(',')));
+        if (seconds.find_first_not_of("0123456789") == std::string_view::npos &&
+            seconds.find_first_not_of('0') != std::string_view::npos)
             return {.quotas = {},
                     .dropped = {fmt::format("rate limit fields ignored: a cache has held them for {} s (Age)",
-                                            seconds->count())}};
+                                            seconds.substr(0, 20))}};
     }
     return read;
 }

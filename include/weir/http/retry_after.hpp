@@ -1,22 +1,20 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "weir/http/date.hpp"
+#include "weir/http/detail/stated_time.hpp"
 #include "weir/http/headers.hpp"
+#include "weir/http/quota.hpp"
 
 #include "weir/core/text.hpp"
 #include "weir/core/time.hpp"
 
-#include <algorithm>
+#include <array>
 #include <chrono>
-#include <cstdint>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 namespace weir::http {
-
-/// The longest `Retry-After`; a longer one is cut to it.
-inline constexpr duration longest_retry_after = std::chrono::hours{24 * 366};
 
 /// Whether `Retry-After` on a response of this status can concern a limit: redirects, 403 (some services throttle with
 /// it), 413, 429 and 503.
@@ -26,69 +24,38 @@ inline constexpr duration longest_retry_after = std::chrono::hours{24 * 366};
 
 namespace detail {
 
-/// The date in the fields of that name; nothing if they differ or one is malformed.
-[[nodiscard]] inline std::optional<std::chrono::sys_seconds> only_date(const headers& fields, std::string_view name,
-                                                                       std::chrono::system_clock::time_point now) {
-    std::optional<std::chrono::sys_seconds> out;
-    for (const header& h : fields) {
-        if (!weir::detail::same_ignoring_case(h.name, name))
-            continue;
-        const auto date = parse_http_date(h.value, now);
-        if (!date || (out && *out != *date))
-            return std::nullopt;
-        out = date;
-    }
-    return out;
-}
-
-/// Reads delta-seconds: digits alone, cut to `longest_retry_after`.
-[[nodiscard]] constexpr std::optional<std::chrono::seconds> delta_seconds(std::string_view text) noexcept {
-    constexpr std::int64_t max = longest_retry_after / std::chrono::seconds{1};
-    if (text.empty())
-        return std::nullopt;
-    std::int64_t value = 0;
-    for (const char c : text) {
-        if (!weir::detail::is_digit(c))
-            return std::nullopt;
-        value = std::min(value * 10 + (c - '0'), max);
-    }
-    return std::chrono::seconds{value};
-}
-
-[[nodiscard]] inline std::optional<duration> one_retry_after(std::string_view value, const headers& fields,
-                                                             std::chrono::system_clock::time_point now) {
-    value = weir::detail::trim(value);
-    if (const auto delta = delta_seconds(value))
-        return *delta;
-    const auto until = parse_http_date(value, now);
-    if (!until)
-        return std::nullopt;
-    // Measured by the server's own clock if the response has a Date: the two clocks may differ by minutes.
-    const auto date = only_date(fields, "Date", now);
-    const auto from = date ? *date : std::chrono::floor<std::chrono::seconds>(now);
-    return std::clamp<std::chrono::seconds>(*until - from, std::chrono::seconds{0},
-                                            std::chrono::duration_cast<std::chrono::seconds>(longest_retry_after));
-}
+/// The fields that ask to come back later, and what a number in them means.
+inline constexpr std::array<std::pair<std::string_view, reset_unit>, 6> retry_after_fields{{
+    {"Retry-After", reset_unit::guessed},
+    {"retry-after-ms", reset_unit::milliseconds},               // Azure OpenAI
+    {"x-ms-retry-after-ms", reset_unit::milliseconds},          // Cosmos DB
+    {"X-Retry-After", reset_unit::guessed},                     //
+    {"X-RateLimit-Retry-After", reset_unit::guessed},           // Symfony, CORE
+    {"X-Rate-Limit-Retry-After-Seconds", reset_unit::guessed},  // bucket4j
+}};
 
 }  // namespace detail
 
-/// The time from now that the response's `Retry-After` asks for: delta-seconds, or a date. A date is measured against
-/// the response's `Date` if that is valid, else against `now`. A date in the past gives 0; a time above
-/// `longest_retry_after` is cut to it.
+/// The time from now that the response's `Retry-After` asks for, or one of its relatives: `retry-after-ms`,
+/// `x-ms-retry-after-ms`, `X-Retry-After`, `X-RateLimit-Retry-After`, `X-Rate-Limit-Retry-After-Seconds`. If there are
+/// several fields or values, it is the longest time.
 ///
-/// **Errors.** Nothing if the field is absent, malformed, or repeated with another value.
+/// A value is a number of seconds with any fraction, seconds or milliseconds since 1970 (above 10^9 and 10^12), a span
+/// with its units (`6m0s`), an HTTP-date or an ISO 8601 date. A point in time is measured against the response's `Date`
+/// if that is valid, else against `now`; one in the past gives 0. A time above `longest_retry_after` is cut to it, but
+/// a number that would be a point in time that far away is no time.
+///
+/// **Errors.** Nothing if no field is present, or no value of them can be read.
 [[nodiscard]] inline std::optional<duration> retry_after(const headers& fields,
                                                          std::chrono::system_clock::time_point now) {
-    std::optional<duration> out;
-    for (const header& h : fields) {
-        if (!weir::detail::same_ignoring_case(h.name, "Retry-After"))
-            continue;
-        const auto span = detail::one_retry_after(h.value, fields, now);
-        if (!span || (out && *out != *span))
-            return std::nullopt;
-        out = span;
-    }
-    return out;
+    const detail::time_reader reader{fields, now};
+    std::optional<duration> longest;
+    for (const header& h : fields)
+        for (const auto& [name, unit] : detail::retry_after_fields)
+            if (weir::detail::same_ignoring_case(h.name, name))
+                if (const auto span = reader.read(h.value, unit); span && (!longest || *span > *longest))
+                    longest = span;
+    return longest;
 }
 
 }  // namespace weir::http

@@ -2,8 +2,8 @@
 #pragma once
 
 #include "weir/http/detail/ratelimit_names.hpp"
+#include "weir/http/detail/stated_time.hpp"
 #include "weir/http/quota.hpp"
-#include "weir/http/retry_after.hpp"
 #include "weir/http/structured_value.hpp"
 
 #include "weir/core/rate.hpp"
@@ -26,11 +26,6 @@ using fault = std::string_view;
 
 /// The greatest number of policies in one field. No server needs more, and the bound keeps matching them cheap.
 inline constexpr std::size_t max_quotas = 64;
-
-/// A number of seconds, which may not fit a `duration`, as a duration of at most `max`.
-[[nodiscard]] inline duration clamp_to(std::int64_t seconds, duration max) noexcept {
-    return seconds < max / std::chrono::seconds{1} ? std::chrono::seconds{seconds} : max;
-}
 
 /// Reads a parameter that may be absent. False if it is present with another type.
 template <class T>
@@ -82,11 +77,12 @@ template <class T>
     }
     out.reported.limit = limit;
     if (window)
-        out.reported.window = clamp_to(*window, rate::longest);
+        out.reported.window =
+            *window < rate::longest / std::chrono::seconds{1} ? std::chrono::seconds{*window} : rate::longest;
     return read_partition(from.params, out);
 }
 
-[[nodiscard]] inline fault read_remaining(const sf::item& from, quota& out) {
+[[nodiscard]] inline fault read_remaining(const sf::item& from, const time_reader& time, quota& out) {
     const auto* const name = std::get_if<std::string>(&from.value);
     if (name == nullptr)
         return "it begins with its policy's name in quotes: \"default\";r=50;t=30";
@@ -98,7 +94,7 @@ template <class T>
     if (!optional_value(from.params, wire::state_reset, reset) || (reset && *reset < 0))
         return "the reset is a whole number of seconds: t=30";
     if (reset)
-        out.reported.reset = clamp_to(*reset, longest_retry_after);
+        out.reported.reset = time.number({.thousandths = *reset * 1000});
     return read_partition(from.params, out);
 }
 

@@ -44,12 +44,17 @@ struct single_fields {
     std::string_view remaining;
     std::string_view reset;
     std::string_view reset_after;  ///< always seconds from now
+    std::string_view retry_after;  ///< used if there is no reset
     std::string_view interval;     ///< the limit's window: `1s`
 };
-inline constexpr std::array<single_fields, 3> singles{{
-    {"RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset", "", ""},
-    {"X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "X-RateLimit-Reset-After", ""},
-    {"X-Rate-Limit-Limit", "X-Rate-Limit-Remaining", "X-Rate-Limit-Reset", "", "X-Rate-Limit-Interval"},
+inline constexpr std::array<single_fields, 4> singles{{
+    {"RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset", "", "", ""},
+    {"X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "X-RateLimit-Reset-After",
+     "X-RateLimit-Retry-After", ""},
+    {"X-Rate-Limit-Limit", "X-Rate-Limit-Remaining", "X-Rate-Limit-Reset", "", "X-Rate-Limit-Retry-After-Seconds",
+     "X-Rate-Limit-Interval"},
+    // OpenAI
+    {"X-RateLimit-Limit-Requests", "X-RateLimit-Remaining-Requests", "X-RateLimit-Reset-Requests", "", "", ""},
 }};
 
 /// Sent by Crossref.
@@ -66,7 +71,7 @@ static_assert([] {
     bool all = may_be_one(policy_field) && may_be_one(state_field) && may_be_one(concurrency_field);
     for (const auto& names : singles)
         for (const std::string_view name :
-             {names.limit, names.remaining, names.reset, names.reset_after, names.interval})
+             {names.limit, names.remaining, names.reset, names.reset_after, names.retry_after, names.interval})
             all = all && (name.empty() || may_be_one(name));
     return all;
 }());

@@ -3,10 +3,9 @@
 
 #include "weir/http/detail/ratelimit_items.hpp"
 #include "weir/http/detail/ratelimit_names.hpp"
-#include "weir/http/detail/reset_time.hpp"
+#include "weir/http/detail/stated_time.hpp"
 #include "weir/http/headers.hpp"
 #include "weir/http/quota.hpp"
-#include "weir/http/retry_after.hpp"
 #include "weir/http/structured_fields.hpp"
 
 #include "weir/core/rate.hpp"
@@ -34,7 +33,7 @@ namespace weir::http::detail {
 class ratelimit_reader {
 public:
     ratelimit_reader(const headers& fields, std::chrono::system_clock::time_point now, reset_unit unit)
-        : fields_(fields), now_(now), unit_(unit) {}
+        : fields_(fields), time_(fields, now), unit_(unit) {}
 
     [[nodiscard]] quota_reading read() && {
         read_policies();
@@ -95,8 +94,8 @@ private:
             return drop(wire::state_field, all.error().message), false;
         }
         std::vector<quota> good;
-        const fault why = for_items(*all, [&good](const sf::item& one) {
-            return read_remaining(one, good.emplace_back(quota{.from = wire::state_field}));
+        const fault why = for_items(*all, [&](const sf::item& one) {
+            return read_remaining(one, time_, good.emplace_back(quota{.from = wire::state_field}));
         });
         if (!why.empty())
             return drop(wire::state_field, why), false;
@@ -148,9 +147,7 @@ private:
             q.reported.limit = *limit / 1000;
         q.reported.remaining = *remaining / 1000;
         if (reset)
-            q.reported.reset = std::min<duration>(clamp_to(*reset / 1000, longest_retry_after) +
-                                                      std::chrono::milliseconds{*reset % 1000},
-                                                  longest_retry_after);
+            q.reported.reset = time_.number({.thousandths = *reset});
         join_nameless(std::move(q));
         return true;
     }
@@ -178,18 +175,33 @@ private:
                 return fields_.joined(name);
         return std::string{weir::detail::trim(*first)};
     }
+    /// Reads a number. Of several, with ", " between them, the smallest counts: each is stated by one server on the
+    /// way. Parameters (`0;w=21600`, Docker Hub's) are ignored.
     std::optional<std::int64_t> whole_of(std::string_view name) {
         const auto text = value_of(name);
-        const auto number = text ? parse_loose_number(*text) : std::nullopt;
-        if (text && !number)
-            drop(name, fmt::format("{} is not a number from 0", weir::detail::in_quotes(*text)));
-        return number ? std::optional{number->floor()} : std::nullopt;
+        if (!text)
+            return std::nullopt;
+        std::optional<std::int64_t> smallest;
+        std::string_view rest = *text;
+        for (bool more = true; more;) {
+            const std::size_t end = std::min(rest.find(','), rest.size());
+            const std::string_view one = rest.substr(0, end);
+            const auto number = parse_loose_number(weir::detail::trim(one.substr(0, one.find(';'))));
+            if (!number) {
+                drop(name, fmt::format("{} is not a number from 0", weir::detail::in_quotes(*text)));
+                return std::nullopt;
+            }
+            smallest = std::min(smallest.value_or(number->floor()), number->floor());
+            more = end < rest.size();
+            rest.remove_prefix(more ? end + 1 : end);
+        }
+        return smallest;
     }
     std::optional<duration> reset_of(std::string_view name, reset_unit unit) {
         const auto text = value_of(name);
-        const auto span = text ? reset_after(*text, unit, fields_, now_) : std::nullopt;
+        const auto span = text ? time_.read(*text, unit) : std::nullopt;
         if (text && !span)
-            drop(name, fmt::format("{} is neither a number of seconds nor a date", weir::detail::in_quotes(*text)));
+            drop(name, fmt::format("{} is neither a time nor a date", weir::detail::in_quotes(*text)));
         return span;
     }
     /// Reads a span with its unit, `1s`. A number without a unit is dropped.
@@ -243,6 +255,8 @@ private:
         auto reset = reset_of(names.reset_after, reset_unit::seconds);
         if (!reset)
             reset = reset_of(names.reset, unit_);
+        if (!reset)
+            reset = reset_of(names.retry_after, reset_unit::guessed);
         const auto interval = interval_of(names.interval);
         if (!q && !remaining && !reset)
             return false;
@@ -262,7 +276,7 @@ private:
     }
 
     const headers& fields_;
-    std::chrono::system_clock::time_point now_;
+    time_reader time_;
     reset_unit unit_;
     quota_reading out_;
     std::vector<std::string> foreign_;  ///< names of policies with an unknown unit
