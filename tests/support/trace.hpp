@@ -369,7 +369,7 @@ private:
         key& k = keys_[l.key];
         weir::feedback said{200, {}};
         if (dice_.chance(10))
-            said = {429, dice_.from(0, 20) * tick};
+            said = {301, dice_.from(0, 20) * tick};  // a refusal would be a second at least
         note("arrived #{} {} retry-after {}", l.id, k.host, said.retry_after ? said.retry_after->count() : -1);
         const bool is_first = !l.answered;
         arrived(l);

@@ -3,12 +3,16 @@
 
 #include "support/catch.hpp"
 #include "support/limits.hpp"
+#include "support/seed.hpp"
 
 #include "weir/storage/shared_memory_store.hpp"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -300,7 +304,103 @@ TEST_CASE("answers: nothing left stops requests until there is more, little left
     const std::array ours{reported_limit{limit_unit::requests, 10, 1s, 0, 1s}};
     CHECK(gate_after({.status = 200, .limits = ours}) < 0s);
     CHECK(gate_after({.status = 429, .limits = ours}) == 1s);
-    // Retry-After goes before.
-    const std::array all{reported_limit{limit_unit::requests, 10, {}, 0, 60s}};
-    CHECK(gate_after({.status = 429, .retry_after = 2s, .limits = all}) == 2s);
+    // A second that was rounded down.
+    CHECK(left(100, 0, 0s) == 1s);
+    // No reset: a share of the window.
+    const std::array docker{reported_limit{limit_unit::requests, 100, 6h, 0, {}}};
+    CHECK(gate_after({.status = 200, .limits = docker}) == 216s);
+}
+
+TEST_CASE("answers: after a refusal the longest of the pause, Retry-After and the resets counts") {
+    weir::policy p = weir_test::limited({{100, 1s}});
+    const auto gate_after = [&](int status, std::optional<weir::duration> retry_after,
+                                std::vector<reported_limit> limits) {
+        weir_test::manual_limits w{p};
+        w.limits.acquire("h", "metadata").arrived({.status = status, .retry_after = retry_after, .limits = limits});
+        return w.limits.inspect("h", "metadata")->state.gate - w.clock.now();
+    };
+    const auto limit = [](std::optional<std::int64_t> remaining, std::optional<weir::duration> reset) {
+        return reported_limit{limit_unit::requests, 1'000, {}, remaining, reset};
+    };
+    // A stated 0 is no reason to go on.
+    CHECK(gate_after(429, 0s, {}) == 1s);
+    CHECK(gate_after(503, 0s, {}) == 1s);
+    CHECK(gate_after(429, 200ms, {}) == 1s);
+    // A reset beside a shorter Retry-After.
+    CHECK(gate_after(429, 0s, {limit(0, 36s)}) == 36s);
+    CHECK(gate_after(429, 2s, {limit(0, 2'400s)}) == 2'400s);
+    CHECK(gate_after(429, 60s, {limit(0, 36s)}) == 60s);
+    // What is left is not reported, or below 0.
+    CHECK(gate_after(429, {}, {limit({}, 23s)}) == 23s);
+    CHECK(gate_after(429, {}, {limit(-5, 60s)}) == 60s);
+    CHECK(gate_after(200, {}, {limit({}, 23s)}) < 0s);
+    CHECK(gate_after(200, {}, {limit(-5, 60s)}) == 60s);
+    CHECK(gate_after(429, {}, {limit(0, 0s)}) == 1s);
+    // The request costs more than is left.
+    CHECK(gate_after(429, {}, {limit(100, 600s)}) == 600s);
+    CHECK(gate_after(429, 0s, {limit(3, 600s)}) == 600s);
+    // A limit with something left is not the reason if another has nothing left, if the server says when, or if it may
+    // be overloaded.
+    CHECK(gate_after(429, {}, {limit(0, 2s), limit(900, 24h)}) == 2s);
+    CHECK(gate_after(429, 60s, {limit(4'820, 2'400s)}) == 60s);
+    CHECK(gate_after(503, {}, {limit(900, 24h)}) == 1s);
+}
+
+TEST_CASE("answers: a stated time that failed is doubled like a pause of our own") {
+    for (const weir::duration stated : {0s, 1s}) {
+        weir_test::manual_limits w{weir_test::limited({{10, 1s}})};
+        int sent = 0;
+        for (const auto start = w.clock.now(); w.clock.now() < start + 60s; w.clock.advance(10ms))
+            if (auto got = w.limits.try_acquire("h", "metadata")) {
+                got.permit().arrived({.status = 429, .retry_after = stated});
+                ++sent;
+            }
+        CHECK(sent == 6);
+    }
+}
+
+TEST_CASE(
+    "answers: whatever a server says, a gate moves only forward, at least to every stated time, and no limit rises") {
+    weir_test::dice dice{weir_test::seed_for("answers")};
+    const auto any = [&dice](std::int64_t min, std::int64_t max) { return dice.from(min, max); };
+    const auto maybe = [&any](weir::duration span) {
+        return any(0, 2) == 0 ? std::optional<weir::duration>{} : std::optional{span};
+    };
+    constexpr std::array<int, 12> statuses{0, 200, 204, 301, 304, 401, 403, 404, 429, 500, 503, 529};
+    for (int round = 0; round < 200; ++round) {
+        weir_test::manual_limits w{weir_test::limited({{any(1, 20), any(1, 5) * 1s}})};
+        auto h = w.limits.at("h", "metadata");
+        const auto rated = h.inspect().state.windows[0];
+        instant gate = weir::long_ago;
+        for (int step = 0; step < 30; ++step) {
+            auto got = h.try_acquire();
+            if (!got) {
+                w.clock.set(std::max(w.clock.now() + 1ms, std::min(got.decision().retry_at, w.clock.now() + 100s)));
+                continue;
+            }
+            w.clock.advance(any(0, 2'000) * 1ms);
+            std::vector<reported_limit> limits;
+            for (auto n = any(0, 2); n > 0; --n)
+                limits.push_back({any(0, 9) == 0 ? limit_unit::content_bytes : limit_unit::requests, any(0, 1'000),
+                                  maybe(any(1, 100) * 1s), any(-1, 3), maybe(any(0, 90'000) * 1ms)});
+            const weir::feedback said{statuses[static_cast<std::size_t>(any(0, 11))], maybe(any(0, 90'000) * 1ms),
+                                      limits};
+            got.permit().arrived(said);
+            const auto state = h.inspect().state;
+            if (said.retry_after && state.gate < w.clock.now() + *said.retry_after)
+                FAIL("the gate is before Retry-After");
+            if (said.status == 429) {
+                if (state.gate < w.clock.now() + 1s)
+                    FAIL("a refusal is a second at least");
+                for (const reported_limit& l : limits)
+                    if (*l.remaining <= 0 && l.reset && state.gate < w.clock.now() + *l.reset)
+                        FAIL("the gate is before a reset");
+            }
+            if (state.gate < gate)
+                FAIL("a gate moved backwards");
+            gate = state.gate;
+            if (state.windows[0].limit != rated.limit || state.windows[0].period != rated.period)
+                FAIL("a configured window changed");
+        }
+    }
 }

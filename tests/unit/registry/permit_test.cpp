@@ -97,8 +97,9 @@ TEST_CASE(
         };
         for (const auto s : {1s, 2s, 4s, 8s, 16s, 32s, 60s, 60s})
             CHECK(gate_after({status}) == s);
-        CHECK(gate_after({status, 5s}) == 5s);  // what the server says counts, whatever came before
-        CHECK(gate_after({}) == 0s);            // an unknown answer says nothing
+        CHECK(gate_after({status, 5s}) == 60s);  // what the server says makes it longer, never shorter
+        CHECK(gate_after({status, 90s}) == 90s);
+        CHECK(gate_after({}) == 0s);  // an unknown answer says nothing
         CHECK(gate_after({status}) == 60s);
         CHECK(gate_after({200}) == 0s);
         CHECK(gate_after({status}) == 1s);

@@ -11,10 +11,11 @@
 
 namespace weir::detail {
 
-/// How long a key sends nothing after an answer. A 429 or 503 that states no time means one second. The pause doubles
-/// each time the next request is refused as well, up to a minute. Any other answer ends it.
+/// How long a key sends nothing after an answer. A refusal means one second at least. The pause doubles each time the
+/// next request is refused as well, up to a minute. Any other answer ends it. A time that the answer states makes the
+/// pause longer, never shorter: a server that says "now" and refuses again does not know its time.
 ///
-/// A refusal of a request that was sent before another refusal is ignored: a burst is refused once.
+/// A refusal of a request that was sent before another refusal is counted once with it: a burst is refused once.
 ///
 /// **Thread safety.** Every member needs the key's lock.
 class refusal_pause {
@@ -23,21 +24,20 @@ public:
     static constexpr duration max = std::chrono::minutes{1};
 
     /// Until when to send nothing after the answer to a request that was admitted at `admitted`; `long_ago` = no pause.
-    [[nodiscard]] instant after(const feedback& said, instant admitted, instant now) noexcept {
+    [[nodiscard]] instant after(const feedback& said, bool is_refused, instant admitted, instant now) noexcept {
+        const instant stated = said.retry_after ? saturating_add(now, *said.retry_after) : long_ago;
         const bool is_new = admitted >= since_;
-        if (!said.refuses()) {
-            if (is_new && said.status != 0)
+        if (!is_new)
+            return stated;
+        if (!is_refused) {
+            if (said.status != 0)
                 refusals_ = 0;
-            return said.retry_after ? saturating_add(now, *said.retry_after) : long_ago;
+            return stated;
         }
         const instant pause = saturating_add(now, length(refusals_));
-        if (is_new) {
-            since_ = now;
-            ++refusals_;
-        }
-        if (said.retry_after)
-            return saturating_add(now, *said.retry_after);
-        return is_new ? pause : long_ago;
+        since_ = now;
+        ++refusals_;
+        return std::max(pause, stated);
     }
 
     /// Whether forgetting this state would change a later pause. The last refusal is remembered for ten times the

@@ -38,6 +38,7 @@ public:
         node_.lock();
         const instant now = engine_.time(when);
         const instant admitted = e.stamp;
+        const bool is_refused = said.refuses();
         instant until = long_ago;
         bool moved = false;
         gate_reach scope = gate_reach::key;
@@ -45,7 +46,7 @@ public:
         {
             locked_step<Engine> locked{engine_, node_, now};
             key_core& key = node_.key;
-            until = std::max(key.pause.after(said, admitted, now), held_by_limits(said, now));
+            until = std::max(key.pause.after(said, is_refused, admitted, now), held_by_limits(said, is_refused, now));
             if (until != long_ago) {
                 moved = node_.log.hold(locked.at, until);
                 scope = key.rules->policy.gate_scope;
@@ -117,8 +118,8 @@ private:
     }
 
     /// Until when the reported limits stop the key; `long_ago` = they do not.
-    [[nodiscard]] instant held_by_limits(const feedback& said, instant now) const noexcept {
-        const duration wait = server_wait(said, node_.key.plan());
+    [[nodiscard]] instant held_by_limits(const feedback& said, bool is_refused, instant now) const noexcept {
+        const duration wait = server_wait(said, is_refused, node_.key.plan());
         return wait > duration::zero() ? saturating_add(now, wait) : long_ago;
     }
 

@@ -55,32 +55,49 @@ inline constexpr std::size_t max_server_rates = 4;
     return out;
 }
 
+/// How long until the limit has units again, if nothing of it is left. A reset of 0 is a second that was rounded down.
+/// A limit that states no reset gives one unit in that share of its window.
+[[nodiscard]] inline duration until_more(const reported_limit& l) noexcept {
+    if (l.reset)
+        return *l.reset > duration::zero() ? *l.reset : std::chrono::seconds{1};
+    return l.remaining && l.window && l.limit && *l.limit > 0 ? *l.window / *l.limit : duration::zero();
+}
+
 /// How long to send nothing because of what a response reports as left.
 ///
 /// If nothing is left: until more is available. If little is left: a share of the time until then, so that it lasts.
 /// Little means less than a tenth, and less than our own windows would use. If the limit's window is one of ours, the
 /// report follows from our own requests, and in whole seconds. Then only a wait longer than that rounding counts,
-/// unless we were refused. A `Retry-After` takes precedence over all of this.
-[[nodiscard]] inline duration server_wait(const feedback& said, const window_plan& plan) noexcept {
-    if (said.retry_after)
-        return duration::zero();
-    duration wait{};
+/// unless we were refused.
+///
+/// After a refusal, a limit that does not report what is left has nothing left. If a 429 or 420 states neither
+/// `Retry-After` nor such a limit, too little was left for what the request costs: then every reset counts.
+[[nodiscard]] inline duration server_wait(const feedback& said, bool is_refused, const window_plan& plan) noexcept {
+    const bool says_when = said.retry_after && *said.retry_after > duration::zero();
+    duration none_left{}, little_left{}, some_left{};
     for (const reported_limit& l : said.limits) {
-        if (l.unit == limit_unit::concurrent_requests || !l.remaining || !l.reset || *l.remaining < 0)
+        if (l.unit == limit_unit::concurrent_requests || (!l.remaining && !is_refused))
             continue;
         const bool is_ours = l.unit == limit_unit::requests && l.limit && l.window &&
                              std::ranges::any_of(plan.windows, [&](const window& w) {
                                  return w.limit <= *l.limit && w.period >= *l.window;
                              });
-        if (*l.remaining == 0) {
-            if (!is_ours || said.refuses() || *l.reset > std::chrono::seconds{1})
-                wait = std::max(wait, *l.reset);
-        } else if (!is_ours && l.unit == limit_unit::requests && (!l.limit || *l.remaining < *l.limit / 10) &&
-                   *l.remaining < max_in(plan.windows, *l.reset)) {
-            wait = std::max(wait, *l.reset / (*l.remaining + 1));
+        if (l.remaining.value_or(0) <= 0) {
+            const duration wait = until_more(l);
+            if (!is_ours || is_refused || (l.reset && wait > std::chrono::seconds{1}))
+                none_left = std::max(none_left, wait);
+        } else if (l.reset) {
+            some_left = std::max(some_left, *l.reset);
+            if (!is_ours && l.unit == limit_unit::requests && (!l.limit || *l.remaining < *l.limit / 10) &&
+                *l.remaining < max_in(plan.windows, *l.reset))
+                little_left = std::max(little_left, *l.reset / (*l.remaining + 1));
         }
     }
-    return wait;
+    if (says_when)
+        return none_left;
+    if (is_refused && none_left == duration::zero() && (said.status == 429 || said.status == 420))
+        return some_left;
+    return std::max(none_left, little_left);
 }
 
 }  // namespace weir::detail
