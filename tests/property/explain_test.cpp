@@ -27,6 +27,8 @@ std::string any_value(weir_test::dice& d, const weir::leaf_rule& rule) {
         const auto words = weir::detail::split(rule.words, ",");
         return std::string{d.pick(words)};
     }
+    case weir::value_type::wholes:
+        return fmt::format("{},{}", d.from(400, 999), d.from(400, 999));
     case weir::value_type::number:
         return fmt::format("0.{}", d.from(1, 9));
     default:

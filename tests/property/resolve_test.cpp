@@ -87,6 +87,7 @@ void write_leaf(dice& d, entry& e, bool risky) {
                               "lease",
                               "abandon_grace_ms",
                               "max_waiting",
+                              "refusal_statuses",
                               "aimd.enabled",
                               "aimd.window_s",
                               "aimd.high_429_ratio",
@@ -165,6 +166,9 @@ void write_leaf(dice& d, entry& e, bool risky) {
     } else if (e.leaf == "max_waiting") {
         e.text = flag ? "none" : e.text;
         e.apply = [n, flag](weir::policy& p) { p.max_waiting = flag ? 0 : n; };
+    } else if (e.leaf == "refusal_statuses") {
+        e.text = fmt::format("{}+403", 404 + n);
+        e.apply = [n](weir::policy& p) { p.refusal_statuses = {403, 404 + n}; };
     } else if (e.leaf == "aimd.window_s") {
         e.apply = [n](weir::policy& p) { p.aimd.window_s = static_cast<double>(n); };
     } else if (e.leaf == "aimd.increase_step_pct") {
@@ -333,9 +337,9 @@ struct naive {
         const bool landing = role == "landing", artifact = role == "artifact";
         p.max_delay = landing ? 250ms : artifact ? 2000ms : 200ms;
         const auto max = landing ? 5 : artifact ? 2 : 10, hourly = landing ? 2000 : artifact ? 500 : 5000;
-        for (const char* leaf :
-             {"max_delay_ms", "count_head", "max_concurrent", "count_from", "margin_ms", "enforce", "max_hold_ms",
-              "gate_scope", "on_store_error", "local_share_percent", "lease", "abandon_grace_ms", "max_waiting"})
+        for (const char* leaf : {"max_delay_ms", "count_head", "max_concurrent", "count_from", "margin_ms", "enforce",
+                                 "max_hold_ms", "gate_scope", "on_store_error", "local_share_percent", "lease",
+                                 "abandon_grace_ms", "max_waiting", "refusal_statuses"})
             if (const auto all = values(key, role, leaf); !all.empty())
                 all.front()->apply(p);
         for (const char* leaf : {"aimd.enabled", "aimd.window_s", "aimd.high_429_ratio", "aimd.increase_step_pct",

@@ -100,6 +100,16 @@ json value_of(const leaf_rule& rule) {
         return ref("roles");
     case value_type::hosts:
         return ref("hosts");
+    case value_type::wholes: {
+        const std::string one = "[1-9][0-9]*";
+        return {{"anyOf",
+                 {number(rule, "integer"),
+                  json{{"type", "array"},
+                       {"items", {{"anyOf", {number(rule, "integer"), text(one)}}}},
+                       {"minItems", 1},
+                       {"maxItems", detail::max_wholes}},
+                  text("[ \\t]*" + one + "([ \\t]*[,+][ \\t]*" + one + ")*[ \\t]*")}}};
+    }
     }
     if (!rule.may_be_none())
         return out;

@@ -116,6 +116,8 @@ inline void append_json(std::string& out, value_type type, const explained_value
             out += rest.empty() ? "" : ",";
         }
         out += ']';
+    } else if (type == value_type::wholes) {
+        out.append("[").append(value.text).append("]");
     } else if (type == value_type::text || type == value_type::word || value.text == "auto") {
         append_json_text(out, value.text);
     } else {

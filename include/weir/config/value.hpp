@@ -103,6 +103,8 @@ namespace weir::detail {
         return "it is a list of names such as [search, feed]";
     case value_type::hosts:
         return "it is a list of hosts such as [arxiv.org, \"*.arxiv.org\"]";
+    case value_type::wholes:
+        return fmt::format("it is a list of whole numbers from {}", range_text(rule));
     }
     return {};
 }
@@ -110,6 +112,7 @@ namespace weir::detail {
 /// A longer list is a mistake, and would make every decision or lookup slow.
 inline constexpr std::size_t max_rates = 64;
 inline constexpr std::size_t max_names = 256;
+inline constexpr std::size_t max_wholes = 64;
 
 /// Checks one leaf's value against its rule. Faults go to `faults`, and then there is no value. Remarks about a correct
 /// value go to `notes`, unless it is null. Neither has a path, because the caller knows it and seldom needs it.
@@ -133,6 +136,8 @@ public:
             return names();
         if (rule_.type == value_type::hosts)
             return hosts();
+        if (rule_.type == value_type::wholes)
+            return wholes();
         if (leaf_.kind == value_kind::list)
             return wrong(leaf_.at, "found a list; " + allowed(rule_));
         return single(layer_.items(leaf_).front());
@@ -325,6 +330,27 @@ private:
         });
         if (!good)
             return std::nullopt;
+        return checked_value{std::move(out)};
+    }
+
+    std::optional<checked_value> wholes() {
+        std::vector<std::int64_t> out;
+        if (leaf_.item_count == 0)
+            return wrong(leaf_.at, "the list is empty; leave the key out to inherit it");
+        const bool good = for_each_item(",+", [&](std::string_view piece, const scalar& s) {
+            const auto n = plain_whole(trim(piece));
+            if (n && in_range(static_cast<double>(*n)))
+                out.push_back(*n);
+            else
+                wrong(s.at, fmt::format("found {}; {}", piece.empty() ? "nothing" : in_quotes(piece), allowed(rule_)));
+            return n && in_range(static_cast<double>(*n));
+        });
+        if (out.size() > max_wholes)
+            return wrong(leaf_.at, fmt::format("found {} numbers; the most are {}", out.size(), max_wholes));
+        if (!good)
+            return std::nullopt;
+        std::ranges::sort(out);
+        out.erase(std::unique(out.begin(), out.end()), out.end());
         return checked_value{std::move(out)};
     }
 

@@ -11,14 +11,14 @@
 
 namespace weir {
 
-/// How a key's rates follow the server's 429 and 503 answers (additive increase, multiplicative decrease). The ranges
+/// How a key's rates follow the server's refusals (additive increase, multiplicative decrease). The ranges
 /// are in `detail::aimd_rules`.
 struct aimd_options {
     /// Whether rates are tuned.
     bool enabled = false;
     /// Length of one observation, in seconds.
     double window_s = 60;
-    /// The share of 429 and 503 answers in a window that causes a cut.
+    /// The share of refusals in a window that causes a cut.
     double high_429_ratio = 0.05;
     /// Growth after a quiet window, in percent of the configured rate.
     double increase_step_pct = 5;
@@ -38,12 +38,11 @@ namespace detail {
 /// every key, below a role to that role.
 template <class Owner, auto... Path>
 inline constexpr std::array<member_rule<Owner>, 7> aimd_rules{{
-    member_leaf<Owner, Path..., &aimd_options::enabled>("aimd.enabled",
-                                                        "whether rates follow the server's 429 and 503 answers"),
+    member_leaf<Owner, Path..., &aimd_options::enabled>("aimd.enabled", "whether rates follow the server's refusals"),
     member_leaf<Owner, Path..., &aimd_options::window_s>("aimd.window_s", "length of one observation, in seconds",
                                                          {.min = 0.001, .max = 604800}),
     member_leaf<Owner, Path..., &aimd_options::high_429_ratio>(
-        "aimd.high_429_ratio", "share of 429 and 503 answers from which on rates are cut", {.min = 0.000001, .max = 1}),
+        "aimd.high_429_ratio", "share of refusals from which on rates are cut", {.min = 0.000001, .max = 1}),
     member_leaf<Owner, Path..., &aimd_options::increase_step_pct>(
         "aimd.increase_step_pct", "growth after a quiet window, percent of the configured rate",
         {.min = 0.000001, .max = 100}),

@@ -31,11 +31,12 @@ enum class value_type : std::uint8_t {
     span,     ///< a number of milliseconds, or a text with a unit
     names,    ///< a list of role names, or one text with "," between them
     hosts,    ///< a list of hosts and wildcards, or one text with "," between them
+    wholes,   ///< a list of whole numbers, or one text with "," or "+" between them
 };
 
 /// A leaf's value once it is checked. `std::monostate` stands for "none".
 using checked_value = std::variant<std::monostate, std::int64_t, double, bool, std::string, std::vector<rate>, duration,
-                                   std::vector<std::string>>;
+                                   std::vector<std::string>, std::vector<std::int64_t>>;
 
 /// The properties of a leaf that do not depend on its purpose. Checks, suggestions, the schema and the help are made
 /// from tables of these.
@@ -151,6 +152,8 @@ template <class T>
         return value_type::whole;
     else if constexpr (std::is_same_v<T, std::vector<rate>>)
         return value_type::rates;
+    else if constexpr (std::is_same_v<T, std::vector<std::int64_t>>)
+        return value_type::wholes;
     else if constexpr (may_say_none<T>)
         return value_type::span;
     else
@@ -192,7 +195,14 @@ void add_range_faults(const Table& rules, const Owner& owner, std::vector<std::s
             number = *fraction;
         else if (const auto* span = std::get_if<duration>(&value))
             number = std::chrono::duration<double, std::milli>{*span}.count();
-        else
+        else if (const auto* list = std::get_if<std::vector<std::int64_t>>(&value)) {
+            const auto bad = std::ranges::find_if(*list, [&rule](std::int64_t n) {
+                return static_cast<double>(n) < rule.min || static_cast<double>(n) > rule.max;
+            });
+            if (bad == list->end())
+                continue;
+            number = static_cast<double>(*bad);
+        } else
             continue;
         if (!(number >= rule.min && (rule.open_ended || number <= rule.max)))
             faults.push_back(fmt::format("{}: {} is outside {}", rule.name, number, range_text(rule)));

@@ -73,6 +73,9 @@ struct policy {
     std::optional<duration> abandon_grace{};
     /// The maximum of waiters of this key; one more is refused at once. 0 = no maximum.
     std::int64_t max_waiting = 0;
+    /// The statuses that mean that the server refused because of a limit or of overload, also if it states no time.
+    /// Any other 4xx or 5xx is a refusal only if it states when to come back.
+    std::vector<std::int64_t> refusal_statuses{429, 503};
     /// How the rates follow the server's answers.
     aimd_options aimd{};
 

@@ -63,6 +63,9 @@ inline constexpr std::array role_rules{
         {.max = longest_ms, .none_word = "auto"}),
     policy_leaf<&policy::max_waiting>("max_waiting", "most callers of the key that wait at once; one more is refused",
                                       {.min = 1, .max = max_count, .none_word = "none"}),
+    policy_leaf<&policy::refusal_statuses>(
+        "refusal_statuses", "statuses that mean a refusal even without a time; any other 4xx or 5xx does only with one",
+        {.min = 400, .max = 999}),
 };
 
 }  // namespace detail

@@ -26,7 +26,7 @@ public:
     response_feedback(int status, const headers& fields, std::optional<std::chrono::system_clock::time_point> now = {},
                       reset_unit unit = reset_unit::guessed) {
         feedback_.status = status;
-        const bool may_hold = status == 0 || may_retry_after(status);
+        const bool may_hold = (status == 0 || may_retry_after(status)) && has_retry_after(fields);
         const bool may_limit = may_tell_quotas(fields);
         if (!may_hold && !may_limit) [[likely]]
             return;

@@ -8,6 +8,7 @@
 #include "weir/core/text.hpp"
 #include "weir/core/time.hpp"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <optional>
@@ -16,11 +17,9 @@
 
 namespace weir::http {
 
-/// Whether `Retry-After` on a response of this status can concern a limit: redirects, 403 (some services throttle with
-/// it), 413, 429 and 503.
-[[nodiscard]] constexpr bool may_retry_after(int status) noexcept {
-    return status == 429 || status == 503 || (status >= 300 && status < 400) || status == 403 || status == 413;
-}
+/// Whether `Retry-After` on a response of this status can concern a limit: on redirects and on every 4xx and 5xx. On a
+/// success it says when to ask for something else.
+[[nodiscard]] constexpr bool may_retry_after(int status) noexcept { return status >= 300; }
 
 namespace detail {
 
@@ -35,6 +34,15 @@ inline constexpr std::array<std::pair<std::string_view, reset_unit>, 6> retry_af
 }};
 
 }  // namespace detail
+
+/// Whether any field is `Retry-After` or one of its relatives. **Complexity.** One walk over the fields.
+[[nodiscard]] inline bool has_retry_after(const headers& fields) noexcept {
+    return std::any_of(fields.begin(), fields.end(), [](const header& h) {
+        return std::ranges::any_of(detail::retry_after_fields, [&h](const auto& field) {
+            return weir::detail::same_ignoring_case(h.name, field.first);
+        });
+    });
+}
 
 /// The time from now that the response's `Retry-After` asks for, or one of its relatives: `retry-after-ms`,
 /// `x-ms-retry-after-ms`, `X-Retry-After`, `X-RateLimit-Retry-After`, `X-Rate-Limit-Retry-After-Seconds`. If there are

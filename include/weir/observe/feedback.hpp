@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "weir/core/policy.hpp"
 #include "weir/core/time.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -53,9 +55,13 @@ struct feedback {
     std::optional<duration> retry_after{};
     /// The limits that it reported. **Lifetime.** The caller's, for the length of the call.
     std::span<const reported_limit> limits{};
-
-    /// Whether the server refused because of a limit or of overload.
-    [[nodiscard]] constexpr bool refuses() const noexcept { return status == 429 || status == 503; }
 };
+
+/// Whether the server refused because of a limit or of overload: the status is one of the policy's `refusal_statuses`,
+/// or it is any 4xx or 5xx that states when to come back.
+[[nodiscard]] inline bool is_refusal(const policy& p, const feedback& said) noexcept {
+    return said.status >= 400 &&
+           (said.retry_after || std::ranges::find(p.refusal_statuses, said.status) != p.refusal_statuses.end());
+}
 
 }  // namespace weir

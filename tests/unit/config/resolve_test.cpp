@@ -337,6 +337,13 @@ TEST_CASE("the leaves of gates, stores and waiting reach the policy", "[config]"
     CHECK_FALSE(of("abandon_grace_ms", "auto").abandon_grace);
     CHECK(of("max_waiting", "9").max_waiting == 9);
     CHECK(of("max_waiting", "none").max_waiting == 0);
+    CHECK(of("refusal_statuses", "429, 403+420,429").refusal_statuses == std::vector<std::int64_t>{403, 420, 429});
+    for (const char* wrong : {"399", "1000", "4xx", "429,", "-429", ""})
+        CHECK(file{}
+                  .plain(host("refusal_statuses"), wrong)
+                  .resolve()
+                  .fault_text()
+                  .find("it is a list of whole numbers from 400 to 999") != std::string::npos);
     CHECK(file{}.plain(host("on_store_error"), "fail").resolve().fault_text().find("local, closed, open") !=
           std::string::npos);
     CHECK(file{}.plain(host("gate_scope"), "role").resolve().fault_text().find("key, host") != std::string::npos);

@@ -59,6 +59,9 @@ TEST_CASE("policy: every value out of range is a fault of its own") {
     CHECK(faults([](weir::policy& p) { p.abandon_grace = 0ms; }) == 0);
     CHECK(faults([](weir::policy& p) { p.max_waiting = -1; }) == 1);
     CHECK(faults([](weir::policy& p) { p.max_waiting = weir::rate::max + 1; }) == 1);
+    CHECK(faults([](weir::policy& p) { p.refusal_statuses = {429, 200, 302}; }) == 1);
+    CHECK(faults([](weir::policy& p) { p.refusal_statuses = {403, 999}; }) == 0);
+    CHECK(faults([](weir::policy& p) { p.refusal_statuses = {}; }) == 0);
 }
 
 TEST_CASE("policy: what the table reads of a policy it writes into another, leaf by leaf") {
@@ -69,6 +72,7 @@ TEST_CASE("policy: what the table reads of a policy it writes into another, leaf
     p.max_concurrent = 7;
     p.abandon_grace = 4s;
     p.max_waiting = 8;
+    p.refusal_statuses = {403, 429};
     p.aimd.window_s = 5;
     weir::policy other;
     for (const auto& rule : weir::policy_rules)

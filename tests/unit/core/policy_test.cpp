@@ -42,5 +42,6 @@ TEST_CASE("policy: by default it is enforced, holds wait for max_delay alone and
     CHECK(weir::policy{}.local_share == 25);
     CHECK_FALSE(weir::policy{}.abandon_grace);
     CHECK(weir::policy{}.max_waiting == 0);
+    CHECK(weir::policy{}.refusal_statuses == std::vector<std::int64_t>{429, 503});
     CHECK_FALSE(weir::policy{}.aimd.enabled);
 }

@@ -119,12 +119,12 @@ TEST_CASE("a stop token reaches the registry, and the receiver's answer the tran
     CHECK(book.notes[2] == "located https://b/");
 }
 
-TEST_CASE("Retry-After on a refusal or redirect becomes a hold, elsewhere it is ignored") {
-    for (const int status : {429, 503, 307, 200, 404, 500}) {
+TEST_CASE("Retry-After on a redirect, a 4xx or a 5xx becomes a hold, elsewhere it is ignored") {
+    for (const int status : {429, 503, 307, 200, 202, 404, 500, 529}) {
         diary book;
         limited http(puppet{&book, [&](receiver& to) { to.head(status, {{"Retry-After", "7"}}); }}, book);
         static_cast<void>(http.send({.url = "https://a/"}));
-        const bool holds = status == 429 || status == 503 || status == 307;
+        const bool holds = status >= 300;
         CHECK(book.notes[2] == "arrived " + std::to_string(status) + (holds ? " hold 7" : ""));
     }
 }

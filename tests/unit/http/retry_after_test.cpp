@@ -168,9 +168,9 @@ TEST_CASE("of a repeated Retry-After the longest counts") {
     CHECK(retry_after({{"Retry-After", "soon"}, {"Retry-After", "5"}}, asked_at) == 5s);
 }
 
-TEST_CASE("Retry-After is about the limit on redirects and refusals only") {
-    for (const int status : {301, 302, 307, 403, 413, 429, 503})
+TEST_CASE("Retry-After is about the limit on redirects and on every 4xx and 5xx") {
+    for (const int status : {301, 302, 307, 400, 401, 403, 413, 418, 420, 429, 500, 502, 503, 504, 520, 529, 999})
         CHECK(may_retry_after(status));
-    for (const int status : {200, 204, 206, 400, 404, 500, 502, 504})
+    for (const int status : {100, 103, 200, 202, 204, 206})
         CHECK_FALSE(may_retry_after(status));
 }

@@ -37,7 +37,8 @@ namespace weir::detail {
                 for (const rate& r : v)
                     out.append(out.empty() ? "" : ", ").append(config_text(r));
                 return out.empty() ? "none" : out;
-            } else if constexpr (std::is_same_v<type, std::vector<std::string>>) {
+            } else if constexpr (std::is_same_v<type, std::vector<std::string>> ||
+                                 std::is_same_v<type, std::vector<std::int64_t>>) {
                 return fmt::format("{}", fmt::join(v, ", "));
             } else {
                 return fmt::format("{}", v);

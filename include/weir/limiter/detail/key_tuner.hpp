@@ -19,11 +19,12 @@ class key_tuner {
 public:
     /// Records an answer to a request that was admitted at `admitted`. Returns whether a report to the store is due. Up
     /// to `share` millionths of the answers may be refusals.
-    [[nodiscard]] bool record(std::int64_t share, const feedback& said, instant admitted, instant now) noexcept {
-        if (said.status == 0 || (said.refuses() && admitted < cut_))
+    [[nodiscard]] bool record(std::int64_t share, const feedback& said, bool is_refused, instant admitted,
+                              instant now) noexcept {
+        if (said.status == 0 || (is_refused && admitted < cut_))
             return false;
         ++seen_.answers;
-        if (said.refuses()) {
+        if (is_refused) {
             ++seen_.refusals;
             seen_.stated += said.retry_after || !said.limits.empty() ? 1 : 0;
             seen_.sent = std::max(seen_.sent, admitted);

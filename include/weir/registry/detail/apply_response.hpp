@@ -38,7 +38,7 @@ public:
         node_.lock();
         const instant now = engine_.time(when);
         const instant admitted = e.stamp;
-        const bool is_refused = said.refuses();
+        bool is_refused = false;
         instant until = long_ago;
         bool moved = false;
         gate_reach scope = gate_reach::key;
@@ -46,6 +46,7 @@ public:
         {
             locked_step<Engine> locked{engine_, node_, now};
             key_core& key = node_.key;
+            is_refused = is_refusal(key.rules->policy, said);
             until = std::max(key.pause.after(said, is_refused, admitted, now), held_by_limits(said, is_refused, now));
             if (until != long_ago) {
                 moved = node_.log.hold(locked.at, until);
@@ -55,7 +56,7 @@ public:
             key.longest_latency = std::max(key.longest_latency, now - admitted);
             try {
                 if (e.cost > 0 && key.rules->policy.aimd.enabled) [[unlikely]]
-                    tuned = learn(said, admitted, locked.at);
+                    tuned = learn(said, is_refused, admitted, locked.at);
                 if (!said.limits.empty()) [[unlikely]]
                     adopt(said, locked.at);
             } catch (const std::bad_alloc&) {
@@ -108,11 +109,11 @@ private:
         return out;
     }
 
-    adjustment learn(const feedback& said, instant admitted, step& s) {
+    adjustment learn(const feedback& said, bool is_refused, instant admitted, step& s) {
         if (node_.key.tuner == nullptr)
             node_.key.tuner = std::make_unique<key_tuner>();
         const aimd_law law{node_.key.rules->policy.aimd};
-        if (!node_.key.tuner->record(law.share(), said, admitted, s.now))
+        if (!node_.key.tuner->record(law.share(), said, is_refused, admitted, s.now))
             return {};
         return try_tune(s);
     }
