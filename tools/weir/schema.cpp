@@ -222,7 +222,7 @@ json whole_schema() {
     properties["backend"] =
         with(closed(leaves(process_rules, "backend")), "description", "the store that holds the logs");
     properties["aimd"] = with(closed(leaves(process_rules, "aimd")), "description",
-                              "whether and how rates follow the server's 429 and 503 answers");
+                              "whether and how rates follow the server's refusals");
 
     json out{{"$schema", "https://json-schema.org/draft/2020-12/schema"},
              {"title", "Rate limits of weir"},

@@ -57,7 +57,7 @@ struct policy {
     bool enforce = true;
     /// The longest time until a gate opens that a caller waits for, in ns. If it opens later, the request is refused at
     /// once with its `retry_at`. `forever` = only `max_delay` limits the wait; 0 = no caller waits for a gate.
-    duration max_hold = forever;
+    duration max_hold = std::chrono::hours{1};
     /// Which gates move when this key's gate does.
     gate_reach gate_scope = gate_reach::key;
     /// What decides while the store cannot be reached.

@@ -30,7 +30,7 @@ struct tuner_state {
 /// What a process saw of a key since its last report to the store.
 struct observation {
     std::int64_t answers = 0;   ///< including refusals
-    std::int64_t refusals = 0;  ///< 429 and 503
+    std::int64_t refusals = 0;  ///< refusals among them
     std::int64_t stated = 0;    ///< refusals that stated a time or a limit
     instant sent = long_ago;    ///< when the last refused request was admitted
     instant bound = long_ago;   ///< until when the limit delayed a request

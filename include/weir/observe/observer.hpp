@@ -66,7 +66,7 @@ struct event {
     multiplier before{};  ///< for tune: the factor until now
     multiplier after{};   ///< for tune: the factor from now on
     std::int64_t answers = 0;   ///< for tune: the answers that decided, including refusals
-    std::int64_t refusals = 0;  ///< for tune: 429 and 503 among `answers`
+    std::int64_t refusals = 0;  ///< for tune: refusals among `answers`
 };
 
 /// Sees what the limiter does, and cannot change it.

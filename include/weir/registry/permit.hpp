@@ -52,8 +52,8 @@ public:
     /// of the body. Only the first call has an effect.
     void arrived() noexcept { arrived(feedback{}); }
     /// The same, with what the response says about the limit. A `retry_after` moves the key's gate, and the gates that
-    /// `gate_scope` names. A 429 or 503 without one moves them by a second. Each time the next request is refused too,
-    /// the time doubles, up to a minute.
+    /// `gate_scope` names. A refusal (`is_refusal`) moves them by a second at least. Each time the next request is
+    /// refused too, the time doubles, up to a minute.
     void arrived(const feedback& said) noexcept { answer(said, Engine::read_clock); }
     void arrived(const feedback& said, instant now) noexcept { answer(said, now); }
 

@@ -33,10 +33,11 @@ TEST_CASE("policy: without the store, a process has its share of every rate, and
     CHECK(weir::local_policy(p).max_concurrent == 0);
 }
 
-TEST_CASE("policy: by default it is enforced, holds wait for max_delay alone and are of the key, and a lost store is "
+TEST_CASE("policy: by default it is enforced, no caller waits for a gate beyond an hour, gates are of the key, and a "
+          "lost store is "
           "stood in for") {
     CHECK(weir::policy{}.enforce);
-    CHECK(weir::policy{}.max_hold == weir::forever);
+    CHECK(weir::policy{}.max_hold == 1h);
     CHECK(weir::policy{}.gate_scope == weir::gate_reach::key);
     CHECK(weir::policy{}.on_store_error == weir::store_failure::local);
     CHECK(weir::policy{}.local_share == 25);

@@ -241,3 +241,23 @@ TEST_CASE("service answers: forms that are not read pause like a refusal without
         {"Stripe", 429, {{"Stripe-Rate-Limited-Reason", "global-rate"}}, 1s},
     });
 }
+
+TEST_CASE("service answers: by default no caller waits for a time beyond an hour, however long it would wait") {
+    auto p = weir_test::limited({{10, 1s}});
+    p.max_delay = weir::forever;
+    const auto waits = [&p](const char* retry_after) {
+        weir_test::manual_limits w{p};
+        const weir::http::headers fields{{"Retry-After", retry_after}};
+        w.limits.acquire("h", "metadata").arrived(weir::http::response_feedback{429, fields}.said());
+        decltype(w.limits)::ticket t;
+        w.limits.submit(t, "h", "metadata", {}, w.clock.now());
+        if (t.done())
+            CHECK(t.decision().retry_at == w.limits.inspect("h", "metadata")->state.gate);
+        return !t.done();
+    };
+    CHECK(waits("3600"));
+    CHECK_FALSE(waits("3601"));
+    CHECK_FALSE(waits("86400"));
+    p.max_hold = weir::forever;
+    CHECK(waits("86400"));
+}

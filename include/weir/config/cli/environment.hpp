@@ -33,7 +33,7 @@ inline constexpr std::array<variable_rule, 7> variable_rules{{
     {"_BACKEND", "backend.kind", detail::backend_help},
     {"_DSN", "backend.dsn", "the store's own connection text"},
     {"_GLOBAL_INFLIGHT", "global_max_inflight", "most requests of the process in flight at once, or none"},
-    {"_AIMD_ENABLED", "aimd.enabled", "whether rates follow the server's 429 and 503 answers"},
+    {"_AIMD_ENABLED", "aimd.enabled", "whether rates follow the server's refusals"},
     {"_CONFIG", "", "a configuration file, when no --rate-config is given"},
     {"_DISABLED", "disabled", "turns limiting off as a whole"},
     {"_SHADOW", "shadow", "decides and reports, but neither refuses nor makes wait"},
