@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "weir/core/clock.hpp"
-#include "weir/limiter/observer.hpp"
+#include "weir/observe/observer.hpp"
 #include "weir/storage/any_store.hpp"
 #include "weir/storage/memory_store.hpp"
 #include "weir/storage/shared_memory_store.hpp"
@@ -120,6 +120,6 @@ static_assert(weir::store<factorless_store> && !weir::tunable_store<factorless_s
 
 }  // namespace
 
-TEST_CASE("concepts: models and non-models of clock_source, observer and store are told apart") {
+TEST_CASE("concepts: clock_source, observer and store accept models and refuse non-models") {
     SUCCEED("by the compiler");
 }

@@ -90,6 +90,7 @@ private:
     struct flight {
         explicit flight(replayer& r) : ticket([this, &r](limits_t::ticket& t) { r.completed(*this, t); }) {}
         std::string id;
+        instant submitted{};
         limits_t::permit permit;
         limits_t::ticket ticket;
     };
@@ -157,6 +158,7 @@ private:
             return fmt::format("the id {} is still in use", detail::in_quotes(line.id));
         slot = std::make_unique<flight>(*this);
         slot->id = line.id;
+        slot->submitted = line.t;
         try {
             limits_.submit(slot->ticket, line.host, line.role, {line.cost, line.method, line.max_delay, {}}, line.t);
         } catch (const exception& e) {
@@ -176,8 +178,10 @@ private:
         auto& out = begin(line.t);
         out.append(R"(,"event":"reload","ok":)");
         out.append(fault.empty() ? "true" : "false");
-        if (!fault.empty())
-            out.append(R"(,"error":)"), detail::append_json_text(out, fault);
+        if (!fault.empty()) {
+            out.append(R"(,"error":)");
+            detail::append_json_text(out, fault);
+        }
         out.append("}\n");
         return std::nullopt;
     }
@@ -199,7 +203,7 @@ private:
         if (!trouble().empty())
             return;
         const decision& d = t.decision();
-        auto& out = begin(t.arrived + d.waited);
+        auto& out = begin(f.submitted + d.waited);
         out.append(R"(,"id":)");
         detail::append_json_text(out, f.id);
         if (d.outcome == outcome::granted) {
@@ -211,8 +215,10 @@ private:
             out.append(R"(,"event":"denied","cause":")");
             out.append(to_string(d.cause));
             out.append(R"(")");
-            if (d.limit)
-                out.append(R"(,"limit":)"), detail::append_json_text(out, to_string(*d.limit));
+            if (d.limit) {
+                out.append(R"(,"limit":)");
+                detail::append_json_text(out, to_string(*d.limit));
+            }
             out.append(R"(,"retry_at_ms":)");
             if (d.outcome == outcome::never)
                 out.append("null");

@@ -11,8 +11,8 @@
 
 namespace weir {
 
-/// Open requests of a key that ended without an answer: each may still arrive until its `end`, and is then stamped with
-/// that instant. There are few, and mostly none.
+/// Open requests of a key that ended without an answer. Each of them may still reach the server until its `end`; it is
+/// stamped with that instant. There are few, and in most keys none.
 ///
 /// **Thread safety.** None: the owner's lock. **Exception safety.** Only `reserve` allocates.
 class abandoned_requests {
@@ -38,7 +38,7 @@ public:
         items_.insert(std::ranges::upper_bound(items_, end, std::ranges::greater{}, &item::end), {end, units});
         first_end_ = items_.back().end;
     }
-    /// Calls `f(item)` for each whose end is not later than `now`, in the order of their ends, and removes it.
+    /// Calls `f(item)` for each item whose end is not later than `now`, in the order of the ends, and removes it.
     template <class F>
     void take_until(instant now, F&& f) noexcept {
         while (!items_.empty() && items_.back().end <= now) {

@@ -10,8 +10,8 @@
 
 namespace weir {
 
-/// A policy together with the windows it means under one multiplier, and what the server reported of its limits.
-/// Immutable once made; keys with equal policies share one.
+/// A policy, its windows under one multiplier, and the limits that the server reported. Immutable once made; keys with
+/// equal policies share one object.
 struct key_rules {
     weir::policy policy;
     window_plan plan;

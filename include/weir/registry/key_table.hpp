@@ -18,8 +18,8 @@
 
 namespace weir {
 
-/// Finds keys by host and role, and forgets idle ones a few at a time whenever a new one comes: memory follows the keys
-/// in use without a thread.
+/// Finds keys by host and role. Whenever a new key is added, it forgets a few idle ones. So memory follows the keys in
+/// use, without a thread.
 ///
 /// `Node` has `host`, `role`, `hash`, `position`, `lock()` and `unlock()`.
 ///
@@ -35,13 +35,13 @@ public:
         const auto at = s.nodes.find(wanted);
         if (at == s.nodes.end())
             return nullptr;
-        // Locked before the shard is unlocked: so it cannot be evicted in between.
+        // Locked before the shard is unlocked, so that it cannot be evicted in between.
         (*at)->lock();
         return at->get();
     }
 
-    /// Adds the node that `make` builds unless another thread was faster, and locks it; null when `make` builds none.
-    /// `is_idle(node)` is called, with the node locked, for two others, which are forgotten if it is true.
+    /// Adds the node that `make` builds unless another thread was faster, and locks it; null if `make` returns none.
+    /// `is_idle(node)` is called for two other nodes, with the node locked; if it returns true, the node is forgotten.
     template <class Make, class IsIdle>
     [[nodiscard]] Node* insert_locked(std::string_view host, std::string_view role, Make&& make, IsIdle&& is_idle) {
         const name wanted{host, role, hash_of(host, role)};
@@ -62,12 +62,13 @@ public:
         if (s.order.size() == s.order.capacity())
             s.order.reserve(2 * s.order.size() + 4);
         s.nodes.insert(std::move(made));
-        s.order.push_back(&node);  // last, and within the capacity: so a failure leaves no trace
+        s.order.push_back(&node);  // last, and within the capacity, so that a failure changes nothing
         node.lock();
         return &node;
     }
 
-    /// Forgets every node of which `fn(node)`, asked with the node locked, says so. **Preconditions.** Those are idle.
+    /// Forgets every node for which `fn(node)`, called with the node locked, returns true. **Preconditions.** Those
+    /// nodes are idle.
     template <class F>
     void erase_if(F&& fn) {
         for (shard& s : shards_) {
@@ -83,7 +84,7 @@ public:
         }
     }
 
-    /// Calls `fn(node)` for every node, locked, one shard after the other.
+    /// Calls `fn(node)` for every node, with the node locked, one shard after the other.
     template <class F>
     void for_each(F&& fn) {
         for (shard& s : shards_) {
@@ -98,20 +99,21 @@ public:
     struct releaser {
         void operator()(Node* n) const noexcept { n->release(); }
     };
-    /// A reference to a node, which cannot be forgotten while this lives.
+    /// A reference to a node. The node cannot be forgotten while the reference exists.
     using reference = std::unique_ptr<Node, releaser>;
 
-    /// Every node that is there all the while, each referenced; of those that come or go meanwhile, some. A node may be
-    /// in it twice.
+    /// Every node that exists during the whole call, each with a reference, and some of those that are added or
+    /// forgotten meanwhile. A node may be in the list twice.
     ///
     /// **Preconditions.** `Node` has `refer()` and `release()`, and is not idle between them. **Complexity.** O(keys);
-    /// a shard is locked for some nodes at a time, so that other threads wait for it only shortly.
+    /// a shard is locked for only some nodes at a time, so that other threads wait only a short time.
     [[nodiscard]] std::vector<reference> refer_all() {
         constexpr std::size_t at_once = 32;
         std::vector<reference> out;
         out.reserve(size() + at_once);
         for (shard& s : shards_) {
-            // From the back: the last one takes the place of a node that is forgotten, and then it has been seen.
+            // From the back: when a node is forgotten, the last one takes its place, and that one has been seen
+            // already.
             for (std::size_t left = std::numeric_limits<std::size_t>::max(); left > 0;) {
                 if (out.capacity() - out.size() < at_once)  // grown here, where nothing is locked
                     out.reserve(2 * out.capacity());
@@ -161,7 +163,7 @@ private:
         }
     };
 
-    // 64 shards: on a machine with far fewer cores, two threads on two keys rarely meet.
+    // 64 shards: on a machine with far fewer cores, two threads with two keys rarely use the same one.
     struct alignas(64) shard {
         detail::spin_lock lock;
         std::size_t hand = 0;
@@ -173,7 +175,8 @@ private:
         return static_cast<std::size_t>(mix(mix(0, host), role));
     }
 
-    /// Eight bytes a step and inlined: on names this short a call to the general hash costs more than the hash.
+    /// Eight bytes a step, and inlined: for names this short, the call of a general hash would cost more than the hash
+    /// itself.
     [[gnu::always_inline]] static std::uint64_t mix(std::uint64_t h, std::string_view text) noexcept {
         h += text.size();
         std::size_t i = 0;

@@ -17,15 +17,15 @@
 
 namespace weir {
 
-/// A shared store whose kind is chosen at run time. Copies are the same store.
+/// A shared store whose kind is chosen at run time. Copies refer to the same store.
 ///
-/// It does what the store in it does, for the price of a virtual call a verb and of one more allocation a key, and has
-/// all verbs of the refined concepts: what the store in it lacks is made of what it has, or left out.
-/// `open_store` makes one from a configuration; any model of the store concept that is not local may be put in.
+/// It behaves like the store in it. It costs one virtual call a verb, and one more allocation a key. It has all verbs
+/// of the refined concepts. If the store in it lacks one, the other verbs replace it, or it does nothing. `open_store`
+/// makes one from a configuration. Any model of the store concept that is not local can be in it.
 ///
 /// **Thread safety.** That of the store in it. **Lifetime.** Slots are used with the store that made them, or a copy.
 class any_store {
-    /// What a store keeps of a key, whatever its type.
+    /// A store's state of a key in this process, whatever its type.
     struct any_slot {
         any_slot() = default;
         any_slot(const any_slot&) = delete;
@@ -53,9 +53,9 @@ public:
         return slot{impl_->make_slot(host, role)};
     }
 
-    /// Whether the store in it lends units in advance: if not, `reduce` leaves an entry as it is.
+    /// Whether the store in it lends units in advance. If not, `reduce` leaves an entry unchanged.
     [[nodiscard]] bool is_reducible() const noexcept { return impl_->is_reducible(); }
-    /// Whether the store in it keeps what the tuner learns: if not, each slot keeps it for itself.
+    /// Whether the store in it keeps the tuner's state. If not, each slot keeps its own.
     [[nodiscard]] bool is_tunable() const noexcept { return impl_->is_tunable(); }
     /// Whether the store in it takes gates away: if not, `open_gate` leaves them as they are.
     [[nodiscard]] bool is_openable() const noexcept { return impl_->is_openable(); }
@@ -87,7 +87,7 @@ public:
         return impl_->idle(*s.impl_, plan, now);
     }
 
-    /// Waits until every settlement is in the store, where a store sends them behind the caller's back.
+    /// Waits until every settlement is in the store, if the store sends settlements without waiting.
     ///
     /// **Errors.** `store_error`.
     void flush() { impl_->flush(); }
@@ -124,7 +124,7 @@ private:
 
     template <class Store>
     struct model final : any_model {
-        /// With what the tuner learned, where the store does not keep it.
+        /// With the tuner's state, if the store does not keep it.
         struct slot_of final : any_slot {
             explicit slot_of(typename Store::slot s) : value(std::move(s)) {}
             typename Store::slot value;

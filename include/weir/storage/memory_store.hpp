@@ -17,8 +17,7 @@ namespace weir {
 
 /// Keeps every key's state in this process, on a steady clock (by default `fast_clock`, on `steady_clock`'s timeline).
 ///
-/// **Thread safety.** A slot is guarded by its key's lock; the store itself is immutable. **Complexity.** O(windows) a
-/// verb.
+/// **Thread safety.** The key's lock guards its slot; the store itself is immutable. **Complexity.** O(windows) a verb.
 /// **Lifetime.** After `fork()` parent and child are two independent limiters: start the limiter after the fork.
 template <clock_source Clock = fast_clock>
 class memory_store {
@@ -30,7 +29,8 @@ public:
     memory_store() = default;
     explicit memory_store(Clock clock) : clock_(std::move(clock)) {}
 
-    /// Read without a fence: it is 0.1 us early at most, and `forward` holds it to the key's newest stamp.
+    /// Read without a fence: it is 0.1 us early at most, and `begin_step` moves it to the key's newest stamp if it is
+    /// earlier.
     [[nodiscard]] instant now() const noexcept {
         if constexpr (requires { clock_.now_unfenced(); })
             return clock_.now_unfenced();
@@ -42,8 +42,8 @@ public:
 
     [[nodiscard]] slot make_slot(std::string_view, std::string_view) const { return {}; }
 
-    /// Admits `cost` units if gate, windows, ceiling and `source_location` all allow it, and enters them. Cost 0 is not
-    /// counted. A plan that is not enforced has them entered in any case.
+    /// Admits `cost` units if gate, windows, ceiling and `inflight` all allow it, and records them. Cost 0 is not
+    /// counted. Under a plan that is not enforced the units are recorded in any case.
     template <class Inflight>
     [[nodiscard, gnu::always_inline]] assessment admit(slot& s, const window_plan& plan, std::int64_t cost, instant now,
                                                        Inflight&& inflight, entry& out) {
@@ -64,7 +64,7 @@ public:
         return f;
     }
 
-    /// `admit` for callers that hold no permit: the units count from now, and no in-flight place is taken.
+    /// `admit` for callers that hold no permit: the units count from now, and no in-flight slot is taken.
     [[nodiscard, gnu::always_inline]] assessment count(slot& s, const window_plan& plan, std::int64_t cost,
                                                        instant now) {
         now = begin_step(s, plan, now);
@@ -160,7 +160,7 @@ public:
 
     [[nodiscard]] bool idle(const slot& s, const window_plan& plan, instant now) const {
         const bool has_learned = s.is_tuned() ? s.rare->tuned->recovered > now : !s.factor.is_one();
-        // What is abandoned is open until its end, which nobody need have looked at.
+        // An abandoned request stays open until its end, and perhaps no verb has looked at it since then.
         const instant last_end = s.has_abandoned() ? s.rare->abandoned.last_end() : long_ago;
         return s.open == s.abandoned_units() && s.in_flight == 0 && s.gate <= now && !has_learned &&
                std::max(s.log.newest(), last_end) + plan.kept.longest <= now;
@@ -169,7 +169,7 @@ public:
 private:
     [[gnu::always_inline]] static void enter(slot& s, const window_plan& plan, std::int64_t cost, instant now,
                                              entry& out) noexcept {
-        // Member by member: an entry built elsewhere and copied here would stall on its one-byte members.
+        // Member by member: copying a complete entry would stall on its one-byte members.
         out.cost = cost;
         out.stamp = now;
         out.state = record(s, plan, cost, now, plan.from_response);
@@ -189,7 +189,7 @@ private:
         e.state = entry_state::stamped;
     }
 
-    /// The log holds what was really sent, though it is more than a window allows.
+    /// Records what was really sent, even if it is more than a window allows.
     [[gnu::noinline, gnu::cold]] static assessment pass(slot& s, const window_plan& plan, std::int64_t cost,
                                                         instant now, assessment f, entry& out) {
         f.passed = true;

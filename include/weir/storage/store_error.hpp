@@ -8,9 +8,9 @@
 
 namespace weir {
 
-/// What a verb of a shared store throws when it was not carried out, or when nobody knows whether it was.
+/// The exception of a shared store's verb that was not carried out, or whose outcome is unknown.
 ///
-/// `what()` says what was attempted, on what, and what to do; never a connection text or a password.
+/// `what()` says what was attempted, on what, and what to do. It never contains a connection text or a password.
 class store_error : public exception {
 public:
     explicit store_error(std::string sentence) : exception({errc::store_failed, std::move(sentence)}) {}

@@ -34,7 +34,7 @@ TEST_CASE("abandoned_requests: they are taken in the order of their ends, and no
     CHECK(all.first_end() == weir::far_future);
 }
 
-TEST_CASE("abandoned_requests: reserving makes room beside those that are there") {
+TEST_CASE("abandoned_requests: reserving makes room in addition to the present ones") {
     weir::abandoned_requests all;
     CHECK(all.room() == 0);
     all.reserve(1);

@@ -91,7 +91,7 @@ TEST_CASE("key_table: all nodes are pinned, unlocked, until their references go"
     CHECK(left < 100);  // they could be forgotten again
 }
 
-TEST_CASE("key_table: whoever makes a node may decide not to") {
+TEST_CASE("key_table: the maker of a node may return none") {
     weir::key_table<node> t;
     CHECK(
         t.insert_locked("a", "r", [] { return std::unique_ptr<node>{}; }, [](const node&) { return true; }) == nullptr);
@@ -99,7 +99,7 @@ TEST_CASE("key_table: whoever makes a node may decide not to") {
     CHECK(t.find_locked("a", "r") == nullptr);
 }
 
-TEST_CASE("key_table: the nodes that are picked out are forgotten, and no other") {
+TEST_CASE("key_table: the selected nodes are forgotten, and no others") {
     weir::key_table<node> t;
     for (int i = 0; i < 500; ++i)
         insert(t, "k" + std::to_string(i)).busy = true;

@@ -156,7 +156,7 @@ TEST_CASE("steps: a cost above a reported or a scaled window is charged in full 
     }
 }
 
-TEST_CASE("steps: a cost that is none is refused before anything is locked, with the numbers that are") {
+TEST_CASE("steps: a cost below 1 is refused before anything is locked, and the error has the allowed numbers") {
     manual_limits w{limited({{5, 1s}})};
     for (const std::int64_t cost : {std::int64_t{0}, std::int64_t{-1}, weir::rate::max + 1, INT64_MAX}) {
         try {
@@ -170,7 +170,7 @@ TEST_CASE("steps: a cost that is none is refused before anything is locked, with
     CHECK(w.limits.size() == 0);
 }
 
-TEST_CASE("steps: what a request really took is charged when it is known") {
+TEST_CASE("steps: the real cost of a request is charged when it is known") {
     manual_limits w{limited({{10, 1s}})};
     auto less = w.limits.acquire("h", "metadata", {.cost = 5});
     less.adjust_cost(2);
@@ -244,7 +244,7 @@ TEST_CASE("steps: erase forgets an abandoned request that is over, though no ver
     }
 }
 
-TEST_CASE("steps: other keys that come make a key forget neither its pauses nor what the server reported") {
+TEST_CASE("steps: new keys make an old key forget neither its pauses nor the reported limits") {
     manual_limits w{limited({{100, 1s}})};
     const auto others = [&] {
         for (int i = 0; i < 4'000; ++i)
@@ -471,7 +471,7 @@ TEST_CASE("steps: a cancel that comes while its submit is in the round trip is o
 
 // ---- waking
 
-TEST_CASE("steps: a time that comes nearer wakes the loop that sleeps until the old one") {
+TEST_CASE("steps: an earlier time wakes the loop that sleeps until the old one") {
     int woken = 0;
     clock_type clock{instant{10s}};
     manual_registry limits{weir_test::manual_store{clock},
@@ -547,7 +547,7 @@ TEST_CASE("steps: a requested stop ends a ticket's wait, also one that was reque
 
 // ---- what a program may do with a key
 
-TEST_CASE("steps: peek says what try_acquire would, and takes nothing") {
+TEST_CASE("steps: peek answers what try_acquire would answer, and takes nothing") {
     manual_limits w{limited({{2, 1s}})};
     for (int i = 0; i < 5; ++i)
         CHECK(w.limits.peek("h", "metadata").granted());
@@ -616,7 +616,7 @@ TEST_CASE("steps: a policy that is set for one key stays over a reload until it 
     CHECK(fault.error().message.find("h/metadata: rates:") != std::string::npos);
 }
 
-TEST_CASE("steps: a gate is lowered by hand, and a default handle stands for nothing") {
+TEST_CASE("steps: a gate is opened by hand, and a default handle has no key") {
     manual_limits w{limited({{5, 1s}})};
     manual_registry::handle h;
     CHECK_FALSE(h);

@@ -9,18 +9,19 @@
 
 namespace weir::detail {
 
-/// A denial that only time can end, for others to read without the key's lock: a full window costs them one clock read.
+/// A denial that only time can end. Other threads read it without the key's lock, so a full window costs them one clock
+/// read.
 ///
-/// A sequence lock: one writer at a time (the key's lock), any number of readers, who never wait and at worst learn
-/// nothing.
+/// It is a sequence lock with one writer at a time (the holder of the key's lock) and any number of readers. A reader
+/// never waits. If a write is in progress, it learns nothing.
 class published_denial {
 public:
-    /// It can be read before `until`, which is the `retry_at` of a denial by a limit. **Preconditions.** The key's lock
-    /// is held; any change to the key clears it.
+    /// A reader sees it before `until`, which is the `retry_at` of a denial by a limit. **Preconditions.** The key's
+    /// lock is held. Every change to the key clears the denial.
     void publish(const decision& d, instant until) noexcept {
         const std::uint32_t version = version_.load(std::memory_order_relaxed);
         version_.store(version + 1, std::memory_order_relaxed);
-        // Release pairs with the acquire fence in read(): who sees a new member also sees the odd version.
+        // Release pairs with the acquire fence in read(): a reader that sees a new member also sees the odd version.
         std::atomic_thread_fence(std::memory_order_release);
         until_.store(until.time_since_epoch().count(), std::memory_order_relaxed);
         why_.store(d.cause, std::memory_order_relaxed);

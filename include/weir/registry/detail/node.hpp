@@ -18,8 +18,8 @@ namespace weir::detail {
 
 /// One key of a registry.
 ///
-/// **Lifetime.** It lives at least as long as `key.references` is not 0. **Thread safety.** `host` and `role` never
-/// change; the rest needs the key's lock.
+/// **Lifetime.** It exists at least while `key.references` is not 0. **Thread safety.** `host` and `role` never change;
+/// the other members need the key's lock.
 template <class Store>
 struct node {
     node(std::string h, std::string r, std::shared_ptr<const key_rules> rules, typename Store::slot slot)
@@ -38,7 +38,7 @@ struct node {
         --key.references;
     }
 
-    /// Whether a request, a handle or a waiter refers to this key, or its past still decides something.
+    /// Whether a request, a handle or a waiter refers to this key, or its history still affects a decision.
     [[nodiscard]] bool is_in_use(const Store& store, instant now) const {
         return key.references != 0 || key.is_remembered(now) || !log.is_idle(store, now);
     }
@@ -47,11 +47,11 @@ struct node {
     key_limiter<Store> log;
     const std::string host;
     const std::string role;
-    std::size_t hash = 0;        // the key table's
-    std::size_t position = 0;    // the key table's
-    std::uint64_t reloaded = 0;  // the last reload that has seen it; belongs to the thread that reloads
+    std::size_t hash = 0;        // belongs to the key table
+    std::size_t position = 0;    // belongs to the key table
+    std::uint64_t reloaded = 0;  // the last reload that has seen it; only the reloading thread uses it
 
-    /// The node that an entry of the ceiling's line or of the wake list belongs to.
+    /// The node of an entry in the ceiling's line or in the wake list.
     template <class Entry>
     [[nodiscard]] static node& of(const Entry& e) noexcept {
         return *static_cast<node*>(e.owner);

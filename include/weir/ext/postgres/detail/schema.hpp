@@ -16,7 +16,7 @@ namespace weir::postgres::detail {
 /// The version of the schema that this program uses.
 inline constexpr std::int64_t schema_version = 3;
 
-/// The two-part advisory locks of one schema share this first part.
+/// The first part of the two-part advisory locks of one schema.
 [[nodiscard]] inline std::uint32_t lock_class(std::string_view schema) noexcept {
     std::uint32_t hash = 2166136261U;
     for (const char c : schema)
@@ -24,9 +24,9 @@ inline constexpr std::int64_t schema_version = 3;
     return hash & 0x7fff'ffffU;
 }
 
-/// Brings a schema of version `from` (0 = an empty one) up to date: one text of several statements, to be run in a
-/// transaction. The texts that change tables are of one version each and never change once released; the functions are
-/// replaced by those of today.
+/// The text that updates a schema of version `from` (0 = an empty one): several statements, to be run in one
+/// transaction. A text that changes tables belongs to one version and never changes after its release. The functions
+/// are replaced by the present ones.
 ///
 /// **Preconditions.** `schema` is a plain lower-case identifier; `from` < `schema_version`.
 [[nodiscard]] inline std::string migration_text(std::int64_t from, std::string_view schema, bool unlogged) {

@@ -1,6 +1,5 @@
 -- SPDX-License-Identifier: MIT
 --
--- Entries of requests that are over and may still arrive: two numbers each, expiry and units. They are open, and not in
--- flight.
+-- Entries of abandoned requests: two numbers each, expiry and units. They are open, and not in flight.
 
 ALTER TABLE @S.state ADD COLUMN abandoned bigint[] NOT NULL DEFAULT '{}';

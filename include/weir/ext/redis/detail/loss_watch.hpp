@@ -15,18 +15,18 @@
 
 namespace weir::redis::detail {
 
-/// Notices that the server lost its memory: it contains a random text, the epoch, which another process or a new
-/// connection finds again for as long as it lost nothing.
+/// Detects that the server lost its data. The server contains a random text, the epoch. Other processes and new
+/// connections find the same epoch as long as nothing was lost.
 ///
 /// **Thread safety.** All members may be called from any thread.
 class loss_watch {
 public:
-    /// A text for a server that has none.
+    /// A new epoch for a server that has none.
     [[nodiscard]] std::string fresh_epoch() {
         const std::lock_guard guard{mutex_};
         return fmt::format("{:016x}{:016x}", random_(), random_());
     }
-    /// What the server has now.
+    /// Compares the epoch that the server has now.
     void compare(std::string_view epoch) {
         const std::lock_guard guard{mutex_};
         if (epoch_ == epoch)

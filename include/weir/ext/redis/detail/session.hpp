@@ -28,32 +28,32 @@
 
 namespace weir::redis::detail {
 
-/// How commands name a key, made once.
+/// The parts of commands that name a key, made once.
 struct key_address {
-    std::string parts;       ///< the keys of a decision, as they stand in a call
+    std::string parts;       ///< the keys of a decision, as a part of a call
     std::string tuner_part;  ///< the third key, which only some scripts need
-    std::string note;        ///< a note before its text
+    std::string note;        ///< the part of a note before its text
     remote::key_route route{};
 };
 
-/// A settlement on its way. Repeating one changes nothing, so it is kept until its reply is read, and sent again on the
-/// next connection if there was none: all but the refund of a bare stamp, which is then lost.
+/// A settlement in progress. Repeating one changes nothing. So it is kept until its reply is read, and sent again over
+/// the next connection if there was none. The exception is the refund of a stamp without an entry, which is then lost.
 struct settlement_call {
     std::shared_ptr<key_address> key;
     std::uint64_t id = 0;
     double at = 0;
     note_kind how{};
     bool urgent = false;       ///< another process may wait for it
-    bool unimportant = false;  ///< nothing waits for it: it may go inside the next call on its key
+    bool unimportant = false;  ///< no process waits for it: it may be part of the next call on its key
 
     [[nodiscard]] bool repeatable() const noexcept { return how != note_kind::refund_stamp; }
     [[nodiscard]] remote::key_route& route() const noexcept { return key->route; }
 };
 
-/// One connection with what is said first on it, and the settlements whose replies are still to come.
+/// One connection after its greeting, and the settlements whose replies are still to come.
 ///
-/// **Thread safety.** None: the pool lends it to one thread at a time. **Errors.** Members throw `store_error`; the
-/// connection is closed then, and the settlements are kept.
+/// **Thread safety.** None: the pool lends it to one thread at a time. **Errors.** Members throw `store_error`. Then
+/// the connection is closed, and the settlements are kept.
 class session {
 public:
     using settlement = settlement_call;
@@ -62,7 +62,7 @@ public:
 
     // ---- opening
 
-    /// Connects, signs in, loads the scripts and learns the epoch: one round trip besides the connection's own.
+    /// Connects, signs in, loads the scripts and reads the epoch: one round trip besides that of the connection.
     void open() {
         connection_.open(options_);
         const std::string db = std::to_string(options_.db);
@@ -94,12 +94,12 @@ public:
     }
     void close() noexcept { connection_.close(); }
     [[nodiscard]] bool is_open() const noexcept { return connection_.is_open(); }
-    /// One that answered a moment ago is not asked: that costs a system call.
+    /// A connection that answered a moment ago is not checked, because that costs a system call.
     [[nodiscard]] bool seems_alive() const noexcept {
         return steady_clock{}.now() - last_used_ < std::chrono::milliseconds{1} || connection_.seems_alive();
     }
 
-    /// Reads the epoch anew, and sets it where it is gone.
+    /// Reads the epoch again, and sets it if it is gone.
     void renew_epoch() {
         const std::string fresh = losses_.fresh_epoch();
         say_epoch(fresh);
@@ -110,8 +110,8 @@ public:
 
     // ---- calls
 
-    /// Runs a script on a key: one round trip, in which the settlements before it go too. `sent` says whether the
-    /// server may have carried it out where this throws.
+    /// Runs a script on a key in one round trip, which also sends the settlements before it. If it throws, `sent` says
+    /// whether the server may have carried it out.
     [[nodiscard]] reply call(script which, const key_address& key, std::span<const double> args, std::string_view tail,
                              std::string_view what, bool& sent) {
         for (int attempt = 0;; ++attempt) {
@@ -132,7 +132,7 @@ public:
                     tidy();
                 return r;
             }
-            // Only where the server forgot its scripts is it certain that nothing was done.
+            // Only if the server lost its scripts is it certain that nothing was done.
             if (text_of(*r).substr(0, 8) != "NOSCRIPT" || attempt > 0)
                 expect(r, what, "see the server's log");
             sent = false;
@@ -143,8 +143,8 @@ public:
 
     // ---- settlements
 
-    /// Buffers settlements: they are written with the next call, or by `catch_up`. Unimportant ones on the `called` key
-    /// go inside the call.
+    /// Buffers settlements: the next call writes them, or `catch_up`. Unimportant ones of the `called` key become part
+    /// of the call.
     void send(std::deque<settlement_call>& posted, const remote::key_route* called) {
         for (settlement_call& s : posted) {
             if (s.unimportant && &s.route() == called) {
@@ -157,7 +157,7 @@ public:
         }
         posted.clear();
     }
-    /// Writes what is buffered. Replies are read with the next call; where none comes they must not fill the socket.
+    /// Writes the buffer. Replies are read by the next call. If there is none, they must not fill the socket.
     void catch_up() {
         if (connection_.out().empty())
             return;
@@ -178,7 +178,7 @@ public:
     }
     [[nodiscard]] bool owes() const noexcept { return !waiting_.empty() || !carried_.empty(); }
     [[nodiscard]] bool has_undone() const noexcept { return !is_open() && owes(); }
-    /// All but those that must not be repeated.
+    /// All settlements but those that must not be repeated.
     [[nodiscard]] std::deque<settlement_call> take_undone() {
         std::erase_if(waiting_, [](const settlement_call& s) {
             if (!s.repeatable())
@@ -207,7 +207,7 @@ private:
             append_call(out, sha_[index(which)], all_key_parts(key.parts, key.tuner_part), args, tail, notes);
     }
 
-    // ---- what is said on opening
+    // ---- the greeting
 
     void say_epoch(std::string_view fresh) {
         say({"SET", epoch_key_, fresh, "NX", "PX", epoch_life});
@@ -244,8 +244,8 @@ private:
             answered(*connection_.read(deadline));
     }
     void answered(const redisReply& r) {
-        // A refusal (a replica, no memory) is one the next call meets too; the entry then expires. A note that stands
-        // alone was written where the head is lost: such a key would never expire.
+        // The next call meets the same refusal (a replica, no memory), and then the entry expires. A note without a
+        // head was written after the head was lost. Such a key would never expire.
         if (r.type == REDIS_REPLY_INTEGER && r.integer < static_cast<long long>(head_bytes))
             headless_.push_back(waiting_.front().key);
         waiting_.front().route().unanswered.fetch_sub(1, std::memory_order_release);
@@ -288,7 +288,7 @@ private:
     std::deque<settlement_call> waiting_;
     std::vector<settlement_call> carried_;
     std::string notes_;
-    std::vector<std::shared_ptr<key_address>> headless_;  // keys with notes and no head
+    std::vector<std::shared_ptr<key_address>> headless_;  // keys with notes and without a head
     duration limit_{};
     instant last_used_ = long_ago;
     bool may_rest_ = true;

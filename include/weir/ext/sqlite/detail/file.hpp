@@ -42,7 +42,7 @@ public:
         if (!options.injected_time)
             ahead_ = duration{time_of(clock)};
         static_cast<void>(identify(options.path, device_, inode_));
-        // Each process begins elsewhere, or short-lived ones would look at the same few keys for ever.
+        // Each process begins at a random key. Otherwise short-lived processes would always check the same few keys.
         sqlite3_randomness(sizeof swept_, &swept_);
         swept_ = static_cast<std::int64_t>(static_cast<std::uint64_t>(swept_) >> 1) %
                  (ask(db_, "SELECT seq FROM sqlite_sequence WHERE name = 'keys'") + 1);
@@ -65,7 +65,7 @@ public:
         unretire_.emplace(db_, "DELETE FROM retired WHERE key = ?1");
     }
 
-    /// One atomic step: everything between construction and `commit` happens, or nothing.
+    /// One atomic step: everything between construction and `commit` is done, or nothing.
     class transaction {
     public:
         explicit transaction(file& f) : file_(f) { f.begin_->run(); }
@@ -90,7 +90,7 @@ public:
     [[nodiscard]] duration ahead() const noexcept { return ahead_; }
     [[nodiscard]] connection& db() noexcept { return db_; }
 
-    /// Whether the name still leads to the file that was opened.
+    /// Whether the path still leads to the file that was opened.
     [[nodiscard]] bool is_in_place() const noexcept {
         dev_t device{};
         ino_t inode{};
@@ -99,7 +99,8 @@ public:
 
     // ---- keys
 
-    /// Reads a key's row into `row`, by its id if that is known and still right. Without one, `row` is a new key.
+    /// Reads a key's row into `row`, by its id if that is known and still correct. If there is none, `row` is a new
+    /// key.
     void load(key_row& row, std::int64_t id, std::string_view name) {
         bool good = true;
         const auto read = [&](const statement& s, int first, std::int64_t found) {
@@ -111,7 +112,7 @@ public:
         const bool known = id != 0 && by_id_->bind(1, id).first([&](const statement& s) { read(s, 0, id); });
         if (!known && !by_name_->bind(1, name).first([&](const statement& s) { read(s, 1, s.integer(0)); })) {
             row.clear();
-            // Random, so that an entry of a row that was forgotten is never taken for one of this row.
+            // Random, so that an entry of a forgotten row is never taken for an entry of this row.
             sqlite3_randomness(sizeof row.last_id, &row.last_id);
             row.last_id >>= 2;
         }
@@ -132,15 +133,15 @@ public:
             set_tuner_->bind(1, row.id).bind(2, words).run();
         }
     }
-    /// Removes the row and forgets its blocks, which go in small steps.
+    /// Removes the row and marks its blocks as forgotten; they are removed in small steps.
     void forget(std::int64_t id, bool has_blocks = true) {
         remove_->bind(1, id).run();
         if (has_blocks)
             retire_->bind(1, id).run();
     }
 
-    /// Forgets a few keys whose time is over at `now`, and a few blocks of those forgotten before. Every 64th step
-    /// looks, and the next one does as long as something is found.
+    /// Forgets a few keys that expired before `now`, and a few blocks of forgotten keys. Every 64th step looks for
+    /// them, and the next step does so too if something was found.
     void tidy(instant now) {
         if (++steps_ % 64 != 0 && !untidy_)
             return;
@@ -167,7 +168,7 @@ public:
         untidy_ = untidy_ || found > 0;
     }
 
-    /// The blocks of one key, as `key_log` wants them.
+    /// The blocks of one key, in the form that `key_log` needs.
     struct key_blocks {
         file& in;
         const key_row& row;
@@ -186,7 +187,7 @@ public:
         void drop(std::int64_t no) { in.drop_block_->bind(1, row.id).bind(2, no).run(); }
 
     private:
-        /// A new key that fills blocks at once needs its row first.
+        /// The id of the key. A new key that fills blocks at once needs its row first.
         [[nodiscard]] std::int64_t id() {
             if (row.id == 0)
                 in.save(const_cast<key_row&>(row), name);
@@ -207,8 +208,8 @@ private:
         db_.fail(fmt::format("the row of {} is damaged", what), advice(SQLITE_CORRUPT));
     }
 
-    /// How far the file's time is ahead of the time since boot. The wall clock is looked at once in a run of the
-    /// machine, by whoever comes first: what it does later, and how often it is set, has no effect.
+    /// How far the file's time is ahead of the time since boot. Only the first process after a boot reads the wall
+    /// clock. So later changes of that clock have no effect.
     template <clock_set Clock>
     [[nodiscard]] std::int64_t time_of(const Clock& clock) {
         const std::string boot = clock.boot();
@@ -239,7 +240,7 @@ private:
     duration ahead_{};
     dev_t device_{};
     ino_t inode_{};
-    std::uint64_t steps_ = 56;  // who lives shortly tidies too
+    std::uint64_t steps_ = 56;  // near 64, so that short-lived processes also clean up
     std::int64_t swept_ = 0;
     bool untidy_ = false;
     std::string bytes_;
