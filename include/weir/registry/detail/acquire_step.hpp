@@ -194,9 +194,12 @@ private:
     }
 
     [[noreturn, gnu::noinline, gnu::cold]] void refuse(const decision& d) {
-        const refused failure{{node_.host, node_.role}, d, engine_.time(Engine::read_clock)};
-        node_.release();
-        throw failure;
+        // Released at the end, also where there is no memory for what is thrown.
+        struct released {
+            node& n;
+            ~released() { n.release(); }
+        } const at_end{node_};
+        throw refused{{node_.host, node_.role}, d, engine_.time(Engine::read_clock)};
     }
 
     /// **Preconditions.** The key is locked and referenced. **Effects.** Ends the step.

@@ -101,7 +101,8 @@ private:
         node_.key.tuner->acknowledge(seen, *kept, law.length(), kept->factor < law.max());
         // The limiter of a shared store has already made the factor active.
         if constexpr (Engine::is_local)
-            if (out)
+            // Not only where this step has changed it: there may have been no memory for the rules of the last one.
+            if (kept->factor != node_.key.rules->factor)
                 node_.log.set_rules(s,
                                     key_rules::make(node_.key.rules->policy, kept->factor, node_.key.rules->reported));
         return out;
