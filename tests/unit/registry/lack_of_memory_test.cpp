@@ -297,3 +297,45 @@ TEST_CASE("lack of memory: on a shared store it may be a failure of the store, a
     CHECK(c.thrown > 50);
     check_all<world<weir::limits, shared_store>>(false);
 }
+
+TEST_CASE("lack of memory: a reload that failed keeps no key from being made") {
+    for (long n = 0;; ++n) {
+        CAPTURE(n);
+        world<weir::registry<memory_store>, memory_store> w;
+        const auto failed = weir_test::failure_after(n, [&] { (void)w.limits.reload(w.other); });
+        CHECK(w.limits.try_acquire("x.org", "search"));  // else this waits for the end of the reload for ever
+        if (failed == heap_failure::none)
+            break;
+    }
+}
+
+TEST_CASE("lack of memory: a factor that was learned is active after the next answer at the latest") {
+    int late = 0;
+    for (long n = 0;; ++n) {
+        CAPTURE(n);
+        clock_type clock{instant{10s}};
+        weir::policy p = searching(100);
+        weir::registry<memory_store> limits{
+            memory_store{clock}, weir::configuration::builder{}.role("search").defaults("search", p).build().value()};
+        const auto later = [&] {
+            clock.advance(1min);
+            return limits.acquire("h", "search");
+        };
+        for (int i = 0; i < 20; ++i)
+            later().arrived({.status = 200});
+        auto failed = heap_failure::none;
+        for (int i = 0; i < 9 && limits.inspect("h", "search")->state.factor.is_one(); ++i) {
+            auto permit = later();
+            failed = weir_test::failure_after(n, [&] { permit.arrived({.status = 429}); });
+        }
+        const auto limit = [&] { return limits.inspect("h", "search")->state.windows.at(0).limit; };
+        const weir::multiplier m = limits.inspect("h", "search")->state.factor;
+        REQUIRE_FALSE(m.is_one());
+        late += limit() == 100 ? 1 : 0;
+        later().arrived({.status = 200});
+        CHECK(limit() < 100);
+        if (failed == heap_failure::none)
+            break;
+    }
+    CHECK(late > 0);
+}

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "weir/core/aimd.hpp"
+#include "weir/core/multiplier.hpp"
 #include "weir/core/policy.hpp"
 #include "weir/core/time.hpp"
 #include "weir/limiter/detail/key_tuner.hpp"
@@ -99,12 +100,7 @@ private:
             return {};
         }
         node_.key.tuner->acknowledge(seen, *kept, law.length(), kept->factor < law.max());
-        // The limiter of a shared store has already made the factor active.
-        if constexpr (Engine::is_local)
-            // Not only where this step has changed it: there may have been no memory for the rules of the last one.
-            if (kept->factor != node_.key.rules->factor)
-                node_.log.set_rules(s,
-                                    key_rules::make(node_.key.rules->policy, kept->factor, node_.key.rules->reported));
+        adopt_factor(s, kept->factor);
         return out;
     }
 
@@ -112,9 +108,18 @@ private:
         if (node_.key.tuner == nullptr)
             node_.key.tuner = std::make_unique<key_tuner>();
         const aimd_law law{node_.key.rules->policy.aimd};
-        if (!node_.key.tuner->record(law.share(), said, admitted, s.now))
-            return {};
-        return try_tune(s);
+        if (node_.key.tuner->record(law.share(), said, admitted, s.now))
+            return try_tune(s);
+        adopt_factor(s, node_.log.factor(engine_.store()));
+        return {};
+    }
+
+    /// Makes the rules for a factor that is not active yet: a new one, or one for whose rules there was no memory. The
+    /// limiter of a shared store does that itself.
+    void adopt_factor(step& s, multiplier m) {
+        if constexpr (Engine::is_local)
+            if (m != node_.key.rules->factor)
+                node_.log.set_rules(s, key_rules::make(node_.key.rules->policy, m, node_.key.rules->reported));
     }
 
     /// Until when the reported limits stop the key; `long_ago` = they do not.
