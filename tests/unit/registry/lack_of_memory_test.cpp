@@ -317,22 +317,22 @@ TEST_CASE("lack of memory: a factor that was learned is active after the next an
         weir::policy p = searching(100);
         weir::registry<memory_store> limits{
             memory_store{clock}, weir::configuration::builder{}.role("search").defaults("search", p).build().value()};
-        const auto later = [&] {
+        const auto next_permit = [&] {
             clock.advance(1min);
             return limits.acquire("h", "search");
         };
         for (int i = 0; i < 20; ++i)
-            later().arrived({.status = 200});
+            next_permit().arrived({.status = 200});
         auto failed = heap_failure::none;
         for (int i = 0; i < 9 && limits.inspect("h", "search")->state.factor.is_one(); ++i) {
-            auto permit = later();
+            auto permit = next_permit();
             failed = weir_test::failure_after(n, [&] { permit.arrived({.status = 429}); });
         }
         const auto limit = [&] { return limits.inspect("h", "search")->state.windows.at(0).limit; };
         const weir::multiplier m = limits.inspect("h", "search")->state.factor;
         REQUIRE_FALSE(m.is_one());
         late += limit() == 100 ? 1 : 0;
-        later().arrived({.status = 200});
+        next_permit().arrived({.status = 200});
         CHECK(limit() < 100);
         if (failed == heap_failure::none)
             break;
