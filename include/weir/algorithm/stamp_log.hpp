@@ -29,9 +29,8 @@ public:
     stamp_log(stamp_log&& other) noexcept { *this = std::move(other); }
     stamp_log& operator=(stamp_log&& other) noexcept {
         ring_ = std::move(other.ring_);
-        tail_ = std::move(other.tail_);
+        tail_ = std::exchange(other.tail_, {});
         newest_ = std::exchange(other.newest_, long_ago);
-        tail_newest_ = std::exchange(other.tail_newest_, long_ago);
         capacity_ = std::exchange(other.capacity_, 0);
         next_ = std::exchange(other.next_, 0);
         size_ = std::exchange(other.size_, 0);
@@ -86,14 +85,13 @@ public:
             next_ = next_ >= gap ? next_ - gap : next_ + capacity_ - gap;
             size_ -= gap;
         }
-        return gap < units && at <= tail_newest_ ? gap + tail_->remove(at, units - gap) : gap;
+        return gap < units && at <= tail_.newest() ? gap + tail_.remove(at, units - gap) : gap;
     }
 
     /// Forgets every stamp, but keeps the room that was made.
     void clear() noexcept {
-        if (tail_ != nullptr)
-            *tail_ = {};
-        newest_ = tail_newest_ = long_ago;
+        tail_ = {};
+        newest_ = long_ago;
         next_ = size_ = 0;
     }
 
@@ -107,8 +105,8 @@ public:
     [[nodiscard, gnu::always_inline]] instant nth_newest(std::int64_t k, instant settled = long_ago) const noexcept {
         if (k < static_cast<std::int64_t>(size_))
             return ring_[index(static_cast<std::uint32_t>(k))];
-        if (tail_newest_ <= settled) [[likely]]
-            return tail_newest_;
+        if (tail_.newest() <= settled) [[likely]]
+            return tail_.newest();
         return nth_newest_of_tail(static_cast<std::uint64_t>(k) - size_);
     }
 
@@ -125,16 +123,14 @@ public:
             else
                 high = middle;
         }
-        return low < size_ || tail_newest_ <= at ? low : size_ + tail_->newer_than(at);
+        return low < size_ || tail_.newest() <= at ? low : size_ + tail_.newer_than(at);
     }
 
     /// The latest stamp that was ever pushed; `long_ago` if there was none.
     [[nodiscard]] instant newest() const noexcept { return newest_; }
 
     /// Bytes on the heap.
-    [[nodiscard]] std::size_t bytes() const noexcept {
-        return capacity_ * sizeof(instant) + (tail_ == nullptr ? 0 : sizeof *tail_ + tail_->bytes());
-    }
+    [[nodiscard]] std::size_t bytes() const noexcept { return capacity_ * sizeof(instant) + tail_.bytes(); }
 
 private:
     /// How many stamps leave a full ring at once: enough that it happens seldom, and few enough to be quick.
@@ -143,7 +139,7 @@ private:
         return std::clamp<std::size_t>(kept.exact / 8, 8, max_batch);
     }
     [[nodiscard, gnu::noinline]] instant nth_newest_of_tail(std::uint64_t back) const noexcept {
-        return tail_ == nullptr ? long_ago : tail_->nth_newest(back);
+        return tail_.nth_newest(back);
     }
     [[nodiscard, gnu::always_inline]] std::uint32_t index(std::uint32_t k) const noexcept {
         return next_ > k ? next_ - 1 - k : next_ + capacity_ - 1 - k;
@@ -165,8 +161,19 @@ private:
         const auto exact = static_cast<std::uint32_t>(kept.exact);
         if (const std::size_t full = exact + batch(kept); capacity_ < full) {
             const std::uint32_t quarter = std::clamp(size_ / 4, 1U, static_cast<std::uint32_t>(max_batch));
-            if (size_ > 0 && !decides(size_ - quarter))
-                move_to_tail(size_ - quarter, now, kept);
+            if (size_ > 0 && !decides(size_ - quarter)) {
+                // All of them at once, because each time costs some lines of memory that nothing else reads. A few
+                // hundred at most, to be quick.
+                std::uint32_t stays = size_ - std::min(size_, static_cast<std::uint32_t>(2 * max_batch));
+                for (std::uint32_t gone = size_ - quarter; stays < gone;) {
+                    const std::uint32_t middle = stays + (gone - stays) / 2;
+                    if (decides(middle))
+                        stays = middle + 1;
+                    else
+                        gone = middle;
+                }
+                move_to_tail(stays, now, kept);
+            }
             if (lacks_room())
                 grow(wider(full));
         }
@@ -177,14 +184,12 @@ private:
         const auto stays = static_cast<std::uint32_t>(exact - std::min<std::int64_t>(exact, units));
         if (const std::size_t widest = 2 * exact + batch(kept); decides(stays) && capacity_ < widest)
             grow(wider(widest));
-        tail_->reserve(1, now, kept);
+        tail_.reserve(1, now, kept);
         if (lacks_room())
             move_to_tail(stays, now, kept);
     }
 
     [[gnu::noinline]] void grow(std::uint32_t wider) {
-        if (tail_ == nullptr)
-            tail_ = std::make_unique<detail::coarse_tail>();
         auto bigger = std::make_unique_for_overwrite<instant[]>(wider);
         const std::uint32_t oldest = size_ == 0 ? 0 : index(size_ - 1);
         const std::uint32_t before_wrap = std::min(size_, capacity_ - oldest);
@@ -199,7 +204,7 @@ private:
     void move_to_tail(std::uint32_t stays, instant now, const retention& kept) {
         if (size_ <= stays)
             return;
-        tail_->reserve(std::min<std::size_t>(size_ - stays, max_batch), now, kept);
+        tail_.reserve(std::min<std::size_t>(size_ - stays, max_batch), now, kept);
         keep_newest(stays, now, kept);
     }
     /// The same, without allocating.
@@ -210,8 +215,8 @@ private:
     /// Moves as many of the oldest stamps as fit into one cell.
     void move_cell(std::uint32_t stays, instant now, const retention& kept) noexcept {
         const instant first = slot(size_ - 1);
-        const instant edge = tail_->open(first, now, kept);
-        const auto fits = [&](instant at) { return at == first || tail_->fits(at, edge, now, kept); };
+        const instant edge = tail_.open(first, now, kept);
+        const auto fits = [&](instant at) { return at == first || tail_.fits(at, edge, now, kept); };
         std::uint32_t newest = stays;
         for (std::uint32_t oldest = size_ - 1; newest < oldest;) {
             const std::uint32_t middle = newest + (oldest - newest) / 2;
@@ -226,25 +231,21 @@ private:
 
     /// Puts units beyond the capacity of the ring into the tail at once, after all the stamps that the ring held.
     [[gnu::noinline, gnu::cold]] void push_to_tail(instant at, std::int64_t units, const retention& kept) noexcept {
-        static_cast<void>(tail_->open(at, at, kept));
+        static_cast<void>(tail_.open(at, at, kept));
         close_cell(at, static_cast<std::uint64_t>(units));
     }
-    void close_cell(instant stamp, std::uint64_t units) noexcept {
-        tail_->close(stamp, units);
-        tail_newest_ = stamp;
-    }
+    void close_cell(instant stamp, std::uint64_t units) noexcept { tail_.close(stamp, units); }
     /// Frees places in a full ring without allocating.
     [[gnu::noinline, gnu::cold]] void give_way(instant at, const retention& kept) noexcept {
         keep_newest(size_ - std::min(size_, static_cast<std::uint32_t>(batch(kept))), at, kept);
     }
 
     std::unique_ptr<instant[]> ring_;
-    std::unique_ptr<detail::coarse_tail> tail_;  ///< exists as soon as the ring does
     instant newest_ = long_ago;
-    instant tail_newest_ = long_ago;
     std::uint32_t capacity_ = 0;
     std::uint32_t next_ = 0;  ///< where the next stamp goes
     std::uint32_t size_ = 0;
+    detail::coarse_tail tail_;
 };
 
 }  // namespace weir

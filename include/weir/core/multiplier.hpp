@@ -39,8 +39,9 @@ public:
     friend constexpr auto operator<=>(multiplier, multiplier) = default;
 
 private:
-    constexpr explicit multiplier(std::int64_t millionths) noexcept : millionths_(millionths) {}
-    std::int64_t millionths_ = one;
+    constexpr explicit multiplier(std::int64_t millionths) noexcept
+        : millionths_(static_cast<std::int32_t>(millionths)) {}
+    std::int32_t millionths_ = one;
 };
 
 }  // namespace weir

@@ -42,10 +42,23 @@ struct key_step {
 /// **Thread safety.** All members but the constructor and `denial.read` need `lock` to be held.
 struct key_core {
     explicit key_core(std::shared_ptr<const key_rules> r, void* key_owner = nullptr)
-        : rules(std::move(r)), owner(key_owner) {}
+        : owner(key_owner), rules(std::move(r)) {}
     key_core(const key_core&) = delete;
     key_core& operator=(const key_core&) = delete;
 
+    // The members that each decision reads come last. After them the registry puts what a search reads, and the log.
+    /// How long the key pauses after refusals that state no time.
+    detail::refusal_pause pause;
+    /// What was recorded for the tuner; null until there is an answer to record.
+    std::unique_ptr<detail::key_tuner> tuner;
+    /// The longest time from admission to answer that was seen, in ns.
+    duration longest_latency{};
+    /// Until when the limits that the server reported are kept.
+    instant reported_until = long_ago;
+    /// The object that the key belongs to. The lists return it.
+    void* owner;
+    /// The last denial of a request of one unit, if only time can end it; readable without the lock.
+    detail::published_denial denial;
     detail::spin_lock lock;
     /// If true, nothing is admitted until `resume`.
     bool is_paused = false;
@@ -54,21 +67,9 @@ struct key_core {
     /// The number of objects that can reach this key: permits, handles, tickets, active calls, the ceiling's line, the
     /// wake list. A key without references may be forgotten.
     std::uint32_t references = 0;
-    /// The last denial of a request of one unit, if only time can end it; readable without the lock.
-    detail::published_denial denial;
-    /// How long the key pauses after refusals that state no time.
-    detail::refusal_pause pause;
     std::shared_ptr<const key_rules> rules;
-    /// The object that the key belongs to. The lists return it.
-    void* owner;
     /// Made when the first request waits.
     std::unique_ptr<waiting_room> room;
-    /// What was recorded for the tuner; null until there is an answer to record.
-    std::unique_ptr<detail::key_tuner> tuner;
-    /// The longest time from admission to answer that was seen.
-    duration longest_latency{};
-    /// Until when the limits that the server reported are kept.
-    instant reported_until = long_ago;
 
     [[nodiscard]] const window_plan& plan() const noexcept { return rules->plan; }
 

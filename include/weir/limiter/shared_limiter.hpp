@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "weir/limiter/detail/assess_snapshot.hpp"
 #include "weir/limiter/detail/remote_log.hpp"
 #include "weir/limiter/detail/shared_queue_driver.hpp"
 #include "weir/limiter/detail/store_outage.hpp"
@@ -10,7 +11,6 @@
 #include "weir/limiter/waiter.hpp"
 
 #include "weir/algorithm/admission.hpp"
-#include "weir/algorithm/window_plan.hpp"
 #include "weir/core/decision.hpp"
 #include "weir/core/multiplier.hpp"
 #include "weir/core/time.hpp"
@@ -18,7 +18,6 @@
 #include "weir/storage/store.hpp"
 
 #include <algorithm>
-#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <new>
@@ -78,17 +77,10 @@ public:
         if (const assessment f = log_.known(s.now); !f.admits() || log_.has_lease(cost, s.now))
             return f;
         const key_snapshot seen = read(s);
-        const window_plan& plan = key_.plan();
-        if (seen.gate > s.now)
-            return {seen.gate, cause::gate, 0};
-        if (cost == 0)
-            return {s.now, cause::none, 0};
-        for (std::size_t i = 0; i < std::min(seen.windows.size(), plan.windows.size()); ++i)
-            if (seen.windows[i].used > std::max<std::int64_t>(0, seen.windows[i].limit - cost))
-                return {s.now, cause::window, static_cast<std::uint32_t>(i)};
-        if (plan.max_concurrent > 0 && seen.in_flight >= plan.max_concurrent)
-            return {s.now, cause::concurrency, 0};
-        return {s.now, s.ceiling.is_full() ? cause::inflight : cause::none, 0};
+        assessment f = detail::assess_snapshot(seen, key_.plan(), cost, s.now);
+        if (f.admits() && cost > 0 && s.ceiling.is_full())
+            f.cause = cause::inflight;
+        return f;
     }
 
     // ---- waiting

@@ -127,7 +127,7 @@ public:
     /// Sets the assessment of the front to that of its last try.
     void set_front_expected(const assessment& f) noexcept { queued_[left_].expected = f; }
 
-    /// The first waiters as part of the sequence of units that `assess_windows` reads.
+    /// The first waiters as part of the sequence of units that `assess` reads.
     struct ahead {
         const wait_queue& queue;
         std::size_t count;

@@ -52,12 +52,12 @@ public:
 
     [[nodiscard]] permit acquire(const acquire_options& a = {}) {
         permit out;
-        acquire_step{*engine_, locked(a), a}.acquire(out);
+        acquire_step{*engine_, locked(a, Engine::read_clock), a}.acquire(out);
         return out;
     }
     [[nodiscard]] admission wait_acquire(const acquire_options& a = {}) {
         admission out;
-        acquire_step{*engine_, locked(a), a}.wait_acquire(out);
+        acquire_step{*engine_, locked(a, Engine::read_clock), a}.wait_acquire(out);
         return out;
     }
     [[nodiscard]] admission try_acquire(const acquire_options& a = {}) { return try_at(a, Engine::read_clock); }
@@ -125,26 +125,26 @@ private:
     [[nodiscard, gnu::always_inline]] admission try_at(const acquire_options& a, When when) {
         admission out;
         if (!detail::known_denial(*engine_, *node_, a, when, out.decision_))
-            acquire_step{*engine_, locked(a), a}.try_acquire(when, out);
+            acquire_step{*engine_, locked(a, when), a}.try_acquire(out);
         return out;
     }
     template <class When>
     [[nodiscard, gnu::always_inline]] decision admit_at(const acquire_options& a, When when) {
         decision out;
         if (!detail::known_denial(*engine_, *node_, a, when, out))
-            acquire_step{*engine_, locked(a), a}.count(when, out);
+            acquire_step{*engine_, locked(a, when), a}.count(out);
         return out;
     }
     template <class When>
     [[nodiscard]] decision peek_at(const acquire_options& a, When when) {
         decision out;
-        acquire_step{*engine_, locked(a), a}.peek(when, out);
+        acquire_step{*engine_, locked(a, when), a}.peek(out);
         return out;
     }
     template <class When>
     bool submit_at(ticket& t, const acquire_options& a, When when) {
         detail::check_cost(node_->host, node_->role, a.cost);
-        return acquire_step::submit(*engine_, t, a, when, [this]() -> node& { return locked(); });
+        return acquire_step::submit(*engine_, t, a, [&] { return engine_->lock_node(*node_, when); });
     }
 
     template <class When>
@@ -155,10 +155,11 @@ private:
         node_->lock();
         return *node_;
     }
-    /// The key, locked, after a check of the request.
-    [[nodiscard, gnu::always_inline]] node& locked(const acquire_options& a) {
+    /// The key, locked, and the time, after a check of the request.
+    template <class When>
+    [[nodiscard, gnu::always_inline]] typename Engine::locked_node locked(const acquire_options& a, When when) {
         detail::check_cost(node_->host, node_->role, a.cost);
-        return locked();
+        return engine_->lock_node(*node_, when);
     }
 
     Engine* engine_ = nullptr;

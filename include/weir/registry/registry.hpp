@@ -41,7 +41,8 @@ namespace weir {
 /// auto permit = limits.acquire("api.crossref.org", "metadata");
 /// ```
 ///
-/// Each verb reads the store's clock inside the key's critical section. The forms that take `now` use that instead.
+/// Each verb reads the store's clock once, after it has waited for other threads that use the key. The forms that take
+/// `now` use that instead.
 ///
 /// **Thread safety.** All members. **Lifetime.** It outlives its permits, handles and tickets. It starts no thread.
 /// **Complexity.** A decision is O(windows) and one hash lookup; `at()` saves the lookup.
@@ -78,7 +79,7 @@ public:
     [[nodiscard]] permit acquire(std::string_view host, std::string_view role, const acquire_options& a = {}) {
         detail::check_cost(host, role, a.cost);
         permit out;
-        acquire_step{engine_, engine_.lock_node(host, role), a}.acquire(out);
+        acquire_step{engine_, engine_.lock_node(host, role, engine::read_clock), a}.acquire(out);
         return out;
     }
 
@@ -88,7 +89,7 @@ public:
     [[nodiscard]] admission wait_acquire(std::string_view host, std::string_view role, const acquire_options& a = {}) {
         detail::check_cost(host, role, a.cost);
         admission out = acquire_step::undecided();
-        acquire_step{engine_, engine_.lock_node(host, role), a}.wait_acquire(out);
+        acquire_step{engine_, engine_.lock_node(host, role, engine::read_clock), a}.wait_acquire(out);
         return out;
     }
 
@@ -96,15 +97,23 @@ public:
     [[nodiscard]] admission try_acquire(std::string_view host, std::string_view role, const acquire_options& a = {}) {
         detail::check_cost(host, role, a.cost);
         admission out = acquire_step::undecided();
-        acquire_step{engine_, engine_.lock_node(host, role), a}.try_acquire(engine::read_clock, out);
+        acquire_step{engine_, engine_.lock_node(host, role, engine::read_clock), a}.try_acquire(out);
         return out;
     }
     [[nodiscard]] admission try_acquire(std::string_view host, std::string_view role, const acquire_options& a,
                                         instant now) {
         detail::check_cost(host, role, a.cost);
         admission out = acquire_step::undecided();
-        acquire_step{engine_, engine_.lock_node(host, role), a}.try_acquire(now, out);
+        acquire_step{engine_, engine_.lock_node(host, role, now), a}.try_acquire(out);
         return out;
+    }
+
+    /// Decides at once about units without a permit: as `handle::admit`. **Errors.** As `wait_acquire`.
+    [[nodiscard]] decision admit(std::string_view host, std::string_view role, const acquire_options& a = {}) {
+        return admit_at(host, role, a, engine::read_clock);
+    }
+    [[nodiscard]] decision admit(std::string_view host, std::string_view role, const acquire_options& a, instant now) {
+        return admit_at(host, role, a, now);
     }
 
     /// The same verbs on one key, without a lookup each time. The key is not forgotten while the handle exists.
@@ -134,13 +143,13 @@ public:
     [[nodiscard]] decision peek(std::string_view host, std::string_view role, const acquire_options& a = {}) {
         detail::check_cost(host, role, a.cost);
         decision out;
-        acquire_step{engine_, engine_.lock_node(host, role), a}.peek(engine::read_clock, out);
+        acquire_step{engine_, engine_.lock_node(host, role, engine::read_clock), a}.peek(out);
         return out;
     }
     [[nodiscard]] decision peek(std::string_view host, std::string_view role, const acquire_options& a, instant now) {
         detail::check_cost(host, role, a.cost);
         decision out;
-        acquire_step{engine_, engine_.lock_node(host, role), a}.peek(now, out);
+        acquire_step{engine_, engine_.lock_node(host, role, now), a}.peek(out);
         return out;
     }
 
@@ -152,12 +161,11 @@ public:
     /// **Preconditions.** `t` was not submitted before. **Errors.** As `wait_acquire`; then `t` was not submitted.
     bool submit(ticket& t, std::string_view host, std::string_view role, const acquire_options& a = {}) {
         detail::check_cost(host, role, a.cost);
-        return acquire_step::submit(engine_, t, a, engine::read_clock,
-                                    [&]() -> auto& { return engine_.lock_node(host, role); });
+        return acquire_step::submit(engine_, t, a, [&] { return engine_.lock_node(host, role, engine::read_clock); });
     }
     bool submit(ticket& t, std::string_view host, std::string_view role, const acquire_options& a, instant now) {
         detail::check_cost(host, role, a.cost);
-        return acquire_step::submit(engine_, t, a, now, [&]() -> auto& { return engine_.lock_node(host, role); });
+        return acquire_step::submit(engine_, t, a, [&] { return engine_.lock_node(host, role, now); });
     }
 
     /// The wait of a coroutine: `co_await limits.async_acquire(host, role)` returns an `admission`. `poll()` serves it.
@@ -242,7 +250,7 @@ public:
     /// Every key that has state, in no order.
     [[nodiscard]] std::vector<key_report> inspect() {
         std::vector<weir::key> keys;
-        engine_.nodes().for_each([&](auto& n) { keys.push_back({n.host, n.role}); });
+        engine_.nodes().for_each([&](auto& n) { keys.push_back(engine::name_of(n)); });
         std::vector<key_report> out;
         for (const weir::key& k : keys)
             if (auto seen = inspect(k.host, k.role))
@@ -259,6 +267,15 @@ public:
     [[nodiscard]] weir::configuration configuration() { return engine_.current_rules()->config(); }
 
 private:
+    template <class When>
+    [[nodiscard, gnu::always_inline]] decision admit_at(std::string_view host, std::string_view role,
+                                                        const acquire_options& a, When when) {
+        detail::check_cost(host, role, a.cost);
+        decision out;
+        acquire_step{engine_, engine_.lock_node(host, role, when), a}.count(out);
+        return out;
+    }
+
     struct answered_unless_thrown {
         permit& of;
         int before = std::uncaught_exceptions();

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cstdint>
+#include <memory>
 #include <string_view>
 #include <utility>
 
@@ -128,10 +129,13 @@ public:
     [[nodiscard]] multiplier factor(const slot& s) const { return s.factor; }
 
     tuner_state learn(slot& s, tuner_step step) {
-        tuner_state before = s.is_tuned() ? *s.rare->tuned : tuner_state{};
+        tuner_state before = s.tuned != nullptr ? *s.tuned : tuner_state{};
         before.factor = s.factor;
         const tuner_state after = step(before);
-        s.make_rare().tuned = after;
+        if (s.tuned == nullptr)
+            s.tuned = std::make_unique<tuner_state>(after);
+        else
+            *s.tuned = after;
         s.factor = after.factor;
         return after;
     }
@@ -154,16 +158,14 @@ public:
             s.log = {};
         s.gate = long_ago;
         s.factor = {};
-        if (s.is_tuned())
-            s.rare->tuned.reset();
+        s.tuned = nullptr;
     }
 
     [[nodiscard]] bool idle(const slot& s, const window_plan& plan, instant now) const {
-        const bool has_learned = s.is_tuned() ? s.rare->tuned->recovered > now : !s.factor.is_one();
+        const bool has_learned = s.tuned != nullptr ? s.tuned->recovered > now : !s.factor.is_one();
         // An abandoned request stays open until its end, and perhaps no verb has looked at it since then.
-        const instant last_end = s.has_abandoned() ? s.rare->abandoned.last_end() : long_ago;
-        return s.open == s.abandoned_units() && s.in_flight == 0 && s.gate <= now && !has_learned &&
-               std::max(s.log.newest(), last_end) + plan.kept.longest <= now;
+        return s.open == s.abandoned.units() && s.in_flight == 0 && s.gate <= now && !has_learned &&
+               std::max(s.log.newest(), s.abandoned.last_end()) + plan.kept.longest <= now;
     }
 
 private:
@@ -180,7 +182,7 @@ private:
     [[gnu::always_inline]] static void settle_open(slot& s, const window_plan& plan, entry& e, settlement how,
                                                    instant now) noexcept {
         if (how == settlement::abandoned && e.grace > duration::zero()) [[unlikely]]
-            return s.abandon(saturating_add(now, e.grace), e.cost);
+            return s.abandoned.add(saturating_add(now, e.grace), e.cost);
         s.open -= e.cost;
         if (how == settlement::refunded)
             return;

@@ -501,3 +501,24 @@ TEST_CASE("shared_limiter: a gate that the store has not heard of is taken away 
     weir::entry e;
     CHECK(p.decide(e).admits());
 }
+
+TEST_CASE("shared_limiter: a peek names what stands in the way, and enters nothing") {
+    clock_type clock{instant{10s}};
+    shared_store common{clock};
+    process p{common, clock, limited(2, 10s), 1}, other{common, clock, limited(2, 10s)};
+    const auto peek = [&](std::int64_t cost) {
+        return p.run(clock.now(), [&](auto& s) { return p.log.peek(s, cost); });
+    };
+    for (int i = 0; i < 3; ++i)
+        CHECK(peek(2).cause == cause::none);
+    weir::entry e;
+    REQUIRE(other.decide(e).admits());
+    CHECK(peek(1).cause == cause::none);
+    CHECK(peek(2).cause == cause::window);
+    REQUIRE(p.ceiling.try_take());
+    CHECK(peek(1).cause == cause::inflight);
+    CHECK(peek(0).cause == cause::none);
+    CHECK(other.hold(instant{40s}));
+    CHECK(peek(0).cause == cause::gate);
+    CHECK(peek(0).at == instant{40s});
+}

@@ -3,6 +3,7 @@
 
 #include "support/catch.hpp"
 
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -12,12 +13,15 @@ namespace {
 struct node {
     std::string host;
     std::string role;
-    std::size_t hash = 0;
-    std::size_t position = 0;
+    std::uint32_t hash = 0;
     bool busy = false;
     bool locked = false;
     int references = 0;
     void lock() { locked = true; }
+    bool lock_or_wait() {
+        lock();
+        return false;
+    }
     void unlock() { locked = false; }
     void refer() { ++references; }
     void release() { --references; }

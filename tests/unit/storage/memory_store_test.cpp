@@ -222,7 +222,7 @@ auto seen(fixture& f) {
     std::vector<std::int64_t> used;
     for (const auto& w : r.windows)
         used.push_back(std::min(w.used, w.limit));  // what is over it is kept coarsely
-    return std::tuple{used, r.open, r.in_flight, r.gate, r.factor, r.newest, stamps, f.slot.abandoned_units()};
+    return std::tuple{used, r.open, r.in_flight, r.gate, r.factor, r.newest, stamps, f.slot.abandoned.units()};
 }
 
 /// A life of a key whose verbs fail at every allocation once, and are then repeated.

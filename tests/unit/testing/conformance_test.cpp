@@ -105,8 +105,8 @@ struct place_is_kept : model {
 };
 struct learns_from_nothing : model {
     weir::tuner_state learn(slot& s, weir::tuner_step step) {
-        if (s.is_tuned())
-            s.rare->tuned->bound = weir::long_ago;
+        if (s.tuned != nullptr)
+            s.tuned->bound = weir::long_ago;
         return model::learn(s, step);
     }
 };
@@ -120,15 +120,15 @@ struct learning_keeps_the_factor : model {
 };
 struct erase_keeps_what_was_learnt : model {
     void erase(slot& s) {
-        const auto tuned = s.is_tuned() ? s.rare->tuned : std::nullopt;
+        const auto tuned = s.tuned != nullptr ? std::optional{*s.tuned} : std::nullopt;
         model::erase(s);
         if (tuned)
-            s.rare->tuned = tuned;
+            s.tuned = std::make_unique<weir::tuner_state>(*tuned);
     }
 };
 struct forgets_what_was_learnt : model {
     [[nodiscard]] bool idle(const slot& s, const weir::window_plan& plan, weir::instant now) const {
-        return s.is_tuned() || model::idle(s, plan, now);
+        return s.tuned != nullptr || model::idle(s, plan, now);
     }
 };
 struct erase_keeps_the_gate : model {

@@ -41,15 +41,18 @@ inline void relax() noexcept {
 /// slower.
 class spin_lock {
 public:
-    [[gnu::always_inline]] void lock() noexcept {
+    [[gnu::always_inline]] void lock() noexcept { static_cast<void>(lock_or_wait()); }
+    /// Locks; says whether it waited for another thread.
+    [[nodiscard, gnu::always_inline]] bool lock_or_wait() noexcept {
         if (single_threaded()) {
             locked_.store(true, std::memory_order_relaxed);
-            return;
+            return false;
         }
         // Acquire pairs with the release in unlock().
         if (!locked_.exchange(true, std::memory_order_acquire)) [[likely]]
-            return;
+            return false;
         lock_slowly();
+        return true;
     }
     [[nodiscard]] bool try_lock() noexcept {
         return !locked_.load(std::memory_order_relaxed) && !locked_.exchange(true, std::memory_order_acquire);

@@ -45,19 +45,18 @@ class acquire_step {
 public:
     using node = typename Engine::node;
 
-    [[gnu::always_inline]] acquire_step(Engine& engine, node& n, const acquire_options& a) noexcept
-        : engine_(engine), node_(n), options_(a) {}
+    [[gnu::always_inline]] acquire_step(Engine& engine, const typename Engine::locked_node& on,
+                                        const acquire_options& a) noexcept
+        : engine_(engine), node_(on.at), now_(on.now), options_(a) {}
 
     /// Where an answer goes.
     [[nodiscard, gnu::always_inline]] static typename Engine::admission undecided() noexcept { return {}; }
 
-    template <class When>
-    [[gnu::always_inline]] void try_acquire(When when, typename Engine::admission& out) {
+    [[gnu::always_inline]] void try_acquire(typename Engine::admission& out) {
         const std::int64_t units = cost();
         const duration wait_at_most = max_delay();
-        const instant now = engine_.time(when);
         {
-            locked_step<Engine> step{engine_, node_, now};
+            locked_step<Engine> step{engine_, node_, now_};
             step_reference stays{node_};
             if (engine_.is_closed()) [[unlikely]]
                 refuse_closed(out.decision_);
@@ -68,19 +67,17 @@ public:
             if (out.decision_.granted() || Engine::is_observed)
                 stays.keep();
         }
-        engine_.events().decided(node_, units, out.decision_, now, wait_at_most);
+        engine_.events().decided(node_, units, out.decision_, now_, wait_at_most);
         if (Engine::is_observed && !out.decision_.granted())
             node_.release();
     }
 
     /// Counts units without a permit.
-    template <class When>
-    [[gnu::always_inline]] void count(When when, decision& out) {
+    [[gnu::always_inline]] void count(decision& out) {
         const std::int64_t units = cost();
         [[maybe_unused]] const duration wait_at_most = node_.key.plan().max_delay;
-        const instant now = engine_.time(when);
         {
-            locked_step<Engine> step{engine_, node_, now};
+            locked_step<Engine> step{engine_, node_, now_};
             step_reference stays{node_};
             if (engine_.is_closed()) [[unlikely]]
                 refuse_closed(out);
@@ -89,14 +86,13 @@ public:
             if (Engine::is_observed)
                 stays.keep();
         }
-        engine_.events().decided(node_, units, out, now, wait_at_most);
+        engine_.events().decided(node_, units, out, now_, wait_at_most);
         if (Engine::is_observed)
             node_.release();
     }
 
-    template <class When>
-    void peek(When when, decision& out) {
-        locked_step<Engine> step{engine_, node_, engine_.time(when)};
+    void peek(decision& out) {
+        locked_step<Engine> step{engine_, node_, now_};
         const step_reference stays{node_};
         if (engine_.is_closed())
             refuse_closed(out);
@@ -120,11 +116,11 @@ public:
     }
 
     /// Starts the wait of `t`; says whether it was decided at once. `find` gives the locked key.
-    template <class When, class Find>
-    static bool submit(Engine& engine, typename Engine::ticket& t, const acquire_options& a, When when, Find&& find) {
+    template <class Find>
+    static bool submit(Engine& engine, typename Engine::ticket& t, const acquire_options& a, Find&& find) {
         t.prepare(engine, a.stop);
         try {
-            return acquire_step{engine, find(), a}.enqueue(t, when);
+            return acquire_step{engine, find(), a}.enqueue(t);
         } catch (...) {
             t.reset();
             throw;
@@ -132,17 +128,15 @@ public:
     }
 
 private:
-    template <class When>
-    bool enqueue(typename Engine::ticket& t, When when) {
-        const instant now = engine_.time(when);
-        locked_step<Engine> step{engine_, node_, now};
+    bool enqueue(typename Engine::ticket& t) {
+        locked_step<Engine> step{engine_, node_, now_};
         step_reference stays{node_};
-        t.begin(node_, cost(), max_delay(), now);
+        t.begin(node_, cost(), max_delay(), now_);
         bool is_queued = false;
         if (engine_.is_closed())
             refuse_closed(t.wait_.verdict);
         else if (t.is_stopped_.load())
-            t.wait_.verdict = {outcome::cancelled, cause::none, now, {}, {}};
+            t.wait_.verdict = {outcome::cancelled, cause::none, now_, {}, {}};
         else
             is_queued = node_.log.submit(step.at, t.wait_);
         if (!is_queued)
@@ -169,15 +163,14 @@ private:
     [[nodiscard, gnu::always_inline]] bool wait(entry& e, decision& d) {
         const std::int64_t units = cost();
         const duration wait_at_most = max_delay();
-        const instant now = engine_.time(Engine::read_clock);
         {
-            locked_step<Engine> step{engine_, node_, now};
+            locked_step<Engine> step{engine_, node_, now_};
             step_reference stays{node_};
             if (engine_.is_closed()) [[unlikely]] {
                 refuse_closed(d);
             } else if (options_.stop.stop_requested()) [[unlikely]] {
                 d.outcome = outcome::cancelled;
-                d.retry_at = now;
+                d.retry_at = now_;
             } else if constexpr (Engine::is_local) {
                 // Most requests are granted at once, and need no waiter.
                 const assessment f = node_.log.decide(step.at, units, e);
@@ -189,7 +182,7 @@ private:
             }
             stays.keep();
         }
-        engine_.events().decided(node_, units, d, now, wait_at_most);
+        engine_.events().decided(node_, units, d, now_, wait_at_most);
         return d.granted();
     }
 
@@ -199,7 +192,7 @@ private:
             node& n;
             ~released() { n.release(); }
         } const at_end{node_};
-        throw refused{{node_.host, node_.role}, d, engine_.time(Engine::read_clock)};
+        throw refused{Engine::name_of(node_), d, engine_.time(Engine::read_clock)};
     }
 
     /// **Preconditions.** The key is locked and referenced. **Effects.** Ends the step.
@@ -231,6 +224,7 @@ private:
 
     Engine& engine_;
     node& node_;
+    const instant now_;
     const acquire_options& options_;
 };
 

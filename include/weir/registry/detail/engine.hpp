@@ -114,7 +114,31 @@ public:
         return make_node(canonical(host).value(), role);
     }
 
-    [[nodiscard]] node& make_node(const std::string& host, std::string_view role) {
+    /// A locked key, and the time of the step that is to come.
+    struct locked_node {
+        node& at;
+        instant now;
+    };
+    /// The same for a step. The time is read while the processor fetches the key's memory, and again if the key's lock
+    /// was not free.
+    template <class When>
+    [[nodiscard, gnu::always_inline]] locked_node lock_node(std::string_view host, std::string_view role, When when) {
+        instant now;
+        if (node* n = nodes_.find_locked(host, role, [&] { now = time(when); })) [[likely]]
+            return {*n, now};
+        node& n = make_node(canonical(host).value(), role);
+        return {n, time(when)};
+    }
+    /// The same for a known key. The time is read before the lock, because the processor then does both at once.
+    template <class When>
+    [[nodiscard, gnu::always_inline]] locked_node lock_node(node& n, When when) const noexcept {
+        instant now = time(when);
+        if (n.lock_or_wait()) [[unlikely]]
+            now = time(when);
+        return {n, now};
+    }
+
+    [[nodiscard]] node& make_node(std::string_view host, std::string_view role) {
         for (;;) {
             const auto book = current_rules();
             const std::string_view owner = book->config().key_host(host);
@@ -133,8 +157,7 @@ public:
                 [&] {
                     may = rules_.may_make(book, owner);
                     return may == making::allowed
-                               ? std::make_unique<node>(std::string{owner}, std::string{role}, std::move(rules),
-                                                        store_.make_slot(owner, role))
+                               ? node::make(owner, role, std::move(rules), store_.make_slot(owner, role))
                                : nullptr;
                 },
                 [&](const node& other) { return !other.is_in_use(store_, now); });
@@ -147,12 +170,13 @@ public:
         }
     }
 
+    [[nodiscard]] static weir::key name_of(const node& n) { return {std::string{n.host}, std::string{n.role}}; }
     template <class When>
     [[nodiscard]] key_report report(node& n, When when) {
         locked_step step{*this, n, time(when)};
         const step_reference stays{n};  // reading may release the lock
         key_snapshot state = n.log.read(step.at);
-        return {{n.host, n.role}, n.key.rules->policy, std::move(state), n.key.waiting(), n.key.is_paused};
+        return {name_of(n), n.key.rules->policy, std::move(state), n.key.waiting(), n.key.is_paused};
     }
 
     template <class When>
@@ -382,7 +406,7 @@ private:
     idna_function idna_;
     std::function<void()> on_earlier_wake_;
     std::mutex reload_mutex_;
-    std::uint64_t reloads_ = 0;
+    std::uint32_t reloads_ = 0;
     active_rules rules_;
     inflight_ceiling ceiling_;
     std::atomic<bool> is_closed_{false};

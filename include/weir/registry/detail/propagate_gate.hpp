@@ -14,7 +14,7 @@ namespace weir::detail {
 
 /// Moves the gate of one more role of a key's host. That key may have no state yet.
 template <class Engine>
-void hold_role(Engine& engine, const std::string& host, const std::string& role, instant until, instant now) {
+void hold_role(Engine& engine, std::string_view host, std::string_view role, instant until, instant now) {
     using node = typename Engine::node;
     node& n = engine.make_node(host, role);
     ++n.key.references;

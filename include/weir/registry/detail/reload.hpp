@@ -43,7 +43,7 @@ namespace weir::detail {
 template <class Engine, class When>
 class reload_step {
 public:
-    reload_step(Engine& engine, std::shared_ptr<rules_cache> fresh, std::uint64_t number, When when)
+    reload_step(Engine& engine, std::shared_ptr<rules_cache> fresh, std::uint32_t number, When when)
         : engine_(engine), fresh_(std::move(fresh)), number_(number), when_(when) {}
 
     /// **Effects.** All or nothing. **Errors.** As `registry::reload`; and `std::bad_alloc`, after which the reload may
@@ -108,7 +108,7 @@ private:
                 return false;
             const bool is_idle = !n.is_in_use(engine_.store(), engine_.time(when_));
             if (!is_idle)
-                fault = moves->refusal({n.host, n.role});
+                fault = moves->refusal({std::string{n.host}, std::string{n.role}});
             return is_idle;
         });
         return fault;
@@ -178,7 +178,7 @@ private:
     Engine& engine_;
     std::shared_ptr<rules_cache> fresh_;
     std::shared_ptr<rules_cache> old_;
-    const std::uint64_t number_;
+    const std::uint32_t number_;
     const When when_;
     std::vector<typename key_table<node>::reference> keys_;
     std::vector<change> changes_;
