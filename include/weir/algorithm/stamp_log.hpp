@@ -217,7 +217,10 @@ private:
         const instant first = slot(size_ - 1);
         const instant edge = tail_.open(first, now, kept);
         const auto fits = [&](instant at) { return at == first || tail_.fits(at, edge, now, kept); };
-        std::uint32_t newest = stays;
+        // Most cells begin with one stamp each: the search is for where they do not.
+        std::uint32_t newest = size_ - 1;
+        if (newest > stays && fits(slot(newest - 1)))
+            newest = stays;
         for (std::uint32_t oldest = size_ - 1; newest < oldest;) {
             const std::uint32_t middle = newest + (oldest - newest) / 2;
             if (fits(slot(middle)))

@@ -24,7 +24,8 @@ namespace weir {
 /// Each shard is one array of cells of eight bytes: the address of a node, and in the bits that its alignment leaves
 /// free a few bits of its hash. So a search reads one cache line of cells, and then that of the right node.
 ///
-/// `Node` has `host`, `role`, `hash`, `lock()`, `lock_or_wait()` and `unlock()`, and is made by `new`.
+/// `Node` has `host`, `role`, `hash`, `lock()`, `lock_or_wait()` and `unlock()`, and is made by `new`. `Node::fetch(p)`
+/// asks the processor for its memory; `p` may be null.
 ///
 /// **Thread safety.** All members. **Complexity.** O(1) on average.
 template <class Node>
@@ -40,9 +41,10 @@ public:
     [[nodiscard, gnu::always_inline]] Node* find_locked(std::string_view host, std::string_view role, Read&& read) {
         const name wanted{host, role, detail::hash_of(host, role)};
         shard& s = shard_of(wanted.hash);
-        const std::lock_guard guard{s.lock};
+        s.lock.lock();
+        const std::lock_guard guard{s.lock, std::adopt_lock};
         std::size_t at = s.next_like(wanted.hash, home(wanted.hash));
-        fetch(s.node(at));
+        Node::fetch(s.node(at));
         read();
         for (Node* n = s.node(at); n != nullptr; n = s.node(at)) {
             if (wanted.is(*n)) [[likely]] {
@@ -281,12 +283,6 @@ private:
     };
 
     shard& shard_of(std::uint64_t hash) noexcept { return shards_[hash >> 58]; }
-
-    /// Asks for the memory of a node, all lines at once.
-    [[gnu::always_inline]] static void fetch(const Node* n) noexcept {
-        for (std::size_t i = 0; i < sizeof(Node) + 64; i += 64)
-            __builtin_prefetch(reinterpret_cast<const char*>(n) + i);
-    }
 
     std::array<shard, 64> shards_;
 };

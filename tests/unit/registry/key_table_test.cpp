@@ -17,6 +17,7 @@ struct node {
     bool busy = false;
     bool locked = false;
     int references = 0;
+    static void fetch(const node*) {}
     void lock() { locked = true; }
     bool lock_or_wait() {
         lock();

@@ -139,10 +139,10 @@ private:
             cells_[size_++] = {newest_, units_};
     }
 
+    instant newest_ = long_ago;      // first, because every decision reads it
     std::unique_ptr<cell[]> cells_;  ///< oldest first
     std::uint32_t size_ = 0;
     std::uint32_t capacity_ = 0;
-    instant newest_ = long_ago;
     instant began_ = long_ago;     ///< no unit of the first cell is stamped earlier
     std::uint64_t units_ = 0;      ///< that ever came and were not taken back
     std::uint64_t forgotten_ = 0;  ///< of them, those that are forgotten
