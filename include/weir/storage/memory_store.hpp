@@ -68,6 +68,7 @@ public:
     /// `admit` for callers that hold no permit: the units count from now, and no in-flight place is taken.
     [[nodiscard, gnu::always_inline]] assessment count(slot& s, const window_plan& plan, std::int64_t cost,
                                                        instant now) {
+        s.log.fetch();
         now = begin_step(s, plan, now);
         assessment f = assess(s, plan, cost, now);
         if (!f.admits()) {
