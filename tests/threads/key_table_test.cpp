@@ -46,7 +46,7 @@ TEST_CASE("key_table: keys are found, forgotten and listed by several threads at
     const auto name = [](int i) { return "host-" + std::to_string(i) + ".example.org"; };
     const auto find_or_make = [&](const std::string& host, bool is_kept) {
         int reads = 0;
-        table_node* n = table.find_locked(host, "role", [&] { ++reads; });
+        table_node* n = table.find_locked(host, "role", [&] { ++reads; }, [] {});
         CHECK(reads >= 1);
         if (n == nullptr)
             n = table.insert_locked(

@@ -33,24 +33,25 @@ class key_table {
 public:
     /// Finds the node and locks it, or returns null.
     [[nodiscard]] Node* find_locked(std::string_view host, std::string_view role) {
-        return find_locked(host, role, [] {});
+        return find_locked(host, role, [] {}, [] {});
     }
-    /// The same, and calls `read()` while the memory of the node is on its way, and again if the node's lock had to be
-    /// waited for: for a caller who reads the time.
-    template <class Read>
-    [[nodiscard, gnu::always_inline]] Node* find_locked(std::string_view host, std::string_view role, Read&& read) {
+    /// The same, and calls `meanwhile()` while the memory of the node is on its way, and `waited()` if another thread
+    /// had the node's lock: for a caller who reads the time.
+    template <class Meanwhile, class Waited>
+    [[nodiscard, gnu::always_inline]] Node* find_locked(std::string_view host, std::string_view role,
+                                                        Meanwhile&& meanwhile, Waited&& waited) {
         const name wanted{host, role, detail::hash_of(host, role)};
         shard& s = shard_of(wanted.hash);
         s.lock.lock();
         const std::lock_guard guard{s.lock, std::adopt_lock};
         std::size_t at = s.next_like(wanted.hash, home(wanted.hash));
         Node::fetch(s.node(at));
-        read();
+        meanwhile();
         for (Node* n = s.node(at); n != nullptr; n = s.node(at)) {
             if (wanted.is(*n)) [[likely]] {
                 // Locked before the shard is unlocked: so it cannot be evicted in between.
                 if (n->lock_or_wait()) [[unlikely]]
-                    read();
+                    waited();
                 return n;
             }
             at = s.next_like(wanted.hash, at + 1);

@@ -85,6 +85,10 @@ public:
     [[nodiscard]] instant time(read_clock_t) const noexcept { return store_.now(); }
     [[nodiscard]] static instant time(instant now) noexcept { return now; }
 
+    /// The same for the step that every decision is: a call would take longer than what is around the counter.
+    [[nodiscard, gnu::always_inline]] instant time_inline(read_clock_t) const noexcept { return store_.now(); }
+    [[nodiscard, gnu::always_inline]] static instant time_inline(instant now) noexcept { return now; }
+
     // ---- steps
 
     /// One step on a locked key, from here to the unlock and what follows it.
@@ -159,15 +163,16 @@ public:
     template <class When>
     [[nodiscard, gnu::always_inline]] locked_node lock_node(std::string_view host, std::string_view role, When when) {
         instant now;
-        if (node* n = nodes_.find_locked(host, role, [&] { now = time(when); })) [[likely]]
+        node* const n = nodes_.find_locked(host, role, [&] { now = time_inline(when); }, [&] { now = time(when); });
+        if (n != nullptr) [[likely]]
             return {*n, now};
-        node& n = make_node(canonical_host(host, idna_).value(), role);
-        return {n, time(when)};
+        node& made = make_node(canonical_host(host, idna_).value(), role);
+        return {made, time(when)};
     }
     /// The same of a key that is at hand. Read before the lock, because the processor then does both at once.
     template <class When>
     [[nodiscard, gnu::always_inline]] locked_node lock_node(node& n, When when) const noexcept {
-        instant now = time(when);
+        instant now = time_inline(when);
         if (n.lock_or_wait()) [[unlikely]]
             now = time(when);
         return {n, now};
