@@ -46,8 +46,10 @@ public:
             if (const auto f = obstruction(s, cost))
                 return *f;
         const assessment f = s.store.admit(slot_, key_.plan(), cost, s.now, any_slot{s.ceiling}, out);
-        if (f.cause != cause::none) [[unlikely]]
-            decided(s, f, cost);
+        if (f.cause != cause::none) [[unlikely]] {
+            const assessment copy = f;  // no address is taken of the other, so it stays in registers
+            decided(s, copy, cost);
+        }
         return f;
     }
 

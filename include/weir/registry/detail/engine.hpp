@@ -334,8 +334,10 @@ public:
                 // Most requests are granted at once, and need no waiter.
                 const assessment f = n.log.decide(step.at, cost, e);
                 n.key.to_decision(f, d);
-                if (d.outcome == outcome::denied && max_delay > duration::zero()) [[unlikely]]
-                    sleep_in_queue(n, step, a, cost, max_delay, &f, e, d);
+                if (d.outcome == outcome::denied && max_delay > duration::zero()) [[unlikely]] {
+                    const assessment copy = f;  // no address is taken of the other, so it stays in registers
+                    sleep_in_queue(n, step, a, cost, max_delay, &copy, e, d);
+                }
             } else {
                 sleep_in_queue(n, step, a, cost, max_delay, nullptr, e, d);
             }
