@@ -263,8 +263,7 @@ public:
 
 private:
     template <class When>
-    [[nodiscard, gnu::always_inline]] decision admit_at(std::string_view host, std::string_view role,
-                                                        const acquire_options& a, When when) {
+    [[nodiscard]] decision admit_at(std::string_view host, std::string_view role, const acquire_options& a, When when) {
         engine::check(host, role, a);
         decision out;
         engine_.count_locked(engine_.lock_node(host, role, when), a, out);
