@@ -33,7 +33,7 @@ public:
     }
 
     /// **Preconditions.** The key's lock is held.
-    [[gnu::always_inline]] void clear() noexcept {
+    void clear() noexcept {
         if (!is_set_.load(std::memory_order_relaxed)) [[likely]]
             return;
         is_set_.store(false, std::memory_order_relaxed);
@@ -44,7 +44,7 @@ public:
     [[nodiscard]] bool is_set() const noexcept { return is_set_.load(std::memory_order_relaxed); }
 
     /// The denial, if it holds at `now`.
-    [[nodiscard, gnu::always_inline]] bool read(instant now, decision& out) const noexcept {
+    [[nodiscard]] bool read(instant now, decision& out) const noexcept {
         const std::uint32_t before = version_.load(std::memory_order_acquire);
         const instant until{duration{until_.load(std::memory_order_relaxed)}};
         const cause why = why_.load(std::memory_order_relaxed);

@@ -175,8 +175,10 @@ private:
                 // Most requests are granted at once, and need no waiter.
                 const assessment f = node_.log.decide(step.at, units, e);
                 node_.key.to_decision(f, d);
-                if (d.outcome == outcome::denied && wait_at_most > duration::zero()) [[unlikely]]
-                    sleep_in_queue(step, units, wait_at_most, &f, e, d);
+                if (d.outcome == outcome::denied && wait_at_most > duration::zero()) [[unlikely]] {
+                    const assessment copy = f;  // only the copy has an address, so the original stays in registers
+                    sleep_in_queue(step, units, wait_at_most, &copy, e, d);
+                }
             } else {
                 sleep_in_queue(step, units, wait_at_most, nullptr, e, d);
             }
