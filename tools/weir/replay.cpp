@@ -129,14 +129,21 @@ private:
         } else if (f.permit) {
             if (line.op == operation::arrived)
                 f.permit.arrived(heard(line).said(), line.t);
-            else if (line.op == operation::release)
-                f.permit.release(line.t);
-            else
+            else if (line.op == operation::refund)
                 f.permit.refund(line.t);
+            else
+                end(f, line);
         }
         // What a trace tells of a request that was not granted here, because other limits are tried on it, has no
         // effect.
         return std::nullopt;
+    }
+
+    /// The end of the body, or of a request without an answer.
+    static void end(flight& f, const trace_line& line) {
+        if (line.op == operation::release)
+            f.permit.arrived({}, line.t);
+        f.permit.release(line.t);
     }
 
     static std::string ms(instant at) {

@@ -19,12 +19,12 @@ namespace weir {
 
 /// Everything a key remembers. A store keeps one for each key. The members that each decision reads come first.
 struct key_state {
-    stamp_log log;
     std::int64_t open = 0;         ///< units admitted and not yet stamped: each counts in every window
     instant gate = long_ago;       ///< nothing is admitted before it; it only moves forward
     abandoned_requests abandoned;  ///< the open units that will get no answer
     std::int32_t in_flight = 0;    ///< admitted requests whose body has not ended
     multiplier factor;
+    stamp_log log;
     std::unique_ptr<tuner_state> tuned;  ///< what the tuner keeps beside the factor; null until it records something
 
     [[nodiscard]] bool has_abandoned() const noexcept { return !abandoned.empty(); }

@@ -45,8 +45,10 @@ public:
             if (const auto f = obstruction(s, cost))
                 return *f;
         const assessment f = s.store.admit(slot_, key_.plan(), cost, s.now, detail::any_inflight_slot{s.ceiling}, out);
-        if (f.cause != cause::none) [[unlikely]]
-            decided(s, f, cost);
+        if (f.cause != cause::none) [[unlikely]] {
+            const assessment copy = f;  // only the copy has an address, so the original stays in registers
+            decided(s, copy, cost);
+        }
         return f;
     }
 

@@ -24,7 +24,8 @@ namespace weir {
 /// Each shard is one array of cells. A cell is eight bytes: the address of a node, and a few bits of the node's hash in
 /// the bits of the address that are always 0. So a search reads one cache line of cells, and then the right node.
 ///
-/// `Node` has `host`, `role`, `hash`, `lock()`, `lock_or_wait()` and `unlock()`, and is made by `new`.
+/// `Node` has `host`, `role`, `hash`, `lock()`, `lock_or_wait()` and `unlock()`, and is made by `new`. `Node::fetch(p)`
+/// asks the processor for its memory; `p` may be null.
 ///
 /// **Thread safety.** All members. **Complexity.** O(1) on average.
 template <class Node>
@@ -32,23 +33,25 @@ class key_table {
 public:
     /// Finds the node and locks it, or returns null.
     [[nodiscard]] Node* find_locked(std::string_view host, std::string_view role) {
-        return find_locked(host, role, [] {});
+        return find_locked(host, role, [] {}, [] {});
     }
-    /// The same, for a caller that reads the time. It calls `read()` while the processor fetches the node's memory, and
-    /// again if the node's lock was not free.
-    template <class Read>
-    [[nodiscard, gnu::always_inline]] Node* find_locked(std::string_view host, std::string_view role, Read&& read) {
+    /// The same, for a caller that reads the time. It calls `meanwhile()` while the processor fetches the node's
+    /// memory, and `waited()` if the node's lock was not free.
+    template <class Meanwhile, class Waited>
+    [[nodiscard, gnu::always_inline]] Node* find_locked(std::string_view host, std::string_view role,
+                                                        Meanwhile&& meanwhile, Waited&& waited) {
         const name wanted{host, role, detail::hash_of(host, role)};
         shard& s = shard_of(wanted.hash);
-        const std::lock_guard guard{s.lock};
+        s.lock.lock();
+        const std::lock_guard guard{s.lock, std::adopt_lock};
         std::size_t at = s.next_like(wanted.hash, home(wanted.hash));
-        fetch(s.node(at));
-        read();
+        Node::fetch(s.node(at));
+        meanwhile();
         for (Node* n = s.node(at); n != nullptr; n = s.node(at)) {
             if (wanted.is(*n)) [[likely]] {
                 // Locked before the shard is unlocked, so that it cannot be evicted in between.
                 if (n->lock_or_wait()) [[unlikely]]
-                    read();
+                    waited();
                 return n;
             }
             at = s.next_like(wanted.hash, at + 1);
@@ -282,12 +285,6 @@ private:
     };
 
     shard& shard_of(std::uint64_t hash) noexcept { return shards_[hash >> 58]; }
-
-    /// Asks for the memory of a node, all lines at once.
-    [[gnu::always_inline]] static void fetch(const Node* n) noexcept {
-        for (std::size_t i = 0; i < sizeof(Node) + 64; i += 64)
-            __builtin_prefetch(reinterpret_cast<const char*>(n) + i);
-    }
 
     std::array<shard, 64> shards_;
 };

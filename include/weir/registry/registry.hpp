@@ -268,8 +268,7 @@ public:
 
 private:
     template <class When>
-    [[nodiscard, gnu::always_inline]] decision admit_at(std::string_view host, std::string_view role,
-                                                        const acquire_options& a, When when) {
+    [[nodiscard]] decision admit_at(std::string_view host, std::string_view role, const acquire_options& a, When when) {
         detail::check_cost(host, role, a.cost);
         decision out;
         acquire_step{engine_, engine_.lock_node(host, role, when), a}.count(out);

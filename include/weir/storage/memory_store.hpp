@@ -32,7 +32,7 @@ public:
 
     /// Read without a fence: it is 0.1 us early at most, and `begin_step` moves it to the key's newest stamp if it is
     /// earlier.
-    [[nodiscard]] instant now() const noexcept {
+    [[nodiscard, gnu::always_inline]] instant now() const noexcept {
         if constexpr (requires { clock_.now_unfenced(); })
             return clock_.now_unfenced();
         else
@@ -50,8 +50,11 @@ public:
                                                        Inflight&& inflight, entry& out) {
         now = begin_step(s, plan, now);
         assessment f = assess(s, plan, cost, now);
-        if (!f.admits())
-            return plan.enforce ? f : pass(s, plan, cost, now, f, out);
+        if (!f.admits()) {
+            if (!plan.enforce)
+                f.passed = pass(s, plan, cost, now, out);
+            return f;
+        }
         if (cost == 0) {
             out = {0, now, entry_state::free};
             return f;
@@ -59,7 +62,9 @@ public:
         make_room(s, plan, cost, now);
         if (!inflight.take()) {
             f.cause = cause::inflight;
-            return plan.enforce ? f : pass(s, plan, cost, now, f, out);
+            if (!plan.enforce)
+                f.passed = pass(s, plan, cost, now, out);
+            return f;
         }
         enter(s, plan, cost, now, out);
         return f;
@@ -68,6 +73,7 @@ public:
     /// `admit` for callers that hold no permit: the units count from now, and no in-flight slot is taken.
     [[nodiscard, gnu::always_inline]] assessment count(slot& s, const window_plan& plan, std::int64_t cost,
                                                        instant now) {
+        s.log.fetch();
         now = begin_step(s, plan, now);
         assessment f = assess(s, plan, cost, now);
         if (!f.admits()) {
@@ -191,17 +197,17 @@ private:
         e.state = entry_state::stamped;
     }
 
-    /// Records what was really sent, even if it is more than a window allows.
-    [[gnu::noinline, gnu::cold]] static assessment pass(slot& s, const window_plan& plan, std::int64_t cost,
-                                                        instant now, assessment f, entry& out) {
-        f.passed = true;
+    /// Records what was really sent, even if it is more than a window allows. Returns true. The assessment stays with
+    /// the caller, in registers: if its address were known here, every grant would write it to memory.
+    [[gnu::noinline, gnu::cold]] static bool pass(slot& s, const window_plan& plan, std::int64_t cost, instant now,
+                                                  entry& out) {
         if (cost == 0) {
             out = {0, now, entry_state::free, false};
-            return f;
+            return true;
         }
         make_room(s, plan, cost, now);
         enter(s, plan, cost, now, out);
-        return f;
+        return true;
     }
 
     Clock clock_;

@@ -135,7 +135,7 @@ TEST_CASE("postgres: four processes share a key by leases: no window over, and e
 TEST_CASE(
     "postgres: two processes learn at once, no step is lost, and the state survives whatever the factor survives") {
     WEIR_NEEDS_POSTGRES();
-    postgres_server server;
+    weir_test::postgres_server server;
     auto options = weir::postgres::parse_postgres_dsn(server.plain_dsn()).value();
     options.command_timeout = 10s;
     options.connect_timeout = 10s;

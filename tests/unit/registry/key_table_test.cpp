@@ -16,11 +16,13 @@ struct node {
     std::uint32_t hash = 0;
     bool busy = false;
     bool locked = false;
+    bool others_wait = false;
     int references = 0;
+    static void fetch(const node*) {}
     void lock() { locked = true; }
     bool lock_or_wait() {
         lock();
-        return false;
+        return others_wait;
     }
     void unlock() { locked = false; }
     void refer() { ++references; }
@@ -49,6 +51,42 @@ TEST_CASE("key_table: a key is found by host and role, locked") {
     CHECK(found->locked);
     found->unlock();
     CHECK(t.size() == 1);
+}
+
+TEST_CASE("key_table: a search says when to read the time, and when it had to wait after that") {
+    weir::key_table<node> t;
+    insert(t, "a").busy = true;
+    int meanwhile = 0, waited = 0;
+    const auto find = [&](const char* host) {
+        node* n = t.find_locked(host, "r", [&] { ++meanwhile; }, [&] { ++waited; });
+        if (n != nullptr)
+            n->unlock();
+        return n;
+    };
+    node* a = find("a");
+    REQUIRE(a != nullptr);
+    CHECK(meanwhile == 1);
+    CHECK(waited == 0);
+    a->others_wait = true;
+    CHECK(find("a") == a);
+    CHECK(meanwhile == 2);
+    CHECK(waited == 1);
+    CHECK(find("b") == nullptr);
+    CHECK(waited == 1);
+}
+
+TEST_CASE("key_table: names of every length are told apart") {
+    weir::key_table<node> t;
+    const std::string text(70, 'x');
+    for (std::size_t n = 1; n <= text.size(); ++n)
+        insert(t, text.substr(0, n)).busy = true;
+    CHECK(t.size() == text.size());
+    for (std::size_t n = 1; n <= text.size(); ++n)
+        for (std::size_t i = 0; i < n; ++i) {
+            std::string other = text.substr(0, n);
+            other[i] = 'y';
+            CHECK(t.find_locked(other, "r") == nullptr);
+        }
 }
 
 TEST_CASE("key_table: idle keys are forgotten as new ones come, and busy ones never") {

@@ -58,6 +58,19 @@ TEST_CASE("registry: an unknown role, a bad host and a cost of none are errors, 
     CHECK(w.limits.try_acquire("h", "metadata"));
 }
 
+TEST_CASE("registry: units are admitted by text as on a handle, and make the key") {
+    manual_limits w{limited({{2, 1s}})};
+    CHECK(w.limits.admit("API.example.org", "metadata").granted());
+    CHECK(w.limits.at("api.example.org", "metadata").admit().granted());
+    const auto third = w.limits.admit("api.example.org", "metadata");
+    CHECK(third.cause == weir::cause::window);
+    CHECK(third.retry_at == w.clock.now() + 1s);
+    CHECK(w.limits.admit("api.example.org", "metadata", {}, w.clock.now() + 1s).granted());
+    CHECK(w.limits.size() == 1);
+    CHECK(w.limits.in_flight() == 0);
+    CHECK_THROWS_AS((void)w.limits.admit("h", "metadata", {.cost = 0}), weir::exception);
+}
+
 TEST_CASE("registry: max_concurrent in the defaults binds") {
     auto p = limited({{100, 1s}});
     p.max_concurrent = 1;

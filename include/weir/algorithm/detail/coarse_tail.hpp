@@ -141,10 +141,10 @@ private:
             cells_[size_++] = {newest_, units_};
     }
 
+    instant newest_ = long_ago;      // first, because every decision reads it
     std::unique_ptr<cell[]> cells_;  ///< oldest first
     std::uint32_t size_ = 0;
     std::uint32_t capacity_ = 0;
-    instant newest_ = long_ago;
     instant began_ = long_ago;     ///< no unit of the first cell is stamped earlier
     std::uint64_t units_ = 0;      ///< units that were ever added and not removed
     std::uint64_t forgotten_ = 0;  ///< those of `units_` that are forgotten

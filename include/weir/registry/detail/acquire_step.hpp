@@ -175,8 +175,10 @@ private:
                 // Most requests are granted at once, and need no waiter.
                 const assessment f = node_.log.decide(step.at, units, e);
                 node_.key.to_decision(f, d);
-                if (d.outcome == outcome::denied && wait_at_most > duration::zero()) [[unlikely]]
-                    sleep_in_queue(step, units, wait_at_most, &f, e, d);
+                if (d.outcome == outcome::denied && wait_at_most > duration::zero()) [[unlikely]] {
+                    const assessment copy = f;  // only the copy has an address, so the original stays in registers
+                    sleep_in_queue(step, units, wait_at_most, &copy, e, d);
+                }
             } else {
                 sleep_in_queue(step, units, wait_at_most, nullptr, e, d);
             }
@@ -187,9 +189,12 @@ private:
     }
 
     [[noreturn, gnu::noinline, gnu::cold]] void refuse(const decision& d) {
-        const refused failure{Engine::name_of(node_), d, engine_.time(Engine::read_clock)};
-        node_.release();
-        throw failure;
+        // Released at the end, also where there is no memory for what is thrown.
+        struct released {
+            node& n;
+            ~released() { n.release(); }
+        } const at_end{node_};
+        throw refused{Engine::name_of(node_), d, engine_.time(Engine::read_clock)};
     }
 
     /// **Preconditions.** The key is locked and referenced. **Effects.** Ends the step.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "weir/core/aimd.hpp"
+#include "weir/core/multiplier.hpp"
 #include "weir/core/policy.hpp"
 #include "weir/core/time.hpp"
 #include "weir/limiter/detail/key_tuner.hpp"
@@ -38,7 +39,6 @@ public:
         node_.lock();
         const instant now = engine_.time(when);
         const instant admitted = e.stamp;
-        bool is_refused = false;
         instant until = long_ago;
         bool moved = false;
         gate_reach scope = gate_reach::key;
@@ -46,7 +46,7 @@ public:
         {
             locked_step<Engine> locked{engine_, node_, now};
             key_core& key = node_.key;
-            is_refused = is_refusal(key.rules->policy, said);
+            const bool is_refused = is_refusal(key.rules->policy, said);
             until = std::max(key.pause.after(said, is_refused, admitted, now), held_by_limits(said, is_refused, now));
             if (until != long_ago) {
                 moved = node_.log.hold(locked.at, until);
@@ -101,11 +101,7 @@ private:
             return {};
         }
         node_.key.tuner->acknowledge(seen, *kept, law.length(), kept->factor < law.max());
-        // The limiter of a shared store has already made the factor active.
-        if constexpr (Engine::is_local)
-            if (out)
-                node_.log.set_rules(s,
-                                    key_rules::make(node_.key.rules->policy, kept->factor, node_.key.rules->reported));
+        adopt_factor(s, kept->factor);
         return out;
     }
 
@@ -113,9 +109,18 @@ private:
         if (node_.key.tuner == nullptr)
             node_.key.tuner = std::make_unique<key_tuner>();
         const aimd_law law{node_.key.rules->policy.aimd};
-        if (!node_.key.tuner->record(law.share(), said, is_refused, admitted, s.now))
-            return {};
-        return try_tune(s);
+        if (node_.key.tuner->record(law.share(), said, is_refused, admitted, s.now))
+            return try_tune(s);
+        adopt_factor(s, node_.log.factor(engine_.store()));
+        return {};
+    }
+
+    /// Makes the rules for a factor that is not active yet: a new one, or one for whose rules there was no memory. The
+    /// limiter of a shared store does that itself.
+    void adopt_factor(step& s, multiplier m) {
+        if constexpr (Engine::is_local)
+            if (m != node_.key.rules->factor)
+                node_.log.set_rules(s, key_rules::make(node_.key.rules->policy, m, node_.key.rules->reported));
     }
 
     /// Until when the reported limits stop the key; `long_ago` = they do not.

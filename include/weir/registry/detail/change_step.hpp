@@ -31,17 +31,16 @@ public:
     void erase() {
         locked_step<Engine> step{engine_, node_, engine_.time(when_)};
         const step_reference stays{node_};
-        const bool was_tuned = !node_.log.factor(engine_.store()).is_one();
-        node_.log.erase(step.at);
-        if (was_tuned)
-            set_rules(step, node_.key.rules->policy, {});
+        if (node_.log.factor(engine_.store()).is_one())
+            node_.log.erase(step.at);
+        else
+            rescale(step, {}, [&] { node_.log.erase(step.at); });
     }
 
     void tune(multiplier m) {
         locked_step<Engine> step{engine_, node_, engine_.time(when_)};
         const step_reference stays{node_};
-        node_.log.tune(step.at, m);
-        set_rules(step, node_.key.rules->policy, m);
+        rescale(step, m, [&] { node_.log.tune(step.at, m); });
     }
 
     void set_policy(const policy& p) {
@@ -78,6 +77,18 @@ public:
     }
 
 private:
+    /// Makes the rules for the factor `m` before `change` gives it to the store: without memory nothing has changed.
+    template <class F>
+    void rescale(locked_step<Engine>& step, multiplier m, F&& change) {
+        const auto before = node_.key.rules;
+        auto scaled = key_rules::make(before->policy, m, before->reported);
+        change();
+        // A shared store's verb releases the lock, and a reload may have come meanwhile.
+        if (node_.key.rules != before)
+            set_rules(step, node_.key.rules->policy, m);
+        else
+            node_.log.set_rules(step.at, std::move(scaled));
+    }
     void set_rules(locked_step<Engine>& step, const policy& p, multiplier m) {
         node_.log.set_rules(step.at, key_rules::make(p, m, node_.key.rules->reported));
     }

@@ -49,13 +49,19 @@ template <class Word>
 }
 
 [[nodiscard, gnu::always_inline]] inline std::uint64_t hash_of(std::string_view text, std::uint64_t seed) noexcept {
+    constexpr std::uint64_t odd = 0x9E3779B97F4A7C15ULL;
+    const char* const p = text.data();
     const std::size_t n = text.size();
     std::uint64_t h = seed ^ n;
     if (n < 8)
-        return fold(h ^ short_word(text), 0x9E3779B97F4A7C15ULL);
-    for (std::size_t i = 0; i + 8 < n; i += 8)
-        h = fold(h ^ word_at<std::uint64_t>(text.data() + i), 0x9E3779B97F4A7C15ULL);
-    return fold(h ^ word_at<std::uint64_t>(text.data() + n - 8), 0xD1B54A32D192ED03ULL);
+        return fold(h ^ short_word(text), odd);
+    for (std::size_t i = 0; i + 16 < n; i += 16)
+        h ^= fold(h ^ word_at<std::uint64_t>(p + i), odd ^ word_at<std::uint64_t>(p + i + 8));
+    if (n > 16)  // side by side with the above
+        h += fold(seed ^ word_at<std::uint64_t>(p + n - 16), word_at<std::uint64_t>(p + n - 8) ^ odd);
+    else
+        h = fold(h ^ word_at<std::uint64_t>(p), odd ^ word_at<std::uint64_t>(p + n - 8));
+    return h;
 }
 
 /// The hash of a key: the two texts are hashed side by side, and then mixed.

@@ -46,12 +46,11 @@ public:
     reload_step(Engine& engine, std::shared_ptr<rules_cache> fresh, std::uint32_t number, When when)
         : engine_(engine), fresh_(std::move(fresh)), number_(number), when_(when) {}
 
-    /// **Effects.** All or nothing. **Errors.** As `registry::reload`.
+    /// **Effects.** All or nothing. **Errors.** As `registry::reload`; and `std::bad_alloc`, after which the reload may
+    /// be done in part: another one completes it.
     [[nodiscard]] result<void> operator()() {
-        if (auto fault = prepare()) {
-            engine_.rules().hold_off(nullptr);
+        if (auto fault = try_prepare())
             return *std::move(fault);
-        }
         // This object destroys the old one at its end, with nothing locked: the rules of ten thousand keys take a
         // while.
         old_ = engine_.rules().replace(fresh_);
@@ -70,6 +69,19 @@ public:
 private:
     using node = typename Engine::node;
     using rules = std::shared_ptr<const key_rules>;
+
+    /// Prepares, or lets the keys be made again that it has held off.
+    [[nodiscard]] std::optional<error> try_prepare() {
+        try {
+            auto fault = prepare();
+            if (fault)
+                engine_.rules().hold_off(nullptr);
+            return fault;
+        } catch (...) {
+            engine_.rules().hold_off(nullptr);
+            throw;
+        }
+    }
 
     /// Finds out whether the new rules can become active, and which keys they change.
     [[nodiscard]] std::optional<error> prepare() {
