@@ -67,8 +67,10 @@ struct node {
     [[gnu::always_inline]] static void fetch(const node* n) noexcept {
         constexpr std::size_t rarely_read = 80;  // the beginning of the core
         constexpr std::size_t text = 32;         // of most keys
+        // Numbers, because an address outside an object is none to the language.
+        const auto address = reinterpret_cast<std::uintptr_t>(n);
         for (std::size_t i = rarely_read; i < sizeof(node) + text; i += 64)
-            __builtin_prefetch(reinterpret_cast<const char*>(n) + i);
+            __builtin_prefetch(reinterpret_cast<const void*>(address + i));
     }
 
     [[gnu::always_inline]] void lock() noexcept { key.lock.lock(); }
