@@ -24,7 +24,7 @@ enum class key_verb : std::uint8_t { hold = 0, tune = 1, erase = 2, read = 3, ti
 
 namespace lua {
 
-inline constexpr std::string_view admit = R"lua(local call, get, put, sub, huge = redis.call, struct.unpack, struct.pack, string.sub, 1 / 0
+inline constexpr std::string_view admit = R"lua(local call, try, get, put, sub, huge = redis.call, redis.pcall, struct.unpack, struct.pack, string.sub, 1 / 0
 local key, a = KEYS[1], ARGV[1]
 local fresh, dirty, last_stamp = false, false, ''
 local what, cost, t, ttl, most, longest, keep, known, at = get('<dddddddd', a)
@@ -35,13 +35,24 @@ if not fixed then
 local now = call('TIME')
 t = now[1] * 1000000 + now[2]
 end
-local h = call('GET', key)
+local mark = 'wr\1\n'
+local h = try('GET', key)
+if h and h.err then
+if not string.find(h.err, 'WRONGTYPE', 1, true) then return h end
+h = false
+end
 local was, newest, lives, seq, r, soonest, open, entered, born, factor, deep, gate, dropped, n, p1, b1, p2, b2, from
 local recent, entries, size, busier, other = '', '', 0, false, false
-if h and #h > 104 then
+if h and #h > 108 and sub(h, 1, 4) == mark then
 was, newest, lives, seq, r, soonest, open, entered, born, factor, deep, gate, dropped, n, p1, b1, p2, b2, from =
-get('<dddI4BdI4I4dI4I4ddI4I4dI4d', h)
+get('<dddI4BdI4I4dI4I4ddI4I4dI4d', h, 5)
 size = #h
+local left = size - 109 - 8 * r - 32 * entered
+if left < 0 or left % 17 ~= 0 then h = nil end
+else
+h = nil
+end
+if h then
 if r > 0 then
 local x = from
 from = from + 8 * r
@@ -53,8 +64,8 @@ from = from + 32 * entered
 entries = sub(h, x, from - 1)
 end
 else
-call('DEL', KEYS[2])
-h, from, other = nil, 1, true
+call('DEL', key, KEYS[2])
+size, from, other = 0, 1, true
 newest, lives, seq, r, soonest, open, entered = -huge, -huge, 0, 0, huge, 0, 0
 born, factor, deep, gate, dropped, n, p1, b1, p2, b2 = t, 1000000, 0, -huge, -huge, 0, 0, huge, 0, huge
 end
@@ -72,7 +83,11 @@ if how == 3 then
 local units, stamp = t, get('<d', notes, i)
 if last_stamp ~= '' then recent, last_stamp = recent .. last_stamp, '' end
 while n > 0 and (r == 0 or get('<d', recent) >= stamp) do
-local chunk = call('LPOP', KEYS[2])
+local chunk = try('LPOP', KEYS[2])
+if chunk and #chunk ~= 128 then
+if chunk.err and not string.find(chunk.err, 'WRONGTYPE', 1, true) then return chunk end
+chunk = false
+end
 if chunk then
 recent, r, n = chunk .. recent, r + 16, n - 1
 else
@@ -93,8 +108,17 @@ repeat
 if n == 0 and r - 16 >= deep then
 dropped = get('<d', recent, first + 120)
 else
-local length = call('LPUSH', list, sub(recent, first, first + 127))
+local length = try('LPUSH', list, sub(recent, first, first + 127))
+if type(length) == 'table' then
+if not string.find(length.err, 'WRONGTYPE', 1, true) then return length end
+call('DEL', list)
+length = call('LPUSH', list, sub(recent, first, first + 127))
+end
 if length <= n then dropped = newest end
+if length > n + 1 then
+call('RPOP', list, length - n - 1)
+length = n + 1
+end
 if length == 1 then fresh = true end
 n = length
 end
@@ -131,7 +155,11 @@ open = open - units
 else
 if last_stamp ~= '' then recent, last_stamp = recent .. last_stamp, '' end
 while n > 0 and (r == 0 or get('<d', recent) >= stamp) do
-local chunk = call('LPOP', KEYS[2])
+local chunk = try('LPOP', KEYS[2])
+if chunk and #chunk ~= 128 then
+if chunk.err and not string.find(chunk.err, 'WRONGTYPE', 1, true) then return chunk end
+chunk = false
+end
 if chunk then
 recent, r, n = chunk .. recent, r + 16, n - 1
 else
@@ -152,8 +180,17 @@ repeat
 if n == 0 and r - 16 >= deep then
 dropped = get('<d', recent, first + 120)
 else
-local length = call('LPUSH', list, sub(recent, first, first + 127))
+local length = try('LPUSH', list, sub(recent, first, first + 127))
+if type(length) == 'table' then
+if not string.find(length.err, 'WRONGTYPE', 1, true) then return length end
+call('DEL', list)
+length = call('LPUSH', list, sub(recent, first, first + 127))
+end
 if length <= n then dropped = newest end
+if length > n + 1 then
+call('RPOP', list, length - n - 1)
+length = n + 1
+end
 if length == 1 then fresh = true end
 n = length
 end
@@ -224,8 +261,17 @@ repeat
 if n == 0 and r - 16 >= deep then
 dropped = get('<d', recent, first + 120)
 else
-local length = call('LPUSH', list, sub(recent, first, first + 127))
+local length = try('LPUSH', list, sub(recent, first, first + 127))
+if type(length) == 'table' then
+if not string.find(length.err, 'WRONGTYPE', 1, true) then return length end
+call('DEL', list)
+length = call('LPUSH', list, sub(recent, first, first + 127))
+end
 if length <= n then dropped = newest end
+if length > n + 1 then
+call('RPOP', list, length - n - 1)
+length = n + 1
+end
 if length == 1 then fresh = true end
 n = length
 end
@@ -268,7 +314,11 @@ open = open - units
 else
 if last_stamp ~= '' then recent, last_stamp = recent .. last_stamp, '' end
 while n > 0 and (r == 0 or get('<d', recent) >= stamp) do
-local chunk = call('LPOP', KEYS[2])
+local chunk = try('LPOP', KEYS[2])
+if chunk and #chunk ~= 128 then
+if chunk.err and not string.find(chunk.err, 'WRONGTYPE', 1, true) then return chunk end
+chunk = false
+end
 if chunk then
 recent, r, n = chunk .. recent, r + 16, n - 1
 else
@@ -289,8 +339,17 @@ repeat
 if n == 0 and r - 16 >= deep then
 dropped = get('<d', recent, first + 120)
 else
-local length = call('LPUSH', list, sub(recent, first, first + 127))
+local length = try('LPUSH', list, sub(recent, first, first + 127))
+if type(length) == 'table' then
+if not string.find(length.err, 'WRONGTYPE', 1, true) then return length end
+call('DEL', list)
+length = call('LPUSH', list, sub(recent, first, first + 127))
+end
 if length <= n then dropped = newest end
+if length > n + 1 then
+call('RPOP', list, length - n - 1)
+length = n + 1
+end
 if length == 1 then fresh = true end
 n = length
 end
@@ -320,8 +379,17 @@ repeat
 if n == 0 and r - 16 >= deep then
 dropped = get('<d', recent, first + 120)
 else
-local length = call('LPUSH', list, sub(recent, first, first + 127))
+local length = try('LPUSH', list, sub(recent, first, first + 127))
+if type(length) == 'table' then
+if not string.find(length.err, 'WRONGTYPE', 1, true) then return length end
+call('DEL', list)
+length = call('LPUSH', list, sub(recent, first, first + 127))
+end
 if length <= n then dropped = newest end
+if length > n + 1 then
+call('RPOP', list, length - n - 1)
+length = n + 1
+end
 if length == 1 then fresh = true end
 n = length
 end
@@ -386,8 +454,17 @@ repeat
 if n == 0 and r - 16 >= deep then
 dropped = get('<d', recent, first + 120)
 else
-local length = call('LPUSH', list, sub(recent, first, first + 127))
+local length = try('LPUSH', list, sub(recent, first, first + 127))
+if type(length) == 'table' then
+if not string.find(length.err, 'WRONGTYPE', 1, true) then return length end
+call('DEL', list)
+length = call('LPUSH', list, sub(recent, first, first + 127))
+end
 if length <= n then dropped = newest end
+if length > n + 1 then
+call('RPOP', list, length - n - 1)
+length = n + 1
+end
 if length == 1 then fresh = true end
 n = length
 end
@@ -430,13 +507,21 @@ else
 local last = back % 16
 local place = (back - last) / 16
 if place < n then
-local chunk = call('LINDEX', KEYS[2], place)
+local chunk = try('LINDEX', KEYS[2], place)
+if chunk and #chunk ~= 128 then
+if chunk.err and not string.find(chunk.err, 'WRONGTYPE', 1, true) then return chunk end
+chunk = false
+end
 if chunk then
 blocker = get('<d', chunk, 121 - 8 * last)
 local bound = get('<d', chunk, 121)
 if bound + period <= free then
 local near = math.floor(place / 2)
-chunk = near < place and call('LINDEX', KEYS[2], near)
+chunk = near < place and try('LINDEX', KEYS[2], near)
+if chunk and #chunk ~= 128 then
+if chunk.err and not string.find(chunk.err, 'WRONGTYPE', 1, true) then return chunk end
+chunk = false
+end
 local nearer = chunk and get('<d', chunk, 121)
 if chunk and nearer + period <= free then place, bound = near, nearer end
 if looks % 2 == 0 then p1, b1 = 16 * place, bound else p2, b2 = 16 * place, bound end
@@ -485,8 +570,17 @@ repeat
 if n == 0 and r - 16 >= deep then
 dropped = get('<d', recent, first + 120)
 else
-local length = call('LPUSH', list, sub(recent, first, first + 127))
+local length = try('LPUSH', list, sub(recent, first, first + 127))
+if type(length) == 'table' then
+if not string.find(length.err, 'WRONGTYPE', 1, true) then return length end
+call('DEL', list)
+length = call('LPUSH', list, sub(recent, first, first + 127))
+end
 if length <= n then dropped = newest end
+if length > n + 1 then
+call('RPOP', list, length - n - 1)
+length = n + 1
+end
 if length == 1 then fresh = true end
 n = length
 end
@@ -521,14 +615,14 @@ if other then
 reply = put('<dddI4BdI4I4dI4I4ddI4I4dI4d', t, newest, lives, seq % 4294967296, r, soonest, open, entered,
 born, factor, deep, gate, dropped, n, p1 % 4294967296, b1, p2 % 4294967296, b2)
 elseif busier then
-reply, rest = put('<dddI4BdI4I4', t, newest, lives, seq % 4294967296, r, soonest, open, entered), sub(h, 46, 105)
+reply, rest = put('<dddI4BdI4I4', t, newest, lives, seq % 4294967296, r, soonest, open, entered), sub(h, 50, 109)
 else
-reply, rest = put('<dddI4B', t, newest, lives, seq % 4294967296, r), sub(h, 30, 105)
+reply, rest = put('<dddI4B', t, newest, lives, seq % 4294967296, r), sub(h, 34, 109)
 end
-local whole = reply .. rest .. recent .. last_stamp .. entries
+local whole = mark .. reply .. rest .. recent .. last_stamp .. entries
 if extend then call('SET', key, whole, 'PX', ms + 1) else call('SET', key, whole, 'KEEPTTL') end
 if (extend or fresh) and n > 0 then call('PEXPIRE', KEYS[2], ms) end
-if lives ~= known then reply = sub(whole, 1, 105) end
+if lives ~= known then reply = sub(whole, 5, 109) end
 if admits then
 if why ~= 0 then reply = reply .. put('<dddd', why, window, free, gate) end
 return reply
@@ -537,7 +631,7 @@ end
 return put('<dddddd', why, window, free, gate, t, factor)
 )lua";
 
-inline constexpr std::string_view keep = R"lua(local call, get, put, sub, huge = redis.call, struct.unpack, struct.pack, string.sub, 1 / 0
+inline constexpr std::string_view keep = R"lua(local call, try, get, put, sub, huge = redis.call, redis.pcall, struct.unpack, struct.pack, string.sub, 1 / 0
 local key, a = KEYS[1], ARGV[1]
 local fresh, dirty, last_stamp = false, false, ''
 local what, t, value, at = get('<ddd', a)
@@ -546,13 +640,24 @@ if not fixed then
 local now = call('TIME')
 t = now[1] * 1000000 + now[2]
 end
-local h = call('GET', key)
+local mark = 'wr\1\n'
+local h = try('GET', key)
+if h and h.err then
+if not string.find(h.err, 'WRONGTYPE', 1, true) then return h end
+h = false
+end
 local was, newest, lives, seq, r, soonest, open, entered, born, factor, deep, gate, dropped, n, p1, b1, p2, b2, from
 local recent, entries, size, busier, other = '', '', 0, false, false
-if h and #h > 104 then
+if h and #h > 108 and sub(h, 1, 4) == mark then
 was, newest, lives, seq, r, soonest, open, entered, born, factor, deep, gate, dropped, n, p1, b1, p2, b2, from =
-get('<dddI4BdI4I4dI4I4ddI4I4dI4d', h)
+get('<dddI4BdI4I4dI4I4ddI4I4dI4d', h, 5)
 size = #h
+local left = size - 109 - 8 * r - 32 * entered
+if left < 0 or left % 17 ~= 0 then h = nil end
+else
+h = nil
+end
+if h then
 if r > 0 then
 local x = from
 from = from + 8 * r
@@ -564,8 +669,8 @@ from = from + 32 * entered
 entries = sub(h, x, from - 1)
 end
 else
-call('DEL', KEYS[2])
-h, from, other = nil, 1, true
+call('DEL', key, KEYS[2])
+size, from, other = 0, 1, true
 newest, lives, seq, r, soonest, open, entered = -huge, -huge, 0, 0, huge, 0, 0
 born, factor, deep, gate, dropped, n, p1, b1, p2, b2 = t, 1000000, 0, -huge, -huge, 0, 0, huge, 0, huge
 end
@@ -582,7 +687,11 @@ if how == 3 then
 local units, stamp = t, get('<d', notes, i)
 if last_stamp ~= '' then recent, last_stamp = recent .. last_stamp, '' end
 while n > 0 and (r == 0 or get('<d', recent) >= stamp) do
-local chunk = call('LPOP', KEYS[2])
+local chunk = try('LPOP', KEYS[2])
+if chunk and #chunk ~= 128 then
+if chunk.err and not string.find(chunk.err, 'WRONGTYPE', 1, true) then return chunk end
+chunk = false
+end
 if chunk then
 recent, r, n = chunk .. recent, r + 16, n - 1
 else
@@ -603,8 +712,17 @@ repeat
 if n == 0 and r - 16 >= deep then
 dropped = get('<d', recent, first + 120)
 else
-local length = call('LPUSH', list, sub(recent, first, first + 127))
+local length = try('LPUSH', list, sub(recent, first, first + 127))
+if type(length) == 'table' then
+if not string.find(length.err, 'WRONGTYPE', 1, true) then return length end
+call('DEL', list)
+length = call('LPUSH', list, sub(recent, first, first + 127))
+end
 if length <= n then dropped = newest end
+if length > n + 1 then
+call('RPOP', list, length - n - 1)
+length = n + 1
+end
 if length == 1 then fresh = true end
 n = length
 end
@@ -641,7 +759,11 @@ open = open - units
 else
 if last_stamp ~= '' then recent, last_stamp = recent .. last_stamp, '' end
 while n > 0 and (r == 0 or get('<d', recent) >= stamp) do
-local chunk = call('LPOP', KEYS[2])
+local chunk = try('LPOP', KEYS[2])
+if chunk and #chunk ~= 128 then
+if chunk.err and not string.find(chunk.err, 'WRONGTYPE', 1, true) then return chunk end
+chunk = false
+end
 if chunk then
 recent, r, n = chunk .. recent, r + 16, n - 1
 else
@@ -662,8 +784,17 @@ repeat
 if n == 0 and r - 16 >= deep then
 dropped = get('<d', recent, first + 120)
 else
-local length = call('LPUSH', list, sub(recent, first, first + 127))
+local length = try('LPUSH', list, sub(recent, first, first + 127))
+if type(length) == 'table' then
+if not string.find(length.err, 'WRONGTYPE', 1, true) then return length end
+call('DEL', list)
+length = call('LPUSH', list, sub(recent, first, first + 127))
+end
 if length <= n then dropped = newest end
+if length > n + 1 then
+call('RPOP', list, length - n - 1)
+length = n + 1
+end
 if length == 1 then fresh = true end
 n = length
 end
@@ -734,8 +865,17 @@ repeat
 if n == 0 and r - 16 >= deep then
 dropped = get('<d', recent, first + 120)
 else
-local length = call('LPUSH', list, sub(recent, first, first + 127))
+local length = try('LPUSH', list, sub(recent, first, first + 127))
+if type(length) == 'table' then
+if not string.find(length.err, 'WRONGTYPE', 1, true) then return length end
+call('DEL', list)
+length = call('LPUSH', list, sub(recent, first, first + 127))
+end
 if length <= n then dropped = newest end
+if length > n + 1 then
+call('RPOP', list, length - n - 1)
+length = n + 1
+end
 if length == 1 then fresh = true end
 n = length
 end
@@ -778,7 +918,11 @@ open = open - units
 else
 if last_stamp ~= '' then recent, last_stamp = recent .. last_stamp, '' end
 while n > 0 and (r == 0 or get('<d', recent) >= stamp) do
-local chunk = call('LPOP', KEYS[2])
+local chunk = try('LPOP', KEYS[2])
+if chunk and #chunk ~= 128 then
+if chunk.err and not string.find(chunk.err, 'WRONGTYPE', 1, true) then return chunk end
+chunk = false
+end
 if chunk then
 recent, r, n = chunk .. recent, r + 16, n - 1
 else
@@ -799,8 +943,17 @@ repeat
 if n == 0 and r - 16 >= deep then
 dropped = get('<d', recent, first + 120)
 else
-local length = call('LPUSH', list, sub(recent, first, first + 127))
+local length = try('LPUSH', list, sub(recent, first, first + 127))
+if type(length) == 'table' then
+if not string.find(length.err, 'WRONGTYPE', 1, true) then return length end
+call('DEL', list)
+length = call('LPUSH', list, sub(recent, first, first + 127))
+end
 if length <= n then dropped = newest end
+if length > n + 1 then
+call('RPOP', list, length - n - 1)
+length = n + 1
+end
 if length == 1 then fresh = true end
 n = length
 end
@@ -830,8 +983,17 @@ repeat
 if n == 0 and r - 16 >= deep then
 dropped = get('<d', recent, first + 120)
 else
-local length = call('LPUSH', list, sub(recent, first, first + 127))
+local length = try('LPUSH', list, sub(recent, first, first + 127))
+if type(length) == 'table' then
+if not string.find(length.err, 'WRONGTYPE', 1, true) then return length end
+call('DEL', list)
+length = call('LPUSH', list, sub(recent, first, first + 127))
+end
 if length <= n then dropped = newest end
+if length > n + 1 then
+call('RPOP', list, length - n - 1)
+length = n + 1
+end
 if length == 1 then fresh = true end
 n = length
 end
@@ -896,8 +1058,17 @@ repeat
 if n == 0 and r - 16 >= deep then
 dropped = get('<d', recent, first + 120)
 else
-local length = call('LPUSH', list, sub(recent, first, first + 127))
+local length = try('LPUSH', list, sub(recent, first, first + 127))
+if type(length) == 'table' then
+if not string.find(length.err, 'WRONGTYPE', 1, true) then return length end
+call('DEL', list)
+length = call('LPUSH', list, sub(recent, first, first + 127))
+end
 if length <= n then dropped = newest end
+if length > n + 1 then
+call('RPOP', list, length - n - 1)
+length = n + 1
+end
 if length == 1 then fresh = true end
 n = length
 end
@@ -945,14 +1116,14 @@ if other then
 reply = put('<dddI4BdI4I4dI4I4ddI4I4dI4d', t, newest, lives, seq % 4294967296, r, soonest, open, entered,
 born, factor, deep, gate, dropped, n, p1 % 4294967296, b1, p2 % 4294967296, b2)
 elseif busier then
-reply, rest = put('<dddI4BdI4I4', t, newest, lives, seq % 4294967296, r, soonest, open, entered), sub(h, 46, 105)
+reply, rest = put('<dddI4BdI4I4', t, newest, lives, seq % 4294967296, r, soonest, open, entered), sub(h, 50, 109)
 else
-reply, rest = put('<dddI4B', t, newest, lives, seq % 4294967296, r), sub(h, 30, 105)
+reply, rest = put('<dddI4B', t, newest, lives, seq % 4294967296, r), sub(h, 34, 109)
 end
-local whole = reply .. rest .. recent .. last_stamp .. entries
+local whole = mark .. reply .. rest .. recent .. last_stamp .. entries
 if extend then call('SET', key, whole, 'PX', ms + 1) else call('SET', key, whole, 'KEEPTTL') end
 if (extend or fresh) and n > 0 then call('PEXPIRE', KEYS[2], ms) end
-if lives ~= known then reply = sub(whole, 1, 105) end
+if lives ~= known then reply = sub(whole, 5, 109) end
 end
 if what == 4 and not h then call('DEL', key) end
 if what ~= 3 then return put('<d', moved) end
@@ -971,7 +1142,11 @@ if used == r and n > 0 then
 local low, high, oldest = 0, n, ''
 while low < high do
 local middle = math.floor((low + high) / 2)
-local chunk = call('LINDEX', KEYS[2], middle)
+local chunk = try('LINDEX', KEYS[2], middle)
+if chunk and #chunk ~= 128 then
+if chunk.err and not string.find(chunk.err, 'WRONGTYPE', 1, true) then return chunk end
+chunk = false
+end
 if chunk and get('<d', chunk, 121) > after then low, oldest = middle + 1, chunk else high = middle end
 end
 if low > 0 then
@@ -985,7 +1160,7 @@ end
 return table.concat(out)
 )lua";
 
-inline constexpr std::string_view learn = R"lua(local call, get, put, sub, huge = redis.call, struct.unpack, struct.pack, string.sub, 1 / 0
+inline constexpr std::string_view learn = R"lua(local call, try, get, put, sub, huge = redis.call, redis.pcall, struct.unpack, struct.pack, string.sub, 1 / 0
 local key, a = KEYS[1], ARGV[1]
 local fresh, dirty, last_stamp = false, false, ''
 local t, seen, new, needed, length = get('<ddddd', a)
@@ -994,13 +1169,24 @@ if not fixed then
 local now = call('TIME')
 t = now[1] * 1000000 + now[2]
 end
-local h = call('GET', key)
+local mark = 'wr\1\n'
+local h = try('GET', key)
+if h and h.err then
+if not string.find(h.err, 'WRONGTYPE', 1, true) then return h end
+h = false
+end
 local was, newest, lives, seq, r, soonest, open, entered, born, factor, deep, gate, dropped, n, p1, b1, p2, b2, from
 local recent, entries, size, busier, other = '', '', 0, false, false
-if h and #h > 104 then
+if h and #h > 108 and sub(h, 1, 4) == mark then
 was, newest, lives, seq, r, soonest, open, entered, born, factor, deep, gate, dropped, n, p1, b1, p2, b2, from =
-get('<dddI4BdI4I4dI4I4ddI4I4dI4d', h)
+get('<dddI4BdI4I4dI4I4ddI4I4dI4d', h, 5)
 size = #h
+local left = size - 109 - 8 * r - 32 * entered
+if left < 0 or left % 17 ~= 0 then h = nil end
+else
+h = nil
+end
+if h then
 if r > 0 then
 local x = from
 from = from + 8 * r
@@ -1012,8 +1198,8 @@ from = from + 32 * entered
 entries = sub(h, x, from - 1)
 end
 else
-call('DEL', KEYS[2])
-h, from, other = nil, 1, true
+call('DEL', key, KEYS[2])
+size, from, other = 0, 1, true
 newest, lives, seq, r, soonest, open, entered = -huge, -huge, 0, 0, huge, 0, 0
 born, factor, deep, gate, dropped, n, p1, b1, p2, b2 = t, 1000000, 0, -huge, -huge, 0, 0, huge, 0, huge
 end
@@ -1030,7 +1216,11 @@ if how == 3 then
 local units, stamp = t, get('<d', notes, i)
 if last_stamp ~= '' then recent, last_stamp = recent .. last_stamp, '' end
 while n > 0 and (r == 0 or get('<d', recent) >= stamp) do
-local chunk = call('LPOP', KEYS[2])
+local chunk = try('LPOP', KEYS[2])
+if chunk and #chunk ~= 128 then
+if chunk.err and not string.find(chunk.err, 'WRONGTYPE', 1, true) then return chunk end
+chunk = false
+end
 if chunk then
 recent, r, n = chunk .. recent, r + 16, n - 1
 else
@@ -1051,8 +1241,17 @@ repeat
 if n == 0 and r - 16 >= deep then
 dropped = get('<d', recent, first + 120)
 else
-local length = call('LPUSH', list, sub(recent, first, first + 127))
+local length = try('LPUSH', list, sub(recent, first, first + 127))
+if type(length) == 'table' then
+if not string.find(length.err, 'WRONGTYPE', 1, true) then return length end
+call('DEL', list)
+length = call('LPUSH', list, sub(recent, first, first + 127))
+end
 if length <= n then dropped = newest end
+if length > n + 1 then
+call('RPOP', list, length - n - 1)
+length = n + 1
+end
 if length == 1 then fresh = true end
 n = length
 end
@@ -1089,7 +1288,11 @@ open = open - units
 else
 if last_stamp ~= '' then recent, last_stamp = recent .. last_stamp, '' end
 while n > 0 and (r == 0 or get('<d', recent) >= stamp) do
-local chunk = call('LPOP', KEYS[2])
+local chunk = try('LPOP', KEYS[2])
+if chunk and #chunk ~= 128 then
+if chunk.err and not string.find(chunk.err, 'WRONGTYPE', 1, true) then return chunk end
+chunk = false
+end
 if chunk then
 recent, r, n = chunk .. recent, r + 16, n - 1
 else
@@ -1110,8 +1313,17 @@ repeat
 if n == 0 and r - 16 >= deep then
 dropped = get('<d', recent, first + 120)
 else
-local length = call('LPUSH', list, sub(recent, first, first + 127))
+local length = try('LPUSH', list, sub(recent, first, first + 127))
+if type(length) == 'table' then
+if not string.find(length.err, 'WRONGTYPE', 1, true) then return length end
+call('DEL', list)
+length = call('LPUSH', list, sub(recent, first, first + 127))
+end
 if length <= n then dropped = newest end
+if length > n + 1 then
+call('RPOP', list, length - n - 1)
+length = n + 1
+end
 if length == 1 then fresh = true end
 n = length
 end
@@ -1182,8 +1394,17 @@ repeat
 if n == 0 and r - 16 >= deep then
 dropped = get('<d', recent, first + 120)
 else
-local length = call('LPUSH', list, sub(recent, first, first + 127))
+local length = try('LPUSH', list, sub(recent, first, first + 127))
+if type(length) == 'table' then
+if not string.find(length.err, 'WRONGTYPE', 1, true) then return length end
+call('DEL', list)
+length = call('LPUSH', list, sub(recent, first, first + 127))
+end
 if length <= n then dropped = newest end
+if length > n + 1 then
+call('RPOP', list, length - n - 1)
+length = n + 1
+end
 if length == 1 then fresh = true end
 n = length
 end
@@ -1226,7 +1447,11 @@ open = open - units
 else
 if last_stamp ~= '' then recent, last_stamp = recent .. last_stamp, '' end
 while n > 0 and (r == 0 or get('<d', recent) >= stamp) do
-local chunk = call('LPOP', KEYS[2])
+local chunk = try('LPOP', KEYS[2])
+if chunk and #chunk ~= 128 then
+if chunk.err and not string.find(chunk.err, 'WRONGTYPE', 1, true) then return chunk end
+chunk = false
+end
 if chunk then
 recent, r, n = chunk .. recent, r + 16, n - 1
 else
@@ -1247,8 +1472,17 @@ repeat
 if n == 0 and r - 16 >= deep then
 dropped = get('<d', recent, first + 120)
 else
-local length = call('LPUSH', list, sub(recent, first, first + 127))
+local length = try('LPUSH', list, sub(recent, first, first + 127))
+if type(length) == 'table' then
+if not string.find(length.err, 'WRONGTYPE', 1, true) then return length end
+call('DEL', list)
+length = call('LPUSH', list, sub(recent, first, first + 127))
+end
 if length <= n then dropped = newest end
+if length > n + 1 then
+call('RPOP', list, length - n - 1)
+length = n + 1
+end
 if length == 1 then fresh = true end
 n = length
 end
@@ -1278,8 +1512,17 @@ repeat
 if n == 0 and r - 16 >= deep then
 dropped = get('<d', recent, first + 120)
 else
-local length = call('LPUSH', list, sub(recent, first, first + 127))
+local length = try('LPUSH', list, sub(recent, first, first + 127))
+if type(length) == 'table' then
+if not string.find(length.err, 'WRONGTYPE', 1, true) then return length end
+call('DEL', list)
+length = call('LPUSH', list, sub(recent, first, first + 127))
+end
 if length <= n then dropped = newest end
+if length > n + 1 then
+call('RPOP', list, length - n - 1)
+length = n + 1
+end
 if length == 1 then fresh = true end
 n = length
 end
@@ -1344,8 +1587,17 @@ repeat
 if n == 0 and r - 16 >= deep then
 dropped = get('<d', recent, first + 120)
 else
-local length = call('LPUSH', list, sub(recent, first, first + 127))
+local length = try('LPUSH', list, sub(recent, first, first + 127))
+if type(length) == 'table' then
+if not string.find(length.err, 'WRONGTYPE', 1, true) then return length end
+call('DEL', list)
+length = call('LPUSH', list, sub(recent, first, first + 127))
+end
 if length <= n then dropped = newest end
+if length > n + 1 then
+call('RPOP', list, length - n - 1)
+length = n + 1
+end
 if length == 1 then fresh = true end
 n = length
 end
@@ -1367,7 +1619,9 @@ end
 end
 local spare, known, reply = 1000000
 if fixed then began = 0 end
-local kept = call('GET', KEYS[3]) or ''
+local kept = try('GET', KEYS[3]) or ''
+if kept.err and not string.find(kept.err, 'WRONGTYPE', 1, true) then return kept end
+if #kept ~= 80 then kept = '' end
 local next = sub(a, 41 + length)
 local swaps = factor == seen and kept == sub(a, 41, 40 + length)
 local writes = swaps and (factor ~= new or kept ~= next)
@@ -1389,14 +1643,14 @@ if other then
 reply = put('<dddI4BdI4I4dI4I4ddI4I4dI4d', t, newest, lives, seq % 4294967296, r, soonest, open, entered,
 born, factor, deep, gate, dropped, n, p1 % 4294967296, b1, p2 % 4294967296, b2)
 elseif busier then
-reply, rest = put('<dddI4BdI4I4', t, newest, lives, seq % 4294967296, r, soonest, open, entered), sub(h, 46, 105)
+reply, rest = put('<dddI4BdI4I4', t, newest, lives, seq % 4294967296, r, soonest, open, entered), sub(h, 50, 109)
 else
-reply, rest = put('<dddI4B', t, newest, lives, seq % 4294967296, r), sub(h, 30, 105)
+reply, rest = put('<dddI4B', t, newest, lives, seq % 4294967296, r), sub(h, 34, 109)
 end
-local whole = reply .. rest .. recent .. last_stamp .. entries
+local whole = mark .. reply .. rest .. recent .. last_stamp .. entries
 if extend then call('SET', key, whole, 'PX', ms + 1) else call('SET', key, whole, 'KEEPTTL') end
 if (extend or fresh) and n > 0 then call('PEXPIRE', KEYS[2], ms) end
-if lives ~= known then reply = sub(whole, 1, 105) end
+if lives ~= known then reply = sub(whole, 5, 109) end
 end
 if writes then
 local ms = 3600000

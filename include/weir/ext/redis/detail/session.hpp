@@ -246,7 +246,7 @@ private:
     void answered(const redisReply& r) {
         // A refusal (a replica, no memory) is one the next call meets too; the entry then expires. A note that stands
         // alone was written where the head is lost: such a key would never expire.
-        if (r.type == REDIS_REPLY_INTEGER && r.integer < static_cast<long long>(head_bytes))
+        if (r.type == REDIS_REPLY_INTEGER && r.integer < static_cast<long long>(stored_head_bytes))
             headless_.push_back(waiting_.front().key);
         waiting_.front().route().unanswered.fetch_sub(1, std::memory_order_release);
         waiting_.pop_front();

@@ -2,7 +2,7 @@
 --
 -- What all scripts begin with. Each runs whole or not at all, on one key's Redis keys, of which a decision needs two:
 --
---   KEYS[1]  a string, the head: its fields (head.lua); the newest stamps, at most 25, oldest first; the entries: id, when
+--   KEYS[1]  a string, the head: its mark and its fields (head.lua); the newest stamps, at most 25, oldest first; the entries: id, when
 --            it expires, its units, its stamp (NaN while it is open), 8 bytes each; the settlements since then, 17 bytes:
 --            id, time, `note_kind`; of `refund_stamp` a stamp and units counted from their admission; of `lower` an id
 --            and the units that are left; of `abandoned` an id and when the entry expires now
@@ -30,6 +30,6 @@
 --@ enum obstacle none window gate concurrency: What stands in the way, as `weir::cause` has it.
 --@ enum key_verb hold tune erase read tidy: What the script `keep` does.
 
-local call, get, put, sub, huge = redis.call, struct.unpack, struct.pack, string.sub, 1 / 0
+local call, try, get, put, sub, huge = redis.call, redis.pcall, struct.unpack, struct.pack, string.sub, 1 / 0
 local key, a = KEYS[1], ARGV[1]
 local fresh, dirty, last_stamp = false, false, ''
