@@ -46,6 +46,8 @@ using query_result = std::unique_ptr<PGresult, query_result_free>;
         return "the schema is not there or not whole: allow weir_migrate, or name another weir_schema";
     if (state == "57014")
         return "look for a session that holds a lock, or for an overloaded server, or raise weir_command_timeout_ms";
+    if (state == "P0002")
+        return "look for row security or a trigger on the tables of the schema";
     if (state == "42501")
         return "grant the user what it lacks, or CREATE on the database while the schema is made";
     return "see the server's log";

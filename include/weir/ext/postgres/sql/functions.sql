@@ -3,7 +3,8 @@
 -- The verbs, all of them, as this version has them: run behind the tables of every version.
 --
 -- @S is the schema, @K the first part of its advisory locks, @UNLOGGED and @IS_UNLOGGED as the tables are made, @VERSION
--- the version that the program uses; @CLOCK, @STEP, @NEVER and @FAR are the clock and constants, in nanoseconds.
+-- the version that the program uses; @CLOCK, @STEP, @WAITED, @NEVER and @FAR are the clock and
+-- constants, in nanoseconds.
 
 --@ include part/hello.sql
 --@ include part/steps.sql

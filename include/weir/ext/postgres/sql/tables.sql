@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 --
--- The tables, as version 1 made them; a schema of today has what version_2.sql and version_3.sql add.
+-- The tables, as version 1 made them; a schema of today has what version_2.sql, ... add.
 --
 -- A key is one hot row in `state`: its 32 to 95 newest stamps in `recent`, its newest entries in `ids` and `facts` (three
 -- numbers each: units, negative once they are stamped; expiry; stamp). Older stamps lie in `log`, 32 to a row and in a

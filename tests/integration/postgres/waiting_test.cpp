@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: MIT
+#include "weir/ext/postgres/postgres_store.hpp"
+
+#include "integration/postgres/support/server.hpp"
+#include "support/catch.hpp"
+#include "support/store_checks.hpp"
+
+#include <libpq-fe.h>
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <thread>
+#include <vector>
+
+// A key's row is locked by another session, or gone.
+
+namespace {
+
+using namespace std::chrono_literals;
+using weir::postgres::postgres_store;
+using weir_test::postgres_server;
+
+postgres_store waiting_store(const std::string& dsn, weir::duration entry_ttl = 10min) {
+    auto options = weir::postgres::parse_postgres_dsn(dsn).value();
+    options.entry_ttl = entry_ttl;
+    options.command_timeout = 5s;
+    return postgres_store{options};
+}
+
+/// Another session's transaction.
+class row_lock {
+public:
+    row_lock(const std::string& dsn, const std::string& schema) : link_(PQconnectdb(dsn.c_str())) {
+        run("BEGIN");
+        run("SELECT 1 FROM " + schema + ".state FOR UPDATE");
+    }
+    row_lock(const row_lock&) = delete;
+    row_lock& operator=(const row_lock&) = delete;
+    ~row_lock() { PQfinish(link_); }
+
+    /// Ends it, and says what the server's clock showed just before, in microseconds since 1970.
+    [[nodiscard]] std::int64_t release() const {
+        const auto at = std::stoll(run("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint"));
+        run("COMMIT");
+        return at;
+    }
+
+private:
+    std::string run(const std::string& text) const {
+        PGresult* const r = PQexec(link_, text.c_str());
+        INFO(PQerrorMessage(link_));
+        CHECK(*PQresultErrorMessage(r) == '\0');
+        std::string out = PQntuples(r) > 0 ? PQgetvalue(r, 0, 0) : "";
+        PQclear(r);
+        return out;
+    }
+    PGconn* link_;
+};
+
+}  // namespace
+
+TEST_CASE("postgres: callers wait for a locked row: their stamps are of the time behind the wait") {
+    WEIR_NEEDS_POSTGRES();
+    const auto& server = postgres_server::common();
+    const std::string dsn = server.plain_dsn("weir_schema=waited weir_pool=8 weir_pool_wait_ms=5000");
+    // One unit takes the fast way, more units and a first use take the long one.
+    for (const std::int64_t cost : {1, 3})
+        for (const int used_before : {0, 1, 2}) {
+            INFO(cost << " units, used " << used_before << " times before");
+            server.run("DROP SCHEMA IF EXISTS waited CASCADE", "dbname=limits");
+            auto first = waiting_store(dsn);
+            const auto plan = weir::plan_windows(weir_test::rates({{20, 400ms}}, weir::counting::admission));
+            auto make = first.make_slot("h.org", "metadata");
+            static_cast<void>(first.read(make, plan, first.now()));
+            weir::entry e;
+            for (int i = 0; i < used_before; ++i)
+                CHECK(first.admit(make, plan, 1, first.now(), e).admits());
+            std::this_thread::sleep_for(450ms);
+            std::vector<std::int64_t> stamps(4);
+            std::int64_t released = 0;
+            {
+                const row_lock lock{server.dsn("dbname=limits"), "waited"};
+                std::vector<std::jthread> callers;
+                for (std::int64_t& stamp : stamps)
+                    callers.emplace_back([&] {
+                        auto store = waiting_store(dsn);
+                        auto slot = store.make_slot("h.org", "metadata");
+                        weir::entry mine;
+                        if (store.admit(slot, plan, cost, store.now(), mine).admits())
+                            stamp = postgres_store::counted_at(mine).value().count();
+                    });
+                std::this_thread::sleep_for(600ms);
+                released = lock.release();
+            }
+            for (const std::int64_t stamp : stamps)
+                CHECK(stamp >= released - 1'000);
+            // They count from now on: the window is not free again because it was waited for.
+            CHECK(first.read(make, plan, first.now()).windows.at(0).used == 4 * cost);
+        }
+}
+
+TEST_CASE("postgres: callers wait for a locked row: their entries live from the time behind the wait") {
+    WEIR_NEEDS_POSTGRES();
+    const auto& server = postgres_server::common();
+    const std::string dsn = server.plain_dsn("weir_schema=waited_open weir_pool=8 weir_pool_wait_ms=5000");
+    for (const auto from : {weir::counting::response, weir::counting::admission})
+        for (const int used_before : {0, 2}) {
+            INFO((from == weir::counting::response ? "response" : "admission") << ", used " << used_before);
+            server.run("DROP SCHEMA IF EXISTS waited_open CASCADE", "dbname=limits");
+            auto first = waiting_store(dsn, 700ms);
+            weir::policy p = weir_test::rates({{20, 1h}}, from);
+            p.max_concurrent = 20;
+            const auto plan = weir::plan_windows(p);
+            auto slot = first.make_slot("h.org", "metadata");
+            static_cast<void>(first.read(slot, plan, first.now()));
+            for (int i = 0; i < used_before; ++i) {
+                weir::entry e;
+                CHECK(first.admit(slot, plan, 1, first.now(), e).admits());
+                first.settle(slot, plan, e, weir::settlement::refunded, first.now());
+            }
+            first.flush();
+            {
+                const row_lock lock{server.dsn("dbname=limits"), "waited_open"};
+                std::vector<std::jthread> callers;
+                for (int i = 0; i < 4; ++i)
+                    callers.emplace_back([&] {
+                        auto store = waiting_store(dsn, 700ms);
+                        auto mine = store.make_slot("h.org", "metadata");
+                        weir::entry e;
+                        CHECK(store.admit(mine, plan, 1, store.now(), e).admits());
+                    });
+                std::this_thread::sleep_for(900ms);
+                static_cast<void>(lock.release());
+            }
+            CHECK(first.read(slot, plan, first.now()).in_flight == 4);
+            std::this_thread::sleep_for(800ms);
+            CHECK(first.read(slot, plan, first.now()).in_flight == 0);
+        }
+}
+
+TEST_CASE("postgres: rows that somebody deletes are made anew by every verb, in time, and for all processes") {
+    WEIR_NEEDS_POSTGRES();
+    const auto& server = postgres_server::common();
+    const std::string dsn = server.plain_dsn("weir_schema=gone");
+    const auto plan = weir::plan_windows(weir_test::rates({{3, 1h}}));
+    const std::string mine = "dbname=limits";
+    for (const std::string& what :
+         {"DELETE FROM gone.state", "DELETE FROM gone.key", "DELETE FROM gone.key; DELETE FROM gone.state",
+          "DELETE FROM gone.log; DELETE FROM gone.block; DELETE FROM gone.state", "TRUNCATE gone.state CASCADE"})
+        for (int verb = 0; verb < 6; ++verb) {
+            INFO(what << ", verb " << verb);
+            server.run("DROP SCHEMA IF EXISTS gone CASCADE", mine);
+            auto knows = waiting_store(dsn);
+            auto late = waiting_store(dsn);
+            auto slot = knows.make_slot("h.org", "metadata");
+            weir::entry e;
+            CHECK(knows.admit(slot, plan, 1, knows.now(), e).admits());
+            knows.settle(slot, plan, e, weir::settlement::released, knows.now());
+            knows.flush();
+            server.run(what, mine);
+            const auto began = std::chrono::steady_clock::now();
+            auto theirs = late.make_slot("h.org", "metadata");
+            auto& store = verb % 2 == 0 ? knows : late;
+            auto& other = verb % 2 == 0 ? late : knows;
+            auto& here = verb % 2 == 0 ? slot : theirs;
+            auto& there = verb % 2 == 0 ? theirs : slot;
+            if (verb < 2)
+                CHECK(store.hold(here, store.now() + 1ms));
+            else if (verb < 4)
+                static_cast<void>(store.learn(here, [](weir::tuner_state s) { return ++s.answers, s; }));
+            std::this_thread::sleep_for(2ms);
+            // One budget: what one process takes the other does not have.
+            CHECK(store.admit(here, plan, 1, store.now(), e).admits());
+            CHECK(other.admit(there, plan, 1, other.now(), e).admits());
+            CHECK(store.admit(here, plan, 1, store.now(), e).admits());
+            CHECK_FALSE(other.admit(there, plan, 1, other.now(), e).admits());
+            CHECK_FALSE(store.admit(here, plan, 1, store.now(), e).admits());
+            CHECK(std::chrono::steady_clock::now() - began < 1s);
+            CHECK(server.run("SELECT count(*) FROM gone.key", mine) == "1");
+            CHECK(server.run("SELECT count(*) FROM gone.state", mine) == "1");
+        }
+}
+
+TEST_CASE("postgres: rows that row security hides are an error that says so, and no loop") {
+    WEIR_NEEDS_POSTGRES();
+    const auto& server = postgres_server::common();
+    {
+        auto first = waiting_store(server.plain_dsn("weir_schema=hidden"));
+        CHECK(weir_test::trouble_of(first).empty());
+    }
+    server.run("ALTER TABLE hidden.state ENABLE ROW LEVEL SECURITY; ALTER TABLE hidden.state FORCE ROW LEVEL SECURITY; "
+               "CREATE POLICY add ON hidden.state FOR INSERT WITH CHECK (true)",
+               "dbname=limits");
+    auto store = waiting_store(server.plain_dsn("weir_schema=hidden"));
+    const auto began = std::chrono::steady_clock::now();
+    const std::string said = weir_test::trouble_of(store);
+    INFO(said);
+    CHECK(said.find("row security") != std::string::npos);
+    CHECK(std::chrono::steady_clock::now() - began < 1s);
+}
