@@ -48,8 +48,12 @@ public:
     using step = key_step<Store>;
     using change = typename step::change;
 
-    /// How long after a call that failed, or met a ceiling of other processes, the store is called again.
+    /// How long after a call that failed, or met a ceiling of other processes, the store is called again. After one
+    /// that took long to fail it is left alone for as long, within a limit, so that a store that hangs does not cost
+    /// every request its timeout.
     static constexpr duration retry_failed = std::chrono::milliseconds{100};
+    static constexpr duration retry_hanging = std::chrono::milliseconds{500};
+    static constexpr duration retry_busy = std::chrono::milliseconds{10};
     static constexpr duration retry_ceiling = std::chrono::milliseconds{20};
 
     shared_limiter(key_core& key, typename Store::slot slot) : key_(key), flight_(key.lock), slot_(std::move(slot)) {
@@ -409,10 +413,14 @@ private:
     template <class Ours, class Local>
     [[nodiscard]] assessment in_turn(step& s, std::int64_t cost, Ours&& verb, Local&& verb_local) {
         const store_failure otherwise = key_.rules->policy.on_store_error;
-        assessment f{saturating_add(s.now, retry_failed), cause::store, 0};
+        assessment f{s.now, cause::store, 0};
+        // A request that found no connection free waited for this process alone, and the store may be well: the local
+        // log must not decide beside it.
+        bool is_busy = false;
         if (is_local() && local_->until() > s.now) {
             flight_.end();
             flight_.set_error(local_->error());
+            f.at = local_->until();
         } else if (call_in_turn(s, [&](const window_plan& plan) { f = verb(plan); })) {
             if (local_ != nullptr)
                 local_->end();
@@ -420,16 +428,19 @@ private:
             if (f.cause == cause::gate)
                 leases_.close();  // the gate is newer than what was taken in advance
             return f;
-        } else if (otherwise != store_failure::closed) {
-            s.now = s.store.after(s.now);
-            local().begin(saturating_add(s.now, retry_failed), flight_.error());
+        } else {
+            const instant asked = std::exchange(s.now, s.store.after(s.now));
+            is_busy = flight_.was_busy();
+            f.at = saturating_add(s.now, is_busy ? retry_busy : std::clamp(s.now - asked, retry_failed, retry_hanging));
+            if (!is_busy)
+                local().begin(f.at, flight_.error());
         }
         if (unsent_gate_ > s.now)
             return {unsent_gate_, cause::gate, 0};
         // What the store said before it failed still holds.
         if (known_.at > s.now && (known_.cause == cause::gate || otherwise != store_failure::open))
             return known_;
-        if (otherwise == store_failure::closed)
+        if (otherwise == store_failure::closed || is_busy)
             return f;
         f = verb_local(local(), s.now);
         // Once the store is back it may allow what is too much for this process.

@@ -3,7 +3,9 @@
 
 #include "integration/postgres/support/server.hpp"
 #include "support/catch.hpp"
+#include "support/slow_link.hpp"
 #include "support/store_checks.hpp"
+#include "support/store_waits.hpp"
 
 #include <libpq-fe.h>
 
@@ -198,4 +200,81 @@ TEST_CASE("postgres: rows that row security hides are an error that says so, and
     INFO(said);
     CHECK(said.find("row security") != std::string::npos);
     CHECK(std::chrono::steady_clock::now() - began < 1s);
+}
+
+TEST_CASE("postgres: more threads than connections, and a server that is well: nothing is decided without it") {
+    WEIR_NEEDS_POSTGRES();
+    const auto& server = postgres_server::common();
+    weir_test::slow_link link{server.folder() + "/.s.PGSQL.5432", {30ms, 0}, weir_test::seed_for("postgres busy pool")};
+    const std::string dsn = "host=127.0.0.1 port=" + std::to_string(link.port()) +
+                            " user=limiter dbname=limits sslmode=disable gssencmode=disable weir_schema=busy_pool ";
+    const auto make = [&](const std::string& more) {
+        return postgres_store{weir::postgres::parse_postgres_dsn(dsn + more).value()};
+    };
+    {
+        auto first = make("");
+        CHECK(weir_test::trouble_of(first).empty());
+    }
+    weir_test::check_busy_pool([&] { return make(""); }, 2, 12, 12);
+    weir_test::check_busy_pool([&] { return make("weir_pool=1 weir_pool_wait_ms=20"); }, 2, 6, 6, 10'000);
+}
+
+TEST_CASE("postgres: a server that takes no more connections has others of the pool: they are waited for") {
+    WEIR_NEEDS_POSTGRES();
+    const auto& server = postgres_server::common();
+    const std::string dsn = server.plain_dsn("weir_schema=few weir_pool=6");
+    {
+        auto first = waiting_store(dsn);
+        CHECK(weir_test::trouble_of(first).empty());
+    }
+    server.run("ALTER ROLE limiter CONNECTION LIMIT 2");
+    weir_test::check_busy_pool([&] { return postgres_store{weir::postgres::parse_postgres_dsn(dsn).value()}; }, 1, 8,
+                               8);
+    server.run("ALTER ROLE limiter CONNECTION LIMIT -1");
+}
+
+TEST_CASE("postgres: a locked row costs one timeout, and no retry_at is over when it is given") {
+    WEIR_NEEDS_POSTGRES();
+    const auto& server = postgres_server::common();
+    const std::string dsn = server.plain_dsn("weir_schema=hanging weir_command_timeout_ms=500");
+    weir::registry limits{
+        postgres_store{weir::postgres::parse_postgres_dsn(dsn).value()},
+        weir::configuration::builder{}.defaults("metadata", weir_test::rates({{100, 1s}})).build().value()};
+    const auto ask = [&] { return limits.try_acquire("h.org", "metadata"); };
+    CHECK(ask());
+    {
+        const row_lock lock{server.dsn("dbname=limits"), "hanging"};
+        weir_test::check_hanging(limits, ask, 500ms);
+        static_cast<void>(lock.release());
+    }
+    const auto began = std::chrono::steady_clock::now();
+    limits.acquire("h.org", "metadata").arrived();
+    CHECK(std::chrono::steady_clock::now() - began < 1s);
+}
+
+TEST_CASE("postgres: a connection that the server closed while it was idle costs no request") {
+    WEIR_NEEDS_POSTGRES();
+    const auto& server = postgres_server::common();
+    for (const auto from : {weir::counting::response, weir::counting::admission})
+        for (const bool waits_for_timeout : {false, true}) {
+            const std::string dsn = server.plain_dsn(
+                std::string{"weir_schema=idle"} + (waits_for_timeout ? " options='-c idle_session_timeout=300'" : ""));
+            weir::registry limits{postgres_store{weir::postgres::parse_postgres_dsn(dsn).value()},
+                                  weir::configuration::builder{}
+                                      .defaults("metadata", weir_test::rates({{100, 1s}}, from))
+                                      .build()
+                                      .value()};
+            limits.acquire("h.org", "metadata").arrived();
+            std::this_thread::sleep_for(waits_for_timeout ? 600ms : 50ms);
+            if (!waits_for_timeout) {
+                server.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'weir'");
+                std::this_thread::sleep_for(50ms);
+            }
+            auto got = limits.try_acquire("h.org", "metadata");
+            CHECK(got);
+            if (got)
+                std::move(got).take().arrived();
+            limits.store().flush();
+            CHECK(limits.inspect("h.org", "metadata")->state.open == 0);
+        }
 }

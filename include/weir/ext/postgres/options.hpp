@@ -28,8 +28,9 @@ struct postgres_options {
     /// The schema of tables and functions, a lower-case identifier; several stand side by side in one database.
     std::string schema = "weir";
     std::size_t pool = 4;  ///< connections at most, opened on use; at least 1
-    /// The longest a verb waits for a connection others use; 0 = not at all.
-    duration pool_wait = std::chrono::milliseconds{50};
+    /// The longest a verb waits for a connection others use; 0 = not at all. To wait for a connection is to wait for
+    /// the store: a caller that finds none has not found the store dead.
+    duration pool_wait = std::chrono::milliseconds{1000};
     /// The longest that connecting, with all that is said first, may take.
     duration connect_timeout = std::chrono::seconds{1};
     /// The longest the server works on a verb, as its statement_timeout; a reply is waited for a quarter longer.

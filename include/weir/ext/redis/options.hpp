@@ -38,8 +38,9 @@ struct redis_options {
     std::string key_file{};
     std::string prefix = "weir";  ///< all keys begin with `prefix:`; without braces
     std::size_t pool = 4;         ///< connections at most, opened on use; at least 1
-    /// The longest a verb waits for a connection others use; 0 = not at all.
-    duration pool_wait = std::chrono::milliseconds{50};
+    /// The longest a verb waits for a connection others use; 0 = not at all. To wait for a connection is to wait for
+    /// the store: a caller that finds none has not found the store dead.
+    duration pool_wait = std::chrono::milliseconds{500};
     /// The longest that connecting, with all that is said first, may take.
     duration connect_timeout = std::chrono::milliseconds{500};
     /// The longest a verb waits for its reply.

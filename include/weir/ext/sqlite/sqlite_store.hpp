@@ -315,8 +315,10 @@ private:
         const auto until = std::chrono::steady_clock::now() + all_->options.busy_timeout;
         std::unique_lock lock{all_->mutex, until};
         if (!lock)
-            throw detail::failed(doing, all_->options.path, "other threads of this process are waiting for the file",
-                                 detail::advice(SQLITE_BUSY));
+            throw store_busy{detail::failed(doing, all_->options.path,
+                                            "other threads of this process are waiting for the file",
+                                            detail::advice(SQLITE_BUSY))
+                                 .what()};
         all_->waiting.begin(until);
         return lock;
     }

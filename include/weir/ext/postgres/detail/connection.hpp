@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "weir/storage/remote/socket_life.hpp"
 #include "weir/storage/store_error.hpp"
 
 #include <fmt/format.h>
@@ -107,14 +108,12 @@ public:
         }
         PQsetNoticeProcessor(handle_, [](void*, const char*) {}, nullptr);
         PQsetnonblocking(handle_, 1);
+        if (!names_keepalives())
+            remote::keep_alive(PQsocket(handle_));
     }
 
-    /// Whether the server has not ended it, as far as one sees without a round trip: unasked, it only sends an end.
-    [[nodiscard]] bool seems_alive(bool replies_due) const noexcept {
-        char byte = 0;
-        const auto got = ::recv(PQsocket(handle_), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-        return got < 0 ? errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR : got > 0 && replies_due;
-    }
+    /// Whether the server has not ended it, as far as one sees without a round trip.
+    [[nodiscard]] bool seems_alive() const noexcept { return !remote::has_ended(PQsocket(handle_)); }
 
     /// The next result, null at the end of a statement's.
     [[nodiscard]] query_result next(deadline until, std::string_view what) {
@@ -178,6 +177,14 @@ public:
     }
 
 private:
+    /// Whether the user has set how an idle connection is kept.
+    [[nodiscard]] bool names_keepalives() const {
+        const std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> all{PQconninfo(handle_), &PQconninfoFree};
+        for (const PQconninfoOption* o = all.get(); o != nullptr && o->keyword != nullptr; ++o)
+            if (std::string_view{o->keyword}.starts_with("keepalives") && o->val != nullptr && *o->val != '\0')
+                return true;
+        return false;
+    }
     [[nodiscard]] query_result last_result(deadline until, std::string_view what) {
         query_result last;
         flush(until, what);

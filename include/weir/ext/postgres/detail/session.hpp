@@ -88,7 +88,7 @@ public:
     /// Whether it is open, as far as one sees without a round trip. One that answered a moment ago is not asked.
     [[nodiscard]] bool seems_alive() const noexcept {
         return is_open() && (std::chrono::steady_clock::now() - answered_ < std::chrono::milliseconds{1} ||
-                             connection_.seems_alive(!pending_.empty()));
+                             connection_.seems_alive());
     }
 
     // ---- verbs

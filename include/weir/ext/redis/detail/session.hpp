@@ -94,9 +94,22 @@ public:
     }
     void close() noexcept { connection_.close(); }
     [[nodiscard]] bool is_open() const noexcept { return connection_.is_open(); }
-    /// One that answered a moment ago is not asked: that costs a system call.
-    [[nodiscard]] bool seems_alive() const noexcept {
-        return steady_clock{}.now() - last_used_ < std::chrono::milliseconds{1} || connection_.seems_alive();
+    /// One that answered a moment ago is not asked: that costs a system call. Of one that has ended, the replies that
+    /// came before are read, so that what was carried out is not sent again.
+    [[nodiscard]] bool seems_alive() {
+        if (steady_clock{}.now() - last_used_ < std::chrono::milliseconds{1} || connection_.seems_alive())
+            return true;
+        try {
+            while (!waiting_.empty()) {
+                const reply r = connection_.read_without_waiting();
+                if (r == nullptr)
+                    break;
+                answered(*r);
+            }
+        } catch (const store_error&) {
+            // Closed now, as it is to be.
+        }
+        return false;
     }
 
     /// Reads the epoch anew, and sets it where it is gone.
