@@ -58,7 +58,7 @@ inline void append_ms(std::string& out, duration span) {
 ///
 /// A denial adds `cause`, `limit` (the full rate) and `retry_at`, and so does `shadow`, which was acquired all the
 /// same; a response has its `status`; a gate its `retry_at`; `tune` has `before`, `after`, `reason`, `answers` and
-/// `refusals`; a reload `ok`, and `error` when it was refused.
+/// `refusals`; `history_lost` and `store_warning` have `text`; a reload `ok`, and `error` when it was refused.
 /// `policy_max_delay_ms` is the longest this caller would have waited. Times are UTC.
 ///
 /// **Thread safety.** All members; lines never mix. **Lifetime.** Copies share one sink and one lock; the file or
@@ -67,7 +67,7 @@ class json_lines {
 public:
     /// Which events make a line.
     enum class level : std::uint8_t {
-        trouble,    ///< block, shadow, cancel, gate, reload, store, tune
+        trouble,    ///< all but those below
         decisions,  ///< the same, acquire and head_skip
         all,        ///< the same, and response
     };
@@ -126,6 +126,11 @@ public:
         detail::append_json_text(out, e.host);
         out.append(R"(,"role":)");
         detail::append_json_text(out, e.role);
+        if (e.type == event_type::history_lost || e.type == event_type::store_warning) {
+            out.append(R"(,"text":)");
+            detail::append_json_text(out, e.text);
+            return out.append("}\n");
+        }
         if (e.type == event_type::response)
             return out.append(fmt::format(",\"status\":{}}}\n", e.status));
         if (e.type == event_type::tune)

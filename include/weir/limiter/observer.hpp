@@ -14,16 +14,18 @@ namespace weir {
 
 /// What happened to a key.
 enum class event_type : std::uint8_t {
-    acquire,    ///< admitted
-    block,      ///< denied, or never
-    cancel,     ///< the caller gave up while waiting
-    head_skip,  ///< a HEAD request passed uncounted
-    response,   ///< response headers arrived
-    gate,       ///< the gate moved forward
-    shadow,     ///< admitted although its limit says no: the policy is not enforced
-    reload,     ///< a new configuration took effect, or was refused
-    store,      ///< a verb of the shared store failed
-    tune,       ///< the tuner changed the factor on the key's rates
+    acquire,        ///< admitted
+    block,          ///< denied, or never
+    cancel,         ///< the caller gave up while waiting
+    head_skip,      ///< a HEAD request passed uncounted
+    response,       ///< response headers arrived
+    gate,           ///< the gate moved forward
+    shadow,         ///< admitted although its limit says no: the policy is not enforced
+    reload,         ///< a new configuration took effect, or was refused
+    store,          ///< a verb of the shared store failed
+    tune,           ///< the tuner changed the factor on the key's rates
+    history_lost,   ///< the shared store has lost history: keys warm up
+    store_warning,  ///< the shared store is set up so that it may lose something
 };
 
 [[nodiscard]] constexpr std::string_view to_string(event_type t) noexcept {
@@ -48,6 +50,10 @@ enum class event_type : std::uint8_t {
         return "store";
     case event_type::tune:
         return "tune";
+    case event_type::history_lost:
+        return "history_lost";
+    case event_type::store_warning:
+        return "store_warning";
     }
     return "?";
 }

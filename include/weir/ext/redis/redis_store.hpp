@@ -18,6 +18,7 @@
 #include "weir/storage/remote/session_pool.hpp"
 #include "weir/storage/store.hpp"
 #include "weir/storage/store_error.hpp"
+#include "weir/storage/store_notice.hpp"
 
 #include <algorithm>
 #include <array>
@@ -228,13 +229,17 @@ public:
     [[nodiscard]] std::uint64_t losses() const noexcept {
         return shared_->losses.losses() + shared_->lost_keys.load(std::memory_order_relaxed);
     }
+    /// What there is to say beside the answers, each once.
+    [[nodiscard]] std::optional<store_notice> take_notice() { return shared_->losses.notices().take(); }
     [[nodiscard]] const redis_options& options() const noexcept { return shared_->options; }
 
 private:
     using pool_type = remote::session_pool<detail::session>;
 
     struct shared {
-        explicit shared(redis_options o) : options(std::move(o)), pool(pool_of(options), {}, &options, &losses) {}
+        explicit shared(redis_options o)
+            : options(std::move(o)), losses(detail::server_of(options)), pool(pool_of(options), {}, &options, &losses) {
+        }
         const redis_options options;
         detail::loss_watch losses;
         pool_type pool;
@@ -318,7 +323,7 @@ private:
         if (!head)
             bad_reply("admit");
         shared_->clock.learn(head->t, asked);
-        remember(*session, key, *head);
+        remember(*session, key, *head, shared_->time.span(plan.kept.longest) + shared_->time.span(options().entry_ttl));
         // A loss may have been seen by this very call, or while it was on its way.
         warm = warming(key, plan, cost, now);
         if (!warm.admits() && plan.enforce) {
@@ -343,12 +348,14 @@ private:
     }
 
     /// Keeps of a head what the next call on its key needs, and sees whether it is the head it was.
-    void remember(detail::session& session, detail::slot_state& key, const detail::admitted& head) {
+    void remember(detail::session& session, detail::slot_state& key, const detail::admitted& head, double span) {
         const double born = head.is_whole ? head.born : key.born;
         if (head.is_whole)
             key.factor = detail::factor_of(head.factor);
         if (!shared_->time.is_injected() && key.remembers(head, born)) [[unlikely]]
-            lose(session, key);
+            lose(session, key, this->now(), true);
+        else if (!shared_->time.is_injected() && key.born == 0) [[unlikely]]
+            meet(session, key, head, span);
         key.born = born;
         key.seq = head.seq;
         key.lives = head.lives;
@@ -389,11 +396,27 @@ private:
             return {now, cause::none, 0};
         return warm_up(plan, cost, lost, now);
     }
-    void lose(detail::session& session, detail::slot_state& key) {
+    void lose(detail::session& session, detail::slot_state& key, instant at, bool looks) {
         shared_->lost_keys.fetch_add(1, std::memory_order_relaxed);
-        key.lost_at = this->now();
+        key.lost_at = at;
+        const std::uint64_t before = shared_->losses.losses();
+        if (looks)
+            look_anew(session);  // has it lost everything, or this alone?
+        if (shared_->losses.losses() == before)
+            shared_->losses.lost_key("a key is gone or older than it was, deleted or evicted");
+    }
+    /// A key that is new to this process. Its head may have been made since the epoch was looked at last, by a process
+    /// that found nothing there, as nothing was left after a loss.
+    void meet(detail::session& session, detail::slot_state& key, const detail::admitted& head, double span) {
+        if (head.born > static_cast<double>(shared_->losses.checked_at()))
+            look_anew(session);
+        const auto evicted = static_cast<double>(shared_->losses.evicted_at());
+        if (evicted > 0 && evicted + span > head.t)
+            lose(session, key, shared_->time.local(head.born, head.t, this->now()), false);
+    }
+    static void look_anew(detail::session& session) {
         try {
-            session.renew_epoch();  // has it lost everything, or this alone?
+            session.renew_epoch();
         } catch (const store_error&) {
             // The next connection compares the epoch as well.
         }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "weir/ext/redis/detail/connection.hpp"
+#include "weir/ext/redis/detail/epoch.hpp"
 #include "weir/ext/redis/detail/loss_watch.hpp"
 #include "weir/ext/redis/detail/script.hpp"
 #include "weir/ext/redis/detail/wire.hpp"
@@ -11,6 +12,7 @@
 #include "weir/core/time.hpp"
 #include "weir/storage/remote/session_pool.hpp"
 #include "weir/storage/store_error.hpp"
+#include "weir/storage/store_notice.hpp"
 
 #include <array>
 #include <chrono>
@@ -20,6 +22,7 @@
 #include <initializer_list>
 #include <iterator>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -62,11 +65,11 @@ public:
 
     // ---- opening
 
-    /// Connects, signs in, loads the scripts and learns the epoch: one round trip besides the connection's own.
+    /// Connects, signs in, learns the epoch and loads the scripts: two round trips besides the connection's own, for
+    /// what is said before signing in must be short.
     void open() {
         connection_.open(options_);
         const std::string db = std::to_string(options_.db);
-        const std::string fresh = losses_.fresh_epoch();
         const bool signs_in = !options_.password.empty();
         if (signs_in && options_.user.empty())
             say({"AUTH", options_.password});
@@ -74,23 +77,23 @@ public:
             say({"AUTH", options_.user, options_.password});
         if (options_.db != 0)
             say({"SELECT", db});
-        load_scripts();
-        say_epoch(fresh);
-        say({"PEXPIRE", epoch_key_, epoch_life});
+        say_look();
         limit_ = options_.connect_timeout;
         connection_.set_timeout(limit_);
-        const instant deadline = begin();
+        instant deadline = begin();
         if (signs_in)
             expect(connection_.read(deadline), "sign in", "check user and password, and that the user is on");
         if (options_.db != 0)
             expect(connection_.read(deadline), "select the database", "check the database's number");
+        const look seen = read_look(deadline);
+        load_scripts();
+        const epoch_step next = say_epoch(seen);
+        deadline = begin();
         read_scripts(deadline);
-        const std::string epoch = read_epoch(deadline);
-        expect(connection_.read(deadline), "renew the epoch", "give the user the command PEXPIRE");
+        read_epoch(deadline, seen, next);
         limit_ = options_.command_timeout;
         connection_.set_timeout(limit_);
         last_used_ = steady_clock{}.now();
-        losses_.compare(epoch);
     }
     void close() noexcept { connection_.close(); }
     [[nodiscard]] bool is_open() const noexcept { return connection_.is_open(); }
@@ -112,13 +115,15 @@ public:
         return false;
     }
 
-    /// Reads the epoch anew, and sets it where it is gone.
+    /// Reads the epoch anew, and sets it where it is gone or the server is another one.
     void renew_epoch() {
-        const std::string fresh = losses_.fresh_epoch();
-        say_epoch(fresh);
-        const instant deadline = begin();
+        say_look();
+        instant deadline = begin();
         drain(deadline);
-        losses_.compare(read_epoch(deadline));
+        const look seen = read_look(deadline);
+        const epoch_step next = say_epoch(seen);
+        deadline = begin();
+        read_epoch(deadline, seen, next);
     }
 
     // ---- calls
@@ -222,15 +227,66 @@ private:
 
     // ---- what is said on opening
 
-    void say_epoch(std::string_view fresh) {
-        say({"SET", epoch_key_, fresh, "NX", "PX", epoch_life});
+    /// What the server has for an epoch, what it says of itself, and when.
+    struct look {
+        std::int64_t now = 0;
+        bool is_there = false;  ///< something is, be it an epoch or not
+        std::optional<epoch_record> found;
+        server_facts facts;
+    };
+    void say_look() {
+        say({"TIME"});
         say({"GET", epoch_key_});
+        say({"PEXPIRE", epoch_key_, epoch_life});
+        say({"INFO"});
+        say({"INFO", "commandstats"});
     }
-    [[nodiscard]] std::string read_epoch(instant deadline) {
-        expect(connection_.read(deadline), "write the epoch", "name the primary server, with a user that may write");
+    [[nodiscard]] look read_look(instant deadline) {
+        look out;
+        const reply time = connection_.read(deadline);
+        expect(time, "read its clock", "give the user the command TIME");
         const reply epoch = connection_.read(deadline);
-        expect(epoch, "read the epoch", "give the user the command GET");
-        return std::string{text_of(*epoch)};
+        const reply life = connection_.read(deadline);
+        const reply info = connection_.read(deadline);
+        const reply commands = connection_.read(deadline);
+        if (info->type != REDIS_REPLY_ERROR)
+            out.facts = facts_of(text_of(*info), commands->type == REDIS_REPLY_ERROR ? "" : text_of(*commands));
+        if (out.facts.is_sentinel)
+            connection_.fail("cannot keep keys", "it is a Sentinel", "name the primary server, which it watches");
+        out.is_there = epoch->type != REDIS_REPLY_NIL;
+        if (epoch->type != REDIS_REPLY_ERROR || error_word(text_of(*epoch)) != "WRONGTYPE") {
+            expect(epoch, "read the epoch", "give the user the command GET");
+            out.found = epoch_of(text_of(*epoch));
+        }
+        expect(life, "renew the epoch", "give the user the command PEXPIRE");
+        if (time->type == REDIS_REPLY_ARRAY && time->elements == 2)
+            out.now = info_number(text_of(*time->element[0])) * 1'000'000 + info_number(text_of(*time->element[1]));
+        return out;
+    }
+    /// Says what the epoch is from now on, where that is another one.
+    [[nodiscard]] epoch_step say_epoch(const look& seen) {
+        epoch_step next = next_epoch(seen.found, seen.facts, seen.now, losses_.known_epoch(), losses_.fresh_epoch());
+        if (seen.found == next.record)
+            return next;
+        // Of several processes that find none, one makes it.
+        const std::string text = text_of(next.record);
+        if (seen.is_there)
+            say({"SET", epoch_key_, text, "PX", epoch_life});
+        else
+            say({"SET", epoch_key_, text, "NX", "PX", epoch_life});
+        say({"GET", epoch_key_});
+        return next;
+    }
+    void read_epoch(instant deadline, const look& seen, const epoch_step& next) {
+        epoch_record is = next.record;
+        if (seen.found != next.record) {
+            expect(connection_.read(deadline), "write the epoch",
+                   "name the primary server, with a user that may write");
+            const reply epoch = connection_.read(deadline);
+            expect(epoch, "read the epoch", "give the user the command GET");
+            is = epoch_of(text_of(*epoch)).value_or(next.record);
+        }
+        losses_.compare(is, seen.now, seen.facts, is.id == next.record.id ? next.reason : std::string_view{});
     }
 
     [[nodiscard]] instant begin() {
@@ -257,10 +313,16 @@ private:
             answered(*connection_.read(deadline));
     }
     void answered(const redisReply& r) {
-        // A refusal (a replica, no memory) is one the next call meets too; the entry then expires. A note that stands
+        // A refusal (a replica, no memory) is one the next call meets too; the entry then expires. Of a right that is
+        // missing here alone no call would say anything. A note that stands
         // alone was written where the head is lost: such a key would never expire.
         if (r.type == REDIS_REPLY_INTEGER && r.integer < static_cast<long long>(stored_head_bytes))
             headless_.push_back(waiting_.front().key);
+        if (r.type == REDIS_REPLY_ERROR && error_word(text_of(r)) == "NOPERM" && !std::exchange(said_append_, true))
+            losses_.notices().put({store_notice::kind::warning,
+                                   fmt::format("redis: answers are not written at {}: the server says NOPERM; give the "
+                                               "user the command APPEND",
+                                               server_of(options_))});
         waiting_.front().route().unanswered.fetch_sub(1, std::memory_order_release);
         waiting_.pop_front();
     }
@@ -274,11 +336,62 @@ private:
             static_cast<void>(connection_.read(deadline));
     }
 
+    /// Which commands the user may not use, found by using them on a key that is not there.
+    [[nodiscard]] std::string missing_rights() {
+        static constexpr std::array<std::string_view, 10> names{"GET",  "SET",     "LPUSH",  "LINDEX", "LPOP",
+                                                                "RPOP", "PEXPIRE", "APPEND", "DEL",    "TIME"};
+        static constexpr std::string_view fallback =
+            "the user lacks a command or the keys; docs/stores/redis.md lists them";
+        const std::string key = options_.prefix + ":probe";
+        const std::string list = key + ":s";
+        say({"GET", key});
+        say({"SET", key, "", "PX", "1000"});
+        say({"LPUSH", list, ""});
+        say({"LINDEX", list, "0"});
+        say({"LPOP", list});
+        say({"RPOP", list});
+        say({"PEXPIRE", list, "1000"});
+        say({"APPEND", key, ""});
+        say({"DEL", key, list});
+        say({"TIME"});
+        std::string out;
+        try {
+            const instant deadline = begin();
+            for (const std::string_view name : names)
+                if (const reply r = connection_.read(deadline);
+                    r->type == REDIS_REPLY_ERROR && error_word(text_of(*r)) == "NOPERM")
+                    out.append(out.empty() ? "give the user " : ", ").append(name);
+        } catch (const store_error&) {
+            return std::string{fallback};
+        }
+        // Without a right to any of the keys, none of the commands is the one that is missing.
+        return out.empty() || out.find("GET") != std::string::npos && out.find("DEL") != std::string::npos
+                   ? std::string{fallback}
+                   : out;
+    }
     void expect(const reply& r, std::string_view what, std::string_view advice) {
         if (r->type != REDIS_REPLY_ERROR)
             return;
-        const std::string_view word = error_word(text_of(*r));
-        if (word == "READONLY")
+        // What follows the word may repeat what was sent, so it is looked at, and not shown.
+        const std::string_view text = text_of(*r);
+        const std::string_view word = error_word(text);
+        const auto says = [text](std::string_view what) { return text.find(what) != std::string_view::npos; };
+        std::string lacks;
+        if (says("max number of clients"))
+            advice = "it takes no more connections; raise its maxclients, or lower pool";
+        else if (says("unknown command") || says("Unknown Redis command"))
+            advice =
+                "it does not know a command that this store needs; was EVALSHA, SCRIPT or another one renamed, or is "
+                "this no Redis server?";
+        else if (says("without any password configured") || says("no password is set"))
+            advice = "the server has no password for this user; leave it out";
+        else if (word == "NOAUTH" || says("unauthenticated"))
+            advice = "it asks for a password; write redis://:password@host or redis://user:password@host";
+        else if (word == "DENIED")
+            advice = "it is in protected mode and takes connections of its own machine alone; see the server's log";
+        else if (says("can't run this command") || says("has no permissions to run"))
+            advice = lacks = missing_rights();
+        else if (word == "READONLY")
             advice = "it is a read-only replica; name the primary server";
         else if (word == "NOPERM")
             advice = "the user lacks a command or the keys; docs/stores/redis.md lists them";
@@ -305,6 +418,7 @@ private:
     duration limit_{};
     instant last_used_ = long_ago;
     bool may_rest_ = true;
+    bool said_append_ = false;
 };
 
 static_assert(remote::pooled_session<session>);
