@@ -412,7 +412,7 @@ private:
             look_anew(session);
         const auto evicted = static_cast<double>(shared_->losses.evicted_at());
         if (evicted > 0 && evicted + span > head.t)
-            lose(session, key, shared_->time.local(head.born, head.t, this->now()), false);
+            lose(session, key, shared_->time.local(std::min(head.born, head.t), head.t, this->now()), false);
     }
     static void look_anew(detail::session& session) {
         try {

@@ -63,6 +63,36 @@ local x = from
 from = from + 32 * entered
 entries = sub(h, x, from - 1)
 end
+if not fixed and newest > t + 1000000 then
+local back = newest - t
+newest, lives, soonest, gate, dropped, b1, b2 = t, lives - back, soonest - back, gate - back, dropped - back, b1 - back, b2 - back
+local function moved(stamps)
+local out = {}
+for i = 1, #stamps, 8 do out[#out + 1] = put('<d', get('<d', stamps, i) - back) end
+return table.concat(out)
+end
+recent = moved(recent)
+local all = {}
+for i = 1, #entries, 32 do
+local expires, units, stamp = get('<ddd', entries, i + 8)
+all[#all + 1] = sub(entries, i, i + 7) .. put('<ddd', expires - back, units, stamp - back)
+end
+entries = table.concat(all)
+if n > 0 then
+local chunks = try('RPOP', KEYS[2], n)
+if chunks and chunks.err and not string.find(chunks.err, 'WRONGTYPE', 1, true) then return chunks end
+call('DEL', KEYS[2])
+local length = 0
+if chunks and not chunks.err then
+for i = 1, #chunks do
+if #chunks[i] == 128 then length = call('LPUSH', KEYS[2], moved(chunks[i])) end
+end
+end
+if length < n then dropped = newest end
+n, fresh = length, true
+end
+dirty, other = true, true
+end
 else
 call('DEL', key, KEYS[2])
 size, from, other = 0, 1, true
@@ -668,6 +698,36 @@ local x = from
 from = from + 32 * entered
 entries = sub(h, x, from - 1)
 end
+if not fixed and newest > t + 1000000 then
+local back = newest - t
+newest, lives, soonest, gate, dropped, b1, b2 = t, lives - back, soonest - back, gate - back, dropped - back, b1 - back, b2 - back
+local function moved(stamps)
+local out = {}
+for i = 1, #stamps, 8 do out[#out + 1] = put('<d', get('<d', stamps, i) - back) end
+return table.concat(out)
+end
+recent = moved(recent)
+local all = {}
+for i = 1, #entries, 32 do
+local expires, units, stamp = get('<ddd', entries, i + 8)
+all[#all + 1] = sub(entries, i, i + 7) .. put('<ddd', expires - back, units, stamp - back)
+end
+entries = table.concat(all)
+if n > 0 then
+local chunks = try('RPOP', KEYS[2], n)
+if chunks and chunks.err and not string.find(chunks.err, 'WRONGTYPE', 1, true) then return chunks end
+call('DEL', KEYS[2])
+local length = 0
+if chunks and not chunks.err then
+for i = 1, #chunks do
+if #chunks[i] == 128 then length = call('LPUSH', KEYS[2], moved(chunks[i])) end
+end
+end
+if length < n then dropped = newest end
+n, fresh = length, true
+end
+dirty, other = true, true
+end
 else
 call('DEL', key, KEYS[2])
 size, from, other = 0, 1, true
@@ -1196,6 +1256,36 @@ if entered > 0 then
 local x = from
 from = from + 32 * entered
 entries = sub(h, x, from - 1)
+end
+if not fixed and newest > t + 1000000 then
+local back = newest - t
+newest, lives, soonest, gate, dropped, b1, b2 = t, lives - back, soonest - back, gate - back, dropped - back, b1 - back, b2 - back
+local function moved(stamps)
+local out = {}
+for i = 1, #stamps, 8 do out[#out + 1] = put('<d', get('<d', stamps, i) - back) end
+return table.concat(out)
+end
+recent = moved(recent)
+local all = {}
+for i = 1, #entries, 32 do
+local expires, units, stamp = get('<ddd', entries, i + 8)
+all[#all + 1] = sub(entries, i, i + 7) .. put('<ddd', expires - back, units, stamp - back)
+end
+entries = table.concat(all)
+if n > 0 then
+local chunks = try('RPOP', KEYS[2], n)
+if chunks and chunks.err and not string.find(chunks.err, 'WRONGTYPE', 1, true) then return chunks end
+call('DEL', KEYS[2])
+local length = 0
+if chunks and not chunks.err then
+for i = 1, #chunks do
+if #chunks[i] == 128 then length = call('LPUSH', KEYS[2], moved(chunks[i])) end
+end
+end
+if length < n then dropped = newest end
+n, fresh = length, true
+end
+dirty, other = true, true
 end
 else
 call('DEL', key, KEYS[2])

@@ -38,6 +38,7 @@ if h then
     from = from + 32 * entered
     entries = sub(h, x, from - 1)
   end
+  --@ include part/step.lua
 else
   call('DEL', key, KEYS[2])
   size, from, other = 0, 1, true
