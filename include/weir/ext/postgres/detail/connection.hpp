@@ -47,6 +47,10 @@ using query_result = std::unique_ptr<PGresult, query_result_free>;
         return "the schema is not there or not whole: allow weir_migrate, or name another weir_schema";
     if (state == "57014")
         return "look for a session that holds a lock, or for an overloaded server, or raise weir_command_timeout_ms";
+    if (state == "42P05" || state == "26000")
+        return "a pooler between hands connections out by transaction: name the server itself, or have the pooler hand "
+               "out "
+               "sessions (pool_mode = session)";
     if (state == "P0002")
         return "look for row security or a trigger on the tables of the schema";
     if (state == "42501")

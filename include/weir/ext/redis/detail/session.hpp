@@ -81,11 +81,22 @@ public:
         limit_ = options_.connect_timeout;
         connection_.set_timeout(limit_);
         instant deadline = begin();
-        if (signs_in)
-            expect(connection_.read(deadline), "sign in", "check user and password, and that the user is on");
-        if (options_.db != 0)
-            expect(connection_.read(deadline), "select the database", "check the database's number");
-        const look seen = read_look(deadline);
+        reply first;
+        try {
+            first = connection_.read(deadline);
+        } catch (const store_error&) {
+            explain_refusal();
+            throw;
+        }
+        if (signs_in) {
+            expect(first, "sign in", "check user and password, and that the user is on");
+            first = connection_.read(deadline);
+        }
+        if (options_.db != 0) {
+            expect(first, "select the database", "check the database's number");
+            first = connection_.read(deadline);
+        }
+        const look seen = read_look(std::move(first), deadline);
         load_scripts();
         const epoch_step next = say_epoch(seen);
         deadline = begin();
@@ -120,7 +131,7 @@ public:
         say_look();
         instant deadline = begin();
         drain(deadline);
-        const look seen = read_look(deadline);
+        const look seen = read_look(connection_.read(deadline), deadline);
         const epoch_step next = say_epoch(seen);
         deadline = begin();
         read_epoch(deadline, seen, next);
@@ -241,10 +252,11 @@ private:
         say({"INFO"});
         say({"INFO", "commandstats"});
     }
-    [[nodiscard]] look read_look(instant deadline) {
+    [[nodiscard]] look read_look(reply time, instant deadline) {
         look out;
-        const reply time = connection_.read(deadline);
-        expect(time, "read its clock", "give the user the command TIME");
+        // A server that takes no more connections says no more than that.
+        if (text_of(*time).find("unknown command") == std::string_view::npos)
+            expect(time, "read its clock", "give the user the command TIME");
         const reply epoch = connection_.read(deadline);
         const reply life = connection_.read(deadline);
         const reply info = connection_.read(deadline);
@@ -253,6 +265,7 @@ private:
             out.facts = facts_of(text_of(*info), commands->type == REDIS_REPLY_ERROR ? "" : text_of(*commands));
         if (out.facts.is_sentinel)
             connection_.fail("cannot keep keys", "it is a Sentinel", "name the primary server, which it watches");
+        expect(time, "read its clock", "give the user the command TIME");
         out.is_there = epoch->type != REDIS_REPLY_NIL;
         if (epoch->type != REDIS_REPLY_ERROR || error_word(text_of(*epoch)) != "WRONGTYPE") {
             expect(epoch, "read the epoch", "give the user the command GET");
@@ -336,38 +349,64 @@ private:
             static_cast<void>(connection_.read(deadline));
     }
 
-    /// Which commands the user may not use, found by using them on a key that is not there.
-    [[nodiscard]] std::string missing_rights() {
-        static constexpr std::array<std::string_view, 10> names{"GET",  "SET",     "LPUSH",  "LINDEX", "LPOP",
-                                                                "RPOP", "PEXPIRE", "APPEND", "DEL",    "TIME"};
+    /// A server that takes no more connections says so and ends them; what was written to it meanwhile resets the
+    /// connection, and its words are lost. On another one to which nothing is written they can be read.
+    void explain_refusal() {
+        connection_.open(options_);
+        connection_.set_timeout(std::chrono::milliseconds{100});
+        reply said;
+        try {
+            said = connection_.read(steady_clock{}.now());
+        } catch (const store_error&) {
+            return;
+        }
+        expect(said, "connect", "see the server's log");
+    }
+    /// Which commands the user may not use, found by using them on keys that are not there. On a connection of its own:
+    /// on this one replies may be due.
+    [[nodiscard]] std::string missing_rights() const {
         static constexpr std::string_view fallback =
             "the user lacks a command or the keys; docs/stores/redis.md lists them";
         const std::string key = options_.prefix + ":probe";
         const std::string list = key + ":s";
-        say({"GET", key});
-        say({"SET", key, "", "PX", "1000"});
-        say({"LPUSH", list, ""});
-        say({"LINDEX", list, "0"});
-        say({"LPOP", list});
-        say({"RPOP", list});
-        say({"PEXPIRE", list, "1000"});
-        say({"APPEND", key, ""});
-        say({"DEL", key, list});
-        say({"TIME"});
-        std::string out;
+        const std::array<std::pair<std::string_view, std::vector<std::string_view>>, 12> probes{
+            {{"TIME", {"TIME"}},
+             {"GET", {"GET", key}},
+             {"SET", {"SET", key, "", "PX", "1000"}},
+             {"APPEND", {"APPEND", key, ""}},
+             {"LPUSH", {"LPUSH", list, ""}},
+             {"LINDEX", {"LINDEX", list, "0"}},
+             {"LPOP", {"LPOP", list}},
+             {"RPOP", {"RPOP", list}},
+             {"PEXPIRE", {"PEXPIRE", list, "1000"}},
+             {"DEL", {"DEL", key, list}},
+             {"SCRIPT LOAD", {"SCRIPT", "LOAD", "return 1"}},
+             {"EVALSHA", {"EVALSHA", "0", "0"}}}};
         try {
-            const instant deadline = begin();
-            for (const std::string_view name : names)
-                if (const reply r = connection_.read(deadline);
-                    r->type == REDIS_REPLY_ERROR && error_word(text_of(*r)) == "NOPERM")
-                    out.append(out.empty() ? "give the user " : ", ").append(name);
+            connection probe;
+            probe.open(options_);
+            const auto say = [&](std::span<const std::string_view> parts) {
+                probe.out() += command(parts);
+                probe.write();
+                return probe.read(steady_clock{}.now() + options_.connect_timeout);
+            };
+            if (!options_.password.empty()) {
+                const std::array<std::string_view, 3> words{"AUTH", options_.user, options_.password};
+                const std::array<std::string_view, 2> without_user{"AUTH", options_.password};
+                static_cast<void>(options_.user.empty() ? say(without_user) : say(words));
+            }
+            std::string out;
+            std::size_t count = 0;
+            for (const auto& [name, parts] : probes)
+                if (const reply r = say(parts); r->type == REDIS_REPLY_ERROR && error_word(text_of(*r)) == "NOPERM") {
+                    out.append(out.empty() ? "give the user the command " : ", ").append(name);
+                    ++count;
+                }
+            // Where it lacks so many, it is the keys that it lacks.
+            return count == 0 || count > 6 ? std::string{fallback} : out;
         } catch (const store_error&) {
             return std::string{fallback};
         }
-        // Without a right to any of the keys, none of the commands is the one that is missing.
-        return out.empty() || out.find("GET") != std::string::npos && out.find("DEL") != std::string::npos
-                   ? std::string{fallback}
-                   : out;
     }
     void expect(const reply& r, std::string_view what, std::string_view advice) {
         if (r->type != REDIS_REPLY_ERROR)
@@ -389,12 +428,10 @@ private:
             advice = "it asks for a password; write redis://:password@host or redis://user:password@host";
         else if (word == "DENIED")
             advice = "it is in protected mode and takes connections of its own machine alone; see the server's log";
-        else if (says("can't run this command") || says("has no permissions to run"))
+        else if (word == "NOPERM" || says("can't run this command") || says("has no permissions"))
             advice = lacks = missing_rights();
         else if (word == "READONLY")
             advice = "it is a read-only replica; name the primary server";
-        else if (word == "NOPERM")
-            advice = "the user lacks a command or the keys; docs/stores/redis.md lists them";
         else if (word == "LOADING")
             advice = "it is still loading its data";
         else if (word == "MOVED" || word == "CLUSTERDOWN")
