@@ -278,3 +278,37 @@ TEST_CASE("postgres: a connection that the server closed while it was idle costs
             CHECK(limits.inspect("h.org", "metadata")->state.open == 0);
         }
 }
+
+TEST_CASE("postgres: the schema is dropped: no process is admitted for it, whoever asks first, and it is an event") {
+    WEIR_NEEDS_POSTGRES();
+    const auto& server = postgres_server::common();
+    const auto plan = weir::plan_windows(weir_test::rates({{10, 2s}}));
+    const std::string dsn = server.plain_dsn("weir_schema=taken_away");
+    const auto asks = [&](postgres_store& store) {
+        auto slot = store.make_slot("k.org", "metadata");
+        int admitted = 0;
+        for (int i = 0; i < 12; ++i)
+            admitted += store.count(slot, plan, 1, store.now()).admits() ? 1 : 0;
+        return admitted;
+    };
+    for (const bool late_first : {true, false}) {
+        server.run("DROP SCHEMA IF EXISTS taken_away CASCADE", "dbname=limits");
+        auto knew = waiting_store(dsn);
+        CHECK(asks(knew) == 10);
+        CHECK_FALSE(knew.take_notice().has_value());
+        server.run("DROP SCHEMA taken_away CASCADE", "dbname=limits");
+        if (late_first) {
+            auto late = waiting_store(dsn);
+            CHECK(asks(late) == 0);
+        }
+        CHECK(asks(knew) == 0);
+        auto last = waiting_store(dsn);
+        CHECK(asks(last) == 0);
+        const auto notice = knew.take_notice();
+        REQUIRE(notice.has_value());
+        CHECK(notice->type == weir::store_notice::kind::history_lost);
+        CHECK(notice->text.find("made anew") != std::string::npos);
+        std::this_thread::sleep_for(2'100ms);
+        CHECK(asks(last) == 10);
+    }
+}

@@ -23,6 +23,7 @@
 #include "weir/storage/remote/session_pool.hpp"
 #include "weir/storage/store.hpp"
 #include "weir/storage/store_error.hpp"
+#include "weir/storage/store_notice.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -247,6 +248,8 @@ public:
 
     /// How often the server was seen to have lost its history.
     [[nodiscard]] std::uint64_t losses() const noexcept { return shared_->losses.losses(); }
+    /// What there is to say beside the answers, each once.
+    [[nodiscard]] std::optional<store_notice> take_notice() { return shared_->losses.notices().take(); }
     [[nodiscard]] const postgres_options& options() const noexcept { return shared_->options; }
 
 private:
@@ -254,7 +257,7 @@ private:
 
     struct shared {
         explicit shared(postgres_options o)
-            : options(std::move(o)), server(detail::server_of(options.connection)),
+            : options(std::move(o)), server(detail::server_of(options.connection)), losses(server),
               pool(pool_of(options, server), {}, &options, server, &losses) {}
         const postgres_options options;
         const std::string server;

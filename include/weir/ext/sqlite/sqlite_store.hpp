@@ -19,6 +19,7 @@
 #include "weir/storage/remote/tuner_record.hpp"
 #include "weir/storage/store.hpp"
 #include "weir/storage/store_error.hpp"
+#include "weir/storage/store_notice.hpp"
 
 #include <unistd.h>
 
@@ -234,6 +235,9 @@ public:
     /// Every verb is in the file when it returns.
     void flush() noexcept {}
 
+    /// What there is to say beside the answers, each once.
+    [[nodiscard]] std::optional<store_notice> take_notice() { return all_->notices.take(); }
+
     /// What this process keeps of a key.
     ///
     /// **Lifetime.** Movable; used with the store that made it.
@@ -290,6 +294,7 @@ private:
         std::atomic<instant> last{long_ago};  // the latest injected time; read without the mutex
         std::chrono::steady_clock::time_point checked{};  // when the file was last seen in its place
         key_row row;                                      // scratch
+        notice_board notices;
     };
 
     /// The time of one step: a key's own, and this process's.
@@ -329,15 +334,19 @@ private:
         const auto now = std::chrono::steady_clock::now();
         if (all.opened && now - all.checked > std::chrono::milliseconds{100}) {
             all.checked = now;
-            if (!all.opened->is_in_place())
+            if (!all.opened->is_in_place()) {
                 all.opened.reset();
+                // What was written since the files were taken away is in none that others see.
+                all.lost = true;
+            }
         }
         if (!all.opened) {
             all.opened = std::make_unique<detail::file>(all.options, all.clock, all.waiting);
             all.checked = now;
             ++all.opening;
-            all.lost = all.lost || (all.epoch && *all.epoch != all.opened->epoch());
+            all.lost = all.lost || (all.epoch && *all.epoch != all.opened->epoch()) || all.opened->was_taken_away();
             all.epoch = all.opened->epoch();
+            all.lost_since = std::max(all.lost_since, all.opened->lost_since());
         }
         return *all.opened;
     }
@@ -386,7 +395,7 @@ private:
         }
     }
 
-    [[nodiscard]] moment moment_of(key_row& row, const detail::file& in, std::optional<instant> now) {
+    [[nodiscard]] moment moment_of(key_row& row, detail::file& in, std::optional<instant> now) {
         shared& all = *all_;
         moment m{};
         m.injected = all.options.injected_time;
@@ -396,6 +405,7 @@ private:
             all.last.store(std::max(last, m.base));
         } else {
             m.base = all.clock.since_boot() + in.ahead();
+            all.lost_since = std::min(all.lost_since, m.base);
         }
         m.here = m.injected ? m.base : this->now();
         m.t = m.base + row.shift;
@@ -409,6 +419,12 @@ private:
         if (all.lost) {
             all.lost = false;
             all.lost_since = m.base;
+            in.note_loss(m.base);
+            all.notices.put(
+                {store_notice::kind::history_lost,
+                 fmt::format("sqlite: {} has lost history: the file, or one of those beside it, was removed or "
+                             "replaced; keys warm up for their shortest window",
+                             weir::detail::in_quotes(all.options.path))});
         }
         return m;
     }

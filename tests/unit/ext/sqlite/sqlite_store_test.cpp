@@ -172,9 +172,9 @@ TEST_CASE("sqlite: a registry on it decides as one on memory does") {
                 const auto& right = one.decision();
                 const auto& said = two.decision();
                 const bool timed = right.outcome == weir::outcome::denied || right.cause == weir::cause::window;
-                if (said.state != right.outcome || said.cause != right.cause ||
+                if (said.outcome != right.outcome || said.cause != right.cause ||
                     (timed && said.retry_at != right.retry_at))
-                    FAIL("WEIR_SEED=" << seed << " trace " << i << " step " << step << ": " << to_string(said.state)
+                    FAIL("WEIR_SEED=" << seed << " trace " << i << " step " << step << ": " << to_string(said.outcome)
                                       << ", " << to_string(said.cause) << " at "
                                       << said.retry_at.time_since_epoch().count() << "; in memory "
                                       << to_string(right.outcome) << ", " << to_string(right.cause) << " at "

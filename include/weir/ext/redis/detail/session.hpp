@@ -399,7 +399,8 @@ private:
             std::size_t count = 0;
             for (const auto& [name, parts] : probes)
                 if (const reply r = say(parts); r->type == REDIS_REPLY_ERROR && error_word(text_of(*r)) == "NOPERM") {
-                    out.append(out.empty() ? "give the user the command " : ", ").append(name);
+                    out.append(out.empty() ? "the user lacks a command; give the user the command " : ", ")
+                        .append(name);
                     ++count;
                 }
             // Where it lacks so many, it is the keys that it lacks.
