@@ -49,14 +49,23 @@ struct server_facts {
         value.remove_prefix(6);
     std::int64_t out = 0;
     std::from_chars(value.data(), value.data() + value.size(), out);
-    return std::max<std::int64_t>(out, 0);
+    return std::clamp<std::int64_t>(out, 0, std::int64_t{1} << 52);
+}
+/// Whether a text can stand in an epoch as a word of its own.
+[[nodiscard]] inline bool is_plain_word(std::string_view s) noexcept {
+    return s.size() <= 64 &&
+           std::ranges::all_of(s, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || c == '-'; });
 }
 [[nodiscard]] inline server_facts facts_of(std::string_view info, std::string_view commands) {
     server_facts out;
-    out.run_id = info_field(info, "run_id");
+    const auto word = [&](std::string_view name) {
+        const std::string_view value = info_field(info, name);
+        return is_plain_word(value) && value != "-" ? value : std::string_view{};
+    };
+    out.run_id = word("run_id");
     out.are_known = !out.run_id.empty();
-    out.replid = info_field(info, "master_replid");
-    out.previous_replid = info_field(info, "master_replid2");
+    out.replid = word("master_replid");
+    out.previous_replid = word("master_replid2");
     out.eviction_policy = info_field(info, "maxmemory_policy");
     out.uptime_s = info_number(info_field(info, "uptime_in_seconds"));
     out.evicted = info_number(info_field(info, "evicted_keys"));
@@ -95,13 +104,8 @@ struct epoch_record {
         words[i] = text.substr(0, end);
         text.remove_prefix(std::min(end + 1, text.size()));
     }
-    const auto is_plain = [](std::string_view s) {
-        return s.size() <= 64 && std::ranges::all_of(s, [](char c) {
-                   return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || c == '-';
-               });
-    };
-    if (words[0] != "weir-epoch" || words[1] != "1" || words[2].size() != 32 || !is_plain(words[2]) ||
-        !is_plain(words[5]) || !is_plain(words[6]))
+    if (words[0] != "weir-epoch" || words[1] != "1" || words[2].size() != 32 || !is_plain_word(words[2]) ||
+        !is_plain_word(words[5]) || !is_plain_word(words[6]))
         return std::nullopt;
     epoch_record out;
     const auto number = [&](std::string_view s, std::int64_t& to) {
@@ -147,7 +151,8 @@ struct epoch_step {
     if (!found->run_id.empty() && found->run_id != facts.run_id) {
         const bool took_over = !found->replid.empty() && found->replid == facts.previous_replid;
         // Whoever knew the server may have been admitted until now; others until its start at the latest.
-        const std::int64_t started = std::max(found->made, now - facts.uptime_s * 1'000'000);
+        const std::int64_t started =
+            std::max(found->made, now - std::min<std::int64_t>(facts.uptime_s, 4'000'000'000) * 1'000'000);
         if (took_over)
             return anew(now, "a replica took over, which may not have had all");
         if (!facts.keeps_all)
