@@ -147,7 +147,7 @@ TEST_CASE("postgres: rows that somebody deletes are made anew by every verb, in 
     const std::string dsn = server.plain_dsn("weir_schema=gone");
     const auto plan = weir::plan_windows(weir_test::rates({{3, 1h}}));
     const std::string mine = "dbname=limits";
-    for (const std::string& what :
+    for (const std::string what :
          {"DELETE FROM gone.state", "DELETE FROM gone.key", "DELETE FROM gone.key; DELETE FROM gone.state",
           "DELETE FROM gone.log; DELETE FROM gone.block; DELETE FROM gone.state", "TRUNCATE gone.state CASCADE"})
         for (int verb = 0; verb < 6; ++verb) {

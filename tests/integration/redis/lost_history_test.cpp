@@ -15,6 +15,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <utility>
@@ -78,9 +79,9 @@ void open_all(one_process& p) {
 
 TEST_CASE("redis: all data is deleted: no process is admitted for it, whoever asks first") {
     WEIR_NEEDS_REDIS();
-    for (const std::string& how : {"FLUSHALL", "FLUSHDB"})
-        for (const std::string& pool : {"1", "4"})
-            for (const std::string& order :
+    for (const std::string how : {"FLUSHALL", "FLUSHDB"})
+        for (const std::string pool : {"1", "4"})
+            for (const std::string order :
                  {"knew new late", "new knew late", "late new knew", "knew late new", "late knew"}) {
                 INFO(how << ", pool " << pool << ", order " << order);
                 weir_test::redis_server server;
@@ -156,7 +157,7 @@ TEST_CASE("redis: the server is restarted without its data: processes that are c
 
 TEST_CASE("redis: the server is restarted from an old snapshot: no process is admitted what the snapshot lacks") {
     WEIR_NEEDS_REDIS();
-    for (const std::string& first : {"knew", "late", "new"}) {
+    for (const std::string first : {"knew", "late", "new"}) {
         INFO(first);
         weir_test::redis_server server{{"--save", "3600", "1"}};
         one_process knew{server.unix_dsn()}, both{server.unix_dsn()};
@@ -179,7 +180,7 @@ TEST_CASE("redis: the server is restarted from an old snapshot: no process is ad
 
 TEST_CASE("redis: a server with an append-only file is restarted: nothing is lost, and no key warms up") {
     WEIR_NEEDS_REDIS();
-    for (const std::string& fsync : {"always", "everysec", "no"}) {
+    for (const std::string fsync : {"always", "everysec", "no"}) {
         weir_test::redis_server server{{"--appendonly", "yes", "--appendfsync", fsync}};
         one_process knew{server.unix_dsn()};
         CHECK(knew.asks("k.org", 4) == 4);
@@ -222,7 +223,7 @@ TEST_CASE("redis: a replica that lags takes over: no process is admitted what ha
 
 TEST_CASE("redis: keys are evicted: a key that may have been one of them warms up, for every process") {
     WEIR_NEEDS_REDIS();
-    for (const std::string& policy : {"allkeys-lru", "volatile-lru", "allkeys-random"}) {
+    for (const std::string policy : {"allkeys-lru", "volatile-lru", "allkeys-random"}) {
         INFO(policy);
         weir_test::redis_server server;
         REQUIRE(server.say({"CONFIG", "SET", "maxmemory-policy", policy}) == "OK");

@@ -57,7 +57,7 @@ TEST_CASE("redis: a server without a free connection, and commands that were ren
     const std::string full = said_by(server.tcp());
     INFO(full);
     CHECK(has(full, "maxclients"));
-    for (const std::string& command : {"EVALSHA", "SCRIPT", "TIME", "APPEND"}) {
+    for (const std::string command : {"EVALSHA", "SCRIPT", "TIME", "APPEND"}) {
         weir_test::redis_server renamed{{"--rename-command", command, "other"}};
         const std::string said = said_by(renamed.tcp());
         INFO(command << ": " << said);

@@ -415,7 +415,7 @@ private:
         // What follows the word may repeat what was sent, so it is looked at, and not shown.
         const std::string_view text = text_of(*r);
         const std::string_view word = error_word(text);
-        const auto says = [text](std::string_view what) { return text.find(what) != std::string_view::npos; };
+        const auto says = [text](std::string_view words) { return text.find(words) != std::string_view::npos; };
         std::string lacks;
         if (says("max number of clients"))
             advice = "it takes no more connections; raise its maxclients, or lower pool";
