@@ -22,6 +22,7 @@ target_compile_options(
   weir_dev
   INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wold-style-cast -Wnon-virtual-dtor
             -Woverloaded-virtual $<$<BOOL:${werror}>:-Werror>
+            $<$<CXX_COMPILER_ID:Clang>:-Wcomma>
             # GCC 12 warns about std::string's own operator+ when it inlines it: gcc.gnu.org/PR105651
             $<$<AND:$<CXX_COMPILER_ID:GNU>,$<VERSION_LESS:$<CXX_COMPILER_VERSION>,13>>:-Wno-restrict>)
 

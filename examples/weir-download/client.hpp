@@ -16,8 +16,8 @@
 #include "weir/http/redirecting.hpp"
 #include "weir/http/transport.hpp"
 #include "weir/http/url.hpp"
-#include "weir/limiter/json_lines.hpp"
-#include "weir/limiter/observer.hpp"
+#include "weir/observe/json_lines.hpp"
+#include "weir/observe/observer.hpp"
 #include "weir/registry/registry.hpp"
 #include "weir/storage/any_store.hpp"
 

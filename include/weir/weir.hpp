@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-/// What a program needs that takes its policies in C++ and keeps its logs in memory: the registry with all below it,
-/// and HTTP. It needs the standard library and fmt alone.
+/// Everything for a program that writes its policies in C++ and keeps its logs in memory: the registry, all layers
+/// below it, and HTTP. It needs only the standard library and fmt.
 ///
-/// Not included, because it would double the time to compile: reading configuration (`weir/config/resolve.hpp` and the
-/// sources beside it), `weir/registry/open_store.hpp`, `weir/limiter/json_lines.hpp`. What needs another library is
-/// under `weir/ext/`, what tests need under `weir/testing/`.
+/// Not included, because it would double the compile time: reading configuration (`weir/config/resolve.hpp` and the
+/// sources beside it), `weir/registry/open_store.hpp`, `weir/observe/json_lines.hpp`. Headers that need another library
+/// are under `weir/ext/`, headers for tests under `weir/testing/`.
 
 #include "weir/core/clock.hpp"
 #include "weir/http/limited.hpp"
 #include "weir/http/redirecting.hpp"
+#include "weir/registry/limits.hpp"
 #include "weir/registry/registry.hpp"

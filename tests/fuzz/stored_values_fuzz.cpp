@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Any bytes where a store expects what it wrote: they are refused, or make sense; nothing crashes, hangs or overflows.
+// Any bytes as the stored values of a store: they are refused or decoded; nothing crashes, hangs or overflows.
 
 #include "weir/ext/postgres/detail/wire.hpp"
 #include "weir/ext/redis/detail/epoch.hpp"

@@ -64,7 +64,7 @@ weir::layer any_layer(weir_test::dice& d) {
 
 }  // namespace
 
-TEST_CASE("the values of an explanation make up the very policy of its key") {
+TEST_CASE("the values of an explanation are the policy of its key") {
     const std::uint64_t seed = weir_test::seed_for("explanation against policy");
     weir_test::dice d{seed};
     int compared = 0, shadows = 0, lifted = 0;

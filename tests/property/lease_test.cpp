@@ -34,7 +34,7 @@ struct request {
 
 }  // namespace
 
-TEST_CASE("lease: whatever processes do with what they took, no window holds more than its rate") {
+TEST_CASE("lease: whatever processes do with their leases, no window contains more than its rate") {
     const std::uint64_t seed = weir_test::seed_for("leases of several processes");
     weir_test::dice dice{seed};
     std::size_t granted = 0, denied = 0;

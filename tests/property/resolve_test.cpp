@@ -416,7 +416,7 @@ struct naive {
 
 }  // namespace
 
-TEST_CASE("a random stack of layers is what a look at every place of every leaf finds", "[property]") {
+TEST_CASE("random layers give what a search for every leaf in every layer finds", "[property]") {
     const std::uint64_t seed = weir_test::seed_for("resolve");
     dice d{seed};
     names keys;

@@ -13,7 +13,7 @@ using namespace std::chrono_literals;
 using weir::instant;
 using weir::limit_unit;
 
-TEST_CASE("tuner: whatever is seen, the factor stays within its bounds, moves only as it says, and comes back") {
+TEST_CASE("tuner: for any answers the factor stays within its bounds, changes only as reported, and recovers") {
     const std::uint64_t seed = weir_test::seed_for("aimd law");
     weir_test::dice dice{seed};
     for (int round = 0; round < weir_test::cases_or(2'000); ++round) {
@@ -60,7 +60,7 @@ TEST_CASE("tuner: whatever is seen, the factor stays within its bounds, moves on
     }
 }
 
-TEST_CASE("answers: whatever a server tells, gates only move forward and nothing it tells allows more") {
+TEST_CASE("answers: whatever a server reports, gates only move forward and nothing allows more") {
     const std::uint64_t seed = weir_test::seed_for("told limits");
     weir_test::dice dice{seed};
     for (int round = 0; round < weir_test::cases_or(300); ++round) {

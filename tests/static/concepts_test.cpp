@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "weir/core/clock.hpp"
-#include "weir/limiter/observer.hpp"
+#include "weir/observe/observer.hpp"
 #include "weir/storage/any_store.hpp"
 #include "weir/storage/memory_store.hpp"
 #include "weir/storage/shared_memory_store.hpp"
@@ -104,8 +104,13 @@ struct unlearning_store : shared_model {
 struct factorless_store : shared_model {
     void factor(const slot&) const;
 };
+struct unopening_store : shared_model {
+    void open_gate(slot&) = delete;
+};
 static_assert(weir::counting_store<shared_model> && weir::reducible_store<shared_model> &&
-              weir::tunable_store<shared_model>);
+              weir::tunable_store<shared_model> && weir::openable_store<shared_model>);
+static_assert(weir::store<unopening_store> && !weir::openable_store<unopening_store> &&
+              weir::tunable_store<unopening_store>);
 static_assert(weir::store<uncounting_store> && !weir::counting_store<uncounting_store> &&
               weir::reducible_store<uncounting_store> && weir::tunable_store<uncounting_store>);
 static_assert(weir::store<unlending_store> && !weir::reducible_store<unlending_store> &&
@@ -115,6 +120,6 @@ static_assert(weir::store<factorless_store> && !weir::tunable_store<factorless_s
 
 }  // namespace
 
-TEST_CASE("concepts: models and non-models of clock_source, observer and store are told apart") {
+TEST_CASE("concepts: clock_source, observer and store accept models and refuse non-models") {
     SUCCEED("by the compiler");
 }

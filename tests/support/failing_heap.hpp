@@ -26,4 +26,25 @@ bool fails_after(long count, F&& f) {
     return false;
 }
 
+/// What a failing allocation did to a call.
+enum class heap_failure {
+    none,    ///< it made fewer allocations than that
+    thrown,  ///< it threw `std::bad_alloc`
+    hidden,  ///< it dealt with the failure itself
+};
+
+/// Runs `f` with the allocation after the first `count` failing, and all later ones succeeding.
+template <class F>
+heap_failure failure_after(long count, F&& f) {
+    long left = 0;
+    const bool has_thrown = fails_after(count, [&] {
+        struct note_left {
+            long& to;
+            ~note_left() { to = allocations_left; }
+        } const note{left};
+        f();
+    });
+    return has_thrown ? heap_failure::thrown : left < 0 ? heap_failure::hidden : heap_failure::none;
+}
+
 }  // namespace weir_test

@@ -22,9 +22,9 @@
 namespace weir_test {
 
 /// A waiter that notes what happens to it.
-struct noting_waiter final : weir::waiter {
-    noting_waiter() = default;
-    explicit noting_waiter(weir::instant until) { deadline = until; }
+struct noting_waiter final : weir::waiter_owner, weir::waiter {
+    noting_waiter() : waiter(static_cast<weir::waiter_owner&>(*this)) {}
+    explicit noting_waiter(weir::instant until) : noting_waiter() { deadline = until; }
     void completed() noexcept override { is_completed = true; }
     void wake_earlier() noexcept override { ++woken; }
     bool is_completed = false;
@@ -68,6 +68,9 @@ struct one_key {
     }
     bool hold(weir::instant until, weir::instant now) {
         return run(now, [&](step& s) { return log.hold(s, until); });
+    }
+    bool open_gate(weir::instant now) {
+        return run(now, [&](step& s) { return log.open_gate(s); });
     }
     void set_rules(const weir::policy& p, weir::instant now) {
         run(now, [&](step& s) {

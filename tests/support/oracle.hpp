@@ -9,6 +9,7 @@
 #include "weir/core/time.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <vector>
 
@@ -31,10 +32,11 @@ struct naive_key {
         int id;
         std::int64_t cost;
         weir::instant stamp;
+        weir::instant end = weir::far_future;  ///< of one that is abandoned: until when it may arrive
     };
     struct answer {
         weir::instant at;
-        weir::cause why;
+        weir::cause cause;
     };
 
     weir::policy rules{};
@@ -44,6 +46,7 @@ struct naive_key {
     std::vector<item> open{};
     std::vector<item> stamped{};  // oldest first
     weir::instant newest = weir::long_ago;
+    weir::duration longest_latency{};
 
     std::vector<naive_window> windows() const {
         std::vector<naive_window> out;
@@ -113,12 +116,12 @@ struct naive_key {
         answer a{now, weir::cause::none};
         if (cost > 0) {
             a = fits(cost, now, open_at, ahead);
-            if (a.why == weir::cause::never)
+            if (a.cause == weir::cause::never)
                 return a;
             for (const item& i : ahead)
                 a.at = std::max(a.at, i.stamp);
-            if (a.why == weir::cause::none && rules.max_concurrent > 0 && in_flight >= rules.max_concurrent)
-                a.why = weir::cause::concurrency;
+            if (a.cause == weir::cause::none && rules.max_concurrent > 0 && in_flight >= rules.max_concurrent)
+                a.cause = weir::cause::concurrency;
         }
         if (gate > a.at)
             a = {gate, weir::cause::gate};
@@ -142,6 +145,32 @@ struct naive_key {
         open.erase(at);
         stamp({id, cost, now});
     }
+    /// Its request ended without an answer at `now`, and may still arrive: it stays open until that is over.
+    void abandoned(int id, weir::instant now) {
+        const auto at = find(open, id);
+        if (at == open.end())
+            return;
+        const weir::duration longest = std::max(longest_latency, now - at->stamp);
+        at->end = now + rules.abandon_grace.value_or(std::min<weir::duration>(longest, std::chrono::minutes{1}));
+    }
+    /// Stamps the abandoned whose time is over by `now`, with the end of it; says whether there are any.
+    bool expire(weir::instant now) {
+        const bool any = next_end() <= now;
+        for (auto first = first_end(); first != open.end() && first->end <= now; first = first_end()) {
+            const item gone = *first;
+            open.erase(first);
+            stamp({gone.id, gone.cost, gone.end});
+        }
+        return any;
+    }
+    /// When the next abandoned entry is over.
+    weir::instant next_end() const {
+        weir::instant next = weir::far_future;
+        for (const item& i : open)
+            next = std::min(next, i.end);
+        return next;
+    }
+    bool has_abandoned() const { return next_end() < weir::far_future; }
     void refunded(int id) {
         if (const auto at = find(open, id); at != open.end())
             open.erase(at);
@@ -150,6 +179,9 @@ struct naive_key {
     }
 
 private:
+    std::vector<item>::iterator first_end() {
+        return std::min_element(open.begin(), open.end(), [](const item& a, const item& b) { return a.end < b.end; });
+    }
     static std::vector<item>::iterator find(std::vector<item>& in, int id) {
         return std::find_if(in.begin(), in.end(), [id](const item& i) { return i.id == id; });
     }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "support/catch.hpp"
+#include "support/sanitized.hpp"
 #include "support/seed.hpp"
 #include "support/workers.hpp"
 
@@ -15,12 +16,14 @@
 #include "weir/storage/store.hpp"
 #include "weir/storage/store_error.hpp"
 
+#include <poll.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 #include <chrono>
+#include <csignal>
 #include <cstddef>
 #include <cstdint>
 #include <iostream>
@@ -292,6 +295,57 @@ void check_stopped(Make&& make) {
     CHECK(before > 0);
     CHECK(inside == 0);
     CHECK(after > 0);
+}
+
+/// A gate that one process takes away by hand lets another one's waiter go within a second or so; history stays.
+template <class Make>
+void check_opened(Make&& make) {
+    using namespace std::chrono_literals;
+    using clock = std::chrono::steady_clock;
+    const auto config = limited({{2, 1h}}, weir::counting::admission);
+    std::array<int, 2> ends{};
+    REQUIRE(::pipe(ends.data()) == 0);
+    const pid_t pid = ::fork();
+    if (pid == 0) {
+        ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+        weir::registry limits{make(), config};
+        auto h = limits.at("h.org", "metadata");
+        bool is_right = h.hold_until(limits.store().now() + 1h);
+        is_right = is_right && h.try_acquire().decision().cause == weir::cause::gate;
+        static_cast<void>(!::write(ends[1], &is_right, 1));
+        // Longer than the gate: a request that could not outwait it would be refused at once.
+        is_right = h.wait_acquire({.max_delay = 2h}).decision().granted();
+        static_cast<void>(!::write(ends[1], &is_right, 1));
+        ::_exit(0);
+    }
+    ::close(ends[1]);
+    bool said = false;
+    REQUIRE(::read(ends[0], &said, 1) == 1);
+    REQUIRE(said);
+    weir::registry limits{make(), config};
+    auto h = limits.at("h.org", "metadata");
+    CHECK(h.try_acquire().decision().cause == weir::cause::gate);
+    std::this_thread::sleep_for(300ms);
+    CHECK(h.open_gate());
+    const auto opened = clock::now();
+    CHECK(h.open_gate());  // there is none any more
+    CHECK(h.inspect().state.gate < limits.store().now());
+    CHECK(h.try_acquire());
+    pollfd reply{ends[0], POLLIN, 0};
+    const bool has_replied = ::poll(&reply, 1, 10'000) == 1 && ::read(ends[0], &said, 1) == 1;
+    const std::chrono::duration<double> took = clock::now() - opened;
+    if (!has_replied)
+        ::kill(pid, SIGKILL);
+    ::waitpid(pid, nullptr, 0);
+    ::close(ends[0]);
+    CHECK(has_replied);
+    CHECK(said);
+    std::cout << "a gate that another process took away: gone after " << took.count() << " s" << std::endl;
+    CHECK(took.count() < (sanitized ? 10 : 3));
+    // What was admitted still counts, and a new gate closes as before.
+    CHECK(h.try_acquire().decision().cause == weir::cause::window);
+    CHECK(h.hold_until(limits.store().now() + 2h));
+    CHECK(h.try_acquire().decision().cause == weir::cause::gate);
 }
 
 /// Hosts and roles of any bytes, no two alike, with `more` that only one kind of store could mistake.

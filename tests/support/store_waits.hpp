@@ -18,12 +18,12 @@
 #include <utility>
 #include <vector>
 
-// What callers wait for where a store is slow, busy or hangs, the same for each store on a server.
+// Tests of callers that wait because a store is slow, busy or hangs. They are the same for each store on a server.
 
 namespace weir_test {
 
-/// A process's threads want more connections than it has, and the server is well: nothing is decided without it.
-/// `make()` gives the store of one process, behind a link of some ms.
+/// A process's threads need more connections than it has, and the server works: it makes all decisions.
+/// `make()` returns the store of one process, over a link with a delay.
 template <class Make>
 void check_busy_pool(Make&& make, int processes, int threads, int keys, int max_failures = 0) {
     using namespace std::chrono_literals;
@@ -70,8 +70,8 @@ void check_busy_pool(Make&& make, int processes, int threads, int keys, int max_
     CHECK(seen.windows_over(20, std::chrono::nanoseconds{1s}.count()) == 0);
 }
 
-/// While the server hangs, requests one after the other pay one timeout, and no `retry_at` is over when it is given.
-/// `each()` asks once and gives the decision.
+/// While the server hangs, successive requests wait for one timeout in all, and every `retry_at` is in the future.
+/// `each()` makes one request and returns the decision.
 template <class Registry, class Ask>
 void check_hanging(Registry& limits, Ask&& each, std::chrono::milliseconds timeout) {
     const auto began = std::chrono::steady_clock::now();

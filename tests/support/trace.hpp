@@ -16,12 +16,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -55,6 +57,7 @@ public:
     [[nodiscard]] std::int64_t admissions() const { return admissions_; }
     [[nodiscard]] std::int64_t refusals() const { return refusals_; }
     [[nodiscard]] std::int64_t queued_grants() const { return queued_grants_; }
+    [[nodiscard]] std::int64_t abandonments() const { return abandonments_; }
 
 private:
     using instant = weir::instant;
@@ -74,6 +77,7 @@ private:
         std::size_t key;
         std::int64_t cost;
         instant admitted;
+        instant limit;  // when its time limit ends it, answered or not
         registry::permit permit{};
         bool answered = false;
     };
@@ -84,6 +88,8 @@ private:
         std::optional<registry::handle> handle{};
         duration shortest_memory = weir::far_future - instant{};  // the log may have thinned what is older than this
         bool exact = true;                                        // false: the log may be late, never early
+        instant last_end = weir::long_ago;                        // of what was abandoned
+        bool assessments_are_old = false;                         // something was over while others waited for it
         struct arrival {
             instant at;
             std::int64_t cost;
@@ -103,6 +109,11 @@ private:
         done_.push_back(fmt::format("{} {}", ms(now()), fmt::format(text, std::forward<Args>(args)...)));
     }
     [[nodiscard]] instant now() const { return clock_.now(); }
+    void set_clock(instant at) {
+        clock_.set(at);
+        for (key& k : keys_)
+            k.assessments_are_old |= k.truth.expire(at) && !k.queue.empty();
+    }
 
     // ---- random worlds
 
@@ -114,7 +125,9 @@ private:
         if (dice_.chance(4))
             p.rates.clear(), p.unlimited = true;
         p.max_delay = dice_.from(0, 60) * tick;
-        p.abandon_grace = duration::zero();
+        if (dice_.chance(80))
+            p.abandon_grace =
+                dice_.chance(20) ? duration::zero() : dice_.from(0, 240) * tick + duration{dice_.from(0, 3)};
         p.count_head = dice_.chance(30);
         if (dice_.chance(30))
             p.max_concurrent = dice_.from(1, 4);
@@ -130,9 +143,10 @@ private:
         std::string out;
         for (const auto& r : p.rates)
             out += weir::to_string(r) + " ";
-        return out + fmt::format("delay={}ns head={} concurrent={} burst={} from={} margin={}ns", p.max_delay.count(),
-                                 p.count_head, p.max_concurrent, p.burst,
-                                 p.count_from == weir::counting::response ? "response" : "admission", p.margin.count());
+        return out + fmt::format("delay={}ns head={} concurrent={} burst={} from={} margin={}ns grace={}ns",
+                                 p.max_delay.count(), p.count_head, p.max_concurrent, p.burst,
+                                 p.count_from == weir::counting::response ? "response" : "admission", p.margin.count(),
+                                 p.abandon_grace ? p.abandon_grace->count() : -1);
     }
     weir::configuration configure() {
         weir::configuration::builder b;
@@ -187,14 +201,35 @@ private:
                     next = std::min(next, w->deadline);
                 if (const instant lawful = next_lawful(k); lawful > now())
                     next = std::min(next, lawful);
+                next = std::min(next, k.truth.next_end());
             }
+            for (const live& l : alive_)
+                next = std::min(next, l.limit);
             if (const instant wake = limits_->next_wake(); wake > now())
                 next = std::min(next, wake);
-            clock_.set(std::max(next, now()));
+            set_clock(std::max(next, now()));
+            end_at_limits();
             if (next >= target)
                 return;
             poll();
         }
+    }
+    /// Ends the requests whose time limit has come, before or after what else is due at that instant.
+    void end_at_limits() {
+        if (dice_.chance(50))
+            poll();
+        for (std::size_t i = 0; i < alive_.size();) {
+            if (alive_[i].limit > now()) {
+                ++i;
+                continue;
+            }
+            live l = std::move(alive_[i]);
+            alive_.erase(alive_.begin() + static_cast<std::ptrdiff_t>(i));
+            changed_ = nullptr;
+            finish(std::move(l), dice_.chance(80) ? ending::dropped : ending::answered);
+            i = 0;  // its slot may have let others in
+        }
+        changed_ = nullptr;
     }
     void poll() {
         const instant wake = limits_->poll();
@@ -211,7 +246,7 @@ private:
             if (w->cost > 0 && !std::exchange(first, false))
                 continue;
             const auto a = k.truth.look(w->cost, now(), weir::far_future);
-            if (a.why != weir::cause::never && a.at > now())
+            if (a.cause != weir::cause::never && a.at > now())
                 next = std::min(next, a.at);
         }
         return next;
@@ -229,10 +264,12 @@ private:
             count(k);
         else if (what <= 66)
             answer();
+        else if (what <= 75)
+            end(ending::answered);
         else if (what <= 80)
-            end(false);
+            end(ending::dropped);
         else if (what <= 84)
-            end(true);
+            end(ending::refunded);
         else if (what <= 89)
             cancel();
         else if (what <= 92)
@@ -274,6 +311,8 @@ private:
         w->ticket =
             std::make_unique<registry::ticket>([this, raw = w.get()](registry::ticket&) { settled_.push_back(raw); });
         note("submit #{} {} {} cost {} until {}", w->id, k.host, a.method, a.cost, ms(w->deadline));
+        if (k.queue.empty())
+            k.assessments_are_old = false;
         k.queue.push_back(w.get());
         waits_.push_back(std::move(w));
         limits_->submit(*waits_.back()->ticket, k.host, "metadata", a);
@@ -283,9 +322,11 @@ private:
     void attempt(key& k, bool polled) {
         const weir::acquire_options a = any_ask();
         const std::int64_t cost = counted(k, a);
-        // A clock may step back; nobody waits then, or they would be told of the past.
-        const instant at =
-            k.queue.empty() && dice_.chance(10) ? now() - dice_.from(0, 8) * tick : now();  // a clock may step back
+        // A clock may step back; nobody waits then, or they would be told of the past. Not behind the end of an
+        // abandoned request: a verb that changes nothing need not keep what it found to be over.
+        instant at = k.queue.empty() && dice_.chance(10) ? now() - dice_.from(0, 8) * tick : now();
+        if (at < k.last_end)
+            at = now();
         const instant effective = std::max(at, k.truth.newest);
         const bool by_handle = dice_.chance(50);
         note("try {} {} cost {} at {}", k.host, a.method, a.cost, ms(at));
@@ -343,26 +384,35 @@ private:
         if (std::exchange(l.answered, true))
             return;
         key& k = keys_[l.key];
+        k.truth.longest_latency = std::max(k.truth.longest_latency, now() - l.admitted);
         if (const auto before = k.truth.open.size(); k.truth.answered(l.id, now()), k.truth.open.size() < before)
             changed_ = &k;
         if (l.cost > 0)
             k.arrivals.push_back({l.admitted + duration{dice_.from(0, (now() - l.admitted).count())}, l.cost});
     }
 
-    void end(bool refund) {
+    enum class ending { answered, dropped, refunded };
+
+    void end(ending how) {
         if (alive_.empty())
             return;
         const auto at = static_cast<std::size_t>(dice_.from(0, static_cast<std::int64_t>(alive_.size()) - 1));
         live l = std::move(alive_[at]);
         alive_.erase(alive_.begin() + static_cast<std::ptrdiff_t>(at));
-        finish(std::move(l), refund);
+        finish(std::move(l), how);
     }
-    void finish(live l, bool refund) {
+    void finish(live l, ending how) {
         key& k = keys_[l.key];
-        note("{} #{} {}", refund ? "refund" : "release", l.id, k.host);
+        static constexpr std::array<std::string_view, 3> words{"release", "drop", "refund"};
+        note("{} #{} {}", words[static_cast<std::size_t>(how)], l.id, k.host);
+        if (how == ending::answered && !l.answered) {
+            arrived(l);
+            l.permit.arrived();  // a step of its own, in which the request is still in flight
+            apply_events();
+        }
         if (l.cost > 0)
             --k.truth.in_flight, --in_flight_;
-        if (refund) {
+        if (how == ending::refunded) {
             for (const auto& i : l.answered ? std::vector<naive_key::item>{} : k.truth.stamped)
                 // What the log has thinned out cannot be taken back any more.
                 if (i.id == l.id && i.stamp + k.shortest_memory <= now())
@@ -374,15 +424,29 @@ private:
                 l.permit.refund();
             l.permit.release();
         } else {
-            if (!l.answered)
-                l.permit.arrived();
-            arrived(l);
+            dropped(l);
             if (dice_.chance(50))
                 l.permit.release();
             else
                 l.permit = {};
         }
         apply_events();
+    }
+    /// What has no answer may arrive at the server until its grace is over.
+    void dropped(const live& l) {
+        if (l.answered)
+            return;
+        key& k = keys_[l.key];
+        k.truth.abandoned(l.id, now());
+        const auto at =
+            std::find_if(k.truth.open.begin(), k.truth.open.end(), [&](const auto& i) { return i.id == l.id; });
+        if (at == k.truth.open.end())
+            return;
+        ++abandonments_;
+        const instant end = at->end;
+        k.last_end = std::max(k.last_end, end);
+        k.assessments_are_old |= k.truth.expire(now()) && !k.queue.empty();
+        k.arrivals.push_back({l.admitted + duration{dice_.from(0, (end - l.admitted).count())}, l.cost});
     }
 
     void cancel() {
@@ -412,8 +476,8 @@ private:
         apply_events();
     }
     void erase(key& k) {
-        poll();                       // or the next line would make those late whose time it is
-        clock_.advance(duration{1});  // what was stamped before is told apart from what comes
+        poll();                          // or the next line would make those late whose time it is
+        set_clock(now() + duration{1});  // what was stamped before is told apart from what comes
         note("erase {}", k.host);
         k.truth.stamped.clear();
         k.truth.gate = k.truth.newest = weir::long_ago;
@@ -421,7 +485,7 @@ private:
         audited_ = false;
         limits_->erase(k.host, "metadata");
         apply_events();
-        clock_.advance(duration{1});
+        set_clock(now() + duration{1});
         limits_->poll();
         apply_events();
     }
@@ -458,7 +522,7 @@ private:
     [[nodiscard]] bool place_free() const { return ceiling_ == 0 || in_flight_ < ceiling_; }
     /// Whether forecasts depend on time and the log alone: nobody waits for an answer or a place.
     [[nodiscard]] bool steady(const key& k) const {
-        return k.truth.open.empty() && k.truth.rules.max_concurrent == 0 && ceiling_ == 0;
+        return k.truth.open.empty() && k.truth.rules.max_concurrent == 0 && ceiling_ == 0 && !k.assessments_are_old;
     }
 
     /// Best cases of all who wait for `k` before `last`, in order.
@@ -572,7 +636,8 @@ private:
         }
         ++admissions_;
         k.truth.admit(id, cost, at, true);
-        alive_.push_back({id, index(k), cost, at, std::move(p)});
+        const instant limit = dice_.chance(20) ? now() + dice_.from(1, 60) * tick : weir::far_future;
+        alive_.push_back({id, index(k), cost, at, limit, std::move(p)});
     }
 
     void check_all() {
@@ -648,7 +713,7 @@ private:
             while (!alive_.empty()) {
                 live l = std::move(alive_.back());
                 alive_.pop_back();
-                finish(std::move(l), false);
+                finish(std::move(l), ending::answered);
             }
             changed_ = nullptr;
             advance(now() + 4 * tick);
@@ -657,12 +722,16 @@ private:
         if (limits_->in_flight() != 0 || limits_->next_wake() != weir::far_future)
             fail("it is not at rest");
         duration longest{};
+        instant last = now();
         for (key& k : keys_) {
             for (const auto& w : k.truth.windows())
                 longest = std::max(longest, w.period);
             longest = std::max(longest, k.truth.gate - now());
         }
-        clock_.advance(longest);
+        for (const key& k : keys_)
+            if (k.last_end > now())
+                last = std::max(last, k.last_end);
+        set_clock(last + longest);
         for (key& k : keys_) {
             const auto seen = k.handle->inspect();
             if (seen.state.open != 0 || seen.state.in_flight != 0 || seen.waiting != 0)
@@ -710,6 +779,7 @@ private:
     std::int64_t admissions_ = 0;
     std::int64_t refusals_ = 0;
     std::int64_t queued_grants_ = 0;
+    std::int64_t abandonments_ = 0;
 };
 
 }  // namespace weir_test

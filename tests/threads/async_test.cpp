@@ -123,7 +123,7 @@ void storm(weir::limits& limits, weir::testing::manual_clock clock, weir_test::r
 
 }  // namespace
 
-TEST_CASE("async: a storm of coroutines and cancels, resumed where they are answered, loses no capacity") {
+TEST_CASE("async: many coroutines and cancels, resumed on the answering thread, lose no capacity") {
     weir::testing::manual_clock clock{instant{1s}};
     weir::limits limits{weir::memory_store{clock}, weir_test::configured(patient({{7, 10ms}}), 11)};
     storm(limits, clock, nullptr, weir_test::seed_for("async inline"));

@@ -27,14 +27,14 @@ struct counter {
     }
 };
 
-struct counts {
+struct clock_counts {
     std::atomic<std::int64_t> back{0};  // readings below one that was complete before they began
     std::atomic<std::int64_t> off{0};   // more than 1 us outside of the readings of steady_clock around them
     std::atomic<std::int64_t> compared{0};
 };
 
 /// Four threads on two cores or more read `now` and compare it with the latest that any of them has seen.
-void race(const std::function<instant()>& now, std::chrono::milliseconds span, counts& out) {
+void race(const std::function<instant()>& now, std::chrono::milliseconds span, clock_counts& out) {
     std::atomic<std::int64_t> latest{0};
     const instant end = weir::steady_clock{}.now() + span;
     std::vector<std::thread> threads;
@@ -65,16 +65,16 @@ void race(const std::function<instant()>& now, std::chrono::milliseconds span, c
 }  // namespace
 
 TEST_CASE("fast_clock: no thread sees it go back or more than 1 us off the monotonic clock") {
-    counts c;
+    clock_counts c;
     race([] { return weir::fast_clock{}.now(); }, weir_test::sanitized ? 2s : 1s, c);
-    INFO("counts: " << weir::fast_clock::counts_cycles() << ", readings: " << c.compared << ", off: " << c.off);
+    INFO("clock_counts: " << weir::fast_clock::counts_cycles() << ", readings: " << c.compared << ", off: " << c.off);
     CHECK(c.back == 0);
     CHECK(c.off * 10'000 <= c.compared);
 }
 
 TEST_CASE("fast_clock: threads that replace its anchor at once see one line of time") {
     static weir::detail::cycle_clock<counter, weir::steady_clock> clock;
-    counts c;
+    clock_counts c;
     race([] { return clock.now(); }, weir_test::sanitized ? 2s : 1s, c);
     INFO("readings: " << c.compared << ", off: " << c.off);
     CHECK(c.back == 0);

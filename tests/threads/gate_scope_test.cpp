@@ -67,7 +67,7 @@ void refuse_from_all_sides(Limits& one, Limits& other) {
 
 }  // namespace
 
-TEST_CASE("gate_scope: threads refused for several roles of a host move each other's gates, and nobody is stuck") {
+TEST_CASE("gate_scope: threads refused for several roles of a host move each other's gates without a deadlock") {
     SECTION("in one process") {
         weir::registry limits{weir::memory_store{}, one_gate(1h)};
         refuse_from_all_sides(limits, limits);

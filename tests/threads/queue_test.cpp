@@ -134,7 +134,7 @@ TEST_CASE("ten thousand tickets with random cancels are granted in order and non
     }
 }
 
-TEST_CASE("blocking threads and tickets share a queue: nobody is lost, whoever gives up leaves its capacity") {
+TEST_CASE("blocking threads and tickets share a queue: no waiter is lost, and a cancelled one frees its capacity") {
     const std::size_t before = threads_now();
     {
         weir::policy p = limited({{200, 50ms}}, 20s);
@@ -194,7 +194,7 @@ TEST_CASE("blocking threads and tickets share a queue: nobody is lost, whoever g
     CHECK(threads_now() == before);
 }
 
-TEST_CASE("a stop token ends a wait that is under way, and the next in line moves up") {
+TEST_CASE("a stop token ends a wait, and the next waiter moves up") {
     steady_registry limits{weir::memory_store{}, configured(limited({{1, 300ms}}, 20s))};
     auto first = limits.try_acquire("h", "metadata");
     REQUIRE(first);
@@ -268,7 +268,7 @@ TEST_CASE("keys are made, found, inspected and forgotten by many threads at once
     CHECK(limits.in_flight() == 0);
 }
 
-TEST_CASE("reloads under load lose nobody and leave no window over the larger of two limits") {
+TEST_CASE("reloads under load lose no waiter and leave no window over the larger of two limits") {
     const auto small = configured(limited({{20, 10ms}}, 5s), 4);
     const auto large = configured(limited({{30, 10ms}, {300, 100ms}}, 5s), 8);
     steady_registry limits{weir::memory_store{}, small};
@@ -301,7 +301,7 @@ TEST_CASE("reloads under load lose nobody and leave no window over the larger of
     CHECK(limits.in_flight() == 0);
 }
 
-TEST_CASE("a small ceiling over many keys is never exceeded and starves nobody") {
+TEST_CASE("a small ceiling over many keys is never exceeded, and every waiter is served") {
     constexpr std::int64_t ceiling = 3;
     steady_registry limits{weir::memory_store{}, configured(limited({{100'000, 1s}}, 60s), ceiling)};
     std::atomic<std::int64_t> inside{0}, max{0};
@@ -339,7 +339,7 @@ TEST_CASE("a small ceiling over many keys is never exceeded and starves nobody")
     CHECK(limits.in_flight() == 0);
 }
 
-TEST_CASE("defect 4: sixteen threads at the first use of 1/HOUR get exactly one grant") {
+TEST_CASE("sixteen threads at the first use of 1/HOUR get exactly one grant") {
     for (int round = 0; round < 50; ++round) {
         steady_registry limits{weir::memory_store{}, configured(limited({{1, 1h}}))};
         std::atomic<int> granted{0}, ready{0};
@@ -356,7 +356,7 @@ TEST_CASE("defect 4: sixteen threads at the first use of 1/HOUR get exactly one 
     }
 }
 
-TEST_CASE("a published denial is never seen in place of a place that is free") {
+TEST_CASE("a published denial is never seen instead of a free slot") {
     weir::policy p = limited({{1, 1ms}});
     p.count_from = weir::counting::admission;
     steady_registry limits{weir::memory_store{}, configured(p)};

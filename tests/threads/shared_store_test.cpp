@@ -78,7 +78,7 @@ weir::configuration configured(weir::counting from, std::int64_t inflight, std::
 
 }  // namespace
 
-TEST_CASE("two processes on one slow store: no window over, every waiter answered, every place given back") {
+TEST_CASE("two processes on one slow store: no window over, every waiter answered, every slot given back") {
     const std::uint64_t seed = weir_test::seed_for("two processes");
     for (const auto& [inflight, concurrent] : {std::pair{0, 0}, std::pair{3, 0}, std::pair{0, 2}}) {
         noting_store common;

@@ -72,7 +72,7 @@ same "a trace with everything" "$expected" "$("$weir" replay --rate-config "$dir
 
 bad '{"t":4,"op":"end"}' 't goes back; the line before was at 5 ms'
 bad '{"t":6}' 'it has no "op"'
-bad '{"t":6,"op":"aquire","id":"b"}' 'unknown op "aquire"; it is one of acquire, arrived, release, cancel, refund, reload, end: did you mean "acquire"?'
+bad '{"t":6,"op":"aquire","id":"b"}' 'unknown op "aquire"; it is one of acquire, arrived, release, abandon, cancel, refund, reload, end: did you mean "acquire"?'
 bad '{"t":6,"op":"release","id":"b"}' 'no acquire before this has the id "b"'
 bad '{"t":6,"op":"acquire","id":"a","host":"h","role":"metadata"}' 'the id "a" is still in use'
 bad '{"t":6,"op":"acquire","id":"b","host":"h"}' '"acquire" needs "role"'
@@ -80,6 +80,13 @@ bad '{"t":6,"op":"acquire","id":"b","host":"h","role":"metadata","cost":0}' '"co
 bad '{"t":6,"op":"end","t":7}' '"t" stands twice'
 bad '{"t":6,"op":"end"' 'it is not a JSON object: wrong at byte 18'
 bad '[]' 'it is an array; a line is a JSON object'
+
+# Without an answer a request counts until a second after its end and the longest latency, its own 200 ms.
+gone='{"t":0,"op":"acquire","id":"a","host":"h","role":"metadata"}
+{"t":200,"op":"abandon","id":"a"}
+{"t":300,"op":"acquire","id":"b","host":"h","role":"metadata","max_delay_ms":5000}'
+same "an abandoned request" '{"t":0,"id":"a","event":"granted","waited_ms":0}
+{"t":1400,"id":"b","event":"granted","waited_ms":1100}' "$("$weir" replay --rate h.metadata=1/SECOND - <<<"$gone")"
 
 [ "$failures" -eq 0 ] || exit 1
 echo "replay: one trace and ten bad lines as expected"

@@ -72,7 +72,8 @@ void say(const std::string& what, const outcome_of& t) {
 
 }  // namespace
 
-TEST_CASE("simulate: the right configuration is refused nothing, whatever the server tells and how far it is") {
+TEST_CASE(
+    "simulate: with the right configuration nothing is refused, whatever the server reports and however far it is") {
     for (const bool has_hour : {false, true})
         for (const latency& way : {near, far})
             for (const model_kind m : {model_kind::sliding_log, model_kind::fixed_window, model_kind::gcra})
@@ -90,7 +91,7 @@ TEST_CASE("simulate: the right configuration is refused nothing, whatever the se
                 }
 }
 
-TEST_CASE("simulate: two counters are met by even spacing") {
+TEST_CASE("simulate: even spacing satisfies a two-counter server") {
     for (const latency& way : {near, far}) {
         plan what = of_one_host(10'000);
         what.under_way = way;
@@ -104,7 +105,7 @@ TEST_CASE("simulate: two counters are met by even spacing") {
     }
 }
 
-TEST_CASE("simulate: two counters are learnt to be met, whatever they tell") {
+TEST_CASE("simulate: the limit of a two-counter server is learnt, whatever it reports") {
     for (const answer_fields& t : feedbacks) {
         plan what = of_one_host(10'000);
         what.server.model = model_kind::two_counter;
@@ -187,7 +188,7 @@ TEST_CASE("simulate: a server that states its limit refuses a handful at once, a
     }
 }
 
-TEST_CASE("simulate: defect 8: 1/SECOND under a day of bursts of 429 never stops, and comes back") {
+TEST_CASE("simulate: 1/SECOND under a day of bursts of 429 never stops, and comes back") {
     weir::policy p;
     p.rates = {{1, 1s}};
     p.aimd.enabled = true;
@@ -210,7 +211,7 @@ TEST_CASE("simulate: defect 8: 1/SECOND under a day of bursts of 429 never stops
     CHECK(o.series.back().factor == 1);
 }
 
-TEST_CASE("simulate: several processes learn what one would, together or each by itself") {
+TEST_CASE("simulate: several processes learn the same as one, together or each by itself") {
     for (const bool is_shared : {true, false}) {
         plan what = of_one_host();
         what.clients = 4;

@@ -90,6 +90,7 @@ private:
     struct flight {
         explicit flight(replayer& r) : ticket([this, &r](limits_t::ticket& t) { r.completed(*this, t); }) {}
         std::string id;
+        instant submitted{};
         limits_t::permit permit;
         limits_t::ticket ticket;
     };
@@ -128,14 +129,21 @@ private:
         } else if (f.permit) {
             if (line.op == operation::arrived)
                 f.permit.arrived(heard(line).said(), line.t);
-            else if (line.op == operation::release)
-                f.permit.release(line.t);
-            else
+            else if (line.op == operation::refund)
                 f.permit.refund(line.t);
+            else
+                end(f, line);
         }
         // What a trace tells of a request that was not granted here, because other limits are tried on it, has no
         // effect.
         return std::nullopt;
+    }
+
+    /// The end of the body, or of a request without an answer.
+    static void end(flight& f, const trace_line& line) {
+        if (line.op == operation::release)
+            f.permit.arrived({}, line.t);
+        f.permit.release(line.t);
     }
 
     static std::string ms(instant at) {
@@ -157,6 +165,7 @@ private:
             return fmt::format("the id {} is still in use", detail::in_quotes(line.id));
         slot = std::make_unique<flight>(*this);
         slot->id = line.id;
+        slot->submitted = line.t;
         try {
             limits_.submit(slot->ticket, line.host, line.role, {line.cost, line.method, line.max_delay, {}}, line.t);
         } catch (const exception& e) {
@@ -176,8 +185,10 @@ private:
         auto& out = begin(line.t);
         out.append(R"(,"event":"reload","ok":)");
         out.append(fault.empty() ? "true" : "false");
-        if (!fault.empty())
-            out.append(R"(,"error":)"), detail::append_json_text(out, fault);
+        if (!fault.empty()) {
+            out.append(R"(,"error":)");
+            detail::append_json_text(out, fault);
+        }
         out.append("}\n");
         return std::nullopt;
     }
@@ -199,7 +210,7 @@ private:
         if (!trouble().empty())
             return;
         const decision& d = t.decision();
-        auto& out = begin(t.arrived + d.waited);
+        auto& out = begin(f.submitted + d.waited);
         out.append(R"(,"id":)");
         detail::append_json_text(out, f.id);
         if (d.outcome == outcome::granted) {
@@ -211,8 +222,10 @@ private:
             out.append(R"(,"event":"denied","cause":")");
             out.append(to_string(d.cause));
             out.append(R"(")");
-            if (d.limit)
-                out.append(R"(,"limit":)"), detail::append_json_text(out, to_string(*d.limit));
+            if (d.limit) {
+                out.append(R"(,"limit":)");
+                detail::append_json_text(out, to_string(*d.limit));
+            }
             out.append(R"(,"retry_at_ms":)");
             if (d.outcome == outcome::never)
                 out.append("null");

@@ -22,8 +22,8 @@ enum class member : std::uint8_t { t, op, id, host, role, method, cost, max_dela
 
 constexpr std::array<std::string_view, 11> member_names{"t",    "op",           "id",     "host",    "role",  "method",
                                                         "cost", "max_delay_ms", "status", "headers", "config"};
-constexpr std::array<std::string_view, 7> operation_names{"acquire", "arrived", "release", "cancel",
-                                                          "refund",  "reload",  "end"};
+constexpr std::array<std::string_view, 8> operation_names{"acquire", "arrived", "release", "abandon",
+                                                          "cancel",  "refund",  "reload",  "end"};
 
 constexpr std::uint32_t bit(member m) { return 1U << static_cast<unsigned>(m); }
 
@@ -33,10 +33,11 @@ struct grammar {
     std::uint32_t allows;
 };
 constexpr std::uint32_t always = bit(member::t) | bit(member::op);
-constexpr std::array<grammar, 7> grammars{{
+constexpr std::array<grammar, 8> grammars{{
     {always | bit(member::id) | bit(member::host) | bit(member::role),
      bit(member::method) | bit(member::cost) | bit(member::max_delay_ms)},
     {always | bit(member::id), bit(member::status) | bit(member::headers)},
+    {always | bit(member::id), 0},
     {always | bit(member::id), 0},
     {always | bit(member::id), 0},
     {always | bit(member::id), 0},
@@ -198,8 +199,10 @@ private:
             return true;
         }
         const std::string guess = closest_match(name, operation_names);
-        return fail(fmt::format("unknown op {}; it is one of acquire, arrived, release, cancel, refund, reload, end{}",
-                                in_quotes(name), guess.empty() ? "" : fmt::format(": did you mean \"{}\"?", guess)));
+        return fail(
+            fmt::format("unknown op {}; it is one of acquire, arrived, release, abandon, cancel, refund, reload, "
+                        "end{}",
+                        in_quotes(name), guess.empty() ? "" : fmt::format(": did you mean \"{}\"?", guess)));
     }
 
     trace_line& out_;

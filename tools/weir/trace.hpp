@@ -12,7 +12,7 @@
 
 namespace weir::tools {
 
-enum class operation : std::uint8_t { acquire, arrived, release, cancel, refund, reload, end };
+enum class operation : std::uint8_t { acquire, arrived, release, abandon, cancel, refund, reload, end };
 
 /// One line of a trace. Which members mean something depends on `op`; the parser has checked that they are there.
 struct trace_line {

@@ -13,71 +13,32 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <span>
 
 namespace weir {
 
-/// Everything a key remembers. A store keeps one for each key.
+/// Everything a key remembers. A store keeps one for each key. The members that each decision reads come first.
 struct key_state {
-    /// What few keys have, apart from the rest to keep idle keys small.
-    struct rarely_used {
-        std::optional<tuner_state> tuned;  ///< what the tuner keeps beside the factor; empty until it learns something
-        abandoned_requests abandoned;      ///< of the open units, those that nobody will answer for
-    };
-
-    stamp_log log;
-    std::int64_t open = 0;          ///< units admitted and not yet stamped: each counts in every window
-    std::int32_t in_flight = 0;     ///< requests admitted whose body is not done
-    std::int32_t abandon_room = 0;  ///< how many more may be abandoned; negative while some are
-    instant gate = long_ago;        ///< nothing is admitted before it; it only moves forward
+    std::int64_t open = 0;         ///< units admitted and not yet stamped: each counts in every window
+    instant gate = long_ago;       ///< nothing is admitted before it; it only moves forward
+    abandoned_requests abandoned;  ///< the open units that will get no answer
+    std::int32_t in_flight = 0;    ///< admitted requests whose body has not ended
     multiplier factor;
-    std::unique_ptr<rarely_used> rare;
+    stamp_log log;
+    std::unique_ptr<tuner_state> tuned;  ///< what the tuner keeps beside the factor; null until it records something
 
-    [[nodiscard]] bool has_abandoned() const noexcept { return abandon_room < 0; }
-    [[nodiscard]] bool is_tuned() const noexcept { return rare != nullptr && rare->tuned.has_value(); }
-    [[nodiscard]] std::int64_t abandoned_units() const noexcept {
-        return has_abandoned() ? rare->abandoned.units() : 0;
-    }
-
-    /// Makes room for what only some keys need.
-    ///
-    /// **Errors.** `std::bad_alloc`; nothing has changed then.
-    rarely_used& make_rare() {
-        if (rare == nullptr)
-            rare = std::make_unique<rarely_used>();
-        return *rare;
-    }
-    /// Makes room for one more request that may be abandoned than are in flight.
-    ///
-    /// **Errors.** `std::bad_alloc`; every answer is what it was then.
-    [[gnu::noinline]] void reserve_abandoned() {
-        make_rare().abandoned.reserve(static_cast<std::size_t>(in_flight) + 1);
-        note_abandoned();
-    }
-    /// An open request of `units` ended without an answer, and may arrive until `end`.
-    [[gnu::noinline]] void abandon(instant end, std::int64_t units) noexcept {
-        rare->abandoned.add(end, units);
-        note_abandoned();
-    }
-    /// Stamps those whose time is over.
+    [[nodiscard]] bool has_abandoned() const noexcept { return !abandoned.empty(); }
+    /// Stamps the abandoned requests whose time is over.
     [[gnu::noinline]] void stamp_abandoned(const window_plan& plan, instant now) noexcept {
-        rare->abandoned.take_until(now, [&](const abandoned_requests::item& gone) {
+        abandoned.take_until(now, [&](const abandoned_requests::item& gone) {
             open -= gone.units;
             log.push(std::max(gone.end, log.newest()), gone.units, plan.kept);
         });
-        note_abandoned();
-    }
-
-private:
-    void note_abandoned() noexcept {
-        const auto room = static_cast<std::int32_t>(std::min<std::size_t>(rare->abandoned.room(), INT32_MAX));
-        abandon_room = rare->abandoned.items().empty() ? room : -1;
     }
 };
 
-/// The time of a step at `now`: not before the newest stamp, for a clock may step back. Abandoned requests whose time
-/// is over by then are stamped.
+/// The time of a step at `now`. It is not before the newest stamp, because a clock may step back. Abandoned requests
+/// whose time is over by then are stamped.
 [[gnu::always_inline]] inline instant begin_step(key_state& state, const window_plan& plan, instant now) noexcept {
     now = std::max(now, state.log.newest());
     if (state.has_abandoned()) [[unlikely]]
@@ -85,7 +46,7 @@ private:
     return now;
 }
 
-/// A key as it would be after `begin_step` at `now`, for those who may not change it.
+/// A key as it would be after `begin_step` at `now`, for callers that may not change it.
 class state_at {
 public:
     state_at(const key_state& state, instant now) noexcept
@@ -98,7 +59,7 @@ public:
     std::int64_t in_flight;
     instant gate;
 
-    /// The log with the requests that are over by then in front.
+    /// The log, with the abandoned requests that are over by then in front.
     struct history {
         const key_state& state;
         instant now;
@@ -106,7 +67,7 @@ public:
         [[nodiscard]] std::span<const abandoned_requests::item> over() const noexcept {
             if (!state.has_abandoned())
                 return {};
-            const auto& all = state.rare->abandoned.items();
+            const auto all = state.abandoned.items();
             const auto first = std::ranges::find_if(all, [&](const auto& i) { return i.end <= now; });
             return {first, all.end()};
         }
@@ -132,89 +93,90 @@ public:
 
 /// When a request could be admitted at best, and what stands in the way until then.
 struct assessment {
-    instant at;  ///< admissible now iff `at` is not later than the instant it was made for and `cause` is none
+    instant at;  ///< admissible now if `at` is not later than the time of the assessment and `cause` is none
     weir::cause cause = weir::cause::none;
     std::uint32_t window = 0;      ///< index into the plan, for `cause::window` and `cause::never`
     bool beyond_max_hold = false;  ///< the gate is farther away than `max_hold`: the request does not wait for it
-    bool passed = false;           ///< entered in spite of `cause`, because the plan is not enforced
-    bool moves = false;            ///< an open entry stands in the way of a window: `at` moves on until it is answered
+    bool passed = false;           ///< admitted in spite of `cause`, because the plan is not enforced
+    bool moves = false;            ///< an open entry fills a window: `at` moves on until its answer
 
     [[nodiscard]] constexpr bool admits() const noexcept { return cause == weir::cause::none || passed; }
 };
 
-/// No waiter stands ahead: for requests that are decided at once.
+/// No waiter is ahead: for requests that are decided at once.
 struct none_ahead {
     [[nodiscard]] static constexpr std::int64_t units() noexcept { return 0; }
     [[nodiscard]] static constexpr instant nth_newest(std::int64_t) noexcept { return long_ago; }
 };
 
-/// When could `cost` units be admitted at best, seen from `now`?
-///
-/// History, open entries and the waiters ahead are one sequence of units, newest last. Window (N, T) admits c units
-/// once the unit max(0, N − c) places back is T old: more units than it holds go into it when it is empty. An open
-/// entry is at best answered now; a waiter is at best admitted when its own forecast says. `Ahead` has `units()` and
-/// `nth_newest(k)`, the forecast of the k-th newest unit ahead, 0 being the last in the queue.
-///
-/// `State` is `key_state`, or what a shared store keeps of a key: its `log` may fetch what it is asked for.
-///
-/// **Complexity.** O(windows), and O(log cells) where a window reaches into the tail.
-template <class State, class Ahead = none_ahead>
-[[nodiscard, gnu::always_inline]] inline assessment
-assess_windows(const State& state, const window_plan& plan, std::int64_t cost, instant now,
-               const Ahead& ahead = {}) noexcept(noexcept(state.log.nth_newest(0, now))) {
-    assessment best{now, cause::none, 0};
-    bool moves = false;
-    const std::int64_t waiting = ahead.units();
-    const std::int64_t unstamped = waiting + state.open;
-    std::uint32_t index = 0;
-    for (const window& w : plan.windows) {
-        const std::int64_t back = std::max<std::int64_t>(w.limit - cost, 0);
-        const instant blocker = back >= unstamped ? state.log.nth_newest(back - unstamped, now - w.period)
-                                : back >= waiting ? now
-                                                  : ahead.nth_newest(back);
-        moves |= back < unstamped;
-        const instant free = blocker + w.period;
-        if (free > best.at)
-            best = {free, cause::window, index};
-        ++index;
-    }
-    best.moves = moves;
-    return best;
-}
-
 namespace detail {
-/// A cost that no waiting helps: above a limit that the policy itself writes.
+/// A cost that can never be admitted: it is above a limit of the policy itself.
 [[nodiscard, gnu::noinline, gnu::cold]] inline assessment never(const window_plan& plan, std::int64_t cost) noexcept {
     const auto exceeded = std::ranges::find_if(plan.shown, [cost](const rate& r) { return r.limit < cost; });
     return {far_future, cause::never, static_cast<std::uint32_t>(exceeded - plan.shown.begin())};
 }
 }  // namespace detail
 
-/// When could `cost` units be admitted at best: gate, windows and the key's own ceiling together. Costs 0 where it does
-/// not count.
+/// When `cost` units can be admitted at best: the gate, the windows and the key's own ceiling together. `cost` is 0 for
+/// a request that is not counted.
+///
+/// The history, the open entries and the waiters ahead are one sequence of units, newest last. Window (N, T) admits c
+/// units once the unit max(0, N − c) places back is T old. A request that costs more than N is admitted when the window
+/// is empty. An open entry is answered now at best. A waiter is admitted at best when its own assessment says. `Ahead`
+/// has `units()` and `nth_newest(k)`: the assessment of the k-th newest unit ahead, where 0 is the last unit in the
+/// queue.
+///
+/// `State` is `key_state`, or what a shared store keeps of a key: its `log` may fetch entries when they are read.
+///
+/// **Complexity.** O(windows), and O(log cells) where a window reaches into the tail.
 template <class State, class Ahead = none_ahead>
 [[nodiscard, gnu::always_inline]] inline assessment
 assess(const State& state, const window_plan& plan, std::int64_t cost, instant now,
        const Ahead& ahead = {}) noexcept(noexcept(state.log.nth_newest(0, now))) {
-    assessment best{now, cause::none, 0};
+    // The answer is put together at the end: a struct that is written member by member and then copied makes the
+    // processor wait for its own stores.
+    instant at = now;
+    cause why = cause::none;
+    std::uint32_t index = 0;
+    bool moves = false;
+    bool is_beyond = false;
+    if (cost > plan.max_cost) [[unlikely]]
+        return detail::never(plan, cost);
     if (cost > 0) {
-        if (cost > plan.max_cost) [[unlikely]]
-            return detail::never(plan, cost);
-        best = assess_windows(state, plan, cost, now, ahead);
-        if (best.cause == cause::none && plan.max_concurrent > 0 && state.in_flight >= plan.max_concurrent)
-            best.cause = cause::concurrency;
+        const std::int64_t waiting = ahead.units();
+        const std::int64_t unstamped = waiting + state.open;
+        std::uint32_t i = 0;
+        for (const window& w : plan.windows) {
+            const std::int64_t back = std::max<std::int64_t>(w.limit - cost, 0);
+            const instant blocker = back >= unstamped ? state.log.nth_newest(back - unstamped, now - w.period)
+                                    : back >= waiting ? now
+                                                      : ahead.nth_newest(back);
+            moves |= back < unstamped;
+            if (const instant free = blocker + w.period; free > at) {
+                at = free;
+                why = cause::window;
+                index = i;
+            }
+            ++i;
+        }
+        if (why == cause::none && plan.max_concurrent > 0 && state.in_flight >= plan.max_concurrent) [[unlikely]]
+            why = cause::concurrency;
     }
-    if (state.gate > best.at)
-        best = {state.gate, cause::gate, 0, false, false, best.moves};
-    if (best.cause != cause::none && plan.max_hold < forever && state.gate > saturating_add(now, plan.max_hold)) {
-        // Whatever else comes later: it is the hold that nobody waits for.
-        best.cause = cause::gate;
-        best.beyond_max_hold = true;
+    if (state.gate > at) [[unlikely]] {
+        at = state.gate;
+        why = cause::gate;
+        index = 0;
     }
-    return best;
+    if (why != cause::none && plan.max_hold < forever && state.gate > saturating_add(now, plan.max_hold)) [[unlikely]] {
+        // Even if another cause ends later, the request is refused because of `max_hold`.
+        why = cause::gate;
+        is_beyond = true;
+    }
+    return {at, why, index, is_beyond, false, moves};
 }
 
-/// What a key may do whose history was lost at `lost`: nothing that counts, until its shortest window has passed.
+/// What is admitted for a key whose history was lost at `lost`: no counted request until its shortest window has
+/// passed.
 [[nodiscard]] inline assessment warm_up(const window_plan& plan, std::int64_t cost, instant lost,
                                         instant now) noexcept {
     if (cost == 0 || plan.windows.empty())
@@ -226,24 +188,22 @@ assess(const State& state, const window_plan& plan, std::int64_t cost, instant n
     return {until, cause::window, static_cast<std::uint32_t>(shortest - plan.windows.begin())};
 }
 
-/// The entry of one admitted request.
+/// The state of the entry of one admitted request.
 enum class entry_state : std::uint8_t {
     free,     ///< not counted: an uncounted HEAD
-    open,     ///< counts until it is answered, and T longer
+    open,     ///< counts until it is answered, and for T after that
     stamped,  ///< counts for T after its stamp
 };
 
-/// Makes room for one more request of `cost` units, so that neither `record` nor its end needs memory.
+/// Makes room for one more request of `cost` units. Then neither `record` nor the end of the request allocates.
 ///
-/// **Errors.** `std::bad_alloc`; every answer is what it was then.
+/// **Errors.** `std::bad_alloc`; every answer stays the same then.
 [[gnu::always_inline]] inline void make_room(key_state& state, const window_plan& plan, std::int64_t cost,
                                              instant now) {
     state.log.reserve(state.open + cost, now, plan.kept);
-    if (plan.from_response && state.in_flight >= state.abandon_room) [[unlikely]]
-        state.reserve_abandoned();
 }
 
-/// Enters an admitted request into the key's state, for which `make_room` was called.
+/// Records an admitted request in the key's state. **Preconditions.** `make_room` was called for it.
 [[gnu::always_inline]] inline entry_state record(key_state& state, const window_plan& plan, std::int64_t cost,
                                                  instant now, bool from_response) noexcept {
     if (from_response) {

@@ -14,13 +14,13 @@
 
 namespace weir {
 
-/// A key's history: when was the k-th newest unit stamped?
+/// A key's history: it answers when the k-th newest unit was stamped.
 ///
-/// The newest units are exact stamps in a ring that grows on use. A unit that leaves the ring goes to a tail of cells,
-/// each counted as stamped when its newest unit was, so that an answer is never earlier than the truth.
+/// The newest units are exact stamps in a ring that grows on use. A unit that leaves the ring goes to a tail of cells.
+/// All units of a cell count as stamped when its newest unit was, so an answer is never too early.
 ///
-/// `reserve` makes room ahead of `push`, which then keeps every stamp exactly and allocates nothing: an answer that
-/// arrives cannot fail for lack of memory. What is more than was reserved drives the oldest stamps into the tail.
+/// `reserve` makes room before `push`. Then `push` keeps every stamp exactly and allocates nothing, so that the answer
+/// of a server can always be recorded. If more units are pushed than were reserved, the oldest stamps move to the tail.
 ///
 /// **Thread safety.** None: the owner's lock. **Lifetime.** Movable.
 class stamp_log {
@@ -29,9 +29,8 @@ public:
     stamp_log(stamp_log&& other) noexcept { *this = std::move(other); }
     stamp_log& operator=(stamp_log&& other) noexcept {
         ring_ = std::move(other.ring_);
-        tail_ = std::move(other.tail_);
+        tail_ = std::exchange(other.tail_, {});
         newest_ = std::exchange(other.newest_, long_ago);
-        tail_newest_ = std::exchange(other.tail_newest_, long_ago);
         capacity_ = std::exchange(other.capacity_, 0);
         next_ = std::exchange(other.next_, 0);
         size_ = std::exchange(other.size_, 0);
@@ -40,9 +39,9 @@ public:
 
     // ---- changes
 
-    /// Makes room for `units` units that will be pushed, beside those that are here.
+    /// Makes room for `units` units that will be pushed, in addition to those that are here.
     ///
-    /// **Errors.** `std::bad_alloc`; every answer is what it was then. **Complexity.** O(1) amortised; one step moves
+    /// **Errors.** `std::bad_alloc`; every answer stays the same then. **Complexity.** O(1) amortised; one step moves
     /// half of the ring or a few hundred stamps.
     [[gnu::always_inline]] void reserve(std::int64_t units, instant now, const retention& kept) {
         if (size_ + units > capacity_) [[unlikely]]
@@ -52,8 +51,7 @@ public:
     /// Stamps `units` units with `at`.
     ///
     /// **Preconditions.** `at` is not earlier than any stamp before it, and something was reserved since the log was
-    /// made. **Complexity.** O(units), and no more than
-    /// `kept.exact`.
+    /// made. **Complexity.** O(units), and no more than `kept.exact`.
     [[gnu::always_inline]] void push(instant at, std::int64_t units, const retention& kept) noexcept {
         assert(at >= newest_ && units >= 1 && capacity_ > 0);
         newest_ = at;
@@ -71,9 +69,9 @@ public:
         }
     }
 
-    /// Takes back up to `units` units stamped exactly `at`; says how many it found.
+    /// Removes up to `units` units stamped exactly `at`. Returns how many it found.
     ///
-    /// **Complexity.** O(units newer than `at`), and O(cells) where the ring does not have them all.
+    /// **Complexity.** O(units newer than `at`), and O(cells) if the ring does not hold all of them.
     std::int64_t remove(instant at, std::int64_t units) noexcept {
         std::uint32_t newer = 0;
         while (newer < size_ && slot(newer) > at)
@@ -87,33 +85,35 @@ public:
             next_ = next_ >= gap ? next_ - gap : next_ + capacity_ - gap;
             size_ -= gap;
         }
-        return gap < units && at <= tail_newest_ ? gap + tail_->remove(at, units - gap) : gap;
+        return gap < units && at <= tail_.newest() ? gap + tail_.remove(at, units - gap) : gap;
     }
 
-    /// Forgets every stamp, but not the room that was made.
+    /// Forgets every stamp, but keeps the room that was made.
     void clear() noexcept {
-        if (tail_ != nullptr)
-            *tail_ = {};
-        newest_ = tail_newest_ = long_ago;
+        tail_ = {};
+        newest_ = long_ago;
         next_ = size_ = 0;
     }
 
+    /// Asks the processor for the memory of the next stamp, so that nothing has to wait for the write.
+    [[gnu::always_inline]] void fetch() const noexcept { __builtin_prefetch(ring_.get() + next_, 1); }
+
     // ---- queries
 
-    /// The stamp of the k-th newest unit, 0 being the newest; `long_ago` when there is no such unit or it is forgotten.
-    /// The caller may say that stamps up to `settled` are all the same to it.
+    /// The stamp of the k-th newest unit, where 0 is the newest; `long_ago` if there is no such unit or it is
+    /// forgotten. A caller that needs no difference between stamps up to `settled` may pass it.
     ///
-    /// **Preconditions.** k >= 0. **Complexity.** O(1) among the exact stamps or where all beyond are settled, else
-    /// O(log cells).
+    /// **Preconditions.** k >= 0. **Complexity.** O(1) among the exact stamps, or if all units beyond them are up to
+    /// `settled`; else O(log cells).
     [[nodiscard, gnu::always_inline]] instant nth_newest(std::int64_t k, instant settled = long_ago) const noexcept {
         if (k < static_cast<std::int64_t>(size_))
             return ring_[index(static_cast<std::uint32_t>(k))];
-        if (tail_newest_ <= settled) [[likely]]
-            return tail_newest_;
+        if (tail_.newest() <= settled) [[likely]]
+            return tail_.newest();
         return nth_newest_of_tail(static_cast<std::uint64_t>(k) - size_);
     }
 
-    /// How many units are stamped later than `at`, counting a cell whole as soon as its newest stamp is.
+    /// How many units are stamped later than `at`. A cell counts as a whole if its newest stamp is later.
     ///
     /// **Complexity.** O(log stamps).
     [[nodiscard]] std::int64_t newer_than(instant at) const noexcept {
@@ -126,34 +126,33 @@ public:
             else
                 high = middle;
         }
-        return low < size_ || tail_newest_ <= at ? low : size_ + tail_->newer_than(at);
+        return low < size_ || tail_.newest() <= at ? low : size_ + tail_.newer_than(at);
     }
 
-    /// The latest stamp ever pushed; `long_ago` when there was none.
+    /// The latest stamp that was ever pushed; `long_ago` if there was none.
     [[nodiscard]] instant newest() const noexcept { return newest_; }
 
     /// Bytes on the heap.
-    [[nodiscard]] std::size_t bytes() const noexcept {
-        return capacity_ * sizeof(instant) + (tail_ == nullptr ? 0 : sizeof *tail_ + tail_->bytes());
-    }
+    [[nodiscard]] std::size_t bytes() const noexcept { return capacity_ * sizeof(instant) + tail_.bytes(); }
 
 private:
-    /// How many stamps leave a full ring at once: enough to make it seldom, and few enough to be quick.
+    /// How many stamps leave a full ring at once: enough that it happens seldom, and few enough to be quick.
     static constexpr std::size_t max_batch = 128;
     [[nodiscard]] static std::size_t batch(const retention& kept) noexcept {
         return std::clamp<std::size_t>(kept.exact / 8, 8, max_batch);
     }
     [[nodiscard, gnu::noinline]] instant nth_newest_of_tail(std::uint64_t back) const noexcept {
-        return tail_ == nullptr ? long_ago : tail_->nth_newest(back);
+        return tail_.nth_newest(back);
     }
     [[nodiscard, gnu::always_inline]] std::uint32_t index(std::uint32_t k) const noexcept {
         return next_ > k ? next_ - 1 - k : next_ + capacity_ - 1 - k;
     }
     [[nodiscard]] instant& slot(std::uint32_t k) noexcept { return ring_[index(k)]; }
 
-    /// `reserve` where the ring has no room. In this order: the oldest quarter leaves if it decides nothing any more,
-    /// or the ring grows until it holds a batch more than the windows ask for; what is more than they ask for leaves;
-    /// so does what they do not ask for once the units to come are here, or else the ring grows once more.
+    /// `reserve` when the ring has no room. First, the oldest quarter leaves if it decides nothing any more; otherwise
+    /// the ring grows until it holds one batch more than the windows need. Second, the stamps beyond that number leave.
+    /// Third, the stamps that the windows do not need after the units to come leave; if there are none, the ring grows
+    /// once more.
     [[gnu::noinline]] void make_room(std::int64_t units, instant now, const retention& kept) {
         const auto lacks_room = [&] { return size_ + units > capacity_; };
         const auto decides = [&](std::uint32_t k) { return k < size_ && slot(k) > now - kept.longest; };
@@ -165,8 +164,19 @@ private:
         const auto exact = static_cast<std::uint32_t>(kept.exact);
         if (const std::size_t full = exact + batch(kept); capacity_ < full) {
             const std::uint32_t quarter = std::clamp(size_ / 4, 1U, static_cast<std::uint32_t>(max_batch));
-            if (size_ > 0 && !decides(size_ - quarter))
-                move_to_tail(size_ - quarter, now, kept);
+            if (size_ > 0 && !decides(size_ - quarter)) {
+                // All of them at once, because each time costs some lines of memory that nothing else reads. A few
+                // hundred at most, to be quick.
+                std::uint32_t stays = size_ - std::min(size_, static_cast<std::uint32_t>(2 * max_batch));
+                for (std::uint32_t gone = size_ - quarter; stays < gone;) {
+                    const std::uint32_t middle = stays + (gone - stays) / 2;
+                    if (decides(middle))
+                        stays = middle + 1;
+                    else
+                        gone = middle;
+                }
+                move_to_tail(stays, now, kept);
+            }
             if (lacks_room())
                 grow(wider(full));
         }
@@ -177,14 +187,12 @@ private:
         const auto stays = static_cast<std::uint32_t>(exact - std::min<std::int64_t>(exact, units));
         if (const std::size_t widest = 2 * exact + batch(kept); decides(stays) && capacity_ < widest)
             grow(wider(widest));
-        tail_->reserve(1, now, kept);
+        tail_.reserve(1, now, kept);
         if (lacks_room())
             move_to_tail(stays, now, kept);
     }
 
     [[gnu::noinline]] void grow(std::uint32_t wider) {
-        if (tail_ == nullptr)
-            tail_ = std::make_unique<detail::coarse_tail>();
         auto bigger = std::make_unique_for_overwrite<instant[]>(wider);
         const std::uint32_t oldest = size_ == 0 ? 0 : index(size_ - 1);
         const std::uint32_t before_wrap = std::min(size_, capacity_ - oldest);
@@ -199,10 +207,10 @@ private:
     void move_to_tail(std::uint32_t stays, instant now, const retention& kept) {
         if (size_ <= stays)
             return;
-        tail_->reserve(std::min<std::size_t>(size_ - stays, max_batch), now, kept);
+        tail_.reserve(std::min<std::size_t>(size_ - stays, max_batch), now, kept);
         keep_newest(stays, now, kept);
     }
-    /// The same in the room there is.
+    /// The same, without allocating.
     void keep_newest(std::uint32_t stays, instant now, const retention& kept) noexcept {
         while (size_ > stays)
             move_cell(stays, now, kept);
@@ -210,9 +218,12 @@ private:
     /// Moves as many of the oldest stamps as fit into one cell.
     void move_cell(std::uint32_t stays, instant now, const retention& kept) noexcept {
         const instant first = slot(size_ - 1);
-        const instant edge = tail_->open(first, now, kept);
-        const auto fits = [&](instant at) { return at == first || tail_->fits(at, edge, now, kept); };
-        std::uint32_t newest = stays;
+        const instant edge = tail_.open(first, now, kept);
+        const auto fits = [&](instant at) { return at == first || tail_.fits(at, edge, now, kept); };
+        // Most cells begin with one stamp each: the search is for where they do not.
+        std::uint32_t newest = size_ - 1;
+        if (newest > stays && fits(slot(newest - 1)))
+            newest = stays;
         for (std::uint32_t oldest = size_ - 1; newest < oldest;) {
             const std::uint32_t middle = newest + (oldest - newest) / 2;
             if (fits(slot(middle)))
@@ -224,27 +235,23 @@ private:
         size_ = newest;
     }
 
-    /// Units above what the ring may hold go to the tail at once, behind all that the ring held.
+    /// Puts units beyond the capacity of the ring into the tail at once, after all the stamps that the ring held.
     [[gnu::noinline, gnu::cold]] void push_to_tail(instant at, std::int64_t units, const retention& kept) noexcept {
-        static_cast<void>(tail_->open(at, at, kept));
+        static_cast<void>(tail_.open(at, at, kept));
         close_cell(at, static_cast<std::uint64_t>(units));
     }
-    void close_cell(instant stamp, std::uint64_t units) noexcept {
-        tail_->close(stamp, units);
-        tail_newest_ = stamp;
-    }
+    void close_cell(instant stamp, std::uint64_t units) noexcept { tail_.close(stamp, units); }
     /// Frees places in a full ring without allocating.
     [[gnu::noinline, gnu::cold]] void give_way(instant at, const retention& kept) noexcept {
         keep_newest(size_ - std::min(size_, static_cast<std::uint32_t>(batch(kept))), at, kept);
     }
 
     std::unique_ptr<instant[]> ring_;
-    std::unique_ptr<detail::coarse_tail> tail_;  ///< there as soon as the ring is
     instant newest_ = long_ago;
-    instant tail_newest_ = long_ago;
     std::uint32_t capacity_ = 0;
     std::uint32_t next_ = 0;  ///< where the next stamp goes
     std::uint32_t size_ = 0;
+    detail::coarse_tail tail_;
 };
 
 }  // namespace weir

@@ -14,13 +14,13 @@
 
 namespace weir {
 
-/// One window as it is enforced: `limit` units per `period` after multiplier, margin and burst have been applied.
+/// One window as it is enforced: `limit` units per `period`, after multiplier, margin and burst have been applied.
 struct window {
     std::int64_t limit;  ///< N' = ⌈N·m⌉
     duration period;     ///< T' = T·N'/(N·m) + margin, rounded up to the nanosecond
 };
 
-/// The largest limit whose window is kept in exact stamps; past it the log coarsens to cells of T/1024.
+/// The largest limit whose window is kept in exact stamps. Above it the log uses cells of T/1024.
 inline constexpr std::int64_t max_exact = 65'536;
 inline constexpr std::int64_t coarse_cells = 1024;
 
@@ -29,15 +29,16 @@ struct retention {
     std::size_t exact = 64;                      ///< units kept as exact stamps
     duration longest = duration::zero();         ///< stamps older than this decide nothing under the present plan
     duration keep = std::chrono::hours{24 * 8};  ///< stamps older than this are forgotten
-    std::vector<duration> coarse{};              ///< periods T of the windows above `most_exact`, shortest first
+    std::vector<duration> coarse{};              ///< periods T of the windows above `max_exact`, shortest first
 
-    /// How wide a new cell is; zero = the units of one instant.
+    /// How wide a new cell is; zero = it holds the units of one instant.
     [[nodiscard]] duration new_cell_width() const noexcept {
         return coarse.empty() ? duration::zero() : coarse.front() / coarse_cells;
     }
-    /// How wide a cell may become whose newest unit is `age` old: a 1024th of the shortest coarse window that still
-    /// looks at it. Others look there only after a reload, and then a quarter of the age is fine enough. So two or
-    /// three thousand cells serve a second and a year at once, and a hundred serve a key without coarse windows.
+    /// The greatest width of a cell whose newest unit is `age` old: a 1024th of the shortest coarse window that still
+    /// reaches it. If no window reaches it, only a reload can need it, and a quarter of the age is fine enough. So two
+    /// or three thousand cells are enough for a window of a second and one of a year together, and a hundred for a key
+    /// without coarse windows.
     [[nodiscard]] duration cell_width(duration age) const noexcept {
         duration width = age / 4;
         if (const auto looks = std::ranges::upper_bound(coarse, age); looks != coarse.end())
@@ -57,16 +58,17 @@ struct window_plan {
     bool from_response = true;
     duration max_delay{};
     duration max_hold = forever;  ///< a gate farther away is not waited for
-    bool enforce = true;          ///< false: what is denied is entered all the same
-    /// The greatest cost of one request: the least limit among the rates as the policy writes them. A window that is
-    /// smaller (for its burst, a cut or a server's limit) has to be empty for a request that costs more than it holds.
+    bool enforce = true;          ///< false: a request that is denied is entered all the same
+    /// The greatest cost of one request: the smallest limit among the rates of the policy. A window may be smaller than
+    /// that because of the burst, a cut or a server's limit. A request that costs more than such a window holds is
+    /// admitted when the window is empty.
     std::int64_t max_cost = INT64_MAX;
 };
 
-/// What a server told of its limits where that is less than the policy allows.
+/// The limits that a server reported, where they are below the policy's.
 struct server_rates {
     std::vector<rate> rates{};        ///< not scaled by the tuner's factor
-    std::int64_t max_concurrent = 0;  ///< 0 = it told of none
+    std::int64_t max_concurrent = 0;  ///< 0 = the server reported none
 
     friend bool operator==(const server_rates&, const server_rates&) = default;
 };
@@ -93,7 +95,7 @@ __extension__ typedef unsigned __int128 wide;
 
 }  // namespace detail
 
-/// Builds the windows of `p` under `m`, and those of `told`.
+/// Builds the windows of `p` under `m`, and those of the reported limits.
 ///
 /// **Preconditions.** `faults_of(p)` is empty. **Complexity.** O(rates).
 [[nodiscard]] inline window_plan plan_windows(const policy& p, multiplier m = {},
@@ -116,7 +118,7 @@ __extension__ typedef unsigned __int128 wide;
             return static_cast<detail::wide>(a.period.count()) * static_cast<detail::wide>(b.limit) <
                    static_cast<detail::wide>(b.period.count()) * static_cast<detail::wide>(a.limit);
         });
-        // burst: b is the window (b, b·T/N); at b >= N the rate itself says as much.
+        // A burst b is the window (b, b·T/N). If b >= N, the rate itself is at least as strict.
         if (p.burst < densest.limit) {
             const auto period =
                 detail::ceil_div(static_cast<detail::wide>(p.burst) * static_cast<detail::wide>(densest.period.count()),

@@ -26,9 +26,9 @@
 
 namespace weir {
 
-/// A checked answer to "which policy governs this key?", and the settings of the whole process.
+/// The checked policy of every key, and the settings of the whole process.
 ///
-/// Default-constructed it holds the built-in defaults: three roles with two rates each, no hosts, at most 500 requests
+/// A default-constructed one has the built-in defaults: three roles with two rates each, no hosts, at most 500 requests
 /// in flight, the memory store, no tuning.
 ///
 /// **Thread safety.** Immutable: any number of threads may read one. **Complexity.** A copy is one pointer.
@@ -40,33 +40,34 @@ public:
 
     /// The policy of a canonical host and a role.
     ///
-    /// Leaf by leaf, the first that is set in: the host (with its port, then without it), the wildcards that match it
-    /// (most specific first; with its port, then without), the role's defaults, for `aimd` the process-wide leaf, the
-    /// role's built-in defaults. A host that belongs to a group has the policy of the group's name instead.
+    /// Each leaf has the first value that is set in this order: the host (with its port, then without it); the
+    /// wildcards that match it (most specific first; with its port, then without); the role's defaults; for `aimd` the
+    /// process-wide leaf; the role's built-in defaults. A host that belongs to a group has the policy of the group's
+    /// name.
     ///
-    /// **Errors.** `errc::unknown_role`, naming the nearest role. **Complexity.** One lookup for each label of the
+    /// **Errors.** `errc::unknown_role`, naming the closest role. **Complexity.** One lookup for each label of the
     /// host.
     [[nodiscard]] result<policy> policy_for(std::string_view host, std::string_view role) const {
         return state_->policy_for(host, role);
     }
 
-    /// The host of the key that a canonical host's requests belong to: the name of its group, or the host itself.
+    /// The host of the key of a canonical host's requests: the name of its group, or the host itself.
     ///
     /// The most specific member decides: the host with its port, without it, the wildcards. **Lifetime.** A view of the
-    /// argument or of the configuration. **Complexity.** One look when there are no groups, else one for each label.
+    /// argument or of the configuration. **Complexity.** One lookup if there are no groups, else one for each label.
     [[nodiscard]] std::string_view key_host(std::string_view host) const { return state_->key_host(host); }
     /// Every group and its members.
     [[nodiscard]] const std::map<std::string, std::vector<std::string>, std::less<>>& host_groups() const noexcept {
         return state_->groups.members;
     }
 
-    /// Most requests of the whole process in flight at once; 0 = no ceiling.
+    /// The maximum of requests of the whole process in flight; 0 = no ceiling.
     [[nodiscard]] std::int64_t global_max_inflight() const noexcept {
         return state_->disabled ? 0 : state_->global_max_inflight;
     }
     /// Every role, the built-in three first, then in the order of their declaration.
     [[nodiscard]] std::span<const std::string> roles() const noexcept { return state_->roles; }
-    /// Every host and wildcard that has leaves of its own, sorted.
+    /// Every host and wildcard with its own leaves, sorted.
     [[nodiscard]] std::vector<std::string> hosts() const {
         std::vector<std::string> out;
         for (const auto& [name, leaves] : state_->hosts)
@@ -75,9 +76,9 @@ public:
     }
     [[nodiscard]] const backend_options& backend() const noexcept { return state_->backend; }
     [[nodiscard]] const aimd_options& aimd() const noexcept { return state_->aimd; }
-    /// Whether limiting is off as a whole: then every known role is `unlimited` and there is no ceiling.
+    /// Whether limiting is off. Then every known role is `unlimited` and there is no ceiling.
     [[nodiscard]] bool disabled() const noexcept { return state_->disabled; }
-    /// Whether every policy only reports: has `enforce` false.
+    /// Whether every policy only reports, because `enforce` is false.
     [[nodiscard]] bool shadow() const noexcept { return state_->shadow; }
 
     friend bool operator==(const configuration& a, const configuration& b) {
@@ -96,12 +97,13 @@ private:
     std::shared_ptr<const detail::settings> state_;
 };
 
-/// Writes a configuration in C++, starting from the built-in defaults.
+/// Makes a configuration in C++, starting from the built-in defaults.
 ///
-/// A later call for the same leaf wins. Nothing is checked before `build()`, which reports every fault at once.
+/// A later call for the same leaf replaces an earlier one. Nothing is checked before `build()`, which reports all
+/// faults together.
 class configuration::builder {
 public:
-    /// Declares one more role; until its defaults are set it has those of `metadata`.
+    /// Declares one more role. Its defaults are those of `metadata` until they are set.
     builder& role(std::string_view name) {
         if (const auto fault = detail::role_name_fault(name); !fault.empty())
             faults_.push_back(fault);
@@ -109,14 +111,14 @@ public:
             state_.declare(name);
         return *this;
     }
-    /// Sets every leaf of a role's defaults, its `aimd` too.
+    /// Sets every leaf of a role's defaults, including its `aimd`.
     builder& defaults(std::string_view role, const policy& p) { return defaults(role, policy_leaves::of(p)); }
     /// Sets some leaves of a role's defaults.
     builder& defaults(std::string_view role, const policy_leaves& leaves) {
         steps_.push_back({{}, std::string{role}, leaves});
         return *this;
     }
-    /// Sets every leaf of a host's role. The host is made canonical; `*.example.org` is every host below example.org.
+    /// Sets every leaf of a host's role. The host is made canonical. `*.example.org` is every host below example.org.
     builder& host(std::string_view name, std::string_view role, const policy& p) {
         return host(name, role, policy_leaves::of(p));
     }
@@ -127,7 +129,7 @@ public:
             faults_.push_back("hosts: a host's name is empty");
         return *this;
     }
-    /// Most requests in flight at once; 0 = no ceiling.
+    /// The maximum of requests in flight; 0 = no ceiling.
     builder& global_max_inflight(std::int64_t max) {
         state_.global_max_inflight = max;
         return *this;
@@ -141,7 +143,7 @@ public:
         state_.aimd = a;
         return *this;
     }
-    /// Turns limiting off as a whole.
+    /// Turns limiting off.
     builder& disabled(bool off = true) {
         state_.disabled = off;
         return *this;
@@ -151,7 +153,7 @@ public:
         state_.shadow = only_report;
         return *this;
     }
-    /// Lets hosts and wildcards share one budget, whose leaves are those of the host `group`; a later call for the
+    /// Makes hosts and wildcards share one budget, whose leaves are those of the host `group`. A later call for the
     /// group replaces its members.
     builder& host_group(std::string_view group, std::vector<std::string> members) {
         groups_.insert_or_assign(std::string{group}, std::move(members));
@@ -163,13 +165,13 @@ public:
         return *this;
     }
 
-    /// The checked configuration.
+    /// Checks everything and returns the configuration.
     ///
-    /// **Errors.** `errc::bad_configuration`, whose message has one line a fault. The builder is left as it was.
+    /// **Errors.** `errc::bad_configuration`, whose message has one line for each fault. The builder does not change.
     [[nodiscard]] result<configuration> build() const {
         detail::settings out = state_;
         std::vector<std::string> faults = faults_;
-        // A later step is the stronger one.
+        // A later step has precedence.
         for (auto s = steps_.rbegin(); s != steps_.rend(); ++s)
             apply(*s, out, faults);
         for (const auto& [group, members] : groups_)
@@ -238,7 +240,7 @@ private:
 
 namespace detail {
 
-/// Lets `resolve` hand in settings whose every leaf it has checked and whose every place it knows.
+/// Lets `resolve` pass settings whose leaves it has checked and whose source locations it knows.
 struct configuration_access {
     [[nodiscard]] static result<configuration> make(settings s) {
         const std::vector<std::string> faults = faults_of(s);

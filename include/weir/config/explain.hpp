@@ -28,7 +28,7 @@ namespace weir {
 
 namespace detail {
 
-/// Finds every place where a key's leaves were written, under the names the configuration looks them up by.
+/// Finds every source location of a key's leaves, under the names by which the configuration finds them.
 class explainer {
 public:
     explicit explainer(const resolution& made) : origins_(made.origins()) {}
@@ -48,7 +48,7 @@ public:
             return out;
         };
 
-        // `rates` and `unlimited` answer one question: policy_leaves::whole says which of them is heard.
+        // `rates` and `unlimited` exclude each other: policy_leaves::whole decides which one has an effect.
         const occurrences stated = written("unlimited"), rates = written("rates");
         const bool lifting = !stated.empty() && says_true("unlimited", stated[0]);
         const bool outdone = lifting && !rates.empty() && rates[0].is_above(stated[0]);
@@ -70,7 +70,7 @@ public:
 
     [[nodiscard]] std::vector<explained_leaf> of_process() const {
         std::vector<explained_leaf> out;
-        constexpr std::array<std::string_view, 4> of_files{"version", "checked", "source", "roles"};  // none shadows
+        constexpr std::array<std::string_view, 4> of_files{"version", "checked", "source", "roles"};  // not shadowed
         for (const auto& rule : process_rules) {
             if (std::ranges::find(of_files, rule.name) != of_files.end())
                 continue;
@@ -83,7 +83,8 @@ public:
     }
 
 private:
-    /// One place where a leaf was written. The strongest has the least depth, and there the greatest rank.
+    /// One source location of a leaf. The one with precedence has the smallest depth and, among these, the greatest
+    /// rank.
     struct occurrence {
         const origin* from;
         std::size_t depth;
@@ -91,9 +92,9 @@ private:
             return depth != b.depth ? depth < b.depth : from->rank > b.from->rank;
         }
     };
-    using occurrences = std::vector<occurrence>;  // the strongest first
+    using occurrences = std::vector<occurrence>;  // in the order of precedence
 
-    /// What a leaf of the whole process makes of others when it is true.
+    /// What a leaf of the whole process does to other leaves when it is true.
     struct sweep {
         std::string_view by;
         std::string_view leaf;
@@ -147,11 +148,12 @@ private:
 
 }  // namespace detail
 
-/// Explains one role of a host, or with an empty `role` all of them; an empty `host` is any that is named nowhere.
+/// Explains one role of a host, or all roles if `role` is empty. An empty `host` means any host that is not named in
+/// the configuration.
 ///
-/// A leaf lists what it shadowed, the strongest first: the same path in weaker layers, the host without its port, the
-/// wildcards, the role's defaults, the leaf of that name of the whole process, the built-in value. A host that belongs
-/// to a group has the leaves of the group's name.
+/// For each leaf it lists the values that it shadows, in the order of precedence: the same path in weaker layers, the
+/// host without its port, the wildcards, the role's defaults, the process-wide leaf of that name, the built-in value. A
+/// host that belongs to a group has the leaves of the group's name.
 ///
 /// **Preconditions.** `made` holds a configuration. **Errors.** `errc::bad_host`, `errc::unknown_role`.
 /// **Complexity.** O(leaves x names of the host x log written leaves).

@@ -19,20 +19,20 @@
 
 namespace weir {
 
-/// A value that a leaf was given, and where.
+/// A value of a leaf, and its source location.
 struct explained_value {
-    std::string text{};  ///< in its one spelling: `20/SECOND, 10000/HOUR`, `250`, `none`; `(hidden)` for a secret
+    std::string text{};  ///< canonical: `20/SECOND, 10000/HOUR`, `250`, `none`; `(hidden)` for a secret
     layer_kind layer = layer_kind::builtin;
     source_location at{};
-    std::string path{};  ///< under which it stands there; empty when it is built in
+    std::string path{};  ///< its path at that location; empty if it is built in
 };
 
-/// A leaf of a key's policy or of the process: what it is, why, and what that put aside.
+/// A leaf of a key's policy or of the process: its value, where it comes from, and the values that it shadows.
 struct explained_leaf {
     std::string name{};  ///< `rates`, `backend.kind`
     value_type type = value_type::text;
     explained_value now{};
-    std::vector<explained_value> shadowed{};  ///< the strongest first
+    std::vector<explained_value> shadowed{};  ///< in the order of precedence
 };
 
 struct explained_role {
@@ -42,15 +42,15 @@ struct explained_role {
 
 /// Why a host has the limits that it has.
 struct explanation {
-    std::string host{};   ///< canonical; empty = any that is named nowhere
-    std::string group{};  ///< whose budget and leaves the host shares; empty = none
+    std::string host{};   ///< canonical; empty = any host that is not named
+    std::string group{};  ///< the group whose budget and leaves the host shares; empty = none
     std::vector<explained_role> roles{};
-    std::vector<explained_leaf> process{};  ///< the leaves of the whole process, which every key shares
+    std::vector<explained_leaf> process{};  ///< the leaves of the whole process, which apply to every key
 };
 
 namespace detail {
 
-/// Lays an explanation out in columns.
+/// Formats an explanation in columns.
 class explanation_table {
 public:
     explicit explanation_table(bool colour) : colour_(colour) {}
@@ -151,8 +151,8 @@ inline void append_json(std::string& out, const std::vector<explained_leaf>& lea
 
 }  // namespace detail
 
-/// The explanation as a table: a line for each leaf, and below it a line for each value that it shadowed. With
-/// `colour`, titles are bold and shadowed values faint.
+/// The explanation as a table: a line for each leaf, and below it a line for each value that it shadows. With `colour`,
+/// titles are bold and shadowed values faint.
 [[nodiscard]] inline std::string to_table(const explanation& e, bool colour = false) {
     detail::explanation_table out{colour};
     const std::string host = e.host.empty() ? "a host that is named nowhere" : e.host;
@@ -165,9 +165,9 @@ inline void append_json(std::string& out, const std::vector<explained_leaf>& lea
     return out.text();
 }
 
-/// The explanation as one JSON object in one line: `roles` and `process` hold leaves by name, each with `value`,
-/// `layer`, `source_location`, `path` and the list `shadows`. Rates are a list of texts, spans a number of
-/// milliseconds, none is null, auto a text.
+/// The explanation as one JSON object in one line. `roles` and `process` contain leaves by name, each with `value`,
+/// `layer`, `place`, `path` and the list `shadows`. Rates are a list of texts, spans a number of milliseconds; none is
+/// null, auto is a text.
 [[nodiscard]] inline std::string to_json(const explanation& e) {
     std::string out = R"({"host":)";
     const auto text = [&out](std::string_view name) {
@@ -191,8 +191,8 @@ inline void append_json(std::string& out, const std::vector<explained_leaf>& lea
     return out + "}\n";
 }
 
-/// Whether what goes to a terminal may be coloured: the environment, an array like C's `environ`, has no NO_COLOR with
-/// a value.
+/// Whether output to a terminal may have colours: `environ_array`, an array like C's `environ`, has no NO_COLOR with a
+/// value.
 [[nodiscard]] inline bool may_colour(const char* const* environ_array) {
     for (auto* at = environ_array; at != nullptr && *at != nullptr; ++at)
         if (std::string_view{*at}.starts_with("NO_COLOR=") && std::string_view{*at}.size() > 9)

@@ -30,13 +30,13 @@ public:
         out.column_ = column;
         return out;
     }
-    /// `ratelimits.yaml:14:7`, `$DOCSTOKG_RLIMIT_BACKEND`, `--rate`; "built-in" when nobody wrote it.
+    /// `ratelimits.yaml:14:7`, `$DOCSTOKG_RLIMIT_BACKEND`, `--rate`; "built-in" if it was not written.
     [[nodiscard]] std::string text() const {
         if (!source_)
             return "built-in";
         return line_ == 0 ? *source_ : fmt::format("{}:{}:{}", *source_, line_, column_);
     }
-    /// The file, variable or flag alone; empty when nobody wrote it.
+    /// Only the file, variable or flag; empty if it was not written.
     [[nodiscard]] std::string_view source() const noexcept {
         return source_ ? std::string_view{*source_} : std::string_view{};
     }
@@ -49,11 +49,11 @@ private:
     std::uint32_t column_ = 0;
 };
 
-/// One thing that is wrong with a configuration.
+/// One fault of a configuration.
 struct fault {
     source_location at{};
     std::string path{};     ///< `hosts.api.crossref.org.metadata.rates`; empty where there is none
-    std::string message{};  ///< what was found, what is allowed, and the nearest right spelling
+    std::string message{};  ///< what was found, what is allowed, and the closest correct spelling
 
     /// `ratelimits.yaml:14:7: hosts.api.crossref.org.metadata.rates: ...`
     [[nodiscard]] std::string text() const {
@@ -62,14 +62,14 @@ struct fault {
     }
 };
 
-/// After so many faults of one source the rest is not worth reading: nobody mends a thousand at once.
+/// After this number of faults the rest of a source is not read: more would not help a reader.
 inline constexpr std::size_t max_faults = 1000;
 
-/// How a scalar was written, which decides what it may be read as.
+/// How a scalar was written, which decides which types it may have.
 enum class scalar_form : std::uint8_t {
     plain,   ///< unquoted in a file: its spelling gives its type
-    quoted,  ///< quoted in a file: text, whatever it looks like
-    text,    ///< from a flag or a variable, which know no types
+    quoted,  ///< quoted in a file: a text in any case
+    text,    ///< from a flag or a variable, which have no types
 };
 
 enum class value_kind : std::uint8_t {
@@ -79,14 +79,14 @@ enum class value_kind : std::uint8_t {
     section,  ///< a mapping: it has no value of its own, but its key must be a known one
 };
 
-/// Whose policy a leaf below `hosts` belongs to, as its second segment says it.
+/// How the second segment of a leaf below `hosts` names the host and the role.
 enum class host_spelling : std::uint8_t {
     exact,   ///< a host's name; the role is the third segment
-    target,  ///< HOST or HOST.ROLE in one segment, told apart once the roles are known; no role = every role
+    target,  ///< HOST or HOST.ROLE in one segment, split once the roles are known; no role = every role
     shell,   ///< a name in which "_" may stand for any character that a shell's variable cannot have
 };
 
-/// A line and column of a file, both counted from 1; zero where there are none.
+/// A line and column of a file, both counted from 1; zero if there are none.
 struct mark {
     std::uint32_t line = 0;
     std::uint32_t column = 0;
@@ -105,11 +105,11 @@ struct scalar {
     scalar_form form = scalar_form::text;
 };
 
-/// One key of a layer and what kind of value it has, before anything about it is checked. The texts are the layer's.
+/// One key of a layer and the kind of its value, before any check. The texts belong to the layer.
 struct leaf {
     static constexpr std::uint32_t top = UINT32_MAX;
 
-    std::uint32_t above = top;  ///< index of the section it stands in, which comes before it; `top` = in none
+    std::uint32_t above = top;  ///< index of the section that contains it, which comes before it; `top` = none
     text_range key{};
     std::uint32_t first_item = 0;
     std::uint32_t item_count = 0;
@@ -144,31 +144,31 @@ struct origin {
     std::string path{};   ///< with the host in its one spelling
     std::string value{};  ///< as written; "(hidden)" for a connection text
     source_location at{};
-    std::size_t rank = 0;  ///< of several with one path, the greatest is in force
+    std::size_t rank = 0;  ///< of several with one path, the greatest has precedence
     layer_kind kind = layer_kind::file;
 };
 
-/// Everything one source says, in its order: keys, each with the section it stands in, and their scalars.
+/// The keys of one source in their order, each with the section that contains it, and their scalars.
 ///
-/// Kept flat, so that ten thousand hosts cost little to read and to copy.
+/// It is flat, so that ten thousand hosts cost little to read and to copy.
 class layer {
 public:
-    layer_kind kind = layer_kind::file;  ///< for `explain`; it decides nothing
-    bool one_spelling = false;           ///< whether a host written in two spellings is a fault, as within one file
-    std::vector<fault> faults{};         ///< what kept parts of the source from becoming leaves
+    layer_kind kind = layer_kind::file;  ///< for `explain`; no decision depends on it
+    bool one_spelling = false;           ///< whether a host with two spellings is a fault, as within one file
+    std::vector<fault> faults{};         ///< why parts of the source did not become leaves
 
-    /// Names the source of the leaves that are added from now on.
+    /// Sets the source of the leaves that are added from now on.
     void set_source(const source_location& source) {
         if (sources_.empty() || sources_.back().source() != source.source())
             sources_.push_back(source.at(0, 0));
     }
-    /// Makes room for what a text of so many bytes may hold at most. What is not used is never touched.
+    /// Makes room for the leaves that a text of this size can have at most. Unused memory is never touched.
     void expect(std::size_t bytes) {
         texts_.reserve(bytes);
         leaves_.reserve(bytes / 16);
         scalars_.reserve(bytes / 16);
     }
-    /// Adds a key below the section `above`, and says its index. Its value is null until more is said.
+    /// Adds a key below the section `above`, and returns its index. Its value is null until it is set.
     std::uint32_t add_key(std::uint32_t above, std::string_view key, mark at, host_spelling host = {}) {
         leaves_.push_back({.above = above,
                            .key = keep(key),
@@ -179,7 +179,7 @@ public:
                            .host = host});
         return static_cast<std::uint32_t>(leaves_.size() - 1);
     }
-    /// Says what the value of the newest key is.
+    /// Sets the kind of the newest key's value.
     void set_value(value_kind what, mark at) {
         leaves_.back().kind = what;
         leaves_.back().at = at;
@@ -189,13 +189,13 @@ public:
         scalars_.push_back({keep(text), at, form});
         ++leaves_.back().item_count;
     }
-    /// Takes the newest key back, which is no section that has keys.
+    /// Removes the newest key. **Preconditions.** It is not a section with keys.
     void drop_key() {
         scalars_.resize(leaves_.back().first_item);
         leaves_.pop_back();
     }
 
-    /// Adds a key with all the sections above it. `host` is how the key below `hosts` names its host.
+    /// Adds a key and all sections above it. `host` says how the key below `hosts` names its host.
     void add(std::span<const std::string_view> path, value_kind what, const source_location& at,
              host_spelling host = {}) {
         set_source(at);
@@ -206,7 +206,7 @@ public:
             set_value(i + 1 < path.size() ? value_kind::section : what, where);
         }
     }
-    /// Adds a leaf whose value is one text without a type, as flags and variables have.
+    /// Adds a leaf whose value is one text without a type, as in flags and variables.
     void add_text(std::span<const std::string_view> path, std::string_view text, const source_location& at,
                   host_spelling host = {}) {
         add(path, value_kind::one, at, host);
@@ -230,10 +230,10 @@ public:
     }
     [[nodiscard]] std::string_view text(const scalar& s) const noexcept { return text(s.text); }
 
-    /// Where a leaf's value was written, and where its key.
+    /// The source location of a leaf's value, and of its key.
     [[nodiscard]] source_location at(const leaf& l) const { return at(l, l.at); }
     [[nodiscard]] source_location key_at(const leaf& l) const { return at(l, l.key_at); }
-    /// A place in the source of a leaf.
+    /// A source location in the source of a leaf.
     [[nodiscard]] source_location at(const leaf& l, mark where) const {
         return l.source < sources_.size() ? sources_[l.source].at(where.line, where.column) : source_location{};
     }

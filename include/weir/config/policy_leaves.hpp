@@ -14,7 +14,7 @@
 namespace weir {
 
 namespace detail {
-/// Which row of `policy_rules` is about the member at the end of `Path`; a member that is no leaf does not compile.
+/// The row of `policy_rules` for the member at the end of `Path`. A member that is not a leaf does not compile.
 template <auto... Path>
 [[nodiscard]] consteval std::size_t policy_index() {
     std::size_t index = 0;
@@ -24,7 +24,7 @@ template <auto... Path>
 }
 }  // namespace detail
 
-/// A policy of which only some leaves are written down; the rest is inherited.
+/// A policy of which only some leaves are set. The other leaves are inherited.
 ///
 ///     policy_leaves{}.set<&policy::max_delay>(5s).set<&policy::aimd, &aimd_options::enabled>(true)
 class policy_leaves {
@@ -40,7 +40,7 @@ public:
             out.set_ &= ~bit(detail::policy_index<&policy::rates>());
         return out;
     }
-    /// Every leaf of the tuner, and no other.
+    /// Every leaf of the tuner, and no other leaf.
     [[nodiscard]] static policy_leaves of(const aimd_options& a) {
         policy_leaves out;
         out.values_.aimd = a;
@@ -48,20 +48,20 @@ public:
         return out;
     }
 
-    /// Writes the leaf down that is the member at the end of `Path`.
+    /// Sets the leaf that is the member at the end of `Path`.
     template <auto... Path, class T>
     policy_leaves& set(T&& value) {
         detail::member_at<Path...>(values_) = std::forward<T>(value);
         set_ |= bit(detail::policy_index<Path...>());
         return *this;
     }
-    /// The same for a row of `policy_rules` and a value that passed its check.
+    /// The same for a row of `policy_rules` and a value that has passed its check.
     void set(const member_rule<policy>& rule, checked_value&& value) {
         rule.store(values_, std::move(value));
         set_ |= bit(static_cast<std::size_t>(&rule - policy_rules.data()));
     }
 
-    /// The leaf as it is written down; null = it is not.
+    /// The value of the leaf; null = it is not set.
     template <auto... Path>
     [[nodiscard]] constexpr const auto* get() const noexcept {
         return has<Path...>() ? &detail::member_at<Path...>(values_) : nullptr;
@@ -71,10 +71,10 @@ public:
         return (set_ & bit(detail::policy_index<Path...>())) != 0;
     }
     [[nodiscard]] bool is_empty() const noexcept { return set_ == 0; }
-    /// Whether `unlimited: true` is written down.
+    /// Whether `unlimited: true` is set.
     [[nodiscard]] bool lifts() const noexcept { return values_.unlimited; }
 
-    /// Takes every leaf that is not set here from `lower`. `a` over `b` over `c` is the same from either end.
+    /// Takes every leaf that is not set here from `lower`. The operation is associative.
     void inherit(const policy_leaves& lower) {
         const bool stated = has<&policy::unlimited>();
         if (!has<&policy::rates>())
@@ -86,10 +86,10 @@ public:
         set_ |= lower.set_;
     }
 
-    /// The policy these leaves make; what is still unset has `policy`'s own value, which for rates is none.
+    /// The policy that these leaves make. A leaf that is not set has the default of `policy`, which has no rates.
     ///
-    /// `rates` and `unlimited: true` are two answers to one question: the stronger counts. A key without rates has
-    /// nothing to space, so `unlimited: true` puts a burst below it aside, too.
+    /// `rates` and `unlimited: true` exclude each other, and the stronger one has an effect. A key without rates has no
+    /// admissions to space, so `unlimited: true` also cancels a weaker burst.
     [[nodiscard]] policy whole() const {
         policy out = values_;
         out.unlimited = out.unlimited && (!has<&policy::rates>() || rates_below_);
@@ -108,10 +108,10 @@ private:
     static constexpr std::uint32_t all = (1U << policy_rules.size()) - 1;
     static constexpr std::uint32_t bit(std::size_t index) noexcept { return std::uint32_t{1} << index; }
 
-    policy values_{};  // of what is not set, the member's own default
+    policy values_{};  // a leaf that is not set has the member's default
     std::uint32_t set_ = 0;
-    bool rates_below_ = false;  // whether the `unlimited` here stands above the rates, which were inherited
-    bool burst_below_ = false;  // and whether above the burst
+    bool rates_below_ = false;  // whether `unlimited` is set here and the rates were inherited
+    bool burst_below_ = false;  // the same for the burst
 };
 
 }  // namespace weir

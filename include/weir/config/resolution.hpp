@@ -17,7 +17,7 @@ namespace detail {
 class provenance;
 }
 
-/// What a stack of layers comes to: a configuration, or everything that is wrong with it. Never both, never neither.
+/// The result of merging layers: a configuration, or all their faults. It is never both and never neither.
 class [[nodiscard]] resolution {
 public:
     resolution(std::optional<configuration> value, std::vector<fault> faults, std::vector<fault> notes = {},
@@ -30,25 +30,25 @@ public:
     [[nodiscard]] const configuration& operator*() const noexcept { return *value_; }
     [[nodiscard]] const configuration* operator->() const noexcept { return &*value_; }
 
-    /// Everything that is wrong, in the order of the layers.
+    /// All faults, in the order of the layers.
     [[nodiscard]] const std::vector<fault>& faults() const noexcept { return faults_; }
-    /// The faults as a person reads them, one line each.
+    /// The faults as text, one line for each.
     [[nodiscard]] std::string fault_text() const {
         std::string out;
         for (const fault& f : faults_)
             out.append(f.text()).append("\n");
         return out;
     }
-    /// What is worth saying though it is no fault, in the order of the layers: a rate that another of its list implies,
-    /// and that was dropped.
+    /// Remarks that are not faults, in the order of the layers: rates that were dropped, because another rate of the
+    /// list implies them.
     [[nodiscard]] const std::vector<fault>& notes() const noexcept { return notes_; }
-    /// Every leaf that was written, sorted by path; of those with one path the last is in force and shadows the others.
-    /// Needs `weir/config/resolve.hpp`.
+    /// Every leaf that was written, sorted by path. Of several with one path, the last has precedence and shadows the
+    /// others. Needs `weir/config/resolve.hpp`.
     ///
     /// **Complexity.** O(leaves x log leaves), at every call.
     [[nodiscard]] std::vector<origin> origins() const;
 
-    /// Where the leaf at `path` was written, `backend.kind` for one; `otherwise` if it was nowhere. Needs
+    /// Where the leaf at `path`, such as `backend.kind`, was written; `otherwise` if it was not written. Needs
     /// `weir/config/resolve.hpp`. **Complexity.** As `origins()`.
     [[nodiscard]] source_location place_of(std::string_view path,
                                            source_location otherwise = source_location{"configuration"}) const;

@@ -28,16 +28,16 @@ inline std::vector<origin> resolution::origins() const {
 inline source_location resolution::place_of(std::string_view path, source_location otherwise) const {
     for (origin& o : origins())
         if (o.path == path)
-            otherwise = std::move(o.at);  // the last is in force
+            otherwise = std::move(o.at);  // the last one has precedence
     return otherwise;
 }
 
-/// Merges layers, the weakest first, leaf by leaf over the built-in defaults, and checks every leaf of every layer,
-/// shadowed or not.
+/// Merges layers, the weakest first, leaf by leaf over the built-in defaults. It checks every leaf of every layer,
+/// including shadowed ones.
 ///
-/// **Errors.** None thrown: a layer's own faults, unknown keys, roles and words, wrong types and ranges, hosts that are
-/// none, leaves set twice in one layer and contradictions, also between leaves of different layers, are all in the
-/// resolution, which then holds no configuration.
+/// **Errors.** It throws none. The resolution has all faults, and then no configuration: a layer's own faults; unknown
+/// keys, roles and words; wrong types and ranges; texts that are not hosts; leaves that one layer sets twice; and
+/// contradictions, also between leaves of different layers.
 /// **Complexity.** O(leaves x log hosts).
 inline resolution resolve(std::span<const layer> lowest_first, const resolve_options& options = {}) {
     detail::resolver work{lowest_first, options.idna};
@@ -47,7 +47,7 @@ inline resolution resolve(std::span<const layer> lowest_first, const resolve_opt
         auto made = detail::configuration_access::make(std::move(merged));
         if (made)
             value = *std::move(made);
-        else  // a rule between leaves that no table knows: it has no place, but it is not passed over
+        else  // a rule between leaves that the tables do not contain: the fault has no location, but is reported
             work.faults.push_back({source_location{"configuration"}, "", made.error().message});
     }
     return {std::move(value), std::move(work.faults), std::move(work.notes),

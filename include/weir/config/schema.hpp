@@ -17,7 +17,7 @@ namespace weir {
 
 namespace detail {
 
-/// A leaf that changes nothing, or more than one member.
+/// A leaf that changes no member, or more than one.
 [[nodiscard]] consteval member_rule<settings> free_leaf(
     std::string_view name, std::string_view meaning, leaf_rule rule,
     void (*write)(const leaf_rule&, settings&, checked_value&&) = [](const leaf_rule&, settings&, checked_value&&) {}) {
@@ -61,7 +61,7 @@ inline constexpr std::array run_rules{
 inline constexpr auto process_rules =
     detail::join(detail::run_rules, detail::aimd_rules<detail::settings, &detail::settings::aimd>);
 
-/// What stands below `host_groups` for each group.
+/// The value of each group below `host_groups`.
 inline constexpr leaf_rule group_rule{.name = "host_groups",
                                       .type = value_type::hosts,
                                       .no_default = "none",

@@ -28,7 +28,7 @@
 
 namespace weir::detail {
 
-/// The pieces of `text` between any of `separators`, trimmed.
+/// The trimmed parts of `text` between any of `separators`.
 [[nodiscard]] inline std::vector<std::string_view> split(std::string_view text, std::string_view separators) {
     std::vector<std::string_view> out;
     for (std::size_t begin = 0;;) {
@@ -40,7 +40,8 @@ namespace weir::detail {
     }
 }
 
-/// A number such as 20 or 0.05 that fills all of `text`: no sign, exponent, leading zero, infinity or hexadecimal.
+/// A number such as 20 or 0.05 that fills all of `text`, without sign, exponent, leading zero, infinity or hexadecimal
+/// digits.
 [[nodiscard]] inline std::optional<double> plain_number(std::string_view text) noexcept {
     const bool shape = !text.empty() && is_digit(text.front()) && is_digit(text.back()) &&
                        text.find_first_not_of("0123456789.") == std::string_view::npos &&
@@ -62,7 +63,7 @@ namespace weir::detail {
     return out;
 }
 
-/// A span as text: `250` and `0.5` count milliseconds, `250ms`, `2s` and `1.5min` have a unit.
+/// A span as text: `250` and `0.5` are milliseconds; `250ms`, `2s` and `1.5min` have a unit.
 [[nodiscard]] inline std::optional<duration> read_span(std::string_view text) {
     const auto digits = std::min(text.find_first_not_of("0123456789."), text.size());
     const auto number = plain_number(text.substr(0, digits));
@@ -76,7 +77,7 @@ namespace weir::detail {
     return duration{std::llround(ns)};
 }
 
-/// What `rule` allows, as the end of a sentence.
+/// The values that `rule` allows, as the end of a sentence.
 [[nodiscard]] inline std::string allowed(const leaf_rule& rule) {
     const std::string none = !rule.may_be_none()        ? ""
                              : rule.none_word == "none" ? ", or null for none"
@@ -106,13 +107,12 @@ namespace weir::detail {
     return {};
 }
 
-/// Past these a list is a mistake, and would cost every decision or every lookup.
+/// A longer list is a mistake, and would make every decision or lookup slow.
 inline constexpr std::size_t max_rates = 64;
 inline constexpr std::size_t max_names = 256;
 
-/// Checks one leaf's value against its rule; whatever is wrong goes to `faults`, and then there is no value. What is
-/// worth saying though it is right goes to `notes`, if somebody wants them. Both are without their path: whoever calls
-/// knows it, and it is seldom needed.
+/// Checks one leaf's value against its rule. Faults go to `faults`, and then there is no value. Remarks about a correct
+/// value go to `notes`, unless it is null. Neither has a path, because the caller knows it and seldom needs it.
 class value_check {
 public:
     value_check(const leaf_rule& rule, const layer& in, const leaf& from, std::vector<fault>& faults,
@@ -145,7 +145,7 @@ private:
     }
 
     std::nullopt_t unfit(const scalar& s) {
-        // A word may be a connection string put in the wrong key, and so hold a password.
+        // A word may be a connection string in the wrong key, and so contain a password.
         const std::string_view text = layer_.text(s);
         const bool url = text.find_first_of(":@=") != std::string_view::npos && rule_.type == value_type::word;
         if (url)
@@ -228,11 +228,11 @@ private:
                      fmt::format("found {}; did you mean \"{}\"? {}", detail::in_quotes(text), guess, allowed(rule_)));
     }
 
-    /// Calls `each(text, scalar)` for every item of the list; says whether every call did.
+    /// Calls `each(text, scalar)` for every item of the list. Returns whether every call returned true.
     template <class Each>
     bool for_each_item(std::string_view separators, Each&& each) {
         bool good = true;
-        // Only a text by itself is divided: in a list, a comma inside an item is a slip of the quotes.
+        // Only a single text is split. In a list, a comma inside an item is a mistake in the quotes.
         if (leaf_.kind == value_kind::list)
             for (const scalar& s : layer_.items(leaf_))
                 good = each(layer_.text(s), s) && good;
@@ -273,13 +273,14 @@ private:
         mark at;
     };
 
-    /// The rates without those that others of the list imply: each costs a look at every decision, and says nothing.
+    /// The rates without those that other rates of the list imply. These would cost time at every decision and change
+    /// nothing.
     [[nodiscard]] std::vector<rate> needed(const std::vector<written_rate>& all) {
         std::vector<rate> out;
         out.reserve(all.size());
         for (const written_rate& loose : all) {
             const auto tight = std::ranges::find_if(all, [&](const written_rate& other) {
-                // Of two equal ones the first stays.
+                // Of two equal rates the first is kept.
                 return &other != &loose && is_implied_by(loose.value, other.value) &&
                        (other.value != loose.value || &other < &loose);
             });

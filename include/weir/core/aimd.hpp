@@ -14,17 +14,17 @@ namespace weir {
 /// How a key's rates follow the server's 429 and 503 answers (additive increase, multiplicative decrease). The ranges
 /// are in `detail::aimd_rules`.
 struct aimd_options {
-    /// Whether rates are tuned at all.
+    /// Whether rates are tuned.
     bool enabled = false;
     /// Length of one observation, in seconds.
     double window_s = 60;
-    /// Share of 429 and 503 answers in a window from which on the rates are cut.
+    /// The share of 429 and 503 answers in a window that causes a cut.
     double high_429_ratio = 0.05;
     /// Growth after a quiet window, in percent of the configured rate.
     double increase_step_pct = 5;
     /// Cut, in percent of the current rate.
     double decrease_step_pct = 20;
-    /// Least factor on a rate.
+    /// Smallest factor on a rate.
     double min_multiplier = 0.3;
     /// Greatest factor on a rate.
     double max_multiplier = 1.0;
@@ -34,8 +34,8 @@ struct aimd_options {
 
 namespace detail {
 
-/// The tuner's leaves. `Path` leads from an `Owner` to its `aimd_options`: they stand at the top for every key, and
-/// below a role for one.
+/// The tuner's leaves. `Path` leads from an `Owner` to its `aimd_options`. At the top of a configuration they apply to
+/// every key, below a role to that role.
 template <class Owner, auto... Path>
 inline constexpr std::array<member_rule<Owner>, 7> aimd_rules{{
     member_leaf<Owner, Path..., &aimd_options::enabled>("aimd.enabled",
@@ -57,8 +57,8 @@ inline constexpr std::array<member_rule<Owner>, 7> aimd_rules{{
 
 }  // namespace detail
 
-/// What is wrong with the tuner's options, one sentence a fault that begins with the leaf's path; empty when they can
-/// be used.
+/// The faults of the tuner's options, one sentence for each, which begins with the leaf's path; empty if they can be
+/// used.
 [[nodiscard]] inline std::vector<std::string> faults_of(const aimd_options& a) {
     std::vector<std::string> faults;
     detail::add_range_faults(detail::aimd_rules<aimd_options>, a, faults);

@@ -11,11 +11,11 @@ namespace weir {
 /// A source of instants. The library reads one only inside a key's critical section.
 template <class C>
 concept clock_source = requires(const C& clock) {
-    // Reading must not throw: a limiter that cannot tell the time could not undo what it had begun.
+    // Reading must not throw: a limiter without the time could not undo a step that it has begun.
     { clock.now() } noexcept -> std::same_as<instant>;
 };
 
-/// The machine's monotonic clock. Stops while the machine sleeps, so windows only get longer.
+/// The machine's monotonic clock. It stops while the machine sleeps, so windows only get longer.
 ///
 /// **Thread safety.** Stateless. **Complexity.** One vDSO call.
 struct steady_clock {

@@ -12,7 +12,7 @@ namespace weir {
 
 /// How many letters must be inserted, dropped, changed or swapped with their neighbour to turn one word into the other.
 ///
-/// **Complexity.** O(length a x length b); words longer than 64 letters count as wholly different.
+/// **Complexity.** O(length a x length b); words longer than 64 letters count as completely different.
 [[nodiscard]] inline std::size_t edit_distance(std::string_view a, std::string_view b) {
     constexpr std::size_t longest = 64;
     if (a.size() > longest || b.size() > longest)
@@ -33,7 +33,7 @@ namespace weir {
     return last[b.size()];
 }
 
-/// The candidate that `word` was most likely meant to be, or "" when none is close (more than a third of it differs).
+/// The candidate that `word` most likely means, or "" if none is close (more than a third of it differs).
 template <std::ranges::input_range Range>
     requires std::convertible_to<std::ranges::range_reference_t<Range>, std::string_view>
 [[nodiscard]] std::string closest_match(std::string_view word, Range&& candidates) {

@@ -12,9 +12,9 @@ namespace weir {
 
 /// How a request for admission ended.
 enum class outcome : std::uint8_t {
-    granted,    ///< go
-    denied,     ///< not now: `retry_at` says when at best
-    never,      ///< its cost is above a limit: no waiting helps
+    granted,    ///< the request may be sent
+    denied,     ///< not now: `retry_at` is the earliest time at which it may succeed
+    never,      ///< its cost is above a limit: waiting does not help
     cancelled,  ///< the caller gave up while waiting
 };
 
@@ -22,11 +22,11 @@ enum class outcome : std::uint8_t {
 enum class cause : std::uint8_t {
     none,         ///< nothing: granted
     window,       ///< a rate's window is full
-    gate,         ///< the key's not-before time has not come
+    gate,         ///< the key's gate is not open yet
     concurrency,  ///< the key's `max_concurrent` is reached
     inflight,     ///< the registry's `global_max_inflight` is reached
     never,        ///< the cost is above a limit
-    store,        ///< the shared store failed, and the policy lets nothing pass without it
+    store,        ///< the shared store failed, and the policy admits nothing without it
     closed,       ///< the registry is closed: it takes no new request
 };
 
@@ -69,12 +69,12 @@ enum class cause : std::uint8_t {
 /// The answer to a request for admission.
 struct [[nodiscard]] decision {
     weir::outcome outcome = weir::outcome::granted;
-    /// What stood in the way; of a granted one, what would have, were the policy enforced.
+    /// What stood in the way. For a granted request: what would have refused it if the policy were enforced.
     weir::cause cause = weir::cause::none;
-    /// The first instant at which the request could have been admitted at best; the instant of the decision itself
-    /// where only an answer or a release can make room; meaningless for `never` and where nothing stood in the way.
+    /// The earliest instant at which the request could be admitted. It is the instant of the decision itself if only an
+    /// answer or a release can make room. It has no meaning for `never`, or if nothing stood in the way.
     instant retry_at{};
-    /// The rate whose window was full, or that the cost exceeds; absent for other causes.
+    /// The rate whose window was full, or whose limit the cost exceeds; absent for other causes.
     std::optional<rate> limit{};
     /// How long the caller waited for this answer.
     duration waited{};

@@ -9,19 +9,19 @@
 
 namespace weir {
 
-/// What kind of thing went wrong. A denial is not an error: it is a `decision`.
+/// The kind of a failure. A denial is not an error: it is a `decision`.
 enum class errc : std::uint8_t {
     bad_rate = 1,       ///< a rate's text or value admits nothing or cannot be read
     bad_host,           ///< a host name that cannot be made canonical
     bad_policy,         ///< a policy that contradicts itself or has no limit without saying `unlimited`
-    unknown_role,       ///< a role no configuration declares
-    bad_request,        ///< a request the limiter cannot decide on, such as one of cost 0
+    unknown_role,       ///< a role that no configuration declares
+    bad_request,        ///< a request that the limiter cannot decide, such as one of cost 0
     bad_configuration,  ///< a configuration with faults
     bad_url,            ///< a URL that cannot be split into scheme, host and path
-    bad_field,          ///< a header field whose value breaks its grammar, or a value that no field can carry
+    bad_field,          ///< a header field that breaks its grammar, or a value that no field can contain
     refused,            ///< a request was denied and the caller asked for an exception
     cancelled,          ///< the caller's stop token ended a wait
-    store_failed,       ///< a shared store that could not be reached, or did not do as it was asked
+    store_failed,       ///< a shared store could not be reached, or did not carry out a verb
 };
 
 namespace detail {
@@ -68,7 +68,7 @@ public:
     return {static_cast<int>(code), category()};
 }
 
-/// A failure as a value: what kind, and a sentence that says what was attempted, on what, and what to do instead.
+/// A failure as a value: its kind, and a sentence that says what was attempted, on what, and what to do instead.
 struct error {
     errc code{};
     std::string message;
@@ -76,7 +76,7 @@ struct error {
     friend bool operator==(const error&, const error&) = default;
 };
 
-/// What the throwing forms throw. `what()` is the error's sentence.
+/// The exception of the throwing forms. `what()` is the error's sentence.
 class exception : public std::runtime_error {
 public:
     explicit exception(const error& e) : std::runtime_error(e.message), code_(e.code) {}

@@ -18,20 +18,20 @@ namespace weir {
 /// What a budget belongs to: a canonical host and a role.
 struct key {
     std::string host;  ///< canonical: see `canonical_host`
-    std::string role;  ///< a role the configuration declares
+    std::string role;  ///< a role that the configuration declares
 
     friend auto operator<=>(const key&, const key&) = default;
 };
 
-/// Turns a host with letters outside ASCII into A-labels (`xn--…`), or returns nothing when it cannot.
-/// `weir::idn2::to_ascii` is one.
+/// Turns a host with letters outside ASCII into A-labels (`xn--…`), or returns nothing if it cannot.
+/// `weir::idn2::to_ascii` is such a function.
 using idna_function = std::optional<std::string> (*)(std::string_view host);
 
 namespace detail {
 
 enum class host_form : std::uint8_t { canonical, needs_work, bad };
 
-/// One pass over the text: is it a canonical host as it stands? Anything unusual is left to `canonical_host`.
+/// Classifies a host in one pass: canonical as it is, or not. `canonical_host` handles everything unusual.
 [[nodiscard]] constexpr host_form classify_host(std::string_view host) noexcept {
     if (host.empty() || host.size() > 253)
         return host_form::needs_work;
@@ -45,7 +45,7 @@ enum class host_form : std::uint8_t { canonical, needs_work, bad };
     return before == '.' ? host_form::needs_work : host_form::canonical;
 }
 
-/// Whether `port` is 1 to 65535 in digits without a leading zero.
+/// Whether `port` is a number from 1 to 65535 without a leading zero.
 [[nodiscard]] constexpr bool is_port(std::string_view port) noexcept {
     if (port.empty() || port.size() > 5 || port.front() == '0')
         return false;
@@ -60,12 +60,12 @@ enum class host_form : std::uint8_t { canonical, needs_work, bad };
 
 }  // namespace detail
 
-/// The one spelling of a host that names its budget: lower case, A-labels, no trailing dot, `:port` kept as given (the
-/// HTTP layer leaves out the scheme's default port), IPv6 in brackets.
+/// The single spelling of a host that names its budget: lower case, A-labels, no trailing dot, IPv6 in brackets.
+/// `:port` is kept as given; the HTTP layer removes the scheme's default port.
 ///
-/// **Errors.** `errc::bad_host` when it is no host: empty, over 253 bytes, a scheme, path or user in it, an empty
-/// label, a bad port, or letters outside ASCII while `idna` is null. **Complexity.** One pass, no allocation but the
-/// result.
+/// **Errors.** `errc::bad_host` if it is not a host: empty, over 253 bytes, with a scheme, path or user, an empty
+/// label, a bad port, or letters outside ASCII while `idna` is null. **Complexity.** One pass; only the result is
+/// allocated.
 [[nodiscard]] inline result<std::string> canonical_host(std::string_view host, idna_function idna = nullptr) {
     if (detail::classify_host(host) == detail::host_form::canonical)
         return std::string{host};

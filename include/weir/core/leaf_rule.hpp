@@ -33,31 +33,31 @@ enum class value_type : std::uint8_t {
     hosts,    ///< a list of hosts and wildcards, or one text with "," between them
 };
 
-/// A leaf's value once it is checked; `std::monostate` is the leaf's word for "none".
+/// A leaf's value once it is checked. `std::monostate` stands for "none".
 using checked_value = std::variant<std::monostate, std::int64_t, double, bool, std::string, std::vector<rate>, duration,
                                    std::vector<std::string>>;
 
-/// What can be said about a leaf without knowing what it is for. Tables of these drive checks, suggestions, the schema
-/// and help.
+/// The properties of a leaf that do not depend on its purpose. Checks, suggestions, the schema and the help are made
+/// from tables of these.
 struct leaf_rule {
-    std::string_view name = {};  ///< path from the top, or below a role
+    std::string_view name = {};  ///< path from the top, or from a role
     value_type type = value_type::text;
     double min = 0;
     double max = 0;
-    bool open_ended = false;            ///< whether a program may set more than `max`, which bounds what is written
-    std::string_view none_word = {};    ///< that, as null, stands for "none"; empty = there is always a value
+    bool open_ended = false;            ///< whether a program may set more than `max`, which limits only written values
+    std::string_view none_word = {};    ///< this word, or null, stands for "none"; empty = there is always a value
     bool in_files = true;               ///< whether a file may have it; a variable or flag always may
-    bool secret = false;                ///< whether it may never be shown
+    bool secret = false;                ///< whether messages must not show it
     std::string_view words = {};        ///< for `word`: the allowed ones, ", " between them
-    std::string_view former_word = {};  ///< one that was allowed in an earlier version
-    std::string_view instead = {};      ///< what to write in its place
-    std::string_view no_default = {};   ///< what is said in place of the default, where it is not the member's own
+    std::string_view former_word = {};  ///< a word that an earlier version allowed
+    std::string_view instead = {};      ///< the word that replaces it
+    std::string_view no_default = {};   ///< text in place of the default, if the default is not the member's own
     std::string_view meaning = {};
 
     [[nodiscard]] constexpr bool may_be_none() const noexcept { return !none_word.empty(); }
 };
 
-/// A rule, and which member of an `Owner` it is about.
+/// A rule, and the member of an `Owner` that it describes.
 template <class Owner>
 struct member_rule : leaf_rule {
     checked_value (*read)(const leaf_rule&, const Owner&) = nullptr;
@@ -65,7 +65,7 @@ struct member_rule : leaf_rule {
     void (*copy)(const Owner& from, Owner& to) = nullptr;
 
     [[nodiscard]] checked_value value_in(const Owner& owner) const { return read(*this, owner); }
-    /// **Preconditions.** The value passed this rule's check.
+    /// **Preconditions.** The value has passed this rule's check.
     void store(Owner& owner, checked_value&& value) const { write(*this, owner, std::move(value)); }
 };
 
@@ -83,7 +83,7 @@ template <auto First, auto... Rest, class Owner>
         return member_at<Rest...>(owner.*First);
 }
 
-/// The pieces of a rule's words.
+/// The word of that index among the rule's words.
 [[nodiscard]] constexpr std::string_view word_at(std::string_view words, std::size_t index) noexcept {
     for (; index > 0; --index)
         words.remove_prefix(words.find(", ") + 2);
@@ -96,7 +96,7 @@ template <auto First, auto... Rest, class Owner>
     return index;
 }
 
-/// A member's own value that means "none", of the types that have one.
+/// The member's own value that means "none", for types that have one.
 template <class T>
 concept may_say_none =
     std::is_same_v<T, std::int64_t> || std::is_same_v<T, duration> || std::is_same_v<T, std::optional<duration>>;
@@ -105,7 +105,7 @@ inline constexpr T none_of{};
 template <>
 inline constexpr duration none_of<duration> = forever;
 
-/// How a member becomes a value and a value a member. An enumeration has the rule's words as names, in their order.
+/// Converts a member to a value and back. The words of the rule name the values of an enumeration, in their order.
 template <class Owner, auto... Path>
 struct member_access {
     using type = std::remove_cvref_t<decltype(member_at<Path...>(std::declval<Owner&>()))>;
@@ -157,7 +157,7 @@ template <class T>
         return has_words ? value_type::word : value_type::text;
 }
 
-/// The row of a table for the member at the end of `Path`, whose type says what the value is.
+/// The row of a table for the member at the end of `Path`. The type of the member gives the type of the value.
 template <class Owner, auto... Path>
 [[nodiscard]] consteval member_rule<Owner> member_leaf(std::string_view name, std::string_view meaning,
                                                        leaf_rule rule = {}) {
@@ -175,7 +175,7 @@ template <class Rule, std::size_t A, std::size_t B>
     return out;
 }
 
-/// "1 to 100": without an exponent, which a file may not have.
+/// "1 to 100", without an exponent, because a file may not contain one.
 [[nodiscard]] inline std::string range_text(const leaf_rule& rule) {
     return fmt::format("{} to {:.0f}", rule.min == 0.000001 ? "0.000001" : fmt::format("{}", rule.min), rule.max);
 }

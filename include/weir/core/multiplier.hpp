@@ -7,7 +7,7 @@
 
 namespace weir {
 
-/// The tuner's factor on a key's rates, 0 < m <= 1, kept in millionths so that scaling a rate is exact integer
+/// The tuner's factor on a key's rates, 0 < m <= 1. It is kept in millionths, so that scaling a rate is exact integer
 /// arithmetic.
 class multiplier {
 public:
@@ -15,7 +15,7 @@ public:
 
     constexpr multiplier() = default;
 
-    /// The nearest multiplier to `factor`, held to [0.000001, 1].
+    /// The multiplier closest to `factor`, limited to [0.000001, 1].
     static constexpr multiplier of(double factor) noexcept {
         const double scaled = factor * static_cast<double>(one) + 0.5;
         if (!(scaled >= 1.0))
@@ -25,7 +25,7 @@ public:
         return multiplier{static_cast<std::int64_t>(scaled)};
     }
 
-    /// The multiplier of so many millionths, held to 1 to a million of them.
+    /// The multiplier of `count` millionths, limited to 1 to 1,000,000 of them.
     static constexpr multiplier of_millionths(std::int64_t count) noexcept {
         return multiplier{std::clamp<std::int64_t>(count, 1, one)};
     }
@@ -39,8 +39,9 @@ public:
     friend constexpr auto operator<=>(multiplier, multiplier) = default;
 
 private:
-    constexpr explicit multiplier(std::int64_t millionths) noexcept : millionths_(millionths) {}
-    std::int64_t millionths_ = one;
+    constexpr explicit multiplier(std::int64_t millionths) noexcept
+        : millionths_(static_cast<std::int32_t>(millionths)) {}
+    std::int32_t millionths_ = one;
 };
 
 }  // namespace weir

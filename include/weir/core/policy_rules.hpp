@@ -67,11 +67,11 @@ inline constexpr std::array role_rules{
 
 }  // namespace detail
 
-/// Every leaf a role's policy has, in the order in which it is explained. A leaf is a member of `policy` and a row
-/// here: what is inherited, checked, read, explained and offered comes from this table.
+/// Every leaf of a role's policy, in the order in which it is explained. A leaf is a member of `policy` and a row here.
+/// Inheriting, checking, reading, explaining and suggesting all use this table.
 inline constexpr auto policy_rules = detail::join(detail::role_rules, detail::aimd_rules<policy, &policy::aimd>);
 
-/// What is wrong with a policy, one sentence a fault; empty when it can govern a key.
+/// The faults of a policy, one sentence for each; empty if a key can use it.
 [[nodiscard]] inline std::vector<std::string> faults_of(const policy& p) {
     std::vector<std::string> faults;
     if (p.rates.empty() && !p.unlimited)

@@ -30,12 +30,12 @@ struct rate {
     friend constexpr bool operator==(const rate&, const rate&) = default;
 };
 
-/// Whether whoever keeps `tight` keeps `loose` as well: a longer or equal period holds no more of it, or the shorter
-/// periods that `loose`'s is made of hold no more together.
+/// Whether keeping `tight` implies keeping `loose`. It does if the period of `tight` is longer or equal and its limit
+/// is not greater, or if the periods of `tight` that cover one period of `loose` hold no more together.
 [[nodiscard]] constexpr bool is_implied_by(const rate& loose, const rate& tight) noexcept {
     if (tight.period >= loose.period)
         return tight.limit <= loose.limit;
-    // ceil(T/U)*M <= N, without the product, which may pass 64 bits
+    // ceil(T/U)*M <= N, without the product, which may overflow 64 bits.
     return (loose.period + tight.period - duration{1}) / tight.period <= loose.limit / tight.limit;
 }
 
@@ -46,7 +46,7 @@ struct time_unit {
     duration length;
 };
 
-/// Every spelling a rate's unit may have; of each length, the first is the one `to_string` writes.
+/// Every spelling of a rate's unit; `to_string` writes the first of each length.
 inline constexpr std::array<time_unit, 28> time_units{{
     {"ms", std::chrono::milliseconds{1}},
     {"msec", std::chrono::milliseconds{1}},
@@ -78,7 +78,7 @@ inline constexpr std::array<time_unit, 28> time_units{{
     {"weeks", std::chrono::hours{168}},
 }};
 
-/// The length of the unit called `name` in any case, or zero when there is none.
+/// The length of the unit called `name`, in upper or lower case; zero if there is none.
 [[nodiscard]] constexpr duration unit_length(std::string_view name) noexcept {
     for (const auto& unit : time_units)
         if (same_ignoring_case(unit.name, name))
@@ -86,7 +86,8 @@ inline constexpr std::array<time_unit, 28> time_units{{
     return duration::zero();
 }
 
-/// A whole number that fills all of `text`; false where it has another character or passes the range of 64 bits.
+/// Reads a whole number that fills all of `text`; false if there is another character or the number needs more than 64
+/// bits.
 [[nodiscard]] inline bool whole_number(std::string_view text, std::int64_t& out) noexcept {
     if (text.empty() || !is_digit(text.front()))
         return false;
@@ -94,7 +95,7 @@ inline constexpr std::array<time_unit, 28> time_units{{
     return failure == std::errc{} && end == text.data() + text.size();
 }
 
-/// The largest unit of a table, whose first is the shortest, that measures `period` in a whole number.
+/// The largest unit of a table by which `period` is a whole number; the first unit of the table is the shortest.
 template <class Units>
 [[nodiscard]] constexpr const time_unit& largest_unit(const Units& units, duration period) noexcept {
     const time_unit* best = &units.front();
@@ -110,7 +111,7 @@ template <class Units>
     return fmt::format("{}{}", period / unit.length, unit.name);
 }
 
-/// The spellings of a configuration's one form of a rate.
+/// The spellings that a configuration file uses when it is written.
 inline constexpr std::array<time_unit, 6> long_units{{
     {"MILLISECOND", std::chrono::milliseconds{1}},
     {"SECOND", std::chrono::seconds{1}},
@@ -134,11 +135,12 @@ inline constexpr std::array<time_unit, 6> long_units{{
     return fmt::format("{}/{}{}", r.limit, times == 1 ? "" : fmt::format("{}", times), unit.name);
 }
 
-/// Reads a rate from text: `10/SECOND`, `10/s`, `5000/h`, `1/3SECOND`, `1/500ms`, in any case, spaces allowed.
+/// Reads a rate from text: `10/SECOND`, `10/s`, `5000/h`, `1/3SECOND`, `1/500ms`, in upper or lower case, spaces
+/// allowed.
 ///
-/// **Errors.** `errc::bad_rate` for anything else, naming the text, what is wrong with it and the nearest right form:
-/// no unit is ever guessed, and zero, negative, fractional and overflowing numbers are never rounded into something
-/// legal.
+/// **Errors.** `errc::bad_rate` for anything else. The message names the text, what is wrong with it and the closest
+/// correct form. A missing unit is never guessed. Zero, negative, fractional and overflowing numbers are never rounded
+/// to a legal value.
 [[nodiscard]] inline result<rate> parse_rate(std::string_view text) {
     const auto bad = [text](std::string why) {
         return error{errc::bad_rate, fmt::format("rate {}: {}", detail::in_quotes(text), why)};

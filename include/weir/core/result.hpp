@@ -12,8 +12,8 @@ namespace weir {
 
 /// A value, or the error that says why there is none.
 ///
-/// **Preconditions.** `*` and `->` need a value; `error()` needs its absence. `value()` throws `weir::exception`
-/// instead.
+/// **Preconditions.** `*` and `->` need a value; `error()` needs an error. `value()` throws `weir::exception` if there
+/// is no value.
 template <class T>
 class [[nodiscard]] result {
 public:
@@ -60,7 +60,7 @@ public:
 
     [[nodiscard]] explicit operator bool() const noexcept { return !error_; }
     [[nodiscard]] bool has_value() const noexcept { return !error_; }
-    /// Throws `weir::exception` where there is an error.
+    /// Throws `weir::exception` if there is an error.
     void value() const {
         if (error_)
             throw exception(*error_);

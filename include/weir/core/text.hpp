@@ -32,7 +32,7 @@ inline std::string lower(std::string_view text) {
     return out;
 }
 
-/// Whether two texts are the same but for the case of ASCII letters.
+/// Whether two texts are equal if upper and lower case of ASCII letters are the same.
 constexpr bool same_ignoring_case(std::string_view a, std::string_view b) noexcept {
     if (a.size() != b.size())
         return false;
@@ -42,7 +42,7 @@ constexpr bool same_ignoring_case(std::string_view a, std::string_view b) noexce
     return true;
 }
 
-/// `text` as it may stand in a message: in quotes, odd bytes escaped, no more than its first 60 bytes.
+/// `text` for use in a message: in quotes, with unusual bytes escaped, and cut after its first 60 bytes.
 inline std::string in_quotes(std::string_view text) {
     constexpr std::size_t max = 60;
     std::string out = "\"";
@@ -60,8 +60,8 @@ inline std::string in_quotes(std::string_view text) {
     return out + (text.size() > max ? "...\"" : "\"");
 }
 
-/// `text` as it may stand on a line of a message: control characters and what is not UTF-8 escaped, so that a key out
-/// of a file neither ends the line nor speaks to the terminal.
+/// `text` for use in one line of a message. Control characters and bytes that are not UTF-8 are escaped, so that a key
+/// from a file can neither end the line nor send commands to the terminal.
 inline std::string printable(std::string_view text) {
     std::string out;
     while (!text.empty()) {

@@ -10,39 +10,39 @@
 
 namespace weir {
 
-/// What the tuner keeps of a key. It is in the store, so that all who share the key share what was learned.
+/// What the tuner keeps of a key. It is in the store, so that all processes that share the key share it.
 struct tuner_state {
     multiplier factor{};           ///< on the key's rates
-    instant window = long_ago;     ///< when the present observation began; `long_ago` = nothing was observed yet
-    instant bound = long_ago;      ///< until when the limit was seen to hold somebody back
-    instant cut = long_ago;        ///< the last cut: requests sent before it say nothing new
-    instant recovered = long_ago;  ///< when, if nothing more is heard, `factor` is back at its most
-    std::int64_t answers = 0;      ///< in the present observation, refusals among them
+    instant window = long_ago;     ///< when the present observation began; `long_ago` = there was none yet
+    instant bound = long_ago;      ///< until when the limit was seen to delay a request
+    instant cut = long_ago;        ///< the last cut: refusals of requests sent before it are ignored
+    instant recovered = long_ago;  ///< when `factor` is at its maximum again if nothing more is recorded
+    std::int64_t answers = 0;      ///< in the present observation, including refusals
     std::int64_t refusals = 0;     ///< in the present observation
     std::int64_t excess = 0;       ///< refusals beyond the share that is allowed, in millionths
-    std::int64_t border = 0;       ///< the least factor that may be too much, in millionths; 0 = none is known
-    std::int64_t waits = 0;        ///< observations to let pass before the factor may reach `border` again
-    std::int64_t failures = 0;     ///< how often in a row it was cut for reaching it
+    std::int64_t border = 0;       ///< the smallest factor that may be too large, in millionths; 0 = none is known
+    std::int64_t waits = 0;        ///< observations to wait before the factor may reach `border` again
+    std::int64_t failures = 0;     ///< how many times in a row it was cut at the border
 
     friend bool operator==(const tuner_state&, const tuner_state&) = default;
 };
 
-/// What a process saw of a key since it last told.
+/// What a process saw of a key since its last report to the store.
 struct observation {
-    std::int64_t answers = 0;   ///< refusals among them
+    std::int64_t answers = 0;   ///< including refusals
     std::int64_t refusals = 0;  ///< 429 and 503
-    std::int64_t stated = 0;    ///< refusals that said until when, or what the limit is
+    std::int64_t stated = 0;    ///< refusals that stated a time or a limit
     instant sent = long_ago;    ///< when the last refused request was admitted
-    instant bound = long_ago;   ///< until when the limit held somebody back
+    instant bound = long_ago;   ///< until when the limit delayed a request
 };
 
-/// What turns a key's tuner state into the next: a view of a callable, for the length of one call.
+/// The function that turns a key's tuner state into the next one: a view of a callable, valid for one call.
 class tuner_step {
 public:
     template <class F>
         requires(!std::same_as<std::remove_cvref_t<F>, tuner_step> &&
                  std::is_invocable_r_v<tuner_state, F&, const tuner_state&>)
-    // NOLINTNEXTLINE: a view, made where a callable stands
+    // NOLINTNEXTLINE: a view, made from a callable
     tuner_step(F&& f) noexcept
         : function_(const_cast<void*>(static_cast<const void*>(&f))),
           call_([](void* held, const tuner_state& before) -> tuner_state {

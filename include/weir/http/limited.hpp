@@ -11,7 +11,7 @@
 
 #include "weir/core/error.hpp"
 #include "weir/limiter/acquire_options.hpp"
-#include "weir/limiter/feedback.hpp"
+#include "weir/observe/feedback.hpp"
 
 #include <chrono>
 #include <concepts>

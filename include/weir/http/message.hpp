@@ -19,16 +19,16 @@ namespace weir::http {
 /// http.send({.url = "https://api.crossref.org/works/10.1038/nature12373", .role = "metadata"});
 /// ```
 struct request {
-    /// A token; `HEAD` in any case asks for the headers alone.
+    /// An HTTP method; `HEAD` in any case requests only the headers.
     std::string method = "GET";
     /// Absolute, `http` or `https`, without a user; a fragment is not sent.
     std::string url{};
     http::headers headers{};
-    /// Sent as it is; empty = none.
+    /// Sent unchanged; empty = no body.
     std::string body{};
     /// The role it counts in: which of the host's budgets.
     std::string role = "metadata";
-    /// Units it takes from that budget, at least 1.
+    /// The units it takes from that budget, at least 1.
     std::int64_t cost = 1;
     /// The longest wait for the permit, in ns; absent = the policy's `max_delay`; 0 = decide at once.
     std::optional<duration> max_delay{};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "weir/limiter/feedback.hpp"
+#include "weir/observe/feedback.hpp"
 
 #include <cstdint>
 #include <optional>

@@ -6,7 +6,7 @@
 #include "weir/http/ratelimit_fields.hpp"
 #include "weir/http/retry_after.hpp"
 
-#include "weir/limiter/feedback.hpp"
+#include "weir/observe/feedback.hpp"
 
 #include <chrono>
 #include <optional>

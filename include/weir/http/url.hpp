@@ -16,8 +16,8 @@
 
 namespace weir::http {
 
-/// An absolute `http` or `https` URL, taken apart. There is no user and no fragment: the first is refused, the second
-/// never sent.
+/// An absolute `http` or `https` URL in parts. It has no user and no fragment: a user is refused, a fragment is never
+/// sent.
 struct url {
     std::string scheme;      ///< `http` or `https`
     std::string host;        ///< canonical, with its port unless that is the scheme's default: a key's host
@@ -33,7 +33,7 @@ struct url {
     friend bool operator==(const url&, const url&) = default;
 };
 
-/// A URL as it may stand in a message or a log: without user, query and fragment, odd bytes escaped.
+/// A URL for use in a message or a log: without user, query and fragment, and with unusual bytes escaped.
 [[nodiscard]] inline std::string printable_url(std::string_view text) {
     const auto tail = text.find_first_of("?#");
     const bool has_query = tail != std::string_view::npos && text[tail] == '?';
@@ -61,7 +61,7 @@ struct url {
     return parts.host;
 }
 
-/// Takes a URL apart.
+/// Splits a URL into its parts.
 ///
 /// **Errors.** `errc::bad_url` as `budget_host`, for a host that cannot be made canonical, and for control characters.
 [[nodiscard]] inline result<url> parse_url(std::string_view text, idna_function idna = nullptr) {

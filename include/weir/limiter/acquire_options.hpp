@@ -13,13 +13,13 @@ namespace weir {
 
 /// What a request needs to be admitted.
 struct acquire_options {
-    /// Units it takes, at least 1.
+    /// The units that the request takes, at least 1.
     std::int64_t cost = 1;
     /// The HTTP method. `HEAD`, in any case, is not counted unless the policy says `count_head`.
     std::string_view method = "GET";
     /// The longest this caller waits, in ns; absent = the policy's `max_delay`; 0 = decide at once.
     std::optional<duration> max_delay{};
-    /// Ends the wait when stop is requested, losing no capacity.
+    /// A stop request ends the wait. No capacity is lost.
     std::stop_token stop{};
 };
 

@@ -11,20 +11,20 @@
 
 namespace weir {
 
-/// A key whose first waiter lacks only an in-flight slot. The ceiling serves such keys in the order in which they came.
+/// A key whose first waiter lacks only an in-flight slot. The ceiling serves these keys in the order of their arrival.
 ///
-/// **Lifetime.** It counts as a reference to its key from when it is listed until it is withdrawn or its turn ends.
+/// **Lifetime.** It counts as a reference to its key from its listing until it is withdrawn or its turn ends.
 class ceiling_waiter {
 public:
     explicit ceiling_waiter(void* key_owner = nullptr) noexcept : owner(key_owner) {}
     ceiling_waiter(const ceiling_waiter&) = delete;
     ceiling_waiter& operator=(const ceiling_waiter&) = delete;
 
-    void* owner;  ///< whatever the key belongs to; the ceiling does not look at it
+    void* owner;  ///< the object that the key belongs to; the ceiling does not use it
 
 private:
     friend class inflight_ceiling;
-    // All guarded by the ceiling's mutex.
+    // The ceiling's mutex guards all members below.
     ceiling_waiter* before_ = nullptr;
     ceiling_waiter* behind_ = nullptr;
     bool is_listed_ = false;
@@ -38,14 +38,20 @@ class inflight_ceiling {
 public:
     explicit inflight_ceiling(std::int64_t max = 0) noexcept : max_(max) {}
 
-    /// 0 = no ceiling. Slots taken before stay taken.
+    /// 0 = no ceiling. Slots that are already taken stay taken.
     void limit(std::int64_t max) noexcept { max_.store(max); }
     [[nodiscard]] std::int64_t limit() const noexcept { return max_.load(std::memory_order_relaxed); }
     [[nodiscard]] std::int64_t taken() const noexcept { return taken_.load(std::memory_order_relaxed); }
 
+    /// Whether there is no free slot. Another thread may change that at once.
+    [[nodiscard]] bool is_full() const noexcept {
+        const std::int64_t max = limit();
+        return max > 0 && taken() >= max;
+    }
+
     [[nodiscard]] bool try_take() noexcept { return try_take_from(taken_.load(std::memory_order_relaxed)); }
 
-    /// Takes a slot though there may be none: for what is sent in spite of the ceiling.
+    /// Takes a slot even if none is free: for a request that is sent in spite of the ceiling.
     void take() noexcept {
         if (detail::single_threaded())
             taken_.store(taken_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
@@ -53,24 +59,25 @@ public:
             taken_.fetch_add(1);
     }
 
-    /// Gives a slot back. When this says true, a key may wait for it: serve it with `next_turn`.
+    /// Gives a slot back. If this returns true, a key may wait for it: serve it with `next_turn`.
     [[nodiscard]] bool give_back() noexcept {
         if (detail::single_threaded())
             taken_.store(taken_.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
         else
             taken_.fetch_sub(1);
-        // This load and the store in take_in_turn() are seq_cst, and so are the steps on `taken_` around them: either
-        // the key that waits sees the free slot, or this sees the key.
+        // This load and the store in take_in_turn() are seq_cst, and so are the steps on `taken_` around them. So at
+        // least one side sees the other: the waiting key sees the free slot, or this call sees the key.
         return is_watched_.load();
     }
 
-    /// What became of a try to take a slot in turn.
+    /// The result of `take_in_turn`.
     struct turn {
         bool is_taken;
-        int references;  ///< 1: the key has entered the line; -1: it has left it; 0: as before
+        int references;  ///< 1: the key has entered the line; -1: it has left it; 0: no change
     };
 
-    /// Takes a slot for the first waiter of a key unless other keys have waited longer; else the key enters the line.
+    /// Takes a slot for the first waiter of a key, unless other keys have waited longer. If there is no slot, the key
+    /// enters the line.
     ///
     /// **Preconditions.** The key's lock is held.
     [[nodiscard]] turn take_in_turn(ceiling_waiter& key) noexcept {
@@ -82,8 +89,8 @@ public:
         if (!was_listed && !has_turn)
             append(key);
         is_watched_.store(true);
-        // Tried after the key is in line: a slot may have come free before, when its giver saw no key wait. The load is
-        // seq_cst, so it cannot pass the store above (on ARM a relaxed one could).
+        // Try only after the key is in the line: a slot may have come free before that, when `give_back` saw no waiting
+        // key. The load is seq_cst, so it cannot move before the store above (on ARM a relaxed load could).
         const bool is_first = has_turn || (serving_ == nullptr && first_ == &key);
         if (!is_first || !try_take_from(taken_.load()))
             return {false, was_listed || has_turn ? 0 : 1};
@@ -93,7 +100,7 @@ public:
         return {true, was_listed ? -1 : 0};
     }
 
-    /// Takes a key out of the line; says whether it stood there. **Preconditions.** The key's lock is held.
+    /// Removes a key from the line. Returns whether it was in the line. **Preconditions.** The key's lock is held.
     bool withdraw(ceiling_waiter& key) noexcept {
         const std::lock_guard guard{mutex_};
         if (!key.is_listed_)
@@ -103,8 +110,8 @@ public:
         return true;
     }
 
-    /// The key that has waited longest, taken out of the line for its turn, if there is a slot for it; else null. The
-    /// caller locks the key, serves it, and says `end_turn`. One key at a time has the turn.
+    /// If a slot is free, removes the key that has waited longest from the line for its turn, and returns it; else
+    /// returns null. The caller locks the key, serves it, and calls `end_turn`. Only one key at a time has the turn.
     [[nodiscard]] ceiling_waiter* next_turn() noexcept {
         const std::lock_guard guard{mutex_};
         if (taken_.load() == 0 && drains_ > 0)
@@ -116,7 +123,8 @@ public:
         remove(*serving_);
         return serving_;
     }
-    /// Ends the turn. A key that still waits goes back to the front of the line. **Preconditions.** Its lock is held.
+    /// Ends the turn. If the key still waits, it goes back to the front of the line. **Preconditions.** Its lock is
+    /// held.
     void end_turn(ceiling_waiter& key, bool still_waits) noexcept {
         const std::lock_guard guard{mutex_};
         serving_ = nullptr;
@@ -125,7 +133,7 @@ public:
         watch();
     }
 
-    /// Waits until nothing is in flight, at most `span`; says whether that is so.
+    /// Waits until no request is in flight, at most `span`. Returns whether there is none.
     [[nodiscard]] bool wait_until_empty(std::chrono::nanoseconds span) {
         std::unique_lock guard{mutex_};
         ++drains_;
@@ -171,8 +179,7 @@ private:
 
     std::atomic<std::int64_t> max_;
     alignas(64) std::atomic<std::int64_t> taken_{0};
-    std::atomic<bool> is_watched_{
-        false};  // a key waits, or has its turn, or a thread waits for the end of all requests
+    std::atomic<bool> is_watched_{false};  // a key waits or has its turn, or a thread waits in `wait_until_empty`
     std::mutex mutex_;
     std::condition_variable drained_;
     ceiling_waiter* first_ = nullptr;

@@ -7,6 +7,8 @@
 #include "weir/limiter/detail/spin_lock.hpp"
 #include "weir/limiter/inflight_ceiling.hpp"
 #include "weir/limiter/key_rules.hpp"
+#include "weir/limiter/wait_queue.hpp"
+#include "weir/limiter/waiter.hpp"
 #include "weir/limiter/waiting_room.hpp"
 
 #include "weir/algorithm/admission.hpp"
@@ -14,58 +16,60 @@
 #include "weir/core/time.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <utility>
 
 namespace weir {
 
-/// One step on one key: what its parts need while the key is locked, and what is to be done after it is unlocked.
+/// One step on one key: what its parts need while the key is locked, and what must be done after it is unlocked.
 template <class Store>
 struct key_step {
     Store& store;
     inflight_ceiling& ceiling;
     instant now;
     completions done{};
-    /// What the step has changed for those that wait. They are served once, at its end.
+    /// How the step has changed the state for waiters. They are served once, at the end of the step.
     enum class change : std::uint8_t { none, better, worse } changed = change::none;
-    bool has_freed = false;  ///< an in-flight slot came free: a key may wait for it
+    bool has_freed = false;  ///< an in-flight slot was freed: a key may wait for it
 
     void note(change c) noexcept { changed = std::max(changed, c); }
 };
 
 /// What every key has, wherever its log is: its lock, its references, its rules and its queue.
 ///
-/// **Thread safety.** Everything but construction and `denial.read` needs `lock` to be held.
+/// **Thread safety.** All members but the constructor and `denial.read` need `lock` to be held.
 struct key_core {
     explicit key_core(std::shared_ptr<const key_rules> r, void* key_owner = nullptr)
-        : rules(std::move(r)), owner(key_owner) {}
+        : owner(key_owner), rules(std::move(r)) {}
     key_core(const key_core&) = delete;
     key_core& operator=(const key_core&) = delete;
 
-    detail::spin_lock lock;
-    /// Nothing is admitted until `resume`.
-    bool is_paused = false;
-    /// Whether the last try of the first waiter lacked only an in-flight slot, for which it stands in line.
-    bool lacks_slot = false;
-    /// Everything that can reach this key: permits, handles, tickets, calls under way, the ceiling's line, the wake
-    /// list. A key without references may be forgotten.
-    std::uint32_t references = 0;
-    /// The last denial while only time can end it, for a request of one unit; readable without the lock.
-    detail::published_denial denial;
-    /// Which pauses refusals without a stated time mean.
+    // The members that each decision reads come last. After them the registry puts what a search reads, and the log.
+    /// How long the key pauses after refusals that state no time.
     detail::refusal_pause pause;
-    std::shared_ptr<const key_rules> rules;
-    /// Whatever the key belongs to: lists give it back.
-    void* owner;
-    /// Made when the first request waits.
-    std::unique_ptr<waiting_room> room;
-    /// What was seen for the tuner; null until there is an answer to learn from.
+    /// What was recorded for the tuner; null until there is an answer to record.
     std::unique_ptr<detail::key_tuner> tuner;
     /// The longest time from admission to answer that was seen, in ns.
     duration longest_latency{};
-    /// Until when what the server reported of its limits is kept.
+    /// Until when the limits that the server reported are kept.
     instant reported_until = long_ago;
+    /// The object that the key belongs to. The lists return it.
+    void* owner;
+    /// The last denial of a request of one unit, if only time can end it; readable without the lock.
+    detail::published_denial denial;
+    detail::spin_lock lock;
+    /// If true, nothing is admitted until `resume`.
+    bool is_paused = false;
+    /// Whether the last try of the first waiter lacked only an in-flight slot. Then the key is in the ceiling's line.
+    bool lacks_slot = false;
+    /// The number of objects that can reach this key: permits, handles, tickets, active calls, the ceiling's line, the
+    /// wake list. A key without references may be forgotten.
+    std::uint32_t references = 0;
+    std::shared_ptr<const key_rules> rules;
+    /// Made when the first request waits.
+    std::unique_ptr<waiting_room> room;
 
     [[nodiscard]] const window_plan& plan() const noexcept { return rules->plan; }
 
@@ -81,7 +85,7 @@ struct key_core {
         if (room == nullptr)
             room = std::make_unique<waiting_room>(owner);
     }
-    /// Something changed that makes forecasts older than the truth.
+    /// The state has changed, so assessments in the queue are out of date.
     void mark_stale() noexcept {
         if (room != nullptr)
             room->queue.mark_stale();
@@ -91,17 +95,51 @@ struct key_core {
         if (room != nullptr && ceiling.withdraw(room->in_line))
             --references;
     }
+    /// Takes an in-flight slot for the head of the queue, in turn with other keys. If there is none, the key enters the
+    /// line.
+    [[nodiscard]] bool take_in_turn(inflight_ceiling& ceiling) noexcept {
+        const auto turn = ceiling.take_in_turn(room->in_line);
+        references += static_cast<std::uint32_t>(turn.references);
+        return turn.is_taken;
+    }
+
+    /// Whether a request that is denied with `f` is refused at once, because it cannot be served by its deadline or
+    /// the queue is full.
+    [[nodiscard]] bool refuses_to_queue(const waiter& w, const assessment& f, instant now) const noexcept {
+        return is_final(f) || w.deadline <= now || f.at > w.deadline || is_full();
+    }
+    /// Ends the wait of a queued waiter with `f`.
+    template <class Step>
+    void complete(Step& s, waiter& w, const assessment& f) noexcept {
+        queue().complete(w, to_decision(f), s.now, s.done);
+    }
+    /// Ends the wait of a queued waiter that was cancelled.
+    template <class Step>
+    void complete_cancelled(Step& s, waiter& w) noexcept {
+        queue().complete(w, cancelled(s.now), s.now, s.done);
+    }
+    [[nodiscard]] static decision cancelled(instant now) noexcept {
+        return {outcome::cancelled, cause::none, now, {}, {}};
+    }
+    /// Assesses every waiter behind the head anew. `assess_behind(waiter, ahead)` returns its assessment, and
+    /// `is_too_late(waiter, assessment)` returns whether it is refused for that.
+    template <class Step, class AssessBehind, class IsTooLate>
+    void assess_all(Step& s, AssessBehind&& assess_behind, IsTooLate&& is_too_late) noexcept {
+        queue().assess_all(s.now, s.done, assess_behind, is_too_late,
+                           [this](const assessment& f) { return to_decision(f); });
+    }
 
     // ---- answers
 
-    /// Writes a forecast as the answer a caller gets; one without a cause leaves `out` as it is made: granted.
+    /// Turns an assessment into the decision for a caller. An assessment without a cause leaves `out` unchanged:
+    /// granted.
     [[gnu::always_inline]] void to_decision(const assessment& f, decision& out) const {
         if (f.cause == cause::none) [[likely]]
             return;
         out.outcome = f.passed ? outcome::granted : f.cause == cause::never ? outcome::never : outcome::denied;
         out.cause = f.cause;
         out.retry_at = f.at;
-        // The index belongs to the rules of the decision; a shared store's answer may come after a reload.
+        // The index belongs to the rules of the decision. A shared store's answer may arrive after a reload.
         if ((f.cause == cause::window || f.cause == cause::never) && f.window < plan().shown.size())
             out.limit = plan().shown[f.window];
     }
@@ -111,29 +149,48 @@ struct key_core {
         return out;
     }
 
-    /// The answer of a paused key: only `resume` makes room.
+    /// The assessment for a paused key: only `resume` makes room.
     [[nodiscard]] static assessment paused(instant now) noexcept { return {now, cause::gate, 0}; }
-    /// Whether no waiting helps against `f`, or none is to be done.
+    /// First come, first served: the assessment of a request that comes after one with the assessment `ahead`, where
+    /// `f` is its own.
+    [[nodiscard]] static assessment behind(const assessment& ahead, const assessment& f) noexcept {
+        if (ahead.at <= f.at && !f.admits())
+            return f;
+        return {std::max(ahead.at, f.at), f.beyond_max_hold ? cause::gate : ahead.cause, ahead.window,
+                f.beyond_max_hold};
+    }
+    /// Whether waiting does not help, or is not allowed.
     [[nodiscard]] static bool is_final(const assessment& f) noexcept {
         return f.cause == cause::never || f.beyond_max_hold;
     }
-    /// Whether time alone ends what stands in the way.
+    /// Whether what stands in the way ends by time alone.
     [[nodiscard]] static bool is_timed(const assessment& f) noexcept {
         return f.cause == cause::window || f.cause == cause::gate || f.cause == cause::store;
+    }
+    /// Marks a denial by a gate that is farther away than `max_hold`.
+    [[nodiscard]] assessment mark_held(assessment f, instant now) const noexcept {
+        f.beyond_max_hold =
+            f.cause == cause::gate && !f.passed && !is_paused && f.at > saturating_add(now, plan().max_hold);
+        return f;
+    }
+    /// When time alone lets the head try again after `f`; `far_future` if only a change can.
+    [[nodiscard]] instant due_of(const assessment& f) const noexcept {
+        return is_timed(f) && !is_paused ? f.at : far_future;
     }
     [[nodiscard]] bool is_full() const noexcept {
         const std::int64_t max = rules->policy.max_waiting;
         return max > 0 && waiting() >= static_cast<std::size_t>(max);
     }
 
-    /// Publishes a denial that stands until its time or until something changes. **Preconditions.** No request waits.
-    void publish(const assessment& f, std::int64_t cost) noexcept {
+    /// Publishes a denial that holds until its time or until a change, but not beyond `until`. **Preconditions.** No
+    /// request waits.
+    void publish(const assessment& f, std::int64_t cost, instant until = far_future) noexcept {
         note_bound(f);
-        // One that an open entry makes is not published: it moves on as long as there is no answer.
+        // A denial because of an open entry is not published: its time moves on until the answer.
         if (cost == 1 && !f.moves && !f.beyond_max_hold && (f.cause == cause::gate || f.cause == cause::window))
-            denial.publish(to_decision(f));
+            denial.publish(to_decision(f), std::min(f.at, until));
     }
-    /// Tells the tuner until when a window holds requests back.
+    /// Records for the tuner until when a window delays requests.
     void note_bound(const assessment& f) noexcept {
         if (f.cause == cause::window && tuner != nullptr) [[unlikely]]
             tuner->hold_back(f.at);
@@ -147,11 +204,17 @@ struct key_core {
 
     // ---- waking
 
-    /// When time alone may change the factor for those that wait.
+    /// When time alone may change the factor for requests that wait.
     [[nodiscard]] instant next_tune() const noexcept { return tuner == nullptr ? far_future : tuner->retune(); }
-    /// When the queue has to be served at the latest; `far_future` when only a change can move it.
+    /// The latest time to serve the queue; `far_future` if only a change can make progress.
     [[nodiscard]] instant next_due() noexcept {
         return is_quiet() ? far_future : std::min({room->queue.front_due(), room->queue.first_deadline(), next_tune()});
+    }
+    /// When the thread of `w` must look again. The head looks when its time comes, and so does a waiter that
+    /// `passes_head`. The others look at their deadline.
+    [[nodiscard]] instant wake_of(const waiter& w, bool passes_head) const noexcept {
+        return passes_head || queue().is_front(w) ? std::min({queue().front_due(), w.deadline, next_tune()})
+                                                  : w.deadline;
     }
 };
 

@@ -9,11 +9,11 @@
 
 namespace weir {
 
-/// What limits one key of `Store`: one step under the key's lock where the log is in this process, and a round trip
-/// where it is not.
+/// The limiter of one key of `Store`. If the log is in this process, it does one step under the key's lock; else it
+/// makes a round trip.
 ///
-/// Two classes, and one interface: a local store knows the log, so each waiter's best case is known exactly, and no
-/// state of a call under way is needed. `docs/decisions/0006-two-limiters.md` has the figures.
+/// There are two classes with one interface. A local store can read its log, so each waiter's best case is known
+/// exactly, and there is no state of a call in progress. `docs/decisions/0006-two-limiters.md` has the figures.
 template <class Store>
 using key_limiter = std::conditional_t<Store::is_local, local_limiter<Store>, shared_limiter<Store>>;
 

@@ -14,7 +14,7 @@
 
 namespace weir {
 
-/// What `acquire` throws when it was not granted: who was refused, why, and when to come back.
+/// The exception of `acquire` when a request was not granted: which key was refused, why, and when to come back.
 class refused : public exception {
 public:
     refused(weir::key who, const weir::decision& why, instant now)
@@ -24,7 +24,8 @@ public:
 
     [[nodiscard]] const weir::key& key() const noexcept { return who_; }
     [[nodiscard]] const weir::decision& decision() const noexcept { return decision_; }
-    /// How long after the refusal it could have been admitted at best; 0 when only a release can tell.
+    /// The shortest time after the refusal at which it could have been admitted; 0 if only an answer or a release makes
+    /// room.
     [[nodiscard]] duration retry_after() const noexcept { return retry_after_; }
 
 private:

@@ -15,15 +15,15 @@ namespace weir {
 struct wake_entry {
     explicit wake_entry(void* key_owner = nullptr) noexcept : owner(key_owner) {}
 
-    void* owner;              ///< whatever the key belongs to
-    instant at = far_future;  ///< when it is due; belongs to the key's lock
-    std::uint64_t turn = 0;   ///< among those due at one instant; 0 = never listed
-    // What follows belongs to the list's lock.
+    void* owner;              ///< the object that the key belongs to
+    instant at = far_future;  ///< when it is due; the key's lock guards it
+    std::uint64_t turn = 0;   ///< its order among keys due at the same instant; 0 = never listed
+    // The list's lock guards the members below.
     std::size_t position = 0;
     bool is_listed = false;
 };
 
-/// What a key has once a request has waited for it, so that the others stay small.
+/// The part of a key that exists only after a request has waited for it, so that other keys stay small.
 struct waiting_room {
     explicit waiting_room(void* key_owner) noexcept : in_line(key_owner), wake(key_owner) {}
 

@@ -69,11 +69,11 @@ struct handle_of final : handle_model {
 
 }  // namespace detail
 
-/// One key, found once, of whatever registry: the handle of `weir::limits`. Its verbs are those of `handle`.
+/// One key, found once, of any registry: the handle of `weir::limits`. Its verbs are those of `handle`.
 ///
-/// **Preconditions.** A default-constructed one stands for no key: only `operator bool` may be called.
-/// **Thread safety.** Several threads may use one handle. **Lifetime.** The registry must outlive it; while it lives
-/// the key is not forgotten. **Complexity.** No allocation; a virtual call a verb.
+/// **Preconditions.** A default-constructed handle has no key: only `operator bool` may be called. **Thread safety.**
+/// Several threads may use one handle. **Lifetime.** The registry must outlive it. The key is not forgotten while the
+/// handle exists. **Complexity.** No allocation; a virtual call a verb.
 class any_handle {
 public:
     using permit = any_permit;
@@ -92,10 +92,10 @@ public:
     [[nodiscard]] permit acquire(const acquire_options& a = {}) { return impl_->acquire(a); }
     [[nodiscard]] admission wait_acquire(const acquire_options& a = {}) { return impl_->wait_acquire(a); }
     [[nodiscard]] admission try_acquire(const acquire_options& a = {}) { return impl_->try_acquire(a); }
-    /// Decides at once on units that nobody answers for: they count from now on, and take no place in flight.
+    /// Decides at once about units without a permit: they count from now on, and take no in-flight slot.
     [[nodiscard]] decision admit(const acquire_options& a = {}) { return impl_->admit(a); }
 
-    // ---- time, for those who do not block
+    // ---- waits that do not block
 
     bool submit(ticket& t, const acquire_options& a = {}) { return impl_->submit(t, a); }
     /// **Lifetime.** The handle outlives the await.
@@ -106,11 +106,12 @@ public:
 
     // ---- changes
 
-    /// Admits nothing before `until`; says whether the gate moved. It only moves forward.
+    /// Admits nothing before `until`. Returns whether the gate moved; it only moves forward.
     bool hold_until(instant until) { return impl_->hold_until(until); }
-    /// Takes the gate away; its history stays. False where the store cannot do that, or failed.
+    /// Opens the key's gate by hand; its history stays. False if the store cannot do that, or failed. Other processes
+    /// see it a second later at most, as `weir::handle::open_gate` says.
     bool open_gate() { return impl_->open_gate(); }
-    /// Scales the key's rates by `m`, at once and for the past too.
+    /// Scales the key's rates by `m`. It takes effect at once, also for history.
     void tune(multiplier m) { impl_->tune(m); }
 
     // ---- queries
@@ -120,11 +121,11 @@ public:
     [[nodiscard]] key_report inspect() { return impl_->inspect(); }
     [[nodiscard]] std::string_view host() const noexcept { return impl_->host(); }
     [[nodiscard]] std::string_view role() const noexcept { return impl_->role(); }
-    /// Whether it stands for a key.
+    /// Whether it has a key.
     [[nodiscard]] explicit operator bool() const noexcept { return static_cast<bool>(impl_); }
 
 private:
-    // Handles of all registries are of one size: two pointers.
+    // Handles of all registries have the same size: two pointers.
     detail::in_place<detail::handle_model, 3 * sizeof(void*)> impl_;
 };
 

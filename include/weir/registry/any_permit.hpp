@@ -5,7 +5,7 @@
 #include "weir/registry/permit.hpp"
 
 #include "weir/core/decision.hpp"
-#include "weir/limiter/feedback.hpp"
+#include "weir/observe/feedback.hpp"
 #include "weir/storage/store.hpp"
 
 #include <cassert>
@@ -26,7 +26,7 @@ struct permit_model {
     virtual void arrived(const feedback& said) noexcept = 0;
     virtual void refund() noexcept = 0;
     virtual void adjust_cost(std::int64_t actual) = 0;
-    /// Moves what it holds to a new one at `where`.
+    /// Moves its content to a new object at `where`.
     [[nodiscard]] virtual permit_model* move_to(void* where) noexcept = 0;
 };
 
@@ -45,8 +45,8 @@ struct permit_of final : permit_model {
 
 }  // namespace detail
 
-/// One admitted request, whatever registry admitted it: the permit of `weir::limits`, for signatures and members that
-/// are not to depend on a store. Any registry's permit converts to it.
+/// One admitted request of any registry: the permit of `weir::limits`, for signatures and members that must not depend
+/// on a store. Any registry's permit converts to it.
 ///
 /// **Thread safety.** One permit belongs to one thread at a time; different permits are independent. **Lifetime.** The
 /// registry must outlive it. **Exception safety.** Nothing here throws. **Complexity.** No allocation; a virtual call a
@@ -60,7 +60,7 @@ public:
             impl_.template emplace<detail::permit_of<Engine>>(std::move(p));
     }
 
-    // ---- what became of the request: as in `permit`
+    // ---- the end of the request: as in `permit`
 
     void arrived() noexcept { arrived(feedback{}); }
     void arrived(const feedback& said) noexcept {
@@ -78,17 +78,16 @@ public:
         impl_.reset();
     }
 
-    /// Whether it still stands for a request.
+    /// Whether it still has a request.
     [[nodiscard]] explicit operator bool() const noexcept { return static_cast<bool>(impl_); }
 
 private:
-    // Permits of all registries are of one size: they differ in what two pointers point to.
+    // Permits of all registries have the same size: they differ only in the types that two pointers refer to.
     static constexpr std::size_t size = 4 * sizeof(void*) + sizeof(entry);
     detail::in_place<detail::permit_model, size, alignof(entry)> impl_;
 };
 
-/// The answer to a request for admission, whatever registry made it: a permit, or the decision that says why there is
-/// none.
+/// The answer to a request for admission, of any registry: a permit, or the decision that says why there is none.
 class [[nodiscard]] any_admission {
 public:
     template <class Engine>
@@ -98,12 +97,12 @@ public:
     [[nodiscard]] explicit operator bool() const noexcept { return decision_.granted(); }
     [[nodiscard]] const weir::decision& decision() const noexcept { return decision_; }
 
-    /// Hands the permit out. **Preconditions.** It was granted, and not taken before.
+    /// Returns the permit. **Preconditions.** It was granted, and not taken before.
     [[nodiscard]] any_permit take() && noexcept {
         assert(decision_.granted());
         return std::move(permit_);
     }
-    /// The permit in place. **Preconditions.** It was granted.
+    /// The permit, without taking it. **Preconditions.** It was granted.
     [[nodiscard]] any_permit& permit() noexcept { return permit_; }
 
 private:

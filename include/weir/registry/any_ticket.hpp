@@ -43,21 +43,21 @@ struct ticket_of final : ticket_model {
     Ticket held;
 };
 
-/// Stands for any registry's engine where only the size of a ticket matters.
+/// Replaces any registry's engine where only the size of a ticket matters.
 struct some_engine {
     struct node;
 };
 
 }  // namespace detail
 
-/// A wait that no thread sleeps behind, in whatever registry: the ticket of `weir::limits`.
+/// A wait for which no thread sleeps, in any registry: the ticket of `weir::limits`.
 ///
-/// **Thread safety.** `done` and `cancel` from any thread; the rest once it is done. **Lifetime.** Neither moved nor
-/// copied; the registry must outlive it. Destroying it gives the wait up. **Complexity.** No allocation beside that of
-/// `on_done`, whose captures may need one.
+/// **Thread safety.** `done` and `cancel` from any thread; the other members once it is done. **Lifetime.** It can
+/// neither be moved nor copied; the registry must outlive it. Destroying it ends the wait. **Complexity.** Only
+/// `on_done` may allocate, for its captures.
 class any_ticket {
 public:
-    /// `on_done` is called once with the answer, on whichever thread made it, with no lock held. It must not throw; it
+    /// `on_done` is called once with the answer, on the thread that made it, with no lock held. It must not throw; it
     /// may destroy the ticket.
     explicit any_ticket(std::function<void(any_ticket&)> on_done = {}) : on_done_(std::move(on_done)) {}
     any_ticket(const any_ticket&) = delete;
@@ -77,31 +77,31 @@ public:
         assert(done());
         return held()->decision();
     }
-    /// The permit, once. **Preconditions.** It is done and was granted.
+    /// The permit; call it once. **Preconditions.** It is done and was granted.
     [[nodiscard]] any_permit take() noexcept {
         assert(done());
         return held()->take();
     }
-    /// The answer, with the permit in it where it was granted, once. **Preconditions.** It is done.
+    /// The answer, and the permit if it was granted; call it once. **Preconditions.** It is done.
     [[nodiscard]] any_admission answer() noexcept {
         assert(done());
         return held()->answer();
     }
-    /// Gives the wait up, losing no capacity; false when it was already over.
+    /// Ends the wait. No capacity is lost. False if it was already over.
     bool cancel() {
         detail::ticket_model* t = held();
         return t != nullptr && t->cancel();
     }
 
-    /// Submits it as a ticket of some registry: `submit(ticket)` is called once, and its answer returned. When it
-    /// throws, this has not been submitted. **Preconditions.** Not submitted before.
+    /// Submits it as a ticket of some registry: `submit(ticket)` is called once, and its answer returned. If it throws,
+    /// this ticket was not submitted. **Preconditions.** Not submitted before.
     template <class Ticket, class Submit>
     bool submit_as(Submit&& submit) {
         using model = detail::ticket_of<Ticket>;
         static_assert(sizeof(model) <= sizeof space_ && alignof(model) <= alignof(std::max_align_t));
         assert(held() == nullptr);
         auto* made = ::new (static_cast<void*>(space_)) model{[this](Ticket&) { tell(); }};
-        // Release pairs with the acquire in `held`: another thread may cancel while the registry is asked.
+        // Release pairs with the acquire in `held`: another thread may cancel during the call of `submit`.
         impl_.store(made, std::memory_order_release);
         try {
             return submit(made->held);
@@ -114,7 +114,7 @@ public:
 
 private:
     void tell() {
-        const auto on_done = std::move(on_done_);  // it may destroy this
+        const auto on_done = std::move(on_done_);  // its call may destroy this ticket
         if (on_done)
             on_done(*this);
     }
@@ -122,7 +122,7 @@ private:
 
     std::function<void(any_ticket&)> on_done_;
     std::atomic<detail::ticket_model*> impl_{nullptr};
-    // Tickets of all registries are of one size: they differ in what two pointers point to.
+    // Tickets of all registries have the same size: they differ only in the types that two pointers refer to.
     alignas(std::max_align_t) std::byte space_[sizeof(void*) + sizeof(ticket<detail::some_engine>)];
 };
 

@@ -23,9 +23,9 @@ class registry;
 
 /// One key of a registry, found once: the verbs without the lookup.
 ///
-/// **Preconditions.** A default-constructed or moved-from handle may only be assigned, tested and destroyed.
-/// **Thread safety.** Several threads may use one handle. **Lifetime.** The registry must outlive it; while it lives
-/// the key is not forgotten.
+/// **Preconditions.** A default-constructed or moved-from handle may only be assigned, tested and destroyed. **Thread
+/// safety.** Several threads may use one handle. **Lifetime.** The registry must outlive it. The key is not forgotten
+/// while the handle exists.
 template <class Engine>
 class handle {
 public:
@@ -45,37 +45,33 @@ public:
             node_->release();
     }
 
-    /// Whether it stands for a key.
+    /// Whether it has a key.
     [[nodiscard]] explicit operator bool() const noexcept { return engine_ != nullptr; }
 
     // ---- the main verbs: as in `registry`
 
     [[nodiscard]] permit acquire(const acquire_options& a = {}) {
         permit out;
-        engine_->acquire_locked(locked(a), a, out);
+        acquire_step{*engine_, locked(a, Engine::read_clock), a}.acquire(out);
         return out;
     }
     [[nodiscard]] admission wait_acquire(const acquire_options& a = {}) {
         admission out;
-        engine_->wait_locked(locked(a), a, out);
+        acquire_step{*engine_, locked(a, Engine::read_clock), a}.wait_acquire(out);
         return out;
     }
     [[nodiscard]] admission try_acquire(const acquire_options& a = {}) { return try_at(a, Engine::read_clock); }
     [[nodiscard]] admission try_acquire(const acquire_options& a, instant now) { return try_at(a, now); }
-    [[nodiscard]] decision peek(const acquire_options& a = {}) {
-        return engine_->peek_locked(locked(a), a, Engine::read_clock);
-    }
-    [[nodiscard]] decision peek(const acquire_options& a, instant now) {
-        return engine_->peek_locked(locked(a), a, now);
-    }
+    [[nodiscard]] decision peek(const acquire_options& a = {}) { return peek_at(a, Engine::read_clock); }
+    [[nodiscard]] decision peek(const acquire_options& a, instant now) { return peek_at(a, now); }
 
-    /// Decides at once on units without a permit: they count from now on, and take no in-flight slot.
+    /// Decides at once about units without a permit: they count from now on, and take no in-flight slot.
     ///
-    /// What the network adds between admission and arrival is the caller's to allow for: see `margin`.
+    /// The caller must allow for the delay of the network between admission and arrival: see `margin`.
     [[nodiscard]] decision admit(const acquire_options& a = {}) { return admit_at(a, Engine::read_clock); }
     [[nodiscard]] decision admit(const acquire_options& a, instant now) { return admit_at(a, now); }
 
-    /// Starts a wait; says whether it was decided at once. As `registry::submit`.
+    /// Starts a wait. Returns whether it was decided at once. As `registry::submit`.
     bool submit(ticket& t, const acquire_options& a = {}) { return submit_at(t, a, Engine::read_clock); }
     bool submit(ticket& t, const acquire_options& a, instant now) { return submit_at(t, a, now); }
 
@@ -87,24 +83,29 @@ public:
 
     // ---- changes
 
-    /// Admits nothing before `until`; says whether the gate moved. It only moves forward, and where the policy's
-    /// `gate_scope` is not `key` those of the other roles of the host move with it.
-    bool hold_until(instant until) { return engine_->hold(locked(), until, Engine::read_clock); }
-    bool hold_until(instant until, instant now) { return engine_->hold(locked(), until, now); }
+    /// Admits nothing before `until`. Returns whether the gate moved; it only moves forward. If the policy's
+    /// `gate_scope` is `host`, the gates of the other roles of the host move with it.
+    bool hold_until(instant until) { return change(Engine::read_clock).hold(until); }
+    bool hold_until(instant until, instant now) { return change(now).hold(until); }
 
-    /// Takes the key's gate away, by hand; its history stays. False where the store cannot do that, or failed.
-    bool open_gate() { return engine_->open_gate(locked(), Engine::read_clock); }
-    bool open_gate(instant now) { return engine_->open_gate(locked(), now); }
+    /// Opens the gate of this key by hand. Its history stays, and so do the gates of other roles and hosts. False if
+    /// the store cannot do that, or failed.
+    ///
+    /// **Effects.** This process admits at once what the history allows. Other processes that share the store find no
+    /// gate with their next call to it. A process that knew the gate calls again when the gate would open, or a second
+    /// after its last call, whichever comes first.
+    bool open_gate() { return change(Engine::read_clock).open_gate(); }
+    bool open_gate(instant now) { return change(now).open_gate(); }
 
-    /// Admits nothing until `resume`. Requests that wait go on waiting, at most until their deadline. This process
-    /// only.
-    void pause() { engine_->pause(locked(), true, Engine::read_clock); }
-    void resume() { engine_->pause(locked(), false, Engine::read_clock); }
-    void resume(instant now) { engine_->pause(locked(), false, now); }
+    /// Admits nothing until `resume`, in this process only. Requests that wait go on waiting, at most until their
+    /// deadline.
+    void pause() { change(Engine::read_clock).pause(true); }
+    void resume() { change(Engine::read_clock).pause(false); }
+    void resume(instant now) { change(now).pause(false); }
 
-    /// Scales the key's rates by `m`, at once and for the past too.
-    void tune(multiplier m) { engine_->tune(locked(), m, Engine::read_clock); }
-    void tune(multiplier m, instant now) { engine_->tune(locked(), m, now); }
+    /// Scales the key's rates by `m`. It takes effect at once, also for history.
+    void tune(multiplier m) { change(Engine::read_clock).tune(m); }
+    void tune(multiplier m, instant now) { change(now).tune(m); }
 
     // ---- queries
 
@@ -117,36 +118,48 @@ private:
     template <store Store, observer Observer>
     friend class registry;
     using node = typename Engine::node;
+    using acquire_step = detail::acquire_step<Engine>;
     handle(Engine& engine, node& n) noexcept : engine_(&engine), node_(&n) {}
 
     template <class When>
     [[nodiscard, gnu::always_inline]] admission try_at(const acquire_options& a, When when) {
         admission out;
-        if (!engine_->known_denial(*node_, a, when, out.decision_))
-            engine_->try_locked(locked(a), a, when, out);
+        if (!detail::known_denial(*engine_, *node_, a, when, out.decision_))
+            acquire_step{*engine_, locked(a, when), a}.try_acquire(out);
         return out;
     }
     template <class When>
     [[nodiscard, gnu::always_inline]] decision admit_at(const acquire_options& a, When when) {
         decision out;
-        if (!engine_->known_denial(*node_, a, when, out))
-            engine_->count_locked(locked(a), a, when, out);
+        if (!detail::known_denial(*engine_, *node_, a, when, out))
+            acquire_step{*engine_, locked(a, when), a}.count(out);
+        return out;
+    }
+    template <class When>
+    [[nodiscard]] decision peek_at(const acquire_options& a, When when) {
+        decision out;
+        acquire_step{*engine_, locked(a, when), a}.peek(out);
         return out;
     }
     template <class When>
     bool submit_at(ticket& t, const acquire_options& a, When when) {
-        Engine::check(node_->host, node_->role, a);
-        return engine_->submit(t, a, when, [this]() -> node& { return locked(); });
+        detail::check_cost(node_->host, node_->role, a.cost);
+        return acquire_step::submit(*engine_, t, a, [&] { return engine_->lock_node(*node_, when); });
     }
 
+    template <class When>
+    [[nodiscard]] auto change(When when) noexcept {
+        return detail::change_step{*engine_, locked(), when};
+    }
     [[nodiscard, gnu::always_inline]] node& locked() noexcept {
         node_->lock();
         return *node_;
     }
-    /// The key, locked, for a request that is one.
-    [[nodiscard, gnu::always_inline]] node& locked(const acquire_options& a) {
-        Engine::check(node_->host, node_->role, a);
-        return locked();
+    /// The key, locked, and the time, after a check of the request.
+    template <class When>
+    [[nodiscard, gnu::always_inline]] typename Engine::locked_node locked(const acquire_options& a, When when) {
+        detail::check_cost(node_->host, node_->role, a.cost);
+        return engine_->lock_node(*node_, when);
     }
 
     Engine* engine_ = nullptr;

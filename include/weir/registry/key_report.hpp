@@ -13,7 +13,7 @@ namespace weir {
 struct key_report {
     weir::key key;
     weir::policy policy;
-    key_snapshot state;       ///< fill of every window, open, in flight, gate, multiplier
+    key_snapshot state;       ///< use of every window, open, in flight, gate, multiplier
     std::size_t waiting = 0;  ///< requests in the queue
     bool is_paused = false;   ///< nothing is admitted until `resume`
 };

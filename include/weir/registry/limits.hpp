@@ -16,7 +16,7 @@
 #include "weir/core/result.hpp"
 #include "weir/core/time.hpp"
 #include "weir/limiter/acquire_options.hpp"
-#include "weir/limiter/observer.hpp"
+#include "weir/observe/observer.hpp"
 #include "weir/storage/memory_store.hpp"
 #include "weir/storage/store.hpp"
 
@@ -33,22 +33,22 @@
 
 namespace weir {
 
-/// What `limits` may be given beside a store and a configuration.
+/// The options of `limits`, beside a store and a configuration.
 struct limits_options {
     /// Makes A-labels of hosts with letters outside ASCII; null = such a host is an error.
     idna_function idna = nullptr;
-    /// Sees what happens to every key; empty = nobody does. Called on the thread that made the event, with no lock
-    /// held, and from several threads at once. What it throws is swallowed.
+    /// Gets every event of every key; empty = no observer. Called on the thread that made the event, with no lock held,
+    /// and from several threads at once. Its exceptions are ignored.
     std::function<void(const event&)> on_event{};
-    /// Called with no lock held when `next_wake()` moves before what `poll()` last returned, so that an event loop
-    /// does not sleep too long; empty = nobody is.
+    /// Called with no lock held if `poll()` must be called earlier than it last returned, so that an event loop does
+    /// not sleep too long; empty = no call.
     std::function<void()> on_earlier_wake{};
     /// Resumes every coroutine that awaits an `async_acquire` of this object; empty = on the thread that made the
     /// answer.
     resumer resume{};
 };
 
-/// All the keys of a process, on whatever store: a `registry` without template arguments.
+/// All the keys of a process, on any store: a `registry` without template arguments.
 ///
 /// ```
 /// weir::limits limits{configuration};                                     // in this process
@@ -56,11 +56,12 @@ struct limits_options {
 /// weir::limits::permit permit = limits.acquire("api.crossref.org", "metadata");
 /// ```
 ///
-/// Permits, handles and tickets of all `limits` share their types, so that they can be members and parameters of what
-/// is no template. The verbs are those of `registry`, which also has forms that take the time, and costs less a verb.
+/// Permits, handles and tickets of all `limits` have the same types. So members and parameters of classes that are no
+/// templates can have them. The verbs are those of `registry`. A `registry` also has forms that take the time, and its
+/// verbs cost less.
 ///
-/// **Thread safety.** All members but the moves. **Lifetime.** It outlives its permits, handles and tickets, which a
-/// move does not disturb. It starts no thread. **Complexity.** As `registry`, and a virtual call or two a verb.
+/// **Thread safety.** All members but the moves. **Lifetime.** It outlives its permits, handles and tickets; a move
+/// does not affect them. It starts no thread. **Complexity.** As `registry`, and one or two virtual calls a verb.
 class limits {
 public:
     using permit = any_permit;
@@ -100,12 +101,12 @@ public:
     [[nodiscard]] admission try_acquire(std::string_view host, std::string_view role, const acquire_options& a = {}) {
         return impl_->try_acquire(host, role, a);
     }
-    /// The same verbs on one key without looking it up each time. It keeps the key from being forgotten.
+    /// The same verbs on one key, without a lookup each time. The key is not forgotten while the handle exists.
     [[nodiscard]] handle at(std::string_view host, std::string_view role) { return impl_->at(host, role); }
 
-    /// Runs `fn(permit&)` or `fn()` under a permit, for clients that are not wrapped, and returns what it returns.
+    /// Calls `fn(permit&)` or `fn()` under a permit, for clients that are not wrapped, and returns its result.
     ///
-    /// **Errors.** As `acquire`; what `fn` throws passes through after the permit is released.
+    /// **Errors.** As `acquire`. An exception of `fn` passes through after the permit is released.
     template <class F>
     decltype(auto) around(std::string_view host, std::string_view role, std::string_view method, F&& fn) {
         permit p = acquire(host, role, {.method = method});
@@ -115,50 +116,51 @@ public:
             return std::invoke(std::forward<F>(fn));
     }
 
-    // ---- time, for those who do not block
+    // ---- waits that do not block
 
-    /// Starts a wait that `poll()` serves; says whether it is over at once, as `t` does too.
+    /// Starts a wait that `poll()` serves. Returns whether it was decided at once; the ticket also reports it.
     ///
     /// **Preconditions.** `t` was not submitted before. **Errors.** As `wait_acquire`.
     bool submit(ticket& t, std::string_view host, std::string_view role, const acquire_options& a = {}) {
         return impl_->submit(t, host, role, a);
     }
-    /// `co_await` it for the `admission`; see `acquisition`. `poll()` serves it, and the options' `resume` resumes.
+    /// The wait of a coroutine: `co_await` returns the `admission`; see `acquisition`. `poll()` serves it, and the
+    /// options' `resume` resumes it.
     ///
-    /// **Errors.** As `wait_acquire`: those of the key here, those of the request in the `co_await`.
+    /// **Errors.** As `wait_acquire`: errors of the key here, errors of the request in the `co_await`.
     [[nodiscard]] acquisition<handle> async_acquire(std::string_view host, std::string_view role,
                                                     const async_options& o = {}, std::stop_token stop = {}) {
         return {at(host, role), o, std::move(stop), resume_};
     }
-    /// Grants, refuses and tells every waiter whose time has come, except those that a thread sleeps behind.
+    /// Completes every waiter whose time has come, except those for which a thread sleeps.
     ///
-    /// **Effects.** Returns when to call again at the latest; `far_future` when only a change can move anybody.
+    /// **Effects.** Returns when to call it again at the latest; `far_future` if only a change can complete a waiter.
     instant poll() { return impl_->poll(); }
     [[nodiscard]] instant next_wake() { return impl_->next_wake(); }
-    /// The time on the store's clock, on which all instants here are.
+    /// The time on the store's clock. All instants here are on that clock.
     [[nodiscard]] instant now() const noexcept { return impl_->now(); }
 
     // ---- changes
 
-    /// Puts another configuration in force. History is kept and counts under the new limits at once.
+    /// Makes another configuration active. History is kept and counts under the new limits at once.
     ///
     /// **Preconditions.** Not called by a ticket's `on_done`. **Effects.** All or nothing. **Errors.**
-    /// `errc::unknown_role` for a key in use whose role is gone; `errc::bad_configuration` for groups, or with a line a
-    /// fault of the resolution.
+    /// `errc::unknown_role` if a key in use has a role that is gone. `errc::bad_configuration` for groups, or with one
+    /// line for each fault of the resolution.
     [[nodiscard]] result<void> reload(weir::configuration c) { return impl_->reload(std::move(c)); }
     [[nodiscard]] result<void> reload(const resolution& r) { return impl_->reload(r); }
-    /// Puts `p` in force for one key, until the next reload. **Errors.** As `registry::set_policy`.
+    /// Sets the policy of one key, above every configuration and every reload. **Errors.** As `registry::set_policy`.
     [[nodiscard]] result<void> set_policy(std::string_view host, std::string_view role, policy p) {
         return impl_->set_policy(host, role, std::move(p));
     }
-    /// Forgets a key's history, gate and multiplier; requests under way still count. Unknown keys are no error.
+    /// Forgets a key's history, gate and multiplier; requests in flight still count. An unknown key is no error.
     void erase(std::string_view host, std::string_view role) { impl_->erase(host, role); }
-    /// Admits nothing for a key until `resume`; who waits goes on waiting.
+    /// Admits nothing for a key until `resume`. Requests that wait go on waiting.
     void pause(std::string_view host, std::string_view role) { impl_->pause(host, role); }
     void resume(std::string_view host, std::string_view role) { impl_->resume(host, role); }
-    /// Refuses every new request; who waits already goes on waiting.
+    /// Refuses every new request. Requests that wait go on waiting.
     void close() { impl_->close(); }
-    /// Waits at most `timeout` until nobody waits and nothing is in flight; says whether it came to that.
+    /// Waits, at most `timeout`, until no request waits or is in flight. Returns whether that is so.
     [[nodiscard]] bool drain(duration timeout) { return impl_->drain(timeout); }
 
     // ---- queries
@@ -177,7 +179,7 @@ public:
     [[nodiscard]] std::size_t size() const { return impl_->size(); }
     /// How many requests are in flight over all keys.
     [[nodiscard]] std::int64_t in_flight() const noexcept { return impl_->in_flight(); }
-    /// The configuration in force.
+    /// The active configuration.
     [[nodiscard]] weir::configuration configuration() const { return impl_->configuration(); }
 
 private:

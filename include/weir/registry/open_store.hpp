@@ -34,7 +34,7 @@ struct backend_fault {
     std::string message;
 };
 
-/// The store that the options name, or which of the two is wrong and how.
+/// The store that the options name, or which of the two options is wrong and how.
 [[nodiscard]] inline std::variant<any_store, backend_fault>
 find_store(const backend_options& wanted, std::span<const backend> built_in, store_time time) {
     constexpr std::string_view kind = "backend.kind", dsn = "backend.dsn";
@@ -85,14 +85,15 @@ find_store(const backend_options& wanted, std::span<const backend> built_in, sto
 
 }  // namespace detail
 
-/// The store that a configuration names, of those a program was built with; `memory` always is. Nothing is connected
-/// yet.
+/// The store that a configuration names, if the program was built with it; `memory` is always built in. It does not
+/// connect yet.
 ///
 ///     auto store = weir::open_store(config.backend(), {weir::sqlite::backend, weir::redis::backend}).value();
 ///     weir::registry limits{store, config};
 ///
-/// **Errors.** `errc::bad_configuration`: a kind that is unknown or not built in, with what to add; a connection text
-/// that is missing, cannot be read or is another store's. It begins with the leaf: `backend.kind: ...`.
+/// **Errors.** `errc::bad_configuration` for a kind that is unknown or not built in, with what to add, and for a
+/// connection text that is missing, cannot be read or belongs to another store. The message begins with the leaf:
+/// `backend.kind: ...`.
 [[nodiscard]] inline result<any_store> open_store(const backend_options& wanted, std::span<const backend> built_in,
                                                   store_time time = store_time::own) {
     auto found = detail::find_store(wanted, built_in, time);
@@ -105,8 +106,8 @@ open_store(const backend_options& wanted, std::initializer_list<backend> built_i
     return open_store(wanted, std::span{built_in.begin(), built_in.size()}, time);
 }
 
-/// `made` as it is where its store can be opened; else the fault of `open_store` at the place where the leaf was
-/// written, so that it is told like every other fault of a configuration.
+/// Returns `made` as it is if its store can be opened. Otherwise it has the fault of `open_store`, at the source
+/// location of the leaf, so that it is reported like every other fault of a configuration.
 [[nodiscard]] inline resolution with_store(resolution made, std::span<const backend> built_in) {
     if (!made)
         return made;
@@ -114,7 +115,7 @@ open_store(const backend_options& wanted, std::initializer_list<backend> built_i
     const auto* wrong = std::get_if<detail::backend_fault>(&found);
     if (wrong == nullptr)
         return made;
-    // A text that is missing is a matter of the kind that needs it.
+    // If the text is missing, the fault belongs to the kind that needs it.
     source_location at = made.place_of(wrong->leaf, made.place_of("backend.kind"));
     return {std::nullopt, {fault{std::move(at), std::string{wrong->leaf}, wrong->message}}};
 }

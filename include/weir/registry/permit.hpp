@@ -3,7 +3,7 @@
 
 #include "weir/core/decision.hpp"
 #include "weir/core/time.hpp"
-#include "weir/limiter/feedback.hpp"
+#include "weir/observe/feedback.hpp"
 #include "weir/storage/store.hpp"
 
 #include <cassert>
@@ -12,18 +12,23 @@
 
 namespace weir {
 
+namespace detail {
+template <class Engine>
+class acquire_step;
+}
+
 template <class Engine>
 class handle;
 template <class Engine>
 class ticket;
 
-/// One admitted request. Call `arrived()` when its response headers are seen; destroy it when the body is done.
+/// One admitted request. Call `arrived()` when you have its response headers; destroy it at the end of the body.
 ///
-/// A permit that ends without `arrived()` is *abandoned*: its request may still reach the server, so it counts until T
-/// after its end plus a grace: the policy's `abandon_grace`, else the longest latency seen of the key.
+/// A permit that ends without `arrived()` is *abandoned*: its request may still reach the server. So it counts until T
+/// after its end plus a grace: the policy's `abandon_grace`, else the longest latency seen for the key.
 ///
 /// **Thread safety.** One permit belongs to one thread at a time; different permits are independent. **Lifetime.** The
-/// registry must outlive it. **Exception safety.** Nothing throws, but where a member says so.
+/// registry must outlive it. **Exception safety.** Nothing throws, unless a member says so.
 template <class Engine>
 class [[nodiscard]] permit {
 public:
@@ -43,37 +48,38 @@ public:
     }
     ~permit() { release(); }
 
-    /// The response headers are in: the entry counts for T from now. The in-flight slot stays taken until the body is
-    /// done. Only the first call has an effect.
+    /// The response headers have arrived: the entry counts for T from now. The in-flight slot stays taken until the end
+    /// of the body. Only the first call has an effect.
     void arrived() noexcept { arrived(feedback{}); }
-    /// The same, with what the response says about the limit: a `retry_after` moves the key's gate, and with it those
-    /// that `gate_scope` names. A 429 or 503 without one moves it by a second, by twice as much each time the next
-    /// request is refused too, by at most a minute.
+    /// The same, with what the response says about the limit. A `retry_after` moves the key's gate, and the gates that
+    /// `gate_scope` names. A 429 or 503 without one moves them by a second. Each time the next request is refused too,
+    /// the time doubles, up to a minute.
     void arrived(const feedback& said) noexcept { answer(said, Engine::read_clock); }
     void arrived(const feedback& said, instant now) noexcept { answer(said, now); }
 
-    /// Sets what the request really took, in units: at least 1. Less gives the rest back; more counts from now on.
+    /// Sets the real cost of the request, at least 1. If it is less, the other units are free again; if it is more,
+    /// they count from now on.
     ///
-    /// **Errors.** Throws `exception` with `errc::bad_request` for a cost that is none, and `std::bad_alloc`.
+    /// **Errors.** Throws `exception` with `errc::bad_request` for a cost below 1, and `std::bad_alloc`.
     void adjust_cost(std::int64_t actual) { adjust(actual, Engine::read_clock); }
     void adjust_cost(std::int64_t actual, instant now) { adjust(actual, now); }
 
-    /// The body is done: the in-flight slot is free. The destructor does the same; repeating it changes nothing.
+    /// The end of the body: the in-flight slot is free. The destructor does the same; a second call changes nothing.
     void release() noexcept { end(is_answered_ ? settlement::released : settlement::abandoned, Engine::read_clock); }
     void release(instant now) noexcept { end(is_answered_ ? settlement::released : settlement::abandoned, now); }
 
-    /// The request never left the machine: its entry is removed as if it had not been. After `arrived()` it is a
-    /// `release()`: an answered request has left the machine.
+    /// The request never left the machine: its entry is removed as if it had never existed. After `arrived()` it is a
+    /// `release()`, because an answered request has left the machine.
     void refund() noexcept { end(is_answered_ ? settlement::released : settlement::refunded, Engine::read_clock); }
     void refund(instant now) noexcept { end(is_answered_ ? settlement::released : settlement::refunded, now); }
 
-    /// Whether it still stands for a request.
+    /// Whether it still has a request.
     [[nodiscard]] explicit operator bool() const noexcept { return engine_ != nullptr; }
 
 private:
-    friend Engine;
+    friend detail::acquire_step<Engine>;
     friend ticket<Engine>;
-    /// From now on it is the permit of `entry_`. **Preconditions.** `n` is referenced for it.
+    /// Makes it the permit of `entry_`. **Preconditions.** `n` has a reference for it.
     void stand_for(Engine& engine, typename Engine::node& n) noexcept {
         engine_ = &engine;
         node_ = &n;
@@ -108,20 +114,20 @@ public:
     [[nodiscard]] explicit operator bool() const noexcept { return decision_.granted(); }
     [[nodiscard]] const weir::decision& decision() const noexcept { return decision_; }
 
-    /// Hands the permit out. **Preconditions.** It was granted, and not taken before.
+    /// Returns the permit. **Preconditions.** It was granted, and not taken before.
     [[nodiscard]] weir::permit<Engine> take() && noexcept {
         assert(decision_.granted());
         return std::move(permit_);
     }
-    /// The permit in place. **Preconditions.** It was granted.
+    /// The permit, without taking it. **Preconditions.** It was granted.
     [[nodiscard]] weir::permit<Engine>& permit() noexcept {
         assert(decision_.granted());
         return permit_;
     }
 
 private:
-    friend Engine;
     friend handle<Engine>;
+    friend detail::acquire_step<Engine>;
     friend ticket<Engine>;
     admission() = default;  // not decided yet: the engine fills it in before a caller has it
 

@@ -16,7 +16,7 @@
 #include "weir/core/result.hpp"
 #include "weir/core/time.hpp"
 #include "weir/limiter/acquire_options.hpp"
-#include "weir/limiter/observer.hpp"
+#include "weir/observe/observer.hpp"
 #include "weir/storage/memory_store.hpp"
 #include "weir/storage/store.hpp"
 
@@ -34,20 +34,22 @@
 
 namespace weir {
 
-/// All the keys of a process: the one object a program makes.
+/// All the keys of a process: the one object that a program makes.
 ///
 /// ```
 /// weir::registry limits{weir::memory_store{}, configuration};
 /// auto permit = limits.acquire("api.crossref.org", "metadata");
 /// ```
 ///
-/// Each verb reads the store's clock inside the key's critical section; the forms that take `now` use it instead.
+/// Each verb reads the store's clock once, after it has waited for other threads that use the key. The forms that take
+/// `now` use that instead.
 ///
 /// **Thread safety.** All members. **Lifetime.** It outlives its permits, handles and tickets. It starts no thread.
 /// **Complexity.** A decision is O(windows) and one hash lookup; `at()` saves the lookup.
 template <store Store = memory_store<>, observer Observer = no_observer>
 class registry {
     using engine = detail::engine<Store, Observer>;
+    using acquire_step = detail::acquire_step<engine>;
 
 public:
     using permit = weir::permit<engine>;
@@ -58,8 +60,8 @@ public:
     struct options {
         /// Makes A-labels of hosts with letters outside ASCII; null = such a host is an error.
         idna_function idna = nullptr;
-        /// Called when `poll()` has to be called earlier than it said last: for an event loop that sleeps until then.
-        /// On the thread that made the change, with no lock held; it must not block for long.
+        /// Called when `poll()` must be called earlier than it last returned, for an event loop that sleeps until then.
+        /// It is called on the thread that made the change, with no lock held. It must not block for long.
         std::function<void()> on_earlier_wake{};
     };
 
@@ -75,9 +77,9 @@ public:
     /// **Errors.** Throws `refused` when denied, never or cancelled; `exception` with `errc::unknown_role`, `bad_host`
     /// or `bad_request`.
     [[nodiscard]] permit acquire(std::string_view host, std::string_view role, const acquire_options& a = {}) {
-        engine::check(host, role, a);
+        detail::check_cost(host, role, a.cost);
         permit out;
-        engine_.acquire_locked(engine_.lock_node(host, role), a, out);
+        acquire_step{engine_, engine_.lock_node(host, role, engine::read_clock), a}.acquire(out);
         return out;
     }
 
@@ -85,28 +87,36 @@ public:
     ///
     /// **Errors.** Throws `exception` with `errc::unknown_role`, `bad_host` or `bad_request`.
     [[nodiscard]] admission wait_acquire(std::string_view host, std::string_view role, const acquire_options& a = {}) {
-        engine::check(host, role, a);
-        admission out = engine::undecided();
-        engine_.wait_locked(engine_.lock_node(host, role), a, out);
+        detail::check_cost(host, role, a.cost);
+        admission out = acquire_step::undecided();
+        acquire_step{engine_, engine_.lock_node(host, role, engine::read_clock), a}.wait_acquire(out);
         return out;
     }
 
     /// Decides at once and never waits. **Errors.** As `wait_acquire`.
     [[nodiscard]] admission try_acquire(std::string_view host, std::string_view role, const acquire_options& a = {}) {
-        engine::check(host, role, a);
-        admission out = engine::undecided();
-        engine_.try_locked(engine_.lock_node(host, role), a, engine::read_clock, out);
+        detail::check_cost(host, role, a.cost);
+        admission out = acquire_step::undecided();
+        acquire_step{engine_, engine_.lock_node(host, role, engine::read_clock), a}.try_acquire(out);
         return out;
     }
     [[nodiscard]] admission try_acquire(std::string_view host, std::string_view role, const acquire_options& a,
                                         instant now) {
-        engine::check(host, role, a);
-        admission out = engine::undecided();
-        engine_.try_locked(engine_.lock_node(host, role), a, now, out);
+        detail::check_cost(host, role, a.cost);
+        admission out = acquire_step::undecided();
+        acquire_step{engine_, engine_.lock_node(host, role, now), a}.try_acquire(out);
         return out;
     }
 
-    /// The same verbs on one key without looking it up each time. It keeps the key from being forgotten.
+    /// Decides at once about units without a permit: as `handle::admit`. **Errors.** As `wait_acquire`.
+    [[nodiscard]] decision admit(std::string_view host, std::string_view role, const acquire_options& a = {}) {
+        return admit_at(host, role, a, engine::read_clock);
+    }
+    [[nodiscard]] decision admit(std::string_view host, std::string_view role, const acquire_options& a, instant now) {
+        return admit_at(host, role, a, now);
+    }
+
+    /// The same verbs on one key, without a lookup each time. The key is not forgotten while the handle exists.
     [[nodiscard]] handle at(std::string_view host, std::string_view role) {
         auto& n = engine_.lock_node(host, role);
         const std::lock_guard guard{n, std::adopt_lock};
@@ -114,10 +124,10 @@ public:
         return handle{engine_, n};
     }
 
-    /// Runs `fn(permit&)` or `fn()` under a permit, for clients that are not wrapped, and returns what it returns.
+    /// Calls `fn(permit&)` or `fn()` under a permit, for clients that are not wrapped, and returns its result.
     ///
-    /// A call that returns takes its end for the answer, unless it said `arrived()`. **Errors.** As `acquire`; what
-    /// `fn` throws passes through after the permit is released.
+    /// The end of `fn` counts as the answer, unless `fn` called `arrived()`. **Errors.** As `acquire`. An exception of
+    /// `fn` passes through after the permit is released.
     template <class F>
     decltype(auto) around(std::string_view host, std::string_view role, std::string_view method, F&& fn) {
         permit p = acquire(host, role, {.method = method});
@@ -129,82 +139,86 @@ public:
     }
 
     /// What `try_acquire` would answer now, without taking anything. **Errors.** As `wait_acquire`. A shared store is
-    /// read; it does not say when a full window has room, so `retry_at` is then the time of the question.
+    /// only read. It does not report when a full window has room, so `retry_at` is then the time of the call.
     [[nodiscard]] decision peek(std::string_view host, std::string_view role, const acquire_options& a = {}) {
-        engine::check(host, role, a);
-        return engine_.peek_locked(engine_.lock_node(host, role), a, engine::read_clock);
+        detail::check_cost(host, role, a.cost);
+        decision out;
+        acquire_step{engine_, engine_.lock_node(host, role, engine::read_clock), a}.peek(out);
+        return out;
     }
     [[nodiscard]] decision peek(std::string_view host, std::string_view role, const acquire_options& a, instant now) {
-        engine::check(host, role, a);
-        return engine_.peek_locked(engine_.lock_node(host, role), a, now);
+        detail::check_cost(host, role, a.cost);
+        decision out;
+        acquire_step{engine_, engine_.lock_node(host, role, now), a}.peek(out);
+        return out;
     }
 
     // ---- without blocking
 
-    /// Starts a wait that `poll()` serves; says whether it was decided at once. The ticket calls back in any case. A
-    /// requested stop cancels it.
+    /// Starts a wait that `poll()` serves. Returns whether it was decided at once. The ticket calls back in any case. A
+    /// stop request cancels it.
     ///
-    /// **Preconditions.** `t` was not submitted before. **Errors.** As `wait_acquire`; then `t` is as before.
+    /// **Preconditions.** `t` was not submitted before. **Errors.** As `wait_acquire`; then `t` was not submitted.
     bool submit(ticket& t, std::string_view host, std::string_view role, const acquire_options& a = {}) {
-        engine::check(host, role, a);
-        return engine_.submit(t, a, engine::read_clock, [&]() -> auto& { return engine_.lock_node(host, role); });
+        detail::check_cost(host, role, a.cost);
+        return acquire_step::submit(engine_, t, a, [&] { return engine_.lock_node(host, role, engine::read_clock); });
     }
     bool submit(ticket& t, std::string_view host, std::string_view role, const acquire_options& a, instant now) {
-        engine::check(host, role, a);
-        return engine_.submit(t, a, now, [&]() -> auto& { return engine_.lock_node(host, role); });
+        detail::check_cost(host, role, a.cost);
+        return acquire_step::submit(engine_, t, a, [&] { return engine_.lock_node(host, role, now); });
     }
 
-    /// The wait of a coroutine: `co_await limits.async_acquire(host, role)` gives an `admission`. `poll()` serves it.
+    /// The wait of a coroutine: `co_await limits.async_acquire(host, role)` returns an `admission`. `poll()` serves it.
     ///
-    /// **Errors.** As `wait_acquire`: of the key here, of the request in the `co_await`.
+    /// **Errors.** As `wait_acquire`: errors of the key here, errors of the request in the `co_await`.
     [[nodiscard]] acquisition<handle> async_acquire(std::string_view host, std::string_view role,
                                                     const async_options& o = {}, std::stop_token stop = {},
                                                     resumer resume = {}) {
         return {at(host, role), o, std::move(stop), std::move(resume)};
     }
 
-    /// Grants or refuses every ticket whose time has come, and calls it.
+    /// Completes every ticket whose time has come, and calls it.
     ///
-    /// **Effects.** Returns when to call again at the latest; `far_future` when only a change can move a ticket. A
-    /// change that moves that time forward calls `options::on_earlier_wake`.
+    /// **Effects.** Returns when to call it again at the latest; `far_future` if only a change can complete a ticket.
+    /// If a change makes that time earlier, `options::on_earlier_wake` is called.
     instant poll() { return engine_.poll(engine_.store().now()); }
     instant poll(instant now) { return engine_.poll(now); }
     [[nodiscard]] instant next_wake() const noexcept { return const_cast<engine&>(engine_).wakes().earliest(); }
 
     // ---- changes
 
-    /// Puts another configuration in force. History is kept and counts under the new limits at once; waiters are
-    /// re-planned.
+    /// Makes another configuration active. History is kept and counts under the new limits at once. Waiters are
+    /// assessed again.
     ///
-    /// **Preconditions.** Not called by a ticket's `on_done`. **Effects.** All or nothing: when a key in use has a role
-    /// that `c` does not declare, or its hosts would leave or enter a group, nothing changes. The observer is told
-    /// either way. **Errors.** `errc::unknown_role`; `errc::bad_configuration` for the groups, naming the key.
-    /// **Complexity.** O(keys), and O(waiters) where somebody waits. Policies are looked up with nothing locked, then
-    /// keys are locked one by one: nobody waits for more than the queue of their own key.
+    /// **Preconditions.** Not called by a ticket's `on_done`. **Effects.** All or nothing: nothing changes if a key in
+    /// use has a role that `c` does not declare, or if its hosts would leave or enter a group. The observer gets an
+    /// event in both cases. **Errors.** `errc::unknown_role`; `errc::bad_configuration` for the groups, with the key in
+    /// the message. **Complexity.** O(keys), and O(waiters) for keys with waiters. Policies are looked up with nothing
+    /// locked, then keys are locked one by one. So no caller waits longer than for the queue of its own key.
     [[nodiscard]] result<void> reload(weir::configuration c) {
         return engine_.reload(std::move(c), engine::read_clock);
     }
     [[nodiscard]] result<void> reload(weir::configuration c, instant now) { return engine_.reload(std::move(c), now); }
-    /// The same with what a stack of layers came to. With faults it is refused: the old configuration stays.
+    /// The same with the result of several layers. If it has faults it is refused: the old configuration stays active.
     ///
-    /// **Errors.** `errc::unknown_role`; `errc::bad_configuration`, whose message has one line a fault.
+    /// **Errors.** `errc::unknown_role`; `errc::bad_configuration`, whose message has one line for each fault.
     [[nodiscard]] result<void> reload(const resolution& r) { return engine_.reload(r, engine::read_clock); }
     [[nodiscard]] result<void> reload(const resolution& r, instant now) { return engine_.reload(r, now); }
 
-    /// Forgets a key's history, gate and multiplier; requests under way still count. Unknown keys are no error.
+    /// Forgets a key's history, gate and multiplier; requests in flight still count. An unknown key is no error.
     void erase(std::string_view host, std::string_view role) {
         if (auto* n = engine_.find_node(host, role))
-            engine_.erase(*n, engine::read_clock);
+            detail::change_step{engine_, *n, engine::read_clock}.erase();
     }
     void erase(std::string_view host, std::string_view role, instant now) {
         if (auto* n = engine_.find_node(host, role))
-            engine_.erase(*n, now);
+            detail::change_step{engine_, *n, now}.erase();
     }
 
-    /// Sets the policy of one key, above every configuration and every reload to come, until `clear_policy`. The host
-    /// is that of the key: a group's name where the host belongs to one.
+    /// Sets the policy of one key, above every configuration and every later reload, until `clear_policy`. The host is
+    /// that of the key: a group's name if the host belongs to one.
     ///
-    /// **Errors.** `errc::bad_configuration`, one line a fault; `errc::unknown_role`; `errc::bad_host`.
+    /// **Errors.** `errc::bad_configuration`, one line for each fault; `errc::unknown_role`; `errc::bad_host`.
     [[nodiscard]] result<void> set_policy(std::string_view host, std::string_view role, const policy& p) {
         return engine_.set_policy(host, role, &p, engine::read_clock);
     }
@@ -212,19 +226,19 @@ public:
         return engine_.set_policy(host, role, nullptr, engine::read_clock);
     }
 
-    /// Admits nothing of a key until `resume`, in this process. As `handle::pause`.
+    /// Admits nothing for a key until `resume`, in this process. As `handle::pause`.
     void pause(std::string_view host, std::string_view role) { at(host, role).pause(); }
     void resume(std::string_view host, std::string_view role) { at(host, role).resume(); }
 
     /// Refuses every new request from now on, with cause `closed`. Requests that wait or are in flight go on.
     void close() noexcept { engine_.close(); }
-    /// Waits, at most `span`, until no request waits or is in flight; says whether that is so. Tickets need `poll()`
-    /// meanwhile.
+    /// Waits, at most `span`, until no request waits or is in flight. Returns whether that is so. Tickets need `poll()`
+    /// during this time.
     [[nodiscard]] bool drain(duration span) { return engine_.drain(span); }
 
     // ---- queries
 
-    /// What a key looks like now; nothing when it has no state.
+    /// The present state of a key; nothing if it has no state.
     [[nodiscard]] std::optional<key_report> inspect(std::string_view host, std::string_view role) {
         auto* n = engine_.find_node(host, role);
         return n == nullptr ? std::nullopt : std::optional{engine_.report(*n, engine::read_clock)};
@@ -236,7 +250,7 @@ public:
     /// Every key that has state, in no order.
     [[nodiscard]] std::vector<key_report> inspect() {
         std::vector<weir::key> keys;
-        engine_.nodes().for_each([&](auto& n) { keys.push_back({n.host, n.role}); });
+        engine_.nodes().for_each([&](auto& n) { keys.push_back(engine::name_of(n)); });
         std::vector<key_report> out;
         for (const weir::key& k : keys)
             if (auto seen = inspect(k.host, k.role))
@@ -249,10 +263,18 @@ public:
     [[nodiscard]] std::int64_t in_flight() const noexcept { return const_cast<engine&>(engine_).ceiling().taken(); }
     [[nodiscard]] Store& store() noexcept { return engine_.store(); }
     [[nodiscard]] Observer& observer() noexcept { return engine_.observer(); }
-    /// The configuration in force.
+    /// The active configuration.
     [[nodiscard]] weir::configuration configuration() { return engine_.current_rules()->config(); }
 
 private:
+    template <class When>
+    [[nodiscard]] decision admit_at(std::string_view host, std::string_view role, const acquire_options& a, When when) {
+        detail::check_cost(host, role, a.cost);
+        decision out;
+        acquire_step{engine_, engine_.lock_node(host, role, when), a}.count(out);
+        return out;
+    }
+
     struct answered_unless_thrown {
         permit& of;
         int before = std::uncaught_exceptions();

@@ -21,7 +21,7 @@
 
 namespace weir {
 
-/// The policies that a program has set for single keys; they stand above every configuration.
+/// The policies that a program has set for single keys. They have precedence over every configuration.
 ///
 /// **Thread safety.** All members.
 class policy_overrides {
@@ -47,7 +47,7 @@ private:
     std::map<std::pair<std::string, std::string>, policy> policies_;
 };
 
-/// One configuration, and the window plans made from it: keys with equal policies share one.
+/// One configuration, and the window plans made from it. Keys with equal policies share one plan.
 ///
 /// **Thread safety.** All members.
 class rules_cache {
@@ -58,8 +58,8 @@ public:
     [[nodiscard]] const configuration& config() const noexcept { return config_; }
     [[nodiscard]] const std::shared_ptr<policy_overrides>& overrides() const noexcept { return overrides_; }
 
-    /// The rules of a key under its multiplier. `before`, those of an earlier cache, are kept where they say the same,
-    /// so that keys go on sharing them.
+    /// The rules of a key under its multiplier. If the policy is the same, it returns `before`, the rules of an earlier
+    /// cache, so that keys go on sharing them.
     ///
     /// **Preconditions.** `before` is null or of multiplier 1. **Errors.** `errc::unknown_role`.
     [[nodiscard]] result<std::shared_ptr<const key_rules>>
@@ -75,7 +75,7 @@ public:
         const std::lock_guard guard{mutex_};
         if (const auto at = shared_.find(*found); at != shared_.end())
             return at->second;
-        // Made before it is entered, so that a failure leaves no trace.
+        // Made before it is inserted, so that a failure changes nothing.
         auto rules = before && before->policy == *found ? before : key_rules::make(*found, m);
         return shared_.emplace(*std::move(found), std::move(rules)).first->second;
     }

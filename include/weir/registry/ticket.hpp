@@ -22,27 +22,30 @@ namespace weir {
 /// A wait without a thread: for event loops, coroutines and virtual time. `registry::submit` starts it,
 /// `registry::poll` serves it.
 ///
-/// **Thread safety.** `done` and `cancel` from any thread; the rest once it is done. **Lifetime.** Neither moved nor
-/// copied; the registry must outlive it. Destroying it gives the wait up; its own callback may destroy it.
+/// **Thread safety.** `done` and `cancel` from any thread; the other members once it is done. **Lifetime.** It can
+/// neither be moved nor copied; the registry must outlive it. Destroying it ends the wait. Its own callback may destroy
+/// it.
 template <class Engine>
-class ticket final : public waiter {
+class ticket final : public waiter_owner {
 public:
-    /// `on_done` is called once with the answer, on the thread that found it, with no lock held. It must not throw.
+    /// `on_done` is called once with the answer, on the thread that made it, with no lock held. It must not throw.
     explicit ticket(std::function<void(ticket&)> on_done = {}) : on_done_(std::move(on_done)) {}
-    ~ticket() override {
+    ticket(const ticket&) = delete;
+    ticket& operator=(const ticket&) = delete;
+    ~ticket() {
         on_stop_.reset();
         cancel();
-        // `destroyed_` belongs to the thread that calls.
+        // Only the calling thread uses `destroyed_`.
         if (caller_.load() == std::this_thread::get_id() && destroyed_ != nullptr) {
             *destroyed_ = true;  // its own callback destroys it
         } else {
-            // Another thread that completes it is about to end its call.
+            // Another thread is completing it and is about to end its call.
             for (stage s = stage_.load(std::memory_order_acquire); s == stage::waiting || s == stage::calling;
                  s = stage_.load(std::memory_order_acquire))
                 std::this_thread::yield();
         }
         if (node_ != nullptr) {
-            if (verdict.granted() && !taken_)
+            if (wait_.verdict.granted() && !taken_)
                 make_permit().refund();
             node_->release();
         }
@@ -54,54 +57,54 @@ public:
     /// The answer. **Preconditions.** It is done.
     [[nodiscard]] const weir::decision& decision() const noexcept {
         assert(done());
-        return verdict;
+        return wait_.verdict;
     }
-    /// The permit, once. **Preconditions.** It is done and was granted.
+    /// The permit; call it once. **Preconditions.** It is done and was granted.
     [[nodiscard]] weir::permit<Engine> take() noexcept {
-        assert(done() && verdict.granted() && !taken_);
+        assert(done() && wait_.verdict.granted() && !taken_);
         return make_permit();
     }
-    /// The answer and, where it was granted, the permit; once. **Preconditions.** It is done.
+    /// The answer, and the permit if it was granted; call it once. **Preconditions.** It is done.
     [[nodiscard]] weir::admission<Engine> answer() noexcept {
         assert(done());
         weir::admission<Engine> out;
-        out.decision_ = verdict;
-        if (verdict.granted())
+        out.decision_ = wait_.verdict;
+        if (wait_.verdict.granted())
             out.permit_ = take();
         return out;
     }
-    /// Gives the wait up, losing no capacity; false when it is already over.
+    /// Ends the wait. No capacity is lost. False if it was already over.
     bool cancel() noexcept { return cancel_at(Engine::read_clock); }
     bool cancel(instant now) noexcept { return cancel_at(now); }
 
 private:
-    friend Engine;
+    friend detail::acquire_step<Engine>;
     enum class stage : std::uint8_t { idle, waiting, calling, called };
 
     struct canceller {
         ticket* self;
         void operator()() const noexcept {
-            // Both are seq_cst: either submitting sees this, or this sees the ticket wait.
+            // Both are seq_cst: either the submitting thread sees this, or this thread sees the waiting ticket.
             self->is_stopped_.store(true);
             self->cancel();
         }
     };
 
-    /// Takes the ticket into use before its key is locked. A stop that is requested from now on is obeyed.
+    /// Prepares the ticket before its key is locked. From now on a stop request has an effect.
     void prepare(Engine& engine, const std::stop_token& stop) {
         engine.wakes().make_room();
         engine_ = &engine;
         if (stop.stop_possible())
             on_stop_.emplace(stop, canceller{this});
     }
-    /// **Preconditions.** `n` is locked, and gets a reference for the ticket.
+    /// **Preconditions.** `n` is locked, and the caller adds a reference for the ticket.
     void begin(typename Engine::node& n, std::int64_t units, duration max_delay, instant now) noexcept {
-        cost = units;
-        arrived = now;
-        deadline = saturating_add(now, max_delay);
+        wait_.cost = units;
+        wait_.arrived = now;
+        wait_.deadline = saturating_add(now, max_delay);
         max_delay_ = max_delay;
         node_ = &n;
-        wait_queue::begin(*this);
+        wait_queue::begin(wait_);
         stage_.store(stage::waiting);
     }
     void reset() noexcept {
@@ -114,25 +117,25 @@ private:
 
     template <class When>
     bool cancel_at(When when) noexcept {
-        return stage_.load() == stage::waiting && engine_->cancel(*node_, *this, when);
+        return stage_.load() == stage::waiting && engine_->cancel(*node_, wait_, when);
     }
     [[nodiscard]] weir::permit<Engine> make_permit() noexcept {
         taken_ = true;
         node_->refer();
         weir::permit<Engine> out;
-        out.entry_ = admitted;
+        out.entry_ = wait_.admitted;
         out.stand_for(*engine_, *node_);
         return out;
     }
 
     void completed() noexcept override {
-        engine_->events().decided(*node_, cost, verdict, arrived, max_delay_);
+        engine_->events().decided(*node_, wait_.cost, wait_.verdict, wait_.arrived, max_delay_);
         bool destroyed = false;
         destroyed_ = &destroyed;
         caller_.store(std::this_thread::get_id());
         stage_.store(stage::calling, std::memory_order_release);
         if (on_done_) {
-            const auto call = std::move(on_done_);  // it may destroy the ticket, and so itself
+            const auto call = std::move(on_done_);  // the call may destroy the ticket, and so this member
             call(*this);
         }
         if (destroyed)
@@ -142,9 +145,10 @@ private:
         stage_.store(stage::called, std::memory_order_release);
     }
 
+    waiter wait_{*this};
     std::function<void(ticket&)> on_done_;
     Engine* engine_ = nullptr;
-    typename Engine::node* node_ = nullptr;  // referenced until this is destroyed: cancel() may come at any time
+    typename Engine::node* node_ = nullptr;  // referenced until the end, because cancel() may come at any time
     duration max_delay_{};
     bool taken_ = false;
     bool* destroyed_ = nullptr;

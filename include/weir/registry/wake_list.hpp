@@ -14,11 +14,11 @@
 
 namespace weir {
 
-/// The keys that `poll()` has to serve, by the time they are due. Of those due at one instant the key that was listed
-/// first in its life comes first, so that a replay does not depend on memory addresses.
+/// The keys that `poll()` has to serve, ordered by the time when they are due. Among keys due at one instant, the key
+/// that was listed first comes first, so that a replay does not depend on memory addresses.
 ///
 /// A listed key counts as referenced. **Thread safety.** All members. **Exception safety.** Only `make_room` throws.
-/// **Complexity.** O(log keys that wait).
+/// **Complexity.** O(log keys with waiters).
 class wake_list {
 public:
     /// Makes room for the key of one more ticket, so that listing it cannot fail.
@@ -33,13 +33,13 @@ public:
         --rooms_;
     }
 
-    /// What a change of a key's time did.
+    /// The result of a change of a key's time.
     struct result {
-        int references = 0;       ///< 1: the key is listed now; -1: it is listed no more
-        bool is_earlier = false;  ///< `poll()` has to be called earlier than it last said
+        int references = 0;       ///< 1: the key was added to the list; -1: it was removed
+        bool is_earlier = false;  ///< `poll()` must be called earlier than it last returned
     };
 
-    /// Sets when a key is due; `far_future` takes it out. **Preconditions.** The key is locked.
+    /// Sets when a key is due; `far_future` removes it. **Preconditions.** The key is locked.
     [[nodiscard]] result set(wake_entry& e, instant at) noexcept {
         const std::lock_guard guard{mutex_};
         result out;
@@ -57,7 +57,7 @@ public:
         return out;
     }
 
-    /// Takes out the first key that is due by `now`: its reference is the caller's. Null when there is none.
+    /// Removes the first key that is due by `now`; the caller gets its reference. Null if there is none.
     [[nodiscard]] wake_entry* next_due(instant now) noexcept {
         const std::lock_guard guard{mutex_};
         if (heap_.empty() || heap_.front()->at > now)
@@ -72,7 +72,7 @@ public:
         const std::lock_guard guard{mutex_};
         return heap_.empty() ? far_future : heap_.front()->at;
     }
-    /// The same, as what the caller of `poll()` goes by from now on.
+    /// The same, and records that the caller of `poll()` knows it from now on.
     [[nodiscard]] instant announce() noexcept {
         const std::lock_guard guard{mutex_};
         return announced_ = heap_.empty() ? far_future : heap_.front()->at;
@@ -88,7 +88,7 @@ private:
         try {
             heap_.push_back(&e);
         } catch (const std::bad_alloc&) {
-            return;  // a key without tickets, for the end of a lease: the lease ends with the next request instead
+            return;  // a key without tickets, listed for a lease: the lease then ends with the next request
         }
         e.is_listed = true;
         e.position = heap_.size() - 1;
@@ -136,7 +136,7 @@ private:
     std::vector<wake_entry*> heap_;
     std::size_t rooms_ = 0;  // tickets that wait, or whose answer was not taken yet
     std::uint64_t turns_ = 0;
-    instant announced_ = far_future;  // what poll() last returned, or what was announced as earlier since
+    instant announced_ = far_future;  // what poll() last returned, or an earlier time that was announced since
 };
 
 }  // namespace weir

@@ -19,15 +19,15 @@
 
 namespace weir {
 
-/// A shared store whose kind is chosen at run time. Copies are the same store.
+/// A shared store whose kind is chosen at run time. Copies refer to the same store.
 ///
-/// It does what the store in it does, for the price of a virtual call a verb and of one more allocation a key, and has
-/// all verbs of the refined concepts: what the store in it lacks is made of what it has, or left out.
-/// `open_store` makes one from a configuration; any model of the store concept that is not local may be put in.
+/// It behaves like the store in it. It costs one virtual call a verb, and one more allocation a key. It has all verbs
+/// of the refined concepts. If the store in it lacks one, the other verbs replace it, or it does nothing. `open_store`
+/// makes one from a configuration. Any model of the store concept that is not local can be in it.
 ///
 /// **Thread safety.** That of the store in it. **Lifetime.** Slots are used with the store that made them, or a copy.
 class any_store {
-    /// What a store keeps of a key, whatever its type.
+    /// A store's state of a key in this process, whatever its type.
     struct any_slot {
         any_slot() = default;
         any_slot(const any_slot&) = delete;
@@ -55,10 +55,12 @@ public:
         return slot{impl_->make_slot(host, role)};
     }
 
-    /// Whether the store in it lends units in advance: if not, `reduce` leaves an entry as it is.
+    /// Whether the store in it lends units in advance. If not, `reduce` leaves an entry unchanged.
     [[nodiscard]] bool is_reducible() const noexcept { return impl_->is_reducible(); }
-    /// Whether the store in it keeps what the tuner learns: if not, each slot keeps it for itself.
+    /// Whether the store in it keeps the tuner's state. If not, each slot keeps its own.
     [[nodiscard]] bool is_tunable() const noexcept { return impl_->is_tunable(); }
+    /// Whether the store in it takes gates away: if not, `open_gate` leaves them as they are.
+    [[nodiscard]] bool is_openable() const noexcept { return impl_->is_openable(); }
 
     // ---- verbs
 
@@ -75,6 +77,7 @@ public:
         impl_->reduce(*s.impl_, plan, e, cost, now);
     }
     [[nodiscard]] bool hold(slot& s, instant until) { return impl_->hold(*s.impl_, until); }
+    void open_gate(slot& s) { impl_->open_gate(*s.impl_); }
     void tune(slot& s, multiplier m) { impl_->tune(*s.impl_, m); }
     tuner_state learn(slot& s, tuner_step step) { return impl_->learn(*s.impl_, step); }
     [[nodiscard]] multiplier factor(const slot& s) const { return impl_->factor(*s.impl_); }
@@ -86,12 +89,12 @@ public:
         return impl_->idle(*s.impl_, plan, now);
     }
 
-    /// Waits until every settlement is in the store, where a store sends them behind the caller's back.
+    /// Waits until every settlement is in the store, if the store sends settlements without waiting.
     ///
     /// **Errors.** `store_error`.
     void flush() { impl_->flush(); }
 
-    /// What the store in it has to say beside its answers, each once.
+    /// The next notice of the store in it. Each is returned once.
     [[nodiscard]] std::optional<store_notice> take_notice() { return impl_->take_notice(); }
 
 private:
@@ -103,6 +106,7 @@ private:
 
         [[nodiscard]] virtual bool is_reducible() const noexcept = 0;
         [[nodiscard]] virtual bool is_tunable() const noexcept = 0;
+        [[nodiscard]] virtual bool is_openable() const noexcept = 0;
         [[nodiscard]] virtual instant now() const noexcept = 0;
         [[nodiscard]] virtual instant after(instant now) const noexcept = 0;
         [[nodiscard]] virtual std::unique_ptr<any_slot> make_slot(std::string_view host, std::string_view role) = 0;
@@ -113,6 +117,7 @@ private:
         virtual void settle(any_slot& s, const window_plan& plan, entry& e, settlement how, instant now) = 0;
         virtual void reduce(any_slot& s, const window_plan& plan, entry& e, std::int64_t cost, instant now) = 0;
         [[nodiscard]] virtual bool hold(any_slot& s, instant until) = 0;
+        virtual void open_gate(any_slot& s) = 0;
         virtual void tune(any_slot& s, multiplier m) = 0;
         virtual tuner_state learn(any_slot& s, tuner_step step) = 0;
         [[nodiscard]] virtual multiplier factor(const any_slot& s) const = 0;
@@ -125,7 +130,7 @@ private:
 
     template <class Store>
     struct model final : any_model {
-        /// With what the tuner learned, where the store does not keep it.
+        /// With the tuner's state, if the store does not keep it.
         struct slot_of final : any_slot {
             explicit slot_of(typename Store::slot s) : value(std::move(s)) {}
             typename Store::slot value;
@@ -142,6 +147,7 @@ private:
 
         [[nodiscard]] bool is_reducible() const noexcept override { return reducible_store<Store>; }
         [[nodiscard]] bool is_tunable() const noexcept override { return tunable_store<Store>; }
+        [[nodiscard]] bool is_openable() const noexcept override { return openable_store<Store>; }
         [[nodiscard]] instant now() const noexcept override { return store_.now(); }
         [[nodiscard]] instant after(instant now) const noexcept override { return store_.after(now); }
         [[nodiscard]] std::unique_ptr<any_slot> make_slot(std::string_view host, std::string_view role) override {
@@ -170,6 +176,10 @@ private:
                 store_.reduce(in(s), plan, e, cost, now);
         }
         [[nodiscard]] bool hold(any_slot& s, instant until) override { return store_.hold(in(s), until); }
+        void open_gate(any_slot& s) override {
+            if constexpr (openable_store<Store>)
+                store_.open_gate(in(s));
+        }
         void tune(any_slot& s, multiplier m) override {
             if constexpr (tunable_store<Store>)
                 store_.tune(in(s), m);
@@ -224,6 +234,7 @@ private:
     std::shared_ptr<any_model> impl_;
 };
 
-static_assert(counting_store<any_store> && reducible_store<any_store> && tunable_store<any_store>);
+static_assert(counting_store<any_store> && reducible_store<any_store> && tunable_store<any_store> &&
+              openable_store<any_store>);
 
 }  // namespace weir

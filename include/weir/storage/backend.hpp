@@ -13,20 +13,20 @@
 
 namespace weir {
 
-/// A store that a program was built with: what `backend.kind` calls it, and how it is made from `backend.dsn`.
+/// A store that a program was built with: its name in `backend.kind`, and how it is made from `backend.dsn`.
 ///
-/// `weir::sqlite::backend`, `weir::redis::backend` and so on; a store of one's own is listed the same way.
+/// `weir::sqlite::backend`, `weir::redis::backend` and so on. A program lists a store of its own in the same way.
 struct backend {
     std::string_view kind;
     /// Makes the store without connecting it. The text is not empty.
     ///
-    /// **Errors.** `errc::bad_configuration`: what is wrong with the text, without a secret that is in it.
+    /// **Errors.** `errc::bad_configuration`: what is wrong with the text, without any secret in it.
     result<any_store> (*open)(std::string_view dsn, store_time time);
 };
 
-/// What a component's `backend::open` does with the options its text made, for a store that is made of them.
+/// The common part of each component's `backend::open`: makes the store from the options that the text gave.
 ///
-/// Under injected time no permit expires within a year.
+/// Under injected time permits expire only after a year or more.
 template <class Store, class Options>
 [[nodiscard]] result<any_store> open_with(result<Options> options, store_time time) {
     if (!options)
@@ -37,7 +37,7 @@ template <class Store, class Options>
     }
     try {
         return any_store{Store{*std::move(options)}};
-    } catch (const exception& e) {  // what the options ask for is not in this build, such as TLS
+    } catch (const exception& e) {  // the options ask for something that this build lacks, such as TLS
         return error{errc::bad_configuration, e.what()};
     }
 }

@@ -14,18 +14,18 @@ inline constinit cycle_clock<cycle_counter, steady_clock> machine_cycles;
 
 }  // namespace detail
 
-/// `steady_clock`, read from the CPU's counter of time: the same timeline, and within 1 us of it. Where CPU or kernel
-/// do not promise a steady counter it is `steady_clock`, which is looked up at the first reading and watched from then
-/// on.
+/// `steady_clock`, read from the CPU's time counter: the same timeline, with an error of at most 1 us. If CPU or kernel
+/// do not promise a steady counter, it is `steady_clock` itself. The first reading finds this out, and later readings
+/// check the counter.
 ///
-/// Faster where it is read more often than every 10 us; a reading after a longer pause costs some 30 ns more than
-/// `steady_clock`. Never goes back, whichever threads read. Stops while the machine sleeps.
+/// It is faster if it is read more often than every 10 us. A reading after a longer pause costs about 30 ns more than
+/// `steady_clock`. It never goes back, whichever threads read. It stops while the machine sleeps.
 ///
 /// **Thread safety.** Stateless; the process's readings share one anchor without a lock. **Complexity.** O(1).
 struct fast_clock {
     [[nodiscard, gnu::always_inline]] instant now() const noexcept { return detail::machine_cycles.now(); }
     /// `now()` without its fence, which costs as much as the counter. It may be 0.1 us less than what another thread
-    /// has just read, but not after taking a lock. For a caller that holds time to the newest it knows.
+    /// has just read, but not after taking a lock. Use it if you compare the result with the newest time that you know.
     [[nodiscard, gnu::always_inline]] instant now_unfenced() const noexcept {
         return detail::machine_cycles.now<false>();
     }

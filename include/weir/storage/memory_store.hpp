@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cstdint>
+#include <memory>
 #include <string_view>
 #include <utility>
 
@@ -17,8 +18,7 @@ namespace weir {
 
 /// Keeps every key's state in this process, on a steady clock (by default `fast_clock`, on `steady_clock`'s timeline).
 ///
-/// **Thread safety.** A slot is guarded by its key's lock; the store itself is immutable. **Complexity.** O(windows) a
-/// verb.
+/// **Thread safety.** The key's lock guards its slot; the store itself is immutable. **Complexity.** O(windows) a verb.
 /// **Lifetime.** After `fork()` parent and child are two independent limiters: start the limiter after the fork.
 template <clock_source Clock = fast_clock>
 class memory_store {
@@ -30,8 +30,9 @@ public:
     memory_store() = default;
     explicit memory_store(Clock clock) : clock_(std::move(clock)) {}
 
-    /// Read without a fence: it is 0.1 us early at most, and `forward` holds it to the key's newest stamp.
-    [[nodiscard]] instant now() const noexcept {
+    /// Read without a fence: it is 0.1 us early at most, and `begin_step` moves it to the key's newest stamp if it is
+    /// earlier.
+    [[nodiscard, gnu::always_inline]] instant now() const noexcept {
         if constexpr (requires { clock_.now_unfenced(); })
             return clock_.now_unfenced();
         else
@@ -42,15 +43,18 @@ public:
 
     [[nodiscard]] slot make_slot(std::string_view, std::string_view) const { return {}; }
 
-    /// Admits `cost` units if gate, windows, ceiling and `source_location` all allow it, and enters them. Cost 0 is not
-    /// counted. A plan that is not enforced has them entered in any case.
+    /// Admits `cost` units if gate, windows, ceiling and `inflight` all allow it, and records them. Cost 0 is not
+    /// counted. Under a plan that is not enforced the units are recorded in any case.
     template <class Inflight>
     [[nodiscard, gnu::always_inline]] assessment admit(slot& s, const window_plan& plan, std::int64_t cost, instant now,
                                                        Inflight&& inflight, entry& out) {
         now = begin_step(s, plan, now);
         assessment f = assess(s, plan, cost, now);
-        if (!f.admits())
-            return plan.enforce ? f : pass(s, plan, cost, now, f, out);
+        if (!f.admits()) {
+            if (!plan.enforce)
+                f.passed = pass(s, plan, cost, now, out);
+            return f;
+        }
         if (cost == 0) {
             out = {0, now, entry_state::free};
             return f;
@@ -58,15 +62,18 @@ public:
         make_room(s, plan, cost, now);
         if (!inflight.take()) {
             f.cause = cause::inflight;
-            return plan.enforce ? f : pass(s, plan, cost, now, f, out);
+            if (!plan.enforce)
+                f.passed = pass(s, plan, cost, now, out);
+            return f;
         }
         enter(s, plan, cost, now, out);
         return f;
     }
 
-    /// `admit` for callers that hold no permit: the units count from now, and no in-flight place is taken.
+    /// `admit` for callers that hold no permit: the units count from now, and no in-flight slot is taken.
     [[nodiscard, gnu::always_inline]] assessment count(slot& s, const window_plan& plan, std::int64_t cost,
                                                        instant now) {
+        s.log.fetch();
         now = begin_step(s, plan, now);
         assessment f = assess(s, plan, cost, now);
         if (!f.admits()) {
@@ -128,10 +135,13 @@ public:
     [[nodiscard]] multiplier factor(const slot& s) const { return s.factor; }
 
     tuner_state learn(slot& s, tuner_step step) {
-        tuner_state before = s.is_tuned() ? *s.rare->tuned : tuner_state{};
+        tuner_state before = s.tuned != nullptr ? *s.tuned : tuner_state{};
         before.factor = s.factor;
         const tuner_state after = step(before);
-        s.make_rare().tuned = after;
+        if (s.tuned == nullptr)
+            s.tuned = std::make_unique<tuner_state>(after);
+        else
+            *s.tuned = after;
         s.factor = after.factor;
         return after;
     }
@@ -154,22 +164,20 @@ public:
             s.log = {};
         s.gate = long_ago;
         s.factor = {};
-        if (s.is_tuned())
-            s.rare->tuned.reset();
+        s.tuned = nullptr;
     }
 
     [[nodiscard]] bool idle(const slot& s, const window_plan& plan, instant now) const {
-        const bool has_learned = s.is_tuned() ? s.rare->tuned->recovered > now : !s.factor.is_one();
-        // What is abandoned is open until its end, which nobody need have looked at.
-        const instant last_end = s.has_abandoned() ? s.rare->abandoned.last_end() : long_ago;
-        return s.open == s.abandoned_units() && s.in_flight == 0 && s.gate <= now && !has_learned &&
-               std::max(s.log.newest(), last_end) + plan.kept.longest <= now;
+        const bool has_learned = s.tuned != nullptr ? s.tuned->recovered > now : !s.factor.is_one();
+        // An abandoned request stays open until its end, and perhaps no verb has looked at it since then.
+        return s.open == s.abandoned.units() && s.in_flight == 0 && s.gate <= now && !has_learned &&
+               std::max(s.log.newest(), s.abandoned.last_end()) + plan.kept.longest <= now;
     }
 
 private:
     [[gnu::always_inline]] static void enter(slot& s, const window_plan& plan, std::int64_t cost, instant now,
                                              entry& out) noexcept {
-        // Member by member: an entry built elsewhere and copied here would stall on its one-byte members.
+        // Member by member: copying a complete entry would stall on its one-byte members.
         out.cost = cost;
         out.stamp = now;
         out.state = record(s, plan, cost, now, plan.from_response);
@@ -180,7 +188,7 @@ private:
     [[gnu::always_inline]] static void settle_open(slot& s, const window_plan& plan, entry& e, settlement how,
                                                    instant now) noexcept {
         if (how == settlement::abandoned && e.grace > duration::zero()) [[unlikely]]
-            return s.abandon(saturating_add(now, e.grace), e.cost);
+            return s.abandoned.add(saturating_add(now, e.grace), e.cost);
         s.open -= e.cost;
         if (how == settlement::refunded)
             return;
@@ -189,22 +197,23 @@ private:
         e.state = entry_state::stamped;
     }
 
-    /// The log holds what was really sent, though it is more than a window allows.
-    [[gnu::noinline, gnu::cold]] static assessment pass(slot& s, const window_plan& plan, std::int64_t cost,
-                                                        instant now, assessment f, entry& out) {
-        f.passed = true;
+    /// Records what was really sent, even if it is more than a window allows. Returns true. The assessment stays with
+    /// the caller, in registers: if its address were known here, every grant would write it to memory.
+    [[gnu::noinline, gnu::cold]] static bool pass(slot& s, const window_plan& plan, std::int64_t cost, instant now,
+                                                  entry& out) {
         if (cost == 0) {
             out = {0, now, entry_state::free, false};
-            return f;
+            return true;
         }
         make_room(s, plan, cost, now);
         enter(s, plan, cost, now, out);
-        return f;
+        return true;
     }
 
     Clock clock_;
 };
 
-static_assert(counting_store<memory_store<>> && reducible_store<memory_store<>> && tunable_store<memory_store<>>);
+static_assert(counting_store<memory_store<>> && reducible_store<memory_store<>> && tunable_store<memory_store<>> &&
+              openable_store<memory_store<>>);
 
 }  // namespace weir

@@ -23,12 +23,12 @@
 
 namespace weir {
 
-/// Keeps every key's state in this process and shares it: registries that hold copies of one store share one budget.
+/// Keeps every key's state in this process and shares it: registries with copies of one store share one budget.
 ///
-/// A `memory_store` relies on the lock of the one registry it belongs to and is faster; this one has a lock of its own.
-/// A key lives as long as a slot of it does.
+/// A `memory_store` uses the lock of its one registry and is faster; this store has its own lock. A key exists as long
+/// as one of its slots.
 ///
-/// **Thread safety.** As the store concept asks. **Complexity.** O(windows) a verb; the verbs of all keys take turns.
+/// **Thread safety.** As the store concept requires. **Complexity.** O(windows) a verb; only one verb runs at a time.
 template <clock_source Clock = steady_clock>
 class shared_memory_store {
 public:
@@ -53,7 +53,8 @@ public:
     }
     [[nodiscard]] instant after(instant now) const noexcept { return is_injected() ? now : this->now(); }
     [[nodiscard]] slot make_slot(std::string_view host, std::string_view role) {
-        // Made and, if it is not needed, dropped outside the lock, which its end takes.
+        // Made outside the lock. If it is not needed, it is also destroyed outside the lock, which its destructor
+        // takes.
         names key{host, role};
         std::shared_ptr<key_state> fresh{new key_state, leave{all_, key}};
         const std::lock_guard guard{all_->mutex};
@@ -75,7 +76,7 @@ public:
         return step(s, [&](key_state& k) { return all_->store.count(k, plan, cost, moment(now)); });
     }
     void settle(slot& s, const window_plan& plan, entry& e, settlement how, instant now) {
-        // Another verb may run on the same slot: nothing that changes in it is used.
+        // Another verb may run on the same slot, so nothing that changes in it is used here.
         const std::lock_guard guard{all_->mutex};
         all_->store.settle(*s.truth_, plan, e, how, moment(now));
     }
@@ -87,10 +88,7 @@ public:
         return step(s, [&](key_state& k) { return all_->store.hold(k, until); });
     }
     void open_gate(slot& s) {
-        step("open_gate", s, [&](key_state& k) {
-            all_->store.open_gate(k);
-            return 0;
-        });
+        step(s, [&](key_state& k) { all_->store.open_gate(k); });
     }
     void tune(slot& s, multiplier m) {
         step(s, [&](key_state& k) { all_->store.tune(k, m); });
@@ -98,7 +96,7 @@ public:
     tuner_state learn(slot& s, tuner_step how) {
         return step(s, [&](key_state& k) { return all_->store.learn(k, how); });
     }
-    /// As of the slot's last verb.
+    /// The factor as of the slot's last verb.
     [[nodiscard]] multiplier factor(const slot& s) const { return s.factor_; }
     [[nodiscard]] key_snapshot read(slot& s, const window_plan& plan, instant now) {
         return step(s, [&](key_state& k) { return all_->store.read(k, plan, moment(now)); });
@@ -123,7 +121,7 @@ private:
         std::map<names, std::weak_ptr<key_state>> keys;
     };
 
-    /// Forgets a key with its last slot.
+    /// Forgets a key when its last slot is destroyed.
     struct leave {
         std::shared_ptr<everything> all;
         names key;
@@ -131,14 +129,14 @@ private:
         void operator()(key_state* state) const noexcept {
             delete state;
             const std::lock_guard guard{all->mutex};
-            // Between its end and this somebody may have begun it anew.
+            // Another slot may have made the key again since this one expired.
             if (const auto at = all->keys.find(key); at != all->keys.end() && at->second.expired())
                 all->keys.erase(at);
         }
     };
 
     [[nodiscard]] bool is_injected() const noexcept { return all_->time == store_time::injected; }
-    /// The time of a verb that was called at `now`, under the lock.
+    /// The time of a verb that was called at `now`. **Preconditions.** The lock is held.
     [[nodiscard]] instant moment(instant now) const noexcept {
         if (!is_injected())
             return this->now();

@@ -17,7 +17,7 @@
 namespace weir {
 
 namespace detail {
-/// An in-flight place that is always free.
+/// An in-flight slot that is always free.
 struct free_inflight {
     [[nodiscard]] static bool take() noexcept { return true; }
     static void give_back() noexcept {}
@@ -28,44 +28,45 @@ concept store_queries = requires(const S& store, S& maker, const typename S::slo
                                  instant now, std::string_view name) {
     // The limiter must know whether its own lock already makes a verb atomic.
     { S::is_local } -> std::convertible_to<bool>;
-    // The store's own clock stamps everything, so that one timeline orders all who share the store.
+    // The store's own clock stamps everything, so that all processes that share the store have one timeline.
     { store.now() } noexcept -> std::same_as<instant>;
-    // What time it is once a verb that began at `now` has returned: a round trip takes time.
+    // The time when a verb that began at `now` has returned: a round trip takes time.
     { store.after(now) } noexcept -> std::same_as<instant>;
-    // A key's state, or what this process keeps of one whose state is elsewhere.
+    // A key's state, or the part of it that is in this process if the state is elsewhere.
     { maker.make_slot(name, name) } -> std::same_as<typename S::slot>;
-    // Whether forgetting the slot would change no decision: only then is a key evicted.
+    // Whether forgetting the slot would change no decision. Only then is a key evicted.
     { store.idle(slot, plan, now) } -> std::same_as<bool>;
 };
 
 template <class S>
 concept store_verbs =
     requires(S& store, typename S::slot& slot, const window_plan& plan, entry& e, instant now, settlement how) {
-        // Stamps, ends or takes back an entry, because a window counts a request from its admission until its answer;
-        // repeating a settlement changes nothing.
+        // Stamps, ends or removes an entry, because a window counts a request from its admission until its answer. A
+        // second settlement changes nothing.
         store.settle(slot, plan, e, how, now);
-        // Moves the gate, forward only, because a server's Retry-After holds all who share the key; says whether it
-        // moved.
+        // Moves the gate, only forward, because a server's Retry-After stops all processes that share the key. Returns
+        // whether it moved.
         { store.hold(slot, now) } -> std::same_as<bool>;
-        // What the key remembers, for those who inspect it.
+        // The state of the key, for callers that inspect it.
         { store.read(slot, plan, now) } -> std::same_as<key_snapshot>;
-        // Forgets history, gate and what the tuner keeps; open entries are real requests and stay.
+        // Forgets history, gate and the tuner's state. Open entries are real requests and stay.
         store.erase(slot);
     };
 
-// Decides and enters in one step, because a decision that others may overtake is none. `place.take()` is asked for the
-// place in flight once all else allows the request; its refusal leaves everything as it was.
+// Decides and records in one step, because a separate decision may be out of date when it is recorded.
+// `inflight.take()` is called for the in-flight slot when everything else admits the request. If it returns false,
+// nothing changes.
 template <class S>
 concept admits_here =
     requires(S& store, const S& same, typename S::slot& slot, const typename S::slot& seen, const window_plan& plan,
              std::int64_t cost, instant now, entry& e, free_inflight inflight) {
         { store.admit(slot, plan, cost, now, inflight, e) } -> std::same_as<assessment>;
-        // What a local store knows costs nothing to ask: the queue's forecasts are made of it, with the waiters in
-        // front as part of the sequence.
+        // Reading a local store costs nothing. The queue's assessments use this, with the waiters ahead as part of the
+        // sequence of units.
         { same.assess_behind(seen, plan, cost, now, none_ahead{}) } -> std::same_as<assessment>;
     };
 
-// The same over a round trip: the limiter holds the place in flight before the call.
+// The same over a round trip: the limiter takes the in-flight slot before the call.
 template <class S>
 concept admits_elsewhere =
     requires(S& store, typename S::slot& slot, const window_plan& plan, std::int64_t cost, instant now, entry& e) {
@@ -73,48 +74,56 @@ concept admits_elsewhere =
     };
 }  // namespace detail
 
-/// Where the logs live: five verbs, `admit`, `settle`, `hold`, `read` and `erase`. Each is one atomic step on one key:
-/// it sees the old state and stores the new one, or nothing changed.
+/// Where the logs are kept. There are five verbs: `admit`, `settle`, `hold`, `read` and `erase`. Each is one atomic
+/// step on one key: it sees the old state and stores the new state, or nothing changes.
 ///
-/// A local store's slots are state in this process, which the key's lock guards; `now` is read inside it. The verbs of
-/// any other may block, and throw `store_error` when they fail. No two verbs are called at once on one slot, except
-/// that `settle` and `reduce` may run beside anything. Instants are this process's; the store decides by its own clock,
-/// and says in ours when to come back.
+/// The slots of a local store are state in this process. The key's lock guards them, and `now` is read under that lock.
+/// The verbs of every other store may block, and they throw `store_error` if they fail. Two verbs are never called at
+/// once on one slot, except that `settle` and `reduce` may run during any verb. Instants are this process's. The store
+/// decides by its own clock, and converts the instants of its answers to this process's.
 ///
-/// `admit` never says `cause::never` for a cost up to `plan.max_cost`: one that is above a window needs that window
-/// empty. Under a plan that is not enforced everything is entered, and the forecast says what stood in the way.
+/// `admit` never answers `cause::never` for a cost up to `plan.max_cost`: if the cost is above a window, that window
+/// must be empty. Under a plan that is not enforced every request is recorded, and the assessment says what stood in
+/// the way.
 template <class S>
 concept store = detail::store_queries<S> && detail::store_verbs<S> &&
                 ((S::is_local && detail::admits_here<S>) || (!S::is_local && detail::admits_elsewhere<S>));
 
-/// A store that has one verb for units that nobody answers for. Others admit them and settle them at once.
+/// A store that has one verb for units without a permit. With other stores they are admitted and settled at once.
 template <class S>
 concept counting_store =
     store<S> && requires(S& store, typename S::slot& slot, const window_plan& plan, std::int64_t cost, instant now) {
-        // They count from `now` and hold no place: one round trip in place of two.
+        // The units count from `now` and have no in-flight slot. This needs one round trip instead of two.
         { store.count(slot, plan, cost, now) } -> std::same_as<assessment>;
     };
 
-/// A store that lends units in advance. The limiter takes no leases from others.
+/// A store that lends units in advance. With other stores the limiter takes no leases.
 template <class S>
 concept reducible_store = store<S> && requires(S& store, typename S::slot& slot, const window_plan& plan, entry& e,
                                                std::int64_t cost, instant now) {
-    // Lowers an entry whose request has not ended to `cost`, at least 1: its other units never left the machine, and
-    // others may have them.
+    // Lowers an entry whose request has not ended to `cost`, at least 1. Its other units never left the machine, so
+    // other processes may use them.
     store.reduce(slot, plan, e, cost, now);
 };
 
-/// A store that keeps what the tuner learns, so that all who share a key share it. Beside others each process learns
-/// for itself.
+/// A store whose gates can be opened by hand. With other stores a gate opens at its time, or with `erase`.
+template <class S>
+concept openable_store = store<S> && requires(S& store, typename S::slot& slot) {
+    // Removes the key's gate if there is one; its history stays. Every later verb of any process finds no gate.
+    store.open_gate(slot);
+};
+
+/// A store that keeps the tuner's state, so that all processes that share a key share it. With other stores each
+/// process has its own.
 template <class S>
 concept tunable_store = store<S> && requires(S& store, typename S::slot& slot, const typename S::slot& seen,
                                              multiplier m, tuner_step step) {
-    // Sets the factor, for those who do not let it be learned.
+    // Sets the factor, for callers that set it by hand.
     store.tune(slot, m);
-    // Replaces what the tuner keeps by what `step` makes of it, and gives the new: two processes that learn at once
-    // both do. A store elsewhere may ask `step` again, if another one was faster.
+    // Replaces the tuner's state by the result of `step`, and returns the new state. If two processes do this at once,
+    // both have an effect. A store outside this process may call `step` again if another process was faster.
     { store.learn(slot, step) } -> std::same_as<tuner_state>;
-    // The factor as of the slot's last verb: what a plan is made with must not cost a round trip.
+    // The factor as of the slot's last verb. A plan is made with it, which must not cost a round trip.
     { store.factor(seen) } -> std::same_as<multiplier>;
 };
 

@@ -12,18 +12,18 @@
 
 namespace weir {
 
-/// What a shared store has to say beside its answers.
+/// A message of a shared store that is not the answer to a request.
 struct store_notice {
     enum class kind : std::uint8_t {
-        history_lost,  ///< requests that were admitted are forgotten: keys warm up, unless the options say otherwise
-        warning,       ///< the server is set up so that this may happen
+        history_lost,  ///< the store has lost admitted requests: keys warm up, unless the options forbid it
+        warning,       ///< a setting of the server may cause such a loss
     };
     kind type{};
-    std::string text;  ///< what and why, and what to do; never a secret
+    std::string text;  ///< the event, its reason and the remedy; never a secret
 };
 
-/// The notices of one store object, oldest first, until the registry makes events of them. The oldest are dropped where
-/// no caller takes them.
+/// The notices of one store object, oldest first, until the registry makes events of them. If no caller takes them, the
+/// oldest are dropped.
 ///
 /// **Thread safety.** All members may be called from any thread. **Complexity.** `take` without a notice is one load.
 class notice_board {

@@ -14,29 +14,32 @@
 
 namespace weir::testing {
 
-/// How thoroughly `conform` looks, and at what.
+/// What `conform` tests, and how thoroughly.
 struct conformance_options {
-    std::uint64_t seed = 1;  ///< of all that is random; print it, and a failure can be repeated
-    int traces = 2'000;      ///< random lives of one or two keys
+    std::uint64_t seed = 1;  ///< of everything random; print it, so that a failure can be repeated
+    int traces = 2'000;      ///< random histories of one or two keys
     int first = 0;           ///< the number of the first trace: with `traces` = 1, repeats one
-    int max_failures = 3;    ///< traces that may fail before the rest is not run
-    /// Store objects that take turns on the same keys, as processes would. More than one needs a `make_store` whose
-    /// stores share their state; objects are then also dropped in mid-life, and their open entries must expire.
+    int max_failures = 3;    ///< after this number of failed traces the others are not run
+    /// Store objects that use the same keys in turn, as processes would. More than one needs a `make_store` whose
+    /// stores share their state. Then objects are also destroyed in the middle of a trace, and their open entries must
+    /// expire.
     int processes = 1;
     /// The store's own `entry_ttl`; zero = its entries never expire.
     duration entry_ttl = duration::zero();
-    /// When the first trace begins. The default is of the size of a wall clock, so that a store that rounds is caught.
+    /// When the first trace begins. The default is as large as a wall clock's time, so that a store that rounds is
+    /// found.
     instant start{std::chrono::seconds{1'760'000'000}};
-    /// Prefix of every host: lets runs on one database tell their keys apart.
+    /// Prefix of every host, so that several runs can use one database.
     std::string prefix = "conformance";
 };
 
-/// What a store does otherwise than its concept says, one text a failing trace, with all operations so far; empty when
-/// it conforms. Random verbs on random policies are run on the store and on a plain list of every stamp, and every
-/// answer is compared: forecasts to the nanosecond, fill, gate, factor, entries, what the tuner keeps.
+/// Tests a store against its concept. The result has one text for each failed trace, with all its operations; it is
+/// empty if the store conforms. Random verbs with random policies run on the store and on a plain list of every stamp,
+/// and all answers are compared: assessments to the nanosecond, window usage, gate, factor, entries, and the tuner's
+/// state.
 ///
-/// `make_store()` returns a store that takes the instants it is given as its own time (`injected_time` where a store
-/// has a clock of its own). A store that looks no deeper than the newest `plan.kept.exact` units is exact here.
+/// `make_store()` returns a store whose time is the instants that it gets (`injected_time` if a store has its own
+/// clock). A store that reads only the newest `plan.kept.exact` units is exact here.
 ///
 /// **Complexity.** About 50 verbs a trace.
 template <class Make>

@@ -9,14 +9,14 @@
 
 namespace weir::testing {
 
-/// A clock that stands still until it is told to move. Copies share one time.
+/// A clock that stands still until it is moved. Copies share one time.
 ///
 /// **Thread safety.** All members may be called from any thread.
 class manual_clock {
 public:
     explicit manual_clock(instant start = instant{}) : at_(std::make_shared<std::atomic<instant>>(start)) {}
 
-    // Relaxed: the time carries no other data; whoever moves it orders the rest.
+    // Relaxed: the time carries no other data. The code that moves the clock orders everything else.
     [[nodiscard]] instant now() const noexcept { return at_->load(std::memory_order_relaxed); }
     void set(instant at) noexcept { at_->store(at, std::memory_order_relaxed); }
     void advance(duration by) noexcept { set(now() + by); }

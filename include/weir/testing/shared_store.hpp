@@ -19,12 +19,12 @@
 
 namespace weir::testing {
 
-/// A shared store without a server: registries that hold copies of one stand for processes.
+/// A shared store without a server: each registry with a copy of it stands for a process.
 ///
-/// Everything a real one may do to the limiter it does on demand: `before` is called ahead of every verb, outside any
-/// lock, and may block, or throw `store_error`.
+/// It can behave like a real store with faults: `before` is called before every verb, outside any lock. It may block,
+/// or throw `store_error`.
 ///
-/// **Thread safety.** As the store concept asks; `before` is set while no verb is under way.
+/// **Thread safety.** As the store concept requires. `before` is set while no verb is running.
 template <clock_source Clock = steady_clock>
 class shared_store {
 public:
@@ -33,7 +33,7 @@ public:
 
     explicit shared_store(Clock clock = {}) : store_(std::move(clock)), calls_(std::make_shared<calls_ahead>()) {}
 
-    /// Called ahead of every verb with its name.
+    /// Called before every verb with its name.
     void before(std::function<void(std::string_view verb)> what) { calls_->before = std::move(what); }
     /// How many verbs were called.
     [[nodiscard]] std::int64_t calls() const noexcept { return calls_->count.load(); }
@@ -60,6 +60,7 @@ public:
         called("reduce").reduce(s, plan, e, cost, now);
     }
     [[nodiscard]] bool hold(slot& s, instant until) { return called("hold").hold(s, until); }
+    void open_gate(slot& s) { called("open_gate").open_gate(s); }
     void tune(slot& s, multiplier m) { called("tune").tune(s, m); }
     tuner_state learn(slot& s, tuner_step how) { return called("learn").learn(s, how); }
     [[nodiscard]] multiplier factor(const slot& s) const { return store_.factor(s); }
@@ -85,6 +86,7 @@ private:
     std::shared_ptr<calls_ahead> calls_;
 };
 
-static_assert(counting_store<shared_store<>> && reducible_store<shared_store<>> && tunable_store<shared_store<>>);
+static_assert(counting_store<shared_store<>> && reducible_store<shared_store<>> && tunable_store<shared_store<>> &&
+              openable_store<shared_store<>>);
 
 }  // namespace weir::testing

@@ -154,7 +154,7 @@ TEST_CASE("bodies, statuses, paths and methods arrive as they were sent") {
     CHECK(http.send({.url = s.url("/method")}).body == "GET||||");
 }
 
-TEST_CASE("a transfer goes on where another ended") {
+TEST_CASE("a transfer continues where another ended") {
     WEIR_NEEDS_NGINX();
     const site s;
     weir::curl::transport http{{.gzip = true}};
@@ -173,7 +173,7 @@ TEST_CASE("a transfer goes on where another ended") {
     CHECK(http.send({.url = s.url("/zipped"), .resume_from = 999'990}).body == s.file.substr(999'990));
 }
 
-TEST_CASE("a compressed body is unpacked and its head says nothing else") {
+TEST_CASE("a compressed body is unpacked and its head does not say otherwise") {
     WEIR_NEEDS_NGINX();
     const site s;
     weir::curl::transport zipping{{.gzip = true}};
@@ -227,7 +227,7 @@ TEST_CASE("without idle sessions each transfer connects anew") {
     CHECK(http.send({.url = s.url("/connection")}).body != http.send({.url = s.url("/connection")}).body);
 }
 
-TEST_CASE("redirects over two hosts pass on no credentials") {
+TEST_CASE("redirects over two hosts send no credentials on") {
     WEIR_NEEDS_NGINX();
     const site s;
     weir::curl::transport inner;
@@ -354,7 +354,7 @@ TEST_CASE("a refused connection and an unknown host were not sent, and nor was a
     CHECK_FALSE(slow.sent);
 }
 
-TEST_CASE("a server that is silent, breaks off or talks nonsense has had the request") {
+TEST_CASE("a server that is silent, closes early or sends nonsense has received the request") {
     weir::curl::transport http;
     const scripted_server silent{"", false};
     const auto late = failure_of(http, {.url = silent.url(), .timeout = 150ms});
@@ -400,7 +400,7 @@ TEST_CASE("a proxy's own head is not the response's head") {
     CHECK(to.heads == 0);
 }
 
-TEST_CASE("what a receiver throws comes out of send, and the transport works on") {
+TEST_CASE("an exception of a receiver comes out of send, and the transport still works") {
     WEIR_NEEDS_NGINX();
     const site s;
     weir::curl::transport http;

@@ -56,7 +56,7 @@ TEST_CASE("postgres: under injected time the store's clock shows what was inject
 }
 
 // The units that fit without a look at the log were used by a clock that had stepped back, where stamps counted again.
-TEST_CASE("postgres: what is free at one time is not free at an earlier one, to which the clock stepped back") {
+TEST_CASE("postgres: room at one time is not room at an earlier time to which the clock stepped back") {
     WEIR_NEEDS_POSTGRES();
     const auto& server = weir_test::postgres_server::common();
     auto store = injected(server.plain_dsn("weir_schema=earlier"), 24h);
@@ -73,7 +73,7 @@ TEST_CASE("postgres: what is free at one time is not free at an earlier one, to 
     CHECK(store.admit(slot, plan, 1, begin + 26ms, more).admits());
 }
 
-TEST_CASE("postgres: a request that was given up stays open until its grace is over, and holds no place") {
+TEST_CASE("postgres: an abandoned request stays open until its grace is over, and takes no slot") {
     WEIR_NEEDS_POSTGRES();
     const auto& server = weir_test::postgres_server::common();
     auto store = injected(server.plain_dsn("weir_schema=single"), 24h);

@@ -68,7 +68,7 @@ private:
 
 }  // namespace
 
-TEST_CASE("postgres: nobody listens: an error at once that says where, and no storm of attempts") {
+TEST_CASE("postgres: without a server there is an error at once with its address, and no storm of attempts") {
     auto store = a_store("postgresql://someone:hunter2@127.0.0.1:1/limits");
     const auto began = std::chrono::steady_clock::now();
     const std::string first = trouble_of(store);
@@ -134,7 +134,7 @@ TEST_CASE("postgres: the server stops for more than a reply may take: no window 
     CHECK(l.seen.windows_over(700, 1'000 * load::ms) == 0);
 }
 
-TEST_CASE("postgres: the server is killed under load: what was committed is there, what was not is waited for") {
+TEST_CASE("postgres: the server is killed under load: committed history is there, and keys warm up for the rest") {
     WEIR_NEEDS_POSTGRES();
     postgres_server server;
     const auto fault = [&] {
@@ -186,7 +186,7 @@ TEST_CASE("postgres: the schema is dropped under load: it is made anew, and the 
     CHECK(l.seen.windows_over(50, 200 * load::ms) == 0);
 }
 
-TEST_CASE("postgres: a schema that another process made anew is seen on a connection that stayed") {
+TEST_CASE("postgres: a schema that another process made again is detected on an old connection") {
     WEIR_NEEDS_POSTGRES();
     const auto& server = postgres_server::common();
     auto store = a_store(server.plain_dsn("weir_schema=anew weir_pool=1"));
@@ -213,7 +213,8 @@ TEST_CASE("postgres: a lost admission is taken back, and costs nothing but time"
     weir_test::check_taken_back(store, server, 100ms);
 }
 
-TEST_CASE("postgres: a row that another session locks: an error in time, and what is settled meanwhile is not lost") {
+TEST_CASE(
+    "postgres: a row that another session locks gives an error in time, and settlements in the meantime are not lost") {
     WEIR_NEEDS_POSTGRES();
     const auto& server = postgres_server::common();
     auto store = a_store(server.plain_dsn("weir_schema=locked weir_command_timeout_ms=200"));
@@ -266,7 +267,7 @@ TEST_CASE("postgres: many processes make one schema at once, and all find it") {
     }
 }
 
-TEST_CASE("postgres: many processes find a schema of an older version, one brings it up to date, and nothing is lost") {
+TEST_CASE("postgres: many processes find a schema of an older version, one updates it, and nothing is lost") {
     WEIR_NEEDS_POSTGRES();
     namespace detail = weir::postgres::detail;
     const auto& server = postgres_server::common();
@@ -321,7 +322,7 @@ TEST_CASE("postgres: many processes find a schema of an older version, one bring
     }
 }
 
-TEST_CASE("postgres: who may not write is told so, and what to do") {
+TEST_CASE("postgres: a user without write access gets an error that says what to do") {
     WEIR_NEEDS_POSTGRES();
     const auto& server = postgres_server::common();
     server.run("CREATE ROLE stranger LOGIN");

@@ -66,7 +66,7 @@ TEST_CASE("postgres: hosts and roles of any bytes are names, never commands, and
           static_cast<std::int64_t>(all.size()));
 }
 
-TEST_CASE("postgres: schemas side by side do not meet, and one may be called like a keyword") {
+TEST_CASE("postgres: several schemas are independent, and one may have the name of a keyword") {
     WEIR_NEEDS_POSTGRES();
     const auto plan = plan_of({{1, 1h}}, weir::counting::admission);
     for (const char* more : {"weir_schema=side_a", "weir_schema=side_b weir_unlogged=on", "weir_schema=select"}) {
@@ -77,7 +77,7 @@ TEST_CASE("postgres: schemas side by side do not meet, and one may be called lik
     }
 }
 
-TEST_CASE("postgres: a window's whole past is there when it reaches far beyond the key's row") {
+TEST_CASE("postgres: the whole history of a window is there when it reaches far beyond the key's row") {
     WEIR_NEEDS_POSTGRES();
     auto store = patient_store("weir_schema=deep weir_synchronous_commit=off");
     const auto plan = plan_of({{2'000, 1h}, {1'990, 30min}}, weir::counting::admission);
@@ -139,7 +139,7 @@ TEST_CASE("postgres: many open entries are found again in any order, and a ceili
     CHECK(asked("SELECT count(*) FROM entries.block") == 0);
 }
 
-TEST_CASE("postgres: a server's clock that stepped back holds nobody up for longer than a window") {
+TEST_CASE("postgres: a server's clock that stepped back delays no request for longer than a window") {
     WEIR_NEEDS_POSTGRES();
     auto store = patient_store("weir_schema=stepped");
     const auto plan = plan_of({{3, 200ms}}, weir::counting::admission);
@@ -158,14 +158,14 @@ TEST_CASE("postgres: a server's clock that stepped back holds nobody up for long
     CHECK_FALSE(store.count(slot, plan, 1, store.now()).admits());
 }
 
-TEST_CASE("postgres: what one process learnt another finds, and what did not change does not move") {
+TEST_CASE("postgres: another process finds what one learnt, and unchanged times do not move") {
     WEIR_NEEDS_POSTGRES();
     auto one = patient_store("weir_schema=learnt");
     auto other = patient_store("weir_schema=learnt");
     weir_test::check_learnt(one, other);
 }
 
-TEST_CASE("postgres: to learn writes one row once where nobody was faster, and none where nothing changed") {
+TEST_CASE("postgres: learning writes one row once if no process was faster, and none if nothing changed") {
     WEIR_NEEDS_POSTGRES();
     auto store = patient_store("weir_schema=once");
     auto other = patient_store("weir_schema=once");
@@ -192,7 +192,7 @@ TEST_CASE("postgres: to learn writes one row once where nobody was faster, and n
     CHECK(asked_step == 23);
 }
 
-TEST_CASE("postgres: idle keys leave nothing behind after their time, what is held or tuned stays") {
+TEST_CASE("postgres: idle keys leave nothing behind after their time; keys with a gate, an entry or a factor stay") {
     WEIR_NEEDS_POSTGRES();
     auto store = patient_store("weir_schema=idle weir_synchronous_commit=off weir_entry_ttl_s=1");
     const auto counted = plan_of({{400, 100ms}}, weir::counting::admission);

@@ -63,7 +63,7 @@ TEST_CASE("postgres: nothing comes through for a while: no window over, nothing 
     weir_test::black_hole("postgres", link, make);
 }
 
-TEST_CASE("postgres: an admission that was given up is taken back, whatever became of it") {
+TEST_CASE("postgres: an admission whose reply was not awaited is taken back, whatever became of it") {
     WEIR_NEEDS_POSTGRES();
     const through make{"given_up"};
     slow_link link{the_socket(), {}, weir_test::seed_for("postgres given up")};

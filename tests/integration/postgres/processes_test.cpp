@@ -132,9 +132,10 @@ TEST_CASE("postgres: four processes share a key by leases: no window over, and e
     weir_test::check_leases("postgres, leases", server.folder(), [&] { return a_noting_store(dsn); });
 }
 
-TEST_CASE("postgres: two processes learn at once, no step is lost, and all of it survives what the factor survives") {
+TEST_CASE(
+    "postgres: two processes learn at once, no step is lost, and the state survives whatever the factor survives") {
     WEIR_NEEDS_POSTGRES();
-    postgres_server server;
+    weir_test::postgres_server server;
     auto options = weir::postgres::parse_postgres_dsn(server.plain_dsn()).value();
     options.command_timeout = 10s;
     options.connect_timeout = 10s;
@@ -145,7 +146,7 @@ TEST_CASE("postgres: two processes learn at once, no step is lost, and all of it
                               });
 }
 
-TEST_CASE("postgres: what a killed process held counts until its time is over, and a window longer") {
+TEST_CASE("postgres: the entries of a killed process count until they expire, and one window longer") {
     WEIR_NEEDS_POSTGRES();
     auto options =
         weir::postgres::parse_postgres_dsn(weir_test::postgres_server::common().plain_dsn("weir_schema=killed"))
@@ -155,10 +156,16 @@ TEST_CASE("postgres: what a killed process held counts until its time is over, a
     weir_test::check_killed_holder([&] { return postgres_store{options}; });
 }
 
-TEST_CASE("postgres: a 429 in one process stops another, until the moment it named") {
+TEST_CASE("postgres: a 429 in one process stops another, until the stated time") {
     WEIR_NEEDS_POSTGRES();
     const auto dsn = weir_test::postgres_server::common().plain_dsn("weir_schema=stopped");
     weir_test::check_stopped([&] { return a_noting_store(dsn); });
+}
+
+TEST_CASE("postgres: a gate that one process takes away by hand is gone for another a second later") {
+    WEIR_NEEDS_POSTGRES();
+    const auto dsn = weir_test::postgres_server::common().plain_dsn("weir_schema=opened");
+    weir_test::check_opened([&] { return a_noting_store(dsn); });
 }
 
 TEST_CASE("postgres: a child of fork cannot use its parent's store, and can make its own") {

@@ -15,7 +15,7 @@
 #include <thread>
 #include <vector>
 
-// A key's row is locked by another session, or gone.
+// Another session has locked or deleted a key's row.
 
 namespace {
 
@@ -41,7 +41,7 @@ public:
     row_lock& operator=(const row_lock&) = delete;
     ~row_lock() { PQfinish(link_); }
 
-    /// Ends it, and says what the server's clock showed just before, in microseconds since 1970.
+    /// Ends it, and returns the server's time just before, in microseconds since 1970.
     [[nodiscard]] std::int64_t release() const {
         const auto at = std::stoll(run("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint"));
         run("COMMIT");
@@ -62,11 +62,11 @@ private:
 
 }  // namespace
 
-TEST_CASE("postgres: callers wait for a locked row: their stamps are of the time behind the wait") {
+TEST_CASE("postgres: callers wait for a locked row: their stamps have the time after the wait") {
     WEIR_NEEDS_POSTGRES();
     const auto& server = postgres_server::common();
     const std::string dsn = server.plain_dsn("weir_schema=waited weir_pool=8 weir_pool_wait_ms=5000");
-    // One unit takes the fast way, more units and a first use take the long one.
+    // One unit uses the fast function, more units and a first use the long one.
     for (const std::int64_t cost : {1, 3})
         for (const int used_before : {0, 1, 2}) {
             INFO(cost << " units, used " << used_before << " times before");
@@ -97,12 +97,12 @@ TEST_CASE("postgres: callers wait for a locked row: their stamps are of the time
             }
             for (const std::int64_t stamp : stamps)
                 CHECK(stamp >= released - 1'000);
-            // They count from now on: the window is not free again because it was waited for.
+            // They count from now on: the wait does not shorten the window.
             CHECK(first.read(make, plan, first.now()).windows.at(0).used == 4 * cost);
         }
 }
 
-TEST_CASE("postgres: callers wait for a locked row: their entries live from the time behind the wait") {
+TEST_CASE("postgres: callers wait for a locked row: their entries begin at the time after the wait") {
     WEIR_NEEDS_POSTGRES();
     const auto& server = postgres_server::common();
     const std::string dsn = server.plain_dsn("weir_schema=waited_open weir_pool=8 weir_pool_wait_ms=5000");
@@ -141,7 +141,7 @@ TEST_CASE("postgres: callers wait for a locked row: their entries live from the 
         }
 }
 
-TEST_CASE("postgres: rows that somebody deletes are made anew by every verb, in time, and for all processes") {
+TEST_CASE("postgres: rows that are deleted by hand are made again by every verb, in time, and for all processes") {
     WEIR_NEEDS_POSTGRES();
     const auto& server = postgres_server::common();
     const std::string dsn = server.plain_dsn("weir_schema=gone");
@@ -172,7 +172,7 @@ TEST_CASE("postgres: rows that somebody deletes are made anew by every verb, in 
             else if (verb < 4)
                 static_cast<void>(store.learn(here, [](weir::tuner_state s) { return ++s.answers, s; }));
             std::this_thread::sleep_for(2ms);
-            // One budget: what one process takes the other does not have.
+            // The processes share one budget.
             CHECK(store.admit(here, plan, 1, store.now(), e).admits());
             CHECK(other.admit(there, plan, 1, other.now(), e).admits());
             CHECK(store.admit(here, plan, 1, store.now(), e).admits());
@@ -184,7 +184,7 @@ TEST_CASE("postgres: rows that somebody deletes are made anew by every verb, in 
         }
 }
 
-TEST_CASE("postgres: rows that row security hides are an error that says so, and no loop") {
+TEST_CASE("postgres: rows that row security hides give an error with that reason, and no loop") {
     WEIR_NEEDS_POSTGRES();
     const auto& server = postgres_server::common();
     {
@@ -202,7 +202,7 @@ TEST_CASE("postgres: rows that row security hides are an error that says so, and
     CHECK(std::chrono::steady_clock::now() - began < 1s);
 }
 
-TEST_CASE("postgres: more threads than connections, and a server that is well: nothing is decided without it") {
+TEST_CASE("postgres: more threads than connections, and a server that works: it makes all decisions") {
     WEIR_NEEDS_POSTGRES();
     const auto& server = postgres_server::common();
     weir_test::slow_link link{server.folder() + "/.s.PGSQL.5432", {30ms, 0}, weir_test::seed_for("postgres busy pool")};
@@ -219,7 +219,7 @@ TEST_CASE("postgres: more threads than connections, and a server that is well: n
     weir_test::check_busy_pool([&] { return make("weir_pool=1 weir_pool_wait_ms=20"); }, 2, 6, 6, 10'000);
 }
 
-TEST_CASE("postgres: a server that takes no more connections has others of the pool: they are waited for") {
+TEST_CASE("postgres: if a server refuses a further connection, verbs wait for the open ones") {
     WEIR_NEEDS_POSTGRES();
     const auto& server = postgres_server::common();
     const std::string dsn = server.plain_dsn("weir_schema=few weir_pool=6");
@@ -233,7 +233,7 @@ TEST_CASE("postgres: a server that takes no more connections has others of the p
     server.run("ALTER ROLE limiter CONNECTION LIMIT -1");
 }
 
-TEST_CASE("postgres: a locked row costs one timeout, and no retry_at is over when it is given") {
+TEST_CASE("postgres: a locked row costs one timeout, and every retry_at is in the future") {
     WEIR_NEEDS_POSTGRES();
     const auto& server = postgres_server::common();
     const std::string dsn = server.plain_dsn("weir_schema=hanging weir_command_timeout_ms=500");
@@ -279,7 +279,7 @@ TEST_CASE("postgres: a connection that the server closed while it was idle costs
         }
 }
 
-TEST_CASE("postgres: the schema is dropped: no process is admitted for it, whoever asks first, and it is an event") {
+TEST_CASE("postgres: the schema is dropped: no process gets units for that, in any order of calls, and it is an event") {
     WEIR_NEEDS_POSTGRES();
     const auto& server = postgres_server::common();
     const auto plan = weir::plan_windows(weir_test::rates({{10, 2s}}));

@@ -22,7 +22,7 @@ namespace {
 using namespace std::chrono_literals;
 using weir::redis::redis_store;
 
-/// A server whose clock can be set: a library before its own gives it the time.
+/// A server whose clock can be set: a preloaded library gives it the time.
 class stepped_server {
 public:
     stepped_server() {
@@ -62,11 +62,11 @@ public:
     }
     [[nodiscard]] bool is_made() const { return is_made_; }
     [[nodiscard]] weir_test::redis_server& operator*() { return *server_; }
-    /// Sets the clock so many seconds ahead of the machine's.
+    /// Sets the clock ahead of the machine's by that number of seconds.
     void step(int seconds) {
         std::ofstream{folder_ + "/step.new"} << seconds;
         std::filesystem::rename(folder_ + "/step.new", folder_ + "/step");
-        std::this_thread::sleep_for(20ms);  // the server remembers the time for a round of its loop
+        std::this_thread::sleep_for(20ms);  // the server caches the time for one round of its loop
     }
     [[nodiscard]] std::int64_t clock() { return server_->number({"TIME"}); }
 
@@ -78,7 +78,7 @@ private:
 
 }  // namespace
 
-TEST_CASE("redis: the server's clock steps back: no key stands still, and no window is over") {
+TEST_CASE("redis: the server's clock steps back: no key stops, and no window ends early") {
     WEIR_NEEDS_REDIS();
     stepped_server server;
     if (!server.is_made())
@@ -116,14 +116,14 @@ TEST_CASE("redis: the server's clock steps back: no key stands still, and no win
                 redis_store other{weir::redis::parse_redis_dsn((*server).unix_dsn()).value()};
                 auto theirs = other.make_slot(host, "metadata");
                 CHECK(asks(other, theirs) == 0);
-                // What is behind the step counts as before.
+                // The stamps from before the step still count.
                 CHECK(store.read(slot, plan, store.now()).windows.at(1).used == limit);
                 while (!store.admit(slot, plan, 1, store.now(), open).admits() &&
                        std::chrono::steady_clock::now() - stepped < 5s)
                     std::this_thread::sleep_for(5ms);
                 CHECK(std::chrono::steady_clock::now() - stepped > 400ms);
                 CHECK(std::chrono::steady_clock::now() - stepped < 1500ms);
-                std::this_thread::sleep_for(200ms);  // those before the step did not all come at once
+                std::this_thread::sleep_for(200ms);  // so that the stamps from before the step have different times
                 CHECK(asks(other, theirs) == limit - 1);
                 CHECK(store.losses() == 0);
                 store.settle(slot, plan, open, weir::settlement::released, store.now());
@@ -135,7 +135,7 @@ TEST_CASE("redis: the server's clock steps back: no key stands still, and no win
             }
 }
 
-TEST_CASE("redis: the server's clock steps back while requests are open and a gate is closed: both end in their time") {
+TEST_CASE("redis: the server's clock steps back while requests are open and a gate is closed: both end on time") {
     WEIR_NEEDS_REDIS();
     stepped_server server;
     if (!server.is_made())

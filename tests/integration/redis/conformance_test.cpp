@@ -52,7 +52,7 @@ TEST_CASE("redis: under injected time the store's clock shows what was injected 
     CHECK(store.now() == weir::instant{5s});
 }
 
-TEST_CASE("redis: a request that was given up stays open until its grace is over, and holds no place") {
+TEST_CASE("redis: an abandoned request stays open until its grace is over, and takes no slot") {
     WEIR_NEEDS_REDIS();
     weir_test::redis_server server;
     auto store = injected(server.unix_dsn(), weir::instant{}, 24h);

@@ -36,7 +36,7 @@ load loaded(const std::string& dsn, const weir::policy& p, Fault&& fault, weir::
 
 }  // namespace
 
-TEST_CASE("redis: nobody listens: an error at once that says where, and no storm of attempts") {
+TEST_CASE("redis: without a server there is an error at once with its address, and no storm of attempts") {
     auto store = a_store("redis://someone:hunter2@127.0.0.1:1/3");
     const auto began = std::chrono::steady_clock::now();
     std::string first = trouble_of(store);
@@ -63,7 +63,7 @@ TEST_CASE("redis: a registry without its server denies with the cause, and goes 
     CHECK(std::chrono::steady_clock::now() - began < 1s);
 }
 
-TEST_CASE("redis: without its server a process goes on at its share, is heard of, and comes back within a second") {
+TEST_CASE("redis: without its server a process goes on at its share, reports it, and comes back within a second") {
     WEIR_NEEDS_REDIS();
     struct heard {
         std::shared_ptr<std::atomic<int>> failures = std::make_shared<std::atomic<int>>(0);
@@ -98,7 +98,7 @@ TEST_CASE("redis: without its server a process goes on at its share, is heard of
     CHECK(std::chrono::steady_clock::now() - began < 1s);
 }
 
-TEST_CASE("redis: the server forgets its scripts under load, and nobody notices") {
+TEST_CASE("redis: the server loses its scripts under load, and no caller notices") {
     WEIR_NEEDS_REDIS();
     weir_test::redis_server server;
     auto l = loaded(
@@ -193,7 +193,7 @@ TEST_CASE("redis: the server is killed under load and comes back empty: the shor
     CHECK(l.seen.windows_over(50, 200 * load::ms) == 0);
 }
 
-TEST_CASE("redis: all data is deleted under load: it is seen, and the shortest window is not over") {
+TEST_CASE("redis: all data is deleted under load: it is detected, and the shortest window is not over") {
     WEIR_NEEDS_REDIS();
     weir_test::redis_server server;
     auto l =
@@ -258,7 +258,7 @@ TEST_CASE("redis: an ACL user with the commands that are documented, and no othe
     CHECK(trouble_of(plain).empty());
 }
 
-TEST_CASE("redis: a replica that may not be written to says so") {
+TEST_CASE("redis: a read-only replica is an error with that reason") {
     WEIR_NEEDS_REDIS();
     weir_test::redis_server primary;
     weir_test::redis_server replica{{"--replicaof", "127.0.0.1", std::to_string(primary.port())}};
@@ -274,7 +274,7 @@ TEST_CASE("redis: TLS that hiredis lacks is an error when the store is made") {
     CHECK_THROWS_AS(a_store("rediss://127.0.0.1:6379"), weir::exception);
 }
 
-TEST_CASE("redis: over TLS as without, to the server that the certificate names and no other") {
+TEST_CASE("redis: TLS works, only to the server that the certificate names") {
     WEIR_NEEDS_REDIS();
     if (!weir::redis::detail::has_tls)
         WEIR_SKIP("this hiredis has no TLS");

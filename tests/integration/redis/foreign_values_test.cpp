@@ -15,7 +15,7 @@
 #include <utility>
 #include <vector>
 
-// What stands at a key's names and is not what this store wrote there.
+// Values under a key's names that this store did not write.
 
 namespace {
 
@@ -29,7 +29,7 @@ std::string random_bytes(weir_test::dice& dice, std::size_t size) {
     return out;
 }
 
-/// Every verb works on the key, counts nothing that was there, and leaves nothing that lives for ever.
+/// Every verb works on the key, ignores the foreign value, and leaves no value without a time to live.
 void check_counts_nothing(weir_test::redis_server& server, const std::string& host) {
     redis_store store{weir::redis::parse_redis_dsn(server.unix_dsn() + "?on_lost_history=ignore").value()};
     const auto plan = weir::plan_windows(weir_test::rates({{4, 1h}, {50, 2h}}));
@@ -50,7 +50,7 @@ void check_counts_nothing(weir_test::redis_server& server, const std::string& ho
 
 }  // namespace
 
-TEST_CASE("redis: settlements noted where the head is gone are no head, however many they are") {
+TEST_CASE("redis: settlements without a head are no head, at any number") {
     WEIR_NEEDS_REDIS();
     weir_test::redis_server server;
     weir_test::dice dice{weir_test::seed_for("redis notes without a head")};
@@ -85,7 +85,7 @@ TEST_CASE("redis: settlements noted where the head is gone are no head, however 
     }
 }
 
-TEST_CASE("redis: permits are open when all data is deleted: the key warms up, and goes on") {
+TEST_CASE("redis: permits are open when all data is deleted: the key warms up, and works again") {
     WEIR_NEEDS_REDIS();
     weir_test::redis_server server;
     for (const int permits : {1, 6, 7, 8, 20, 60}) {
@@ -114,7 +114,7 @@ TEST_CASE("redis: permits are open when all data is deleted: the key warms up, a
     }
 }
 
-TEST_CASE("redis: another program's value at a key's names counts for nothing, whatever it is") {
+TEST_CASE("redis: another program's value under a key's names is ignored, of any type") {
     WEIR_NEEDS_REDIS();
     weir_test::redis_server server;
     weir_test::dice dice{weir_test::seed_for("redis foreign values")};
@@ -140,7 +140,7 @@ TEST_CASE("redis: another program's value at a key's names counts for nothing, w
             CHECK(store.learn(slot, [](weir::tuner_state s) { return ++s.answers, s; }).answers == 2);
             static_cast<void>(server.say({"DEL", key}));
             static_cast<void>(server.say(maker));
-            // Deep enough to need the list: nothing is admitted above the window, and no verb fails.
+            // The window needs the list: nothing is admitted above the window, and no verb fails.
             const auto plan = weir::plan_windows(weir_test::rates({{200, 1h}}, weir::counting::admission));
             int admitted = 0;
             for (int i = 0; i < 220; ++i)
@@ -151,7 +151,7 @@ TEST_CASE("redis: another program's value at a key's names counts for nothing, w
     }
 }
 
-TEST_CASE("redis: a head that is cut off or has something behind it is no head, and a list that is replaced is full") {
+TEST_CASE("redis: a head that is too short or too long is no head, and a replaced list counts as full") {
     WEIR_NEEDS_REDIS();
     weir_test::redis_server server;
     weir_test::dice dice{weir_test::seed_for("redis damaged heads")};

@@ -119,7 +119,7 @@ TEST_CASE("redis: a hundred thousand idle keys leave nothing behind after their 
     CHECK(server.number({"PTTL", "weir:epoch"}) > 0);
 }
 
-TEST_CASE("redis: what is settled after its key is gone does not bring the key back") {
+TEST_CASE("redis: a settlement after its key is gone does not make the key again") {
     WEIR_NEEDS_REDIS();
     weir_test::redis_server server{{"--hz", "100"}};
     auto options = options_of(server);
@@ -206,7 +206,7 @@ TEST_CASE("redis: a decision is one command sent, a settlement another, and none
     }
 }
 
-TEST_CASE("redis: what one process learnt another finds, and what did not change does not move") {
+TEST_CASE("redis: another process finds what one learnt, and unchanged times do not move") {
     WEIR_NEEDS_REDIS();
     weir_test::redis_server server;
     redis_store one{options_of(server)};
@@ -214,7 +214,7 @@ TEST_CASE("redis: what one process learnt another finds, and what did not change
     weir_test::check_learnt(one, other);
 }
 
-TEST_CASE("redis: to learn is one command sent where nobody was faster, and nothing is written where nothing changed") {
+TEST_CASE("redis: learning sends one command if no process was faster, and writes nothing if nothing changed") {
     WEIR_NEEDS_REDIS();
     weir_test::redis_server server;
     redis_store store{options_of(server)};
@@ -248,7 +248,7 @@ TEST_CASE("redis: to learn is one command sent where nobody was faster, and noth
     CHECK(calls("evalsha") == 43);
 }
 
-TEST_CASE("redis: what the tuner keeps lives until the factor has recovered, however short the windows are") {
+TEST_CASE("redis: the tuner's state exists until the factor has recovered, however short the windows are") {
     WEIR_NEEDS_REDIS();
     weir_test::redis_server server;
     auto options = options_of(server);
@@ -285,7 +285,7 @@ TEST_CASE("redis: what the tuner keeps lives until the factor has recovered, how
     CHECK(left(head + ":t") > left(head));
 }
 
-TEST_CASE("redis: stores with different prefixes or databases do not meet") {
+TEST_CASE("redis: stores with different prefixes or databases are independent") {
     WEIR_NEEDS_REDIS();
     weir_test::redis_server server;
     const auto plan = plan_of({{1, 1h}}, weir::counting::admission);

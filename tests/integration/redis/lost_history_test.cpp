@@ -21,8 +21,8 @@
 #include <utility>
 #include <vector>
 
-// The server forgets, and nobody may be admitted too much for it: neither those that knew a key, nor those to whom it
-// is new, nor those that start afterwards.
+// The server loses history, and no process may get more units for that: neither one that knew a key, nor one that uses
+// it for the first time, nor one that starts later.
 
 namespace {
 
@@ -31,12 +31,12 @@ using weir::redis::redis_store;
 
 constexpr auto window_length = 3s;
 
-/// One process's store, with the keys that it has used.
+/// The store of one process, with the keys that it has used.
 class one_process {
 public:
     explicit one_process(const std::string& dsn) : store_(weir::redis::parse_redis_dsn(dsn).value()) {}
 
-    /// How many of so many requests are admitted and answered at once.
+    /// How many of these requests are admitted and answered at once.
     int asks(const std::string& host, int count) {
         const auto plan = weir::plan_windows(weir_test::rates({{10, window_length}}));
         auto found = slots_.find(host);
@@ -58,7 +58,7 @@ public:
         try {
             store_.flush();
         } catch (const weir::store_error&) {
-            // It goes with the next connection.
+            // The next connection sends it.
         }
         return admitted;
     }
@@ -77,7 +77,7 @@ void open_all(one_process& p) {
 
 }  // namespace
 
-TEST_CASE("redis: all data is deleted: no process is admitted for it, whoever asks first") {
+TEST_CASE("redis: all data is deleted: no process gets units for that, in any order of calls") {
     WEIR_NEEDS_REDIS();
     for (const std::string how : {"FLUSHALL", "FLUSHDB"})
         for (const std::string pool : {"1", "4"})
@@ -155,7 +155,7 @@ TEST_CASE("redis: the server is restarted without its data: processes that are c
     }
 }
 
-TEST_CASE("redis: the server is restarted from an old snapshot: no process is admitted what the snapshot lacks") {
+TEST_CASE("redis: the server is restarted from an old snapshot: no process gets the units that the snapshot lacks") {
     WEIR_NEEDS_REDIS();
     for (const std::string first : {"knew", "late", "new"}) {
         INFO(first);
@@ -195,7 +195,7 @@ TEST_CASE("redis: a server with an append-only file is restarted: nothing is los
     }
 }
 
-TEST_CASE("redis: a replica that lags takes over: no process is admitted what had not reached it") {
+TEST_CASE("redis: a replica that lags takes over: no process gets the units that had not arrived there") {
     WEIR_NEEDS_REDIS();
     for (const bool late_first : {true, false}) {
         weir_test::redis_server primary;
@@ -210,7 +210,7 @@ TEST_CASE("redis: a replica that lags takes over: no process is admitted what ha
         for (int i = 0; i < 200 && replica.number({"EXISTS", "weir:1:{k.org|metadata}"}) == 0; ++i)
             std::this_thread::sleep_for(10ms);
         std::this_thread::sleep_for(50ms);
-        REQUIRE(replica.say({"REPLICAOF", "NO", "ONE"}) == "OK");  // what comes now does not reach it
+        REQUIRE(replica.say({"REPLICAOF", "NO", "ONE"}) == "OK");  // from now on it gets no writes
         CHECK(knew.asks("k.org", 12) == 9);
         primary.kill();
         std::filesystem::remove(name);
@@ -221,7 +221,7 @@ TEST_CASE("redis: a replica that lags takes over: no process is admitted what ha
     }
 }
 
-TEST_CASE("redis: keys are evicted: a key that may have been one of them warms up, for every process") {
+TEST_CASE("redis: keys are evicted: every key that may be one of them warms up, for every process") {
     WEIR_NEEDS_REDIS();
     for (const std::string policy : {"allkeys-lru", "volatile-lru", "allkeys-random"}) {
         INFO(policy);
@@ -240,7 +240,7 @@ TEST_CASE("redis: keys are evicted: a key that may have been one of them warms u
         CHECK(fresh.asks("k.org", 12) == 0);
         CHECK(late.asks("k.org", 12) == 0);
         CHECK(knew.asks("k.org", 12) == 0);
-        // It is said as soon as a process connects.
+        // A process reports it when it connects.
         auto notice = late.store().take_notice();
         REQUIRE(notice.has_value());
         CHECK(notice->type == weir::store_notice::kind::warning);

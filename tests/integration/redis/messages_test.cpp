@@ -18,7 +18,7 @@
 #include <thread>
 #include <vector>
 
-// What is said where the server is set up in another way than this store needs: it names the cause.
+// The messages for a server whose settings do not fit this store: each names the cause.
 
 namespace {
 
@@ -33,7 +33,7 @@ bool has(const std::string& sentence, const std::string& what) { return sentence
 
 }  // namespace
 
-TEST_CASE("redis: a password that is missing, wrong or not needed is named") {
+TEST_CASE("redis: the message names a password that is missing, wrong or not needed") {
     WEIR_NEEDS_REDIS();
     weir_test::redis_server server;
     const std::string port = std::to_string(server.port());
@@ -50,7 +50,7 @@ TEST_CASE("redis: a password that is missing, wrong or not needed is named") {
     CHECK_FALSE(has(wrong, "hunter2"));
 }
 
-TEST_CASE("redis: a server without a free connection, and commands that were renamed, are named") {
+TEST_CASE("redis: the message names a connection limit of the server, and renamed commands") {
     WEIR_NEEDS_REDIS();
     weir_test::redis_server server;
     REQUIRE(server.say({"CONFIG", "SET", "maxclients", "1"}) == "OK");
@@ -66,7 +66,7 @@ TEST_CASE("redis: a server without a free connection, and commands that were ren
     }
 }
 
-TEST_CASE("redis: a Sentinel is no server for keys, and says so") {
+TEST_CASE("redis: a Sentinel keeps no keys, and the message names it") {
     WEIR_NEEDS_REDIS();
     weir_test::redis_server primary;
     const auto port = weir_test::redis_server::free_port();
@@ -98,7 +98,7 @@ TEST_CASE("redis: a Sentinel is no server for keys, and says so") {
     CHECK(has(said, "name the primary"));
 }
 
-TEST_CASE("redis: each right that is missing is named, also the ones that scripts use") {
+TEST_CASE("redis: the message names each missing right, also those that the scripts use") {
     WEIR_NEEDS_REDIS();
     weir_test::redis_server server;
     const std::vector<std::string> commands{"evalsha", "script|load", "append", "set",   "get",  "del",
@@ -137,7 +137,7 @@ TEST_CASE("redis: each right that is missing is named, also the ones that script
         for (char& c : name)
             c = c == '|' ? ' ' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
         INFO(missing << ": " << said << " / " << noticed);
-        if ((missing != "rpop" && missing != "lpop") || !said.empty())  // which only some histories need
+        if ((missing != "rpop" && missing != "lpop") || !said.empty())  // only some histories need these two
             CHECK((has(said, "the command " + name) || has(noticed, "the command " + name)));
     }
 }

@@ -44,7 +44,7 @@ TEST_CASE("redis: nothing comes through for a while: no window over, nothing sta
     weir_test::black_hole("redis", link, store_behind);
 }
 
-TEST_CASE("redis: an admission that was given up is taken back, whatever became of it") {
+TEST_CASE("redis: an admission whose reply was not awaited is taken back, whatever became of it") {
     WEIR_NEEDS_REDIS();
     weir_test::redis_server server;
     slow_link link{server.port(), {}, weir_test::seed_for("redis given up")};

@@ -125,7 +125,7 @@ TEST_CASE("redis: four processes share a key by leases: no window over, and ever
     weir_test::check_leases("redis, leases", server.folder(), [&] { return a_noting_store(server, true); });
 }
 
-TEST_CASE("redis: two processes learn at once, no step is lost, and all of it survives what the factor survives") {
+TEST_CASE("redis: two processes learn at once, no step is lost, and the state survives whatever the factor survives") {
     WEIR_NEEDS_REDIS();
     weir_test::redis_server server{{"--appendonly", "yes", "--appendfsync", "always"}};
     auto options = weir::redis::parse_redis_dsn(server.unix_dsn()).value();
@@ -137,7 +137,7 @@ TEST_CASE("redis: two processes learn at once, no step is lost, and all of it su
                               });
 }
 
-TEST_CASE("redis: what a killed process held counts until its time is over, and a window longer") {
+TEST_CASE("redis: the entries of a killed process count until they expire, and one window longer") {
     WEIR_NEEDS_REDIS();
     weir_test::redis_server server;
     auto options = weir::redis::parse_redis_dsn(server.unix_dsn()).value();
@@ -145,10 +145,16 @@ TEST_CASE("redis: what a killed process held counts until its time is over, and 
     weir_test::check_killed_holder([&] { return redis_store{options}; });
 }
 
-TEST_CASE("redis: a 429 in one process stops another, until the moment it named") {
+TEST_CASE("redis: a 429 in one process stops another, until the stated time") {
     WEIR_NEEDS_REDIS();
     weir_test::redis_server server;
     weir_test::check_stopped([&] { return a_noting_store(server, true); });
+}
+
+TEST_CASE("redis: a gate that one process takes away by hand is gone for another a second later") {
+    WEIR_NEEDS_REDIS();
+    weir_test::redis_server server;
+    weir_test::check_opened([&] { return a_noting_store(server, true); });
 }
 
 TEST_CASE("redis: a child of fork cannot use its parent's store, and can make its own") {

@@ -20,7 +20,7 @@ redis_store waiting_store(const std::string& dsn) { return redis_store{weir::red
 
 }  // namespace
 
-TEST_CASE("redis: more threads than connections, and a server that is well: nothing is decided without it") {
+TEST_CASE("redis: more threads than connections, and a server that works: it makes all decisions") {
     WEIR_NEEDS_REDIS();
     weir_test::redis_server server;
     weir_test::slow_link link{server.port(), {30ms, 0}, weir_test::seed_for("redis busy pool")};
@@ -29,17 +29,17 @@ TEST_CASE("redis: more threads than connections, and a server that is well: noth
     weir_test::check_busy_pool([&] { return waiting_store(dsn + "?pool=1&pool_wait_ms=20"); }, 2, 6, 6, 10'000);
 }
 
-TEST_CASE("redis: a server that takes no more connections has others of the pool: they are waited for") {
+TEST_CASE("redis: if a server refuses a further connection, verbs wait for the open ones") {
     WEIR_NEEDS_REDIS();
     weir_test::redis_server server{{"--maxclients", "8"}};
-    // The test's own connection and two of ours.
+    // The test's own connection and two of the store.
     REQUIRE(server.say({"CONFIG", "SET", "maxclients", "3"}) == "OK");
     weir_test::slow_link link{server.port(), {20ms, 0}, weir_test::seed_for("redis maxclients")};
     weir_test::check_busy_pool(
         [&] { return waiting_store("redis://127.0.0.1:" + std::to_string(link.port()) + "?pool=6"); }, 1, 8, 8);
 }
 
-TEST_CASE("redis: a server that hangs costs one timeout, and no retry_at is over when it is given") {
+TEST_CASE("redis: a server that hangs costs one timeout, and every retry_at is in the future") {
     WEIR_NEEDS_REDIS();
     weir_test::redis_server server;
     weir::registry limits{

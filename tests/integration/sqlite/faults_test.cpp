@@ -102,7 +102,7 @@ private:
 
 }  // namespace
 
-TEST_CASE("sqlite: what a killed worker held is counted until it expires, and for its window after that") {
+TEST_CASE("sqlite: the entries of a killed process count until they expire, and one window longer") {
     const scratch here;
     auto options = here.options();
     options.entry_ttl = 1s;
@@ -133,7 +133,7 @@ TEST_CASE("sqlite: what a killed worker held is counted until it expires, and fo
     CHECK(limits.inspect("h.org", "metadata").value().state.open == 0);
 }
 
-TEST_CASE("sqlite: a file whose writers are killed again and again is sound and has every admission it told of") {
+TEST_CASE("sqlite: a file whose writers are killed again and again is sound and has every granted admission") {
     const scratch here;
     const auto plan = plan_of({{1'000'000, 24h}});
     const shared_memory<std::int64_t> reported;
@@ -191,7 +191,7 @@ TEST_CASE("sqlite: everything about a key survives a restart") {
     CHECK_FALSE(s.hold(slot, gate - 1s));
 }
 
-TEST_CASE("sqlite: processes that make the file at one moment, or bring it up to date, do it once") {
+TEST_CASE("sqlite: several processes that make or update the file at once do it once") {
     const auto plan = plan_of({{1000, 1h}});
     for (int round = 0; round < (weir_test::slowness > 1 ? 5 : 30); ++round) {
         const scratch here;
@@ -221,7 +221,7 @@ TEST_CASE("sqlite: processes that make the file at one moment, or bring it up to
     }
 }
 
-TEST_CASE("sqlite: a verb waits no longer than busy_timeout for somebody who holds the file") {
+TEST_CASE("sqlite: a verb waits no longer than busy_timeout for another user of the file") {
     const scratch here;
     auto options = here.options();
     const auto plan = plan_of({{1000, 1h}});
@@ -298,7 +298,7 @@ TEST_CASE("sqlite: a file that must not be written is a clear error") {
     std::filesystem::permissions(here.path(), std::filesystem::perms::owner_all);
 }
 
-TEST_CASE("sqlite: a file that may not grow is a clear error, and what was told of is kept") {
+TEST_CASE("sqlite: a file that may not grow is a clear error, and granted admissions are kept") {
     const scratch here;
     const auto plan = plan_of({{1'000'000, 24h}});
     const shared_memory<std::int64_t> reported;
@@ -349,7 +349,7 @@ TEST_CASE("sqlite: a full disk is a clear error, and the store goes on as soon a
     CHECK(used(s, plan) == reported + 1);
 }
 
-TEST_CASE("sqlite: what is no database, or another program's, is left alone") {
+TEST_CASE("sqlite: a file that is not a database, or another program's, is not changed") {
     const scratch here;
     const auto plan = plan_of({{1000, 1h}});
     std::ofstream{here.file("text")} << std::string(5000, 'x');
@@ -368,7 +368,7 @@ TEST_CASE("sqlite: what is no database, or another program's, is left alone") {
     CHECK(raw{options.path}.ask("SELECT a FROM keys") == "7");
 }
 
-TEST_CASE("sqlite: a damaged row is an error of its key alone") {
+TEST_CASE("sqlite: a damaged row is an error of only its key") {
     const scratch here;
     const auto plan = plan_of({{1000, 1h}});
     store s{here.options()};

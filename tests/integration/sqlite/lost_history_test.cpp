@@ -13,7 +13,7 @@
 #include <thread>
 #include <vector>
 
-// The file, or one of those that SQLite keeps beside it, is taken away while processes use it.
+// The file, or one that SQLite keeps beside it, is removed while processes use it.
 
 namespace {
 
@@ -33,14 +33,14 @@ int asks(sqlite_store& s, const std::string& host, weir::duration period = 2s) {
         try {
             admitted += s.count(slot, ten_in(period), 1, s.now()).admits() ? 1 : 0;
         } catch (const weir::store_error&) {
-            // Where the log alone is gone, SQLite refuses until no process has the old one open.
+            // If only the log is gone, SQLite refuses until no process has the old one open.
         }
     return admitted;
 }
 
 }  // namespace
 
-TEST_CASE("sqlite: the file, or one beside it, is removed: no process is admitted for it, whoever asks first") {
+TEST_CASE("sqlite: the file, or one beside it, is removed: no process gets units for that, in any order of calls") {
     const std::vector<std::vector<std::string>> all{{""},     {"", "-wal"}, {"", "-shm"},
                                                     {"-shm"}, {"-wal"},     {"-wal", "-shm"}};
     for (const auto& removed : all)
@@ -52,11 +52,11 @@ TEST_CASE("sqlite: the file, or one beside it, is removed: no process is admitte
             CHECK(asks(knew, "k.org") == 10);
             for (const std::string& name : removed)
                 std::filesystem::remove(here.file() + name);
-            std::this_thread::sleep_for(150ms);  // looked at ten times a second
+            std::this_thread::sleep_for(150ms);  // the store checks ten times a second
             const bool lacks_trace = removed[0].starts_with("-") && late_first;
             if (late_first) {
                 sqlite_store late{here.options()};
-                // Without its log the file is an old one, and nothing in it says so.
+                // Without its log the file is an older one, and contains no sign of that.
                 if (!lacks_trace)
                     CHECK(asks(late, "k.org") == 0);
             }
@@ -69,7 +69,7 @@ TEST_CASE("sqlite: the file, or one beside it, is removed: no process is admitte
             const auto notice = knew.take_notice();
             REQUIRE(notice.has_value());
             CHECK(notice->text.find("limits.db") != std::string::npos);
-            // One file for all from now on.
+            // From now on all processes use one file.
             std::this_thread::sleep_for(2'100ms);
             CHECK(asks(knew, "k.org", 1h) + asks(fresh, "k.org", 1h) + asks(last, "k.org", 1h) <= 10);
         }

@@ -81,7 +81,7 @@ std::vector<note> run(std::size_t count, Work work) {
 
 }  // namespace
 
-TEST_CASE("sqlite: four processes on one hot key are held to every window, and every admission is in the file") {
+TEST_CASE("sqlite: four processes on one hot key keep every window, and every admission is in the file") {
     const scratch here;
     const std::vector<weir::rate> rates{
         {60 / weir_test::slowness, 10ms}, {1'000 / weir_test::slowness, 200ms}, {1'000'000, 1h}};
@@ -137,16 +137,21 @@ TEST_CASE("sqlite: two processes learn at once, and no step is lost") {
     weir_test::check_learning([&] { return weir::sqlite::sqlite_store{here.options()}; }, [] {});
 }
 
-TEST_CASE("sqlite: what one process learnt another finds, and what did not change does not move") {
+TEST_CASE("sqlite: another process finds what one learnt, and unchanged times do not move") {
     const scratch here;
     weir::sqlite::sqlite_store one{here.options()};
     weir::sqlite::sqlite_store other{here.options()};
     weir_test::check_learnt(one, other);
 }
 
-TEST_CASE("sqlite: a 429 in one process stops another, until the moment it named") {
+TEST_CASE("sqlite: a 429 in one process stops another, until the stated time") {
     const scratch here;
     weir_test::check_stopped([&] { return noting_store{here.options()}; });
+}
+
+TEST_CASE("sqlite: a gate that one process takes away by hand is gone for another a second later") {
+    const scratch here;
+    weir_test::check_opened([&] { return weir::sqlite::sqlite_store{here.options()}; });
 }
 
 TEST_CASE("sqlite: four processes share a key by leases: no window over, and every unit is used or back") {

@@ -2,9 +2,11 @@
 #include "weir/algorithm/abandoned.hpp"
 
 #include "support/catch.hpp"
+#include "support/failing_heap.hpp"
 
 #include <chrono>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 using namespace std::chrono_literals;
@@ -14,7 +16,7 @@ TEST_CASE("abandoned_requests: they are taken in the order of their ends, and no
     weir::abandoned_requests all;
     CHECK(all.first_end() == weir::far_future);
     CHECK(all.last_end() == weir::long_ago);
-    all.reserve(3);
+    CHECK(all.empty());
     all.add(instant{5s}, 2);
     all.add(instant{3s}, 1);
     all.add(instant{7s}, 4);
@@ -34,14 +36,23 @@ TEST_CASE("abandoned_requests: they are taken in the order of their ends, and no
     CHECK(all.first_end() == weir::far_future);
 }
 
-TEST_CASE("abandoned_requests: reserving makes room beside those that are there") {
+TEST_CASE("abandoned_requests: one needs no memory; without memory more join it, and count until the later end") {
     weir::abandoned_requests all;
-    CHECK(all.room() == 0);
-    all.reserve(1);
-    for (int i = 0; i < 100; ++i) {
-        all.reserve(2);
-        REQUIRE(all.room() >= 2);
-        all.add(instant{1s}, 1);
-    }
-    CHECK(all.units() == 100);
+    CHECK_FALSE(weir_test::fails_after(0, [&] { all.add(instant{3s}, 2); }));
+    CHECK(all.items().size() == 1);
+    CHECK_FALSE(weir_test::fails_after(0, [&] { all.add(instant{5s}, 1); }));
+    CHECK_FALSE(weir_test::fails_after(0, [&] { all.add(instant{4s}, 1); }));
+    CHECK(all.items().size() < 3);
+    CHECK(all.units() == 4);
+    CHECK(all.last_end() == instant{5s});
+}
+
+TEST_CASE("abandoned_requests: a moved one is empty") {
+    weir::abandoned_requests from;
+    from.add(instant{1s}, 1);
+    from.add(instant{2s}, 1);
+    const weir::abandoned_requests to = std::move(from);
+    CHECK(to.items().size() == 2);
+    CHECK(from.empty());  // NOLINT: that is the question
+    CHECK(from.items().empty());
 }

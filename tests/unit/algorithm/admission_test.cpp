@@ -21,7 +21,7 @@ void push(weir::key_state& state, const weir::window_plan& plan, std::int64_t co
 }
 }  // namespace
 
-TEST_CASE("admission: defect 3: every window binds, in whatever order they are written") {
+TEST_CASE("admission: every window binds, in whatever order they are written") {
     for (const auto& plan : {plan_of({{10, 1s}, {5, 1h}}), plan_of({{5, 1h}, {10, 1s}})}) {
         weir::key_state state;
         int admitted = 0;
@@ -43,7 +43,7 @@ TEST_CASE("admission: a stamp counts for exactly T") {
     CHECK(weir::assess(state, plan, 1, instant{2s}).admits());
 }
 
-TEST_CASE("admission: an open entry counts until it is answered, at best now") {
+TEST_CASE("admission: an open entry counts until it is answered, which is now at best") {
     const auto plan = plan_of({{1, 1s}});
     weir::key_state state;
     weir::make_room(state, plan, 1, instant{1s});
@@ -57,7 +57,7 @@ TEST_CASE("admission: an open entry counts until it is answered, at best now") {
     CHECK(other.open == 0);
 }
 
-TEST_CASE("admission: a cost above a limit is never") {
+TEST_CASE("admission: a cost above a limit gives never") {
     const auto plan = plan_of({{10, 1s}, {3, 1h}});
     const auto f = weir::assess(weir::key_state{}, plan, 4, instant{});
     CHECK(f.cause == cause::never);
@@ -97,7 +97,7 @@ TEST_CASE(
     CHECK(weir::assess(busy, weir::window_plan{}, weir::rate::max, instant{1s}).admits());
 }
 
-TEST_CASE("admission: the later of window and gate decides, and an uncounted request minds the gate alone") {
+TEST_CASE("admission: the later of window and gate decides, and only the gate stops an uncounted request") {
     const auto plan = plan_of({{1, 10s}});
     weir::key_state state;
     push(state, plan, 1, instant{0s});

@@ -24,7 +24,7 @@ void push(weir::stamp_log& log, instant at, std::int64_t units, const weir::rete
 instant at(std::int64_t s) { return instant{std::chrono::seconds{s}}; }
 }  // namespace
 
-TEST_CASE("stamp_log: an empty one has no heap and no past") {
+TEST_CASE("stamp_log: an empty one has no heap and no history") {
     const weir::stamp_log log;
     CHECK(log.bytes() == 0);
     CHECK(log.newest() == weir::long_ago);
@@ -59,7 +59,7 @@ TEST_CASE("stamp_log: a removal takes exactly what is there") {
     CHECK(log.nth_newest(20) == at(19));
 }
 
-TEST_CASE("stamp_log: what left the ring is remembered for a longer window, never earlier than it was") {
+TEST_CASE("stamp_log: stamps that left the ring are kept for a longer window, never too early") {
     const auto brief = keeping(64, 1s);
     weir::stamp_log log;
     for (std::int64_t s = 1; s <= 1000; ++s)
@@ -92,7 +92,7 @@ TEST_CASE("stamp_log: a moved-from log is empty") {
     CHECK(log.nth_newest(0) == at(5));
 }
 
-TEST_CASE("stamp_log: what was reserved is pushed without an allocation, and exactly") {
+TEST_CASE("stamp_log: reserved units are pushed exactly, and without an allocation") {
     const auto kept = keeping(100, 1h);
     weir::stamp_log log;
     for (std::int64_t s = 1; s <= 60; ++s)
@@ -106,7 +106,7 @@ TEST_CASE("stamp_log: what was reserved is pushed without an allocation, and exa
         REQUIRE(log.nth_newest(k) == at(100 - k));
 }
 
-TEST_CASE("stamp_log: what was not reserved is late at worst, and nothing is forgotten") {
+TEST_CASE("stamp_log: units that were not reserved are late at worst, and nothing is forgotten") {
     const auto kept = keeping(64, 1h);
     weir::stamp_log log;
     log.reserve(1, at(1), kept);

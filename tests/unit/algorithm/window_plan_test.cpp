@@ -15,7 +15,7 @@ weir::policy with(std::vector<weir::rate> rates) {
 }
 }  // namespace
 
-TEST_CASE("window_plan: windows stand as the rates do, with the margin added") {
+TEST_CASE("window_plan: windows are in the order of the rates, with the margin added") {
     weir::policy p = with({{10, 1s}, {5, 1h}});
     p.margin = 50ms;
     const auto plan = weir::plan_windows(p);
@@ -27,7 +27,7 @@ TEST_CASE("window_plan: windows stand as the rates do, with the margin added") {
     CHECK(plan.shown == p.rates);
 }
 
-TEST_CASE("window_plan: burst is one more window of the densest rate, unless the rate says as much") {
+TEST_CASE("window_plan: burst is one more window of the densest rate, unless the rate is as strict") {
     weir::policy p = with({{4, 5s}, {10, 1s}, {7200, 1h}});
     p.burst = 1;
     const auto plan = weir::plan_windows(p);
@@ -41,7 +41,7 @@ TEST_CASE("window_plan: burst is one more window of the densest rate, unless the
     CHECK(weir::plan_windows(p).windows[1].period == 333333334ns);  // rounded against the caller
 }
 
-TEST_CASE("window_plan: defect 8: a cut never makes a limit zero, it makes the period longer") {
+TEST_CASE("window_plan: a cut never makes a limit zero, it makes the period longer") {
     const auto one = weir::plan_windows(with({{1, 1s}}), weir::multiplier::of(0.000001));
     CHECK(one.windows[0].limit == 1);
     CHECK(one.windows[0].period == 1'000'000s);
@@ -53,7 +53,7 @@ TEST_CASE("window_plan: defect 8: a cut never makes a limit zero, it makes the p
     CHECK(three.windows[0].period == 3'656'250ms);
 }
 
-TEST_CASE("window_plan: the greatest cost is the least written limit, whatever burst, factor and server say") {
+TEST_CASE("window_plan: the greatest cost is the smallest configured limit, for any burst, factor and reported limit") {
     weir::policy p = with({{10, 1s}, {5, 1h}});
     p.burst = 1;
     const weir::server_rates reported{{{2, 1s}}};

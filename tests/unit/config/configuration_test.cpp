@@ -32,14 +32,14 @@ TEST_CASE("a default configuration has the built-in policies of three roles", "[
     CHECK(c == *configuration::builder{}.build());
 }
 
-TEST_CASE("defect 6: an unknown role is an error that names the nearest, never no limit", "[config]") {
+TEST_CASE("an unknown role is an error that names the nearest, never no limit", "[config]") {
     const auto p = configuration{}.policy_for("any.org", "metdata");
     REQUIRE_FALSE(p);
     CHECK(p.error().code == weir::errc::unknown_role);
     CHECK(p.error().message.find("did you mean \"metadata\"") != std::string::npos);
 }
 
-TEST_CASE("defect 1: a host without rates keeps its role's rates", "[config]") {
+TEST_CASE("a host without rates keeps its role's rates", "[config]") {
     const auto c = configuration::builder{}
                        .host("api.x.org", "artifact", policy_leaves{}.set<&weir::policy::max_delay>(5s))
                        .build();
@@ -49,7 +49,7 @@ TEST_CASE("defect 1: a host without rates keeps its role's rates", "[config]") {
     CHECK(p.max_delay == 5s);
 }
 
-TEST_CASE("defect 5: max_concurrent of a role's defaults reaches the policy of every host", "[config]") {
+TEST_CASE("max_concurrent of a role's defaults reaches the policy of every host", "[config]") {
     const auto c = configuration::builder{}
                        .defaults("metadata", policy_leaves{}.set<&weir::policy::max_concurrent>(1))
                        .host("api.x.org", "metadata", policy_leaves{}.set<&weir::policy::max_delay>(5s))
@@ -75,7 +75,7 @@ TEST_CASE("leaves come from the host, its wildcards and the defaults in that ord
     CHECK(c->policy_for("api.sub.x.org", "landing")->rates.size() == 2);  // other roles are untouched
 }
 
-TEST_CASE("a host named without a port governs its other ports too, unless they are named", "[config]") {
+TEST_CASE("the leaves of a host without a port apply to its ports too, unless they are named", "[config]") {
     const auto c = configuration::builder{}
                        .host("x.org", "metadata", limited({{1, 1s}}))
                        .host("x.org:8443", "metadata", policy_leaves{}.set<&weir::policy::max_delay>(9s))
@@ -96,7 +96,7 @@ TEST_CASE("a builder makes hosts canonical and a later call wins", "[config]") {
     CHECK(c->policy_for("api.x.org", "metadata")->rates == std::vector<rate>{{2, 1s}});
 }
 
-TEST_CASE("a declared role has a limit before anybody gives it one", "[config]") {
+TEST_CASE("a declared role has a limit before it is given one", "[config]") {
     const auto c = configuration::builder{}.role("search").build();
     CHECK(c->policy_for("x.org", "search")->rates == std::vector<rate>{{10, 1s}, {5000, 1h}});
     CHECK(c->roles().size() == 4);
@@ -119,7 +119,7 @@ TEST_CASE("a builder reports all faults at once", "[config]") {
         CHECK(c.error().message.find(part) != std::string::npos);
 }
 
-TEST_CASE("defect 22: disabled turns every limit off and keeps unknown roles unknown", "[config]") {
+TEST_CASE("disabled turns every limit off and keeps unknown roles unknown", "[config]") {
     const auto c = configuration::builder{}.host("x.org", "metadata", limited({{1, 1h}})).disabled().build();
     CHECK(c->disabled());
     CHECK(c->policy_for("x.org", "metadata")->unlimited);
@@ -151,7 +151,7 @@ TEST_CASE("a later call wins leaf by leaf, whatever stood in between", "[config]
     CHECK(c->policy_for("x.org", "metadata")->rates == std::vector<rate>{{1, 1s}});
 }
 
-TEST_CASE("shadow lets every policy only report", "[config]") {
+TEST_CASE("shadow makes every policy only report", "[config]") {
     const auto c = configuration::builder{}.host("x.org", "metadata", limited({{1, 1s}})).shadow().build();
     CHECK(c->shadow());
     CHECK_FALSE(c->policy_for("x.org", "metadata")->enforce);
@@ -181,7 +181,7 @@ TEST_CASE("the members of a group share its key and its policy", "[config]") {
     CHECK(c->host_groups().at("arxiv") == std::vector<std::string>{"arxiv.org", "*.arxiv.org"});
 }
 
-TEST_CASE("groups that contradict themselves or a host are faults", "[config]") {
+TEST_CASE("groups that contradict each other or a host are faults", "[config]") {
     const auto text = [](const configuration::builder& b) {
         const auto c = b.build();
         return c ? std::string{} : c.error().message;

@@ -83,7 +83,7 @@ TEST_CASE("every role is explained when none is named, and a host named nowhere 
     CHECK(leaf(e->roles[2].leaves, "max_delay_ms").now.text == "2000");
 }
 
-TEST_CASE("of rates and unlimited the one that is heard is named for both", "[config]") {
+TEST_CASE("of rates and unlimited, both explanations name the one that has an effect", "[config]") {
     const layer lifted = of(layer_kind::file, "a.yaml", {{"hosts/*.x.org/metadata/unlimited", "true"}});
     const layer limited = of(layer_kind::file, "b.yaml", {{"defaults/metadata/rates", "2/s"}});
     const layer again = of(layer_kind::command_line, "--rate", {{"hosts/api.x.org/metadata/rates", "6/s"}});
@@ -103,7 +103,7 @@ TEST_CASE("of rates and unlimited the one that is heard is named for both", "[co
           "false | built-in | built-in | \n");
 }
 
-TEST_CASE("what turns limiting off is named by every leaf it overrules", "[config]") {
+TEST_CASE("every overruled leaf names the leaf that turns limiting off", "[config]") {
     const std::vector layers{
         of(layer_kind::file, "a.yaml", {{"defaults/metadata/max_concurrent", "2"}, {"global_max_inflight", "7"}}),
         of(layer_kind::command_line, "--rate-disable", {{"disabled", "true"}})};

@@ -22,14 +22,14 @@ TEST_CASE("a leaf that is set is kept and one that is not is inherited", "[confi
     CHECK(mine.get<&policy::lease>() == nullptr);
 }
 
-TEST_CASE("rates keep an inherited unlimited away", "[config]") {
+TEST_CASE("rates replace an inherited unlimited", "[config]") {
     auto mine = policy_leaves{}.set<&policy::rates>(three);
     mine.inherit(policy_leaves{}.set<&policy::unlimited>(true));
     CHECK_FALSE(mine.whole().unlimited);
     CHECK(weir::faults_of(mine.whole()).empty());
 }
 
-TEST_CASE("unlimited keeps inherited rates and burst away", "[config]") {
+TEST_CASE("unlimited replaces inherited rates and burst", "[config]") {
     auto mine = policy_leaves{}.set<&policy::unlimited>(true);
     mine.inherit(policy_leaves{}.set<&policy::rates>(three).set<&policy::burst>(1));
     CHECK(weir::faults_of(mine.whole()).empty());
@@ -41,7 +41,7 @@ TEST_CASE("a burst beside the unlimited it is inherited with is a contradiction,
     CHECK(weir::faults_of(mine.whole()).size() == 1);
 }
 
-TEST_CASE("unlimited: false looks past an inherited unlimited for rates", "[config]") {
+TEST_CASE("unlimited: false ignores an inherited unlimited and finds the rates", "[config]") {
     auto mine = policy_leaves{}.set<&policy::unlimited>(false);
     mine.inherit(policy_leaves{}.set<&policy::unlimited>(true));
     mine.inherit(policy_leaves{}.set<&policy::rates>(three));

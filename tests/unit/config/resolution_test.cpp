@@ -3,7 +3,7 @@
 
 #include "support/catch.hpp"
 
-TEST_CASE("a resolution has a configuration or what is wrong, a line each", "[config]") {
+TEST_CASE("a resolution has a configuration, or its faults, one line each", "[config]") {
     const weir::resolution right{weir::configuration{}, {}};
     REQUIRE(right);
     CHECK(*right == weir::configuration{});

@@ -47,7 +47,7 @@ TEST_CASE("no layer at all is the built-in configuration", "[config]") {
     CHECK(*weir::resolve({}) == weir::configuration{});
 }
 
-TEST_CASE("defects 1 and 2: rates that admit nothing or name no known unit are faults, never no limit", "[config]") {
+TEST_CASE("rates that admit nothing or name no known unit are faults, never no limit", "[config]") {
     for (const char* text : {"0/SECOND", "10/FORTNIGHT", "1.5/SECOND", "10persecond", "1/3/SECOND", "-1/s", "", "none",
                              "unlimited", "10/s,", "10/s,,5/h", "99999999999999999999/s"}) {
         INFO(text);
@@ -59,12 +59,12 @@ TEST_CASE("defects 1 and 2: rates that admit nothing or name no known unit are f
           std::string::npos);
 }
 
-TEST_CASE("defect 2: 1/3SECOND is one in three seconds and 500/h is per hour", "[config]") {
+TEST_CASE("1/3SECOND is one in three seconds and 500/h is per hour", "[config]") {
     const auto r = file{}.list(metadata("rates"), {"1/3SECOND", "500/h"}).resolve();
     CHECK(r->policy_for("x.org", "metadata")->rates == std::vector<weir::rate>{{1, 3s}, {500, 1h}});
 }
 
-TEST_CASE("defect 3: both windows are kept in either order", "[config]") {
+TEST_CASE("both windows are kept in either order", "[config]") {
     CHECK(file{}
               .list(metadata("rates"), {"10/SECOND", "5000/HOUR"})
               .resolve()
@@ -77,13 +77,13 @@ TEST_CASE("defect 3: both windows are kept in either order", "[config]") {
               ->rates.size() == 2);
 }
 
-TEST_CASE("defect 5: max_concurrent in defaults holds for hosts in defaults and in hosts", "[config]") {
+TEST_CASE("max_concurrent in defaults holds for hosts in defaults and in hosts", "[config]") {
     const auto r = file{}.plain(metadata("max_concurrent"), "1").plain(host("max_delay_ms"), "5").resolve();
     CHECK(r->policy_for("x.org", "metadata")->max_concurrent == 1);
     CHECK(r->policy_for("api.x.org", "metadata")->max_concurrent == 1);
 }
 
-TEST_CASE("defect 6: unknown keys, roles and words are faults that name the nearest", "[config]") {
+TEST_CASE("unknown keys, roles and words are faults that name the nearest", "[config]") {
     const auto text = [](const file& f) { return f.resolve().fault_text(); };
     CHECK(text(file{}.plain({"defalts", "metadata", "rates"}, "1/s")).find("did you mean \"defaults\"") !=
           std::string::npos);
@@ -97,7 +97,7 @@ TEST_CASE("defect 6: unknown keys, roles and words are faults that name the near
           std::string::npos);
 }
 
-TEST_CASE("a wrong type says what was found and what is allowed", "[config]") {
+TEST_CASE("the fault of a wrong type says what was found and what is allowed", "[config]") {
     CHECK(file{}.in_quotes(metadata("count_head"), "false").resolve().fault_text().find("drop the quotes") !=
           std::string::npos);
     CHECK(file{}.in_quotes({"global_max_inflight"}, "500").resolve().fault_text().find("drop the quotes") !=
@@ -182,20 +182,20 @@ TEST_CASE("two spellings of one host in a file are a fault that names both", "[c
     CHECK(text.find("\"API.x.org\" at f.yaml:1:5") != std::string::npos);
 }
 
-TEST_CASE("the tuner's floor above its ceiling is a fault across layers", "[config]") {
+TEST_CASE("a tuner's minimum above its maximum is a fault across layers", "[config]") {
     CHECK_FALSE(file{}.plain({"aimd", "max_multiplier"}, "0.2").resolve());
     CHECK(weir::resolve(std::array{file{}.plain({"aimd", "max_multiplier"}, "0.2").l,
                                    file{}.plain({"aimd", "min_multiplier"}, "0.1").l}));
 }
 
-TEST_CASE("defects 18 and 19: a weaker layer's value stays where a stronger one says nothing", "[config]") {
+TEST_CASE("a weaker layer's value stays where a stronger one says nothing", "[config]") {
     const auto yaml = file{}.plain({"aimd", "enabled"}, "true").plain({"backend", "kind"}, "redis").l;
     const auto r = weir::resolve(std::array{yaml, layer{}, layer{}});
     CHECK(r->aimd().enabled);
     CHECK(r->backend().kind == "redis");
 }
 
-TEST_CASE("all faults are reported at once, each with its place and path, shadowed or not", "[config]") {
+TEST_CASE("all faults are reported together, each with its source location and path, shadowed or not", "[config]") {
     const auto low = file{}.plain(metadata("max_delay_ms"), "abc").plain({"backend", "kind"}, "bananas").l;
     const auto high = file{}.plain(metadata("max_delay_ms"), "5").plain({"global_max_inflight"}, "0").l;
     const auto r = weir::resolve(std::array{low, high});
@@ -214,7 +214,7 @@ TEST_CASE("a layer's own faults leave no configuration", "[config]") {
     CHECK(r.fault_text() == "missing.yaml: there is no such file\n");
 }
 
-TEST_CASE("every leaf remembers where it was written and what it shadows, and no connection text is kept", "[config]") {
+TEST_CASE("every leaf has its source location and its shadowed values, and no connection text is kept", "[config]") {
     const auto low = file{}.plain(host("rates"), "50/s").plain({"backend", "dsn"}, "redis://u:secret@h").l;
     const auto high = file{}.plain(host("rates"), "20/s").l;
     const auto r = weir::resolve(std::array{low, high});
@@ -239,7 +239,7 @@ TEST_CASE("letters outside ASCII need the caller's function", "[config]") {
     CHECK(r->hosts() == std::vector<std::string>{"xn--bcher-kva.de"});
 }
 
-TEST_CASE("the tuner's leaves of a role stand in a mapping and inherit from the process's", "[config]") {
+TEST_CASE("the tuner's leaves of a role are in a mapping and inherit from the process's", "[config]") {
     const path enabled{"hosts", "api.x.org", "metadata", "aimd", "enabled"};
     const auto r = file{}
                        .of({"hosts", "api.x.org", "metadata", "aimd"}, weir::value_kind::section)
@@ -279,7 +279,7 @@ TEST_CASE("a leaf of a mapping has its dotted name in a text, and in a text only
     CHECK(weir::resolve(std::array{near}).fault_text().find("did you mean \"aimd.enabled\"") != std::string::npos);
 }
 
-TEST_CASE("a floor above a ceiling is told at the leaf of the two that is the stronger", "[config]") {
+TEST_CASE("a minimum above a maximum is reported at the leaf with precedence", "[config]") {
     const path floor{"hosts", "api.x.org", "metadata", "aimd", "min_multiplier"};
     const path ceiling{"hosts", "api.x.org", "metadata", "aimd", "max_multiplier"};
     CHECK(file{}.plain({"aimd", "max_multiplier"}, "0.5").plain(floor, "0.9").resolve().fault_text() ==
@@ -309,7 +309,7 @@ TEST_CASE("a burst over an inherited unlimited: true is a fault with both places
           "is true at f.yaml:1:5; give rates here, or leave the burst out\n");
 }
 
-TEST_CASE("a leaf that a stronger layer lifts again is in force again", "[config]") {
+TEST_CASE("a leaf that a stronger layer restores has an effect again", "[config]") {
     const auto rates = file{}.plain(host("rates"), "7/s").plain(host("burst"), "3").l;
     const auto free = file{}.plain(host("unlimited"), "true").l;
     const auto held = file{}.plain(host("unlimited"), "false").l;
@@ -364,7 +364,7 @@ TEST_CASE("a rate that another of its list implies is dropped with a note that n
     CHECK(file{}.list(metadata("rates"), {"10/SECOND", "5000/HOUR"}).resolve().notes().empty());
 }
 
-TEST_CASE("a list of rates or roles too long to be meant is a fault", "[config]") {
+TEST_CASE("a list of too many rates or roles is a fault", "[config]") {
     CHECK(file{}.list(metadata("rates"), std::vector<std::string>(64, "1/s")).resolve());
     CHECK_FALSE(file{}.list(metadata("rates"), std::vector<std::string>(65, "1/s")).resolve());
     CHECK_FALSE(file{}.list({"roles"}, std::vector<std::string>(257, "x")).resolve());
@@ -394,7 +394,7 @@ TEST_CASE("a variable's name is matched against groups and their members too", "
     CHECK(of("a_b_org").fault_text().find("below hosts.my-group") != std::string::npos);
 }
 
-TEST_CASE("faults of groups name both places", "[config]") {
+TEST_CASE("faults of groups name both source locations", "[config]") {
     const auto group = [](std::vector<std::string> a, std::vector<std::string> b) {
         return file{}.list({"host_groups", "a"}, std::move(a)).list({"host_groups", "b.org"}, std::move(b));
     };
@@ -427,7 +427,7 @@ TEST_CASE("faults of groups name both places", "[config]") {
     CHECK(weir::resolve(std::array{low, high}));
 }
 
-TEST_CASE("a burst put over an unlimited of a weaker layer is a fault that names both", "[config]") {
+TEST_CASE("a burst above an unlimited of a weaker layer is a fault that names both", "[config]") {
     file weak, strong;
     weak.plain(host("unlimited"), "true");
     strong.plain(host("burst"), "1");
@@ -437,7 +437,7 @@ TEST_CASE("a burst put over an unlimited of a weaker layer is a fault that names
                                                 "is true") != std::string::npos);
 }
 
-TEST_CASE("where a leaf was written is where it is in force, or what the caller says", "[config]") {
+TEST_CASE("the source location of a leaf is that of its active value, or a default of the caller", "[config]") {
     const auto low = file{}.plain({"backend", "kind"}, "sqlite").l;
     const auto high = file{}.plain(host("rates"), "5/s").plain({"backend", "kind"}, "redis").l;
     const auto made = weir::resolve(std::array{low, high});

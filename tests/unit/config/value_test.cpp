@@ -6,7 +6,7 @@
 using namespace std::chrono_literals;
 namespace detail = weir::detail;
 
-TEST_CASE("a number fills its text and has one spelling", "[config]") {
+TEST_CASE("a number is the whole text and has one spelling", "[config]") {
     CHECK(detail::plain_number("0.05") == 0.05);
     CHECK(detail::plain_number("20") == 20.0);
     CHECK(detail::plain_whole("0") == 0);

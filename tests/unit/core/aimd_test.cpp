@@ -22,7 +22,7 @@ TEST_CASE("every tuner option outside its range is named, all at once", "[core]"
     CHECK(faults[5].find("aimd.max_multiplier") == 0);
 }
 
-TEST_CASE("a floor above the ceiling contradicts itself", "[core]") {
+TEST_CASE("a minimum above its maximum is a fault", "[core]") {
     weir::aimd_options bad;
     bad.min_multiplier = 0.9;
     bad.max_multiplier = 0.5;

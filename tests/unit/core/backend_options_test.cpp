@@ -5,7 +5,7 @@
 
 #include <string_view>
 
-TEST_CASE("a connection text tells its kind by its scheme, in any case") {
+TEST_CASE("the scheme of a connection text gives its kind, in any case") {
     const auto kind = [](std::string_view dsn) {
         const weir::known_backend* found = weir::kind_of_dsn(dsn);
         return found == nullptr ? std::string_view{} : found->kind;
@@ -25,7 +25,7 @@ TEST_CASE("a connection text tells its kind by its scheme, in any case") {
         CHECK((known.example.empty() || kind(known.example) == known.kind));
 }
 
-TEST_CASE("a process without a word about stores keeps its logs in memory", "[config]") {
+TEST_CASE("a process without a configured store keeps its logs in memory", "[config]") {
     CHECK(weir::backend_options{}.kind == "memory");
     CHECK(weir::backend_options{}.dsn.empty());
     CHECK(weir::detail::backend_words == "memory, sqlite, redis, postgres");

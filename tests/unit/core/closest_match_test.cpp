@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-TEST_CASE("nearest: distance counts inserts, drops, changes and swapped neighbours") {
+TEST_CASE("closest_match: distance counts inserts, drops, changes and swapped neighbours") {
     CHECK(weir::edit_distance("", "") == 0);
     CHECK(weir::edit_distance("second", "second") == 0);
     CHECK(weir::edit_distance("secnd", "second") == 1);
@@ -18,7 +18,7 @@ TEST_CASE("nearest: distance counts inserts, drops, changes and swapped neighbou
     CHECK(weir::edit_distance(std::string(70, 'a'), "a") == 70);
 }
 
-TEST_CASE("nearest: the closest candidate, or none when all are far") {
+TEST_CASE("closest_match: the closest candidate, or none when all are far") {
     const std::vector<std::string_view> roles{"metadata", "landing", "artifact"};
     CHECK(weir::closest_match("metdata", roles) == "metadata");
     CHECK(weir::closest_match("artefact", roles) == "artifact");

@@ -11,7 +11,7 @@ TEST_CASE("decision: the default one is a grant without a cause") {
     CHECK(d.waited == weir::duration::zero());
 }
 
-TEST_CASE("decision: every state and cause has its word") {
+TEST_CASE("decision: every outcome and cause has its word") {
     using weir::cause, weir::outcome;
     CHECK(to_string(outcome::granted) == "granted");
     CHECK(to_string(outcome::denied) == "denied");

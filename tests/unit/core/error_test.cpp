@@ -18,7 +18,7 @@ TEST_CASE("error: every code has a message of its own in the library's category"
     CHECK(weir::category().message(4711) == "unknown error");
 }
 
-TEST_CASE("error: an exception says the sentence and keeps the code") {
+TEST_CASE("error: an exception has the sentence and the code") {
     const weir::exception thrown{weir::error{weir::errc::bad_rate, "rate \"x\": no"}};
     CHECK(std::string{thrown.what()} == "rate \"x\": no");
     CHECK(thrown.code() == weir::errc::bad_rate);

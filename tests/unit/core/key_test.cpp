@@ -45,7 +45,7 @@ TEST_CASE("key: one budget, one spelling") {
     }
 }
 
-TEST_CASE("key: what is no host is an error that says why") {
+TEST_CASE("key: a text that is not a host is an error that says why") {
     struct row {
         std::string_view text;
         std::string_view says;

@@ -7,7 +7,7 @@
 
 using weir::multiplier;
 
-TEST_CASE("multiplier: it is kept in whole millionths, held to (0, 1]") {
+TEST_CASE("multiplier: it is kept in whole millionths, limited to (0, 1]") {
     CHECK(multiplier{}.is_one());
     CHECK(multiplier::of(0.8).millionths() == 800'000);
     CHECK(multiplier::of(0.7 * 0.7 * 0.7).millionths() == 343'000);

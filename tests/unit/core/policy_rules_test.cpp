@@ -20,7 +20,7 @@ std::size_t faults(void (*change)(weir::policy&)) {
 }
 }  // namespace
 
-TEST_CASE("policy: defect 1: no rates is a fault unless it is said to be meant") {
+TEST_CASE("policy: no rates is a fault unless `unlimited` is set") {
     CHECK(weir::faults_of(good()).empty());
     CHECK(weir::faults_of(weir::policy{}).size() == 1);
     weir::policy open;

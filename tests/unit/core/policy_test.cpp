@@ -7,7 +7,7 @@
 
 using namespace std::chrono_literals;
 
-TEST_CASE("policy: alone, a process has its share of every rate, and never more") {
+TEST_CASE("policy: without the store, a process has its share of every rate, and never more") {
     weir::policy p;
     p.rates = {{10, 1s}, {3, 1s}, {1, 3s}, {5000, 1h}};
     p.max_concurrent = 6;

@@ -36,7 +36,7 @@ TEST_CASE("rate: every good spelling is read") {
     }
 }
 
-TEST_CASE("rate: defect 2: anything else is an error that names the text and what to write") {
+TEST_CASE("rate: anything else is an error that names the text and what to write") {
     struct bad {
         std::string_view text;
         std::string_view says;
@@ -101,7 +101,7 @@ TEST_CASE("rate: text is written in the largest unit that fits") {
     CHECK(weir::to_string(weir::rate{7, 168h}) == "7/1w");
 }
 
-TEST_CASE("rate: one rate implies another if whoever keeps it keeps the other") {
+TEST_CASE("rate: one rate implies another if keeping it keeps the other") {
     const auto implied = [](weir::rate loose, weir::rate tight) { return weir::is_implied_by(loose, tight); };
     CHECK(implied({10, 1s}, {5, 1s}));
     CHECK(implied({10, 1s}, {10, 1s}));

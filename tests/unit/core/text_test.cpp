@@ -15,7 +15,7 @@ TEST_CASE("text: letters outside ASCII have no case, and only blanks and tabs ar
     CHECK(trim(" ").empty());
 }
 
-TEST_CASE("text: what stands in a message neither ends the line nor speaks to the terminal") {
+TEST_CASE("text: text in a message neither ends the line nor sends commands to the terminal") {
     using namespace weir::detail;
     CHECK(in_quotes("a\"\\\n") == R"("a\"\\\x0a")");
     CHECK(in_quotes(std::string(61, 'x')) == '"' + std::string(60, 'x') + "...\"");

@@ -3,7 +3,7 @@
 
 #include "support/catch.hpp"
 
-TEST_CASE("tuner_state: nothing is known of a new key, and its rates are as configured") {
+TEST_CASE("tuner_state: a new key has no observations, and its rates are as configured") {
     const weir::tuner_state s;
     CHECK(s.factor.is_one());
     CHECK(s.border == 0);

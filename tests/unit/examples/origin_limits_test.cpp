@@ -66,7 +66,7 @@ TEST_CASE("origin: after the wait a model named, and not a nanosecond before, it
     }
 }
 
-TEST_CASE("origin: a sliding log lets no half-open interval of length T hold more than N", "[origin]") {
+TEST_CASE("origin: a sliding log admits at most N in any half-open interval of length T", "[origin]") {
     std::mt19937_64 random{7};
     limiter l{model_kind::sliding_log, {{5, 1s}}};
     std::vector<nanos> admitted;
@@ -82,7 +82,7 @@ TEST_CASE("origin: a sliding log lets no half-open interval of length T hold mor
     }
 }
 
-TEST_CASE("origin: a sliding log frees a place exactly T after it was taken, and refusals take none", "[origin]") {
+TEST_CASE("origin: a sliding log frees a unit exactly T after it was taken, and refusals take none", "[origin]") {
     limiter l{model_kind::sliding_log, {{2, 1s}}};
     CHECK(l.decide(0ms) == 0ns);
     CHECK(l.decide(400ms) == 0ns);

@@ -101,7 +101,7 @@ TEST_CASE("a two-digit year is the nearest that is at most 50 years ahead") {
     CHECK_FALSE(of("Monday, 29-Feb-01 00:00:00 GMT"));
 }
 
-TEST_CASE("what is not one of the three forms is no date") {
+TEST_CASE("a text in none of the three forms is no date") {
     for (const std::string_view text : {"",
                                         " ",
                                         "0",

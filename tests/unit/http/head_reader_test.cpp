@@ -53,7 +53,7 @@ TEST_CASE("a folded field is one field") {
     CHECK(r.fields() == headers{{"A", "one two"}});
 }
 
-TEST_CASE("what is no head is malformed") {
+TEST_CASE("a text that is not a head is malformed") {
     for (const std::string_view line :
          {"", "ICY 200 OK", "HTTP/1.1", "HTTP/1.1 20", "HTTP/1.1 2000 OK", "HTTP/1.1 abc", "HTTP/1.1 099 x"}) {
         head_reader r;

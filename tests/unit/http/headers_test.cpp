@@ -37,7 +37,7 @@ TEST_CASE("the values of one name are joined by a comma") {
     CHECK_FALSE(h.joined("Date"));
 }
 
-TEST_CASE("setting a field leaves one of its name, erasing says how many there were") {
+TEST_CASE("setting a field leaves one of its name, erasing returns how many there were") {
     headers h{{"A", "1"}, {"a", "2"}, {"B", "3"}};
     h.set("A", "4");
     CHECK(h == headers{{"B", "3"}, {"A", "4"}});

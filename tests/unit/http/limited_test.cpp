@@ -140,7 +140,7 @@ TEST_CASE("a request that never left is refunded, one that may have left counts"
     }
 }
 
-TEST_CASE("what a receiver throws passes through and the request counts") {
+TEST_CASE("an exception of a receiver passes through and the request counts") {
     diary book;
     limited http(puppet{&book,
                         [](receiver& to) {
@@ -164,14 +164,14 @@ TEST_CASE("a URL without a budget is refused before anything is asked") {
     CHECK(book.notes.empty());
 }
 
-TEST_CASE("a transport given by name is referred to") {
+TEST_CASE("a transport given as an lvalue is referenced") {
     diary book;
     puppet inner{&book};
     limited http(inner, book);
     CHECK(&http.inner() == &inner);
 }
 
-TEST_CASE("over a registry the limit holds for every spelling of a host") {
+TEST_CASE("over a registry the limit applies to every spelling of a host") {
     weir::testing::manual_clock clock;
     weir::registry registry{weir::memory_store{clock}, one_rate(3, 1s)};
     diary book;
@@ -193,7 +193,7 @@ TEST_CASE("over a registry the limit holds for every spelling of a host") {
     CHECK(registry.in_flight() == 0);
 }
 
-TEST_CASE("over a registry a refund gives the place back and a Retry-After holds the key") {
+TEST_CASE("over a registry a refund frees the slot and a Retry-After stops the key") {
     weir::testing::manual_clock clock;
     weir::registry registry{weir::memory_store{clock}, one_rate(1, 1s)};
     diary book;
@@ -212,7 +212,7 @@ TEST_CASE("over a registry a refund gives the place back and a Retry-After holds
     }
 }
 
-TEST_CASE("over a registry an unknown role is an error and holds nothing") {
+TEST_CASE("over a registry an unknown role is an error and takes nothing") {
     weir::registry registry{weir::memory_store{}, one_rate(1, 1s)};
     diary book;
     limited http(puppet{&book}, registry);

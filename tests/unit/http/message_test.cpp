@@ -3,7 +3,7 @@
 
 #include "support/catch.hpp"
 
-TEST_CASE("a request says GET, metadata and cost 1 unless told otherwise") {
+TEST_CASE("a request is GET, metadata and cost 1 by default") {
     const weir::http::request r{.url = "https://example.org/"};
     CHECK(r.method == "GET");
     CHECK(r.role == "metadata");

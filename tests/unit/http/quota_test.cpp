@@ -3,7 +3,7 @@
 
 #include "support/catch.hpp"
 
-TEST_CASE("quota: what a response does not state is absent") {
+TEST_CASE("quota: a number that a response does not state is absent") {
     const weir::http::quota q;
     CHECK(q.reported == weir::reported_limit{});
     CHECK(q.reported.unit == weir::limit_unit::requests);

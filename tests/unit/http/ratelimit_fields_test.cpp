@@ -50,7 +50,7 @@ std::optional<weir::duration> reset_of(std::string_view text, reset_unit unit = 
 
 }  // namespace
 
-TEST_CASE("a response without the fields says nothing") {
+TEST_CASE("a response without the fields reports nothing") {
     const auto r = read({{"Content-Type", "text/html"}, {"Age", "7"}, {"Retry-After", "3"}});
     CHECK(r.quotas.empty());
     CHECK(r.dropped.empty());
@@ -86,7 +86,7 @@ TEST_CASE("a state without its policy is a quota of its own") {
     CHECK(q[1] == quota{.name = "default", .reported = {.remaining = 0, .reset = 30s}, .from = "RateLimit"});
 }
 
-TEST_CASE("partition keys tell quotas of the same name apart") {
+TEST_CASE("partition keys distinguish quotas of the same name") {
     const auto q = quotas({{"RateLimit-Policy", "\"p\";q=10;pk=:YQ==:, \"p\";q=20;pk=:Yg==:, \"o\";q=5"},
                            {"RateLimit", "\"p\";r=7;pk=:Yg==:, \"p\";r=1;pk=:Yw==:, \"o\";r=3;pk=:AA==:"}});
     REQUIRE(q.size() == 4);
@@ -100,7 +100,7 @@ TEST_CASE("partition keys tell quotas of the same name apart") {
     CHECK(q[3].reported.remaining == 1);
 }
 
-TEST_CASE("quota units are told apart") {
+TEST_CASE("quota units are distinguished") {
     const auto q = quotas({{"RateLimit-Policy", "\"r\";q=5;qu=\"requests\", \"s\";q=6;qu=\"request\", "
                                                 "\"b\";q=1000000;qu=\"content-bytes\";w=60, \"c\";q=3;"
                                                 "qu=\"concurrent-requests\", \"o\";q=9;qu=\"bytes\""}});
@@ -123,7 +123,7 @@ TEST_CASE("a policy in an unknown unit is dropped with its state, and the others
                           "content-bytes, concurrent-requests");
 }
 
-TEST_CASE("parameters nobody knows are comments") {
+TEST_CASE("unknown parameters are comments") {
     const auto q = quotas(
         {{"RateLimit-Policy", "\"p\";q=10;w=1;acme-burst=5;comment=\"x\""}, {"RateLimit", "\"p\";r=3;t=1;acme;c=1"}});
     REQUIRE(q.size() == 1);
@@ -267,7 +267,7 @@ TEST_CASE("Crossref's limit, interval and concurrency") {
           weir::rate::longest);
 }
 
-TEST_CASE("the newest form that is there and good speaks for what remains") {
+TEST_CASE("the newest form that is present and well formed gives the remaining units") {
     const headers x{{"X-RateLimit-Limit", "60"}, {"X-RateLimit-Remaining", "7"}, {"X-RateLimit-Reset", "9"}};
     headers both = x;
     both.add("RateLimit", "\"default\";r=50;t=30");
@@ -316,7 +316,7 @@ TEST_CASE("a repeated field counts only if it agrees with itself") {
     CHECK(read({{"X-RateLimit-Limit", "60"}, {"X-RateLimit-Limit", "5000"}}).quotas.empty());
 }
 
-TEST_CASE("a Reset of unknown unit is told by its size") {
+TEST_CASE("the unit of a Reset is guessed from its size") {
     CHECK(reset_of("0") == 0s);
     CHECK(reset_of("30") == 30s);
     CHECK(reset_of("0.0001") == 1ms);
@@ -373,7 +373,7 @@ TEST_CASE("absurd spans are cut") {
     CHECK(quotas({{"RateLimit", "remaining=0, reset=31622399.999"}})[0].reported.reset == longest_retry_after - 1ms);
 }
 
-TEST_CASE("a response out of a cache says nothing") {
+TEST_CASE("a response from a cache is ignored") {
     const headers fresh{{"RateLimit", "\"a\";r=0;t=30"}, {"X-Concurrency-Limit", "3"}};
     for (const std::string_view age : {"1", " 7 ", "12, 0", "99999999999999999999"}) {
         CAPTURE(age);

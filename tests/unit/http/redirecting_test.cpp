@@ -196,7 +196,7 @@ TEST_CASE("a POST may be sent to its own URL to look at the result") {
     CHECK(form.trail() == trail{"POST https://a/form", "GET https://a/form"});
 }
 
-TEST_CASE("a redirect is not followed out of the encrypted web, nor out of the web") {
+TEST_CASE("a redirect from https to http, or to another scheme, is not followed") {
     for (const char* target :
          {"http://a/", "ftp://a/", "file:///etc/passwd", "data:,x", "https://user:secret@a/", "https://"}) {
         CAPTURE(target);
@@ -238,7 +238,7 @@ TEST_CASE("a redirect's body is thrown away, and a huge one not even read") {
     CHECK(huge.continued == std::vector<bool>{false, true});
 }
 
-TEST_CASE("over a registry each hop pays its own host") {
+TEST_CASE("over a registry each hop counts for its own host") {
     weir::policy p;
     p.rates = {{2, 24h}};
     p.max_delay = weir::duration::zero();

@@ -11,7 +11,7 @@ namespace {
 constexpr auto heard_at = std::chrono::system_clock::time_point{} + 20'000h;
 }
 
-TEST_CASE("told: Retry-After where the status lets it be about the limit") {
+TEST_CASE("response_feedback: Retry-After is read if it can concern the limit at this status") {
     const weir::http::headers fields{{"Retry-After", "7"}};
     CHECK(weir::http::response_feedback{429, fields, heard_at}.said().retry_after == 7s);
     CHECK(weir::http::response_feedback{503, fields, heard_at}.said().retry_after == 7s);
@@ -20,7 +20,7 @@ TEST_CASE("told: Retry-After where the status lets it be about the limit") {
     CHECK(weir::http::response_feedback{429, {}, heard_at}.said().status == 429);
 }
 
-TEST_CASE("told: limits in every unit, on any response that no cache held") {
+TEST_CASE("response_feedback: limits in every unit are read from any response that is not from a cache") {
     const weir::http::headers fields{
         {"RateLimit-Policy", R"("a";q=10;w=60, "b";q=4;qu="concurrent-requests", "c";q=9;w=9;qu="content-bytes")"},
         {"RateLimit", R"("a";r=3;t=20)"}};

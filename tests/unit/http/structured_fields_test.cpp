@@ -30,7 +30,7 @@ std::string again(std::string_view text) {
 
 }  // namespace
 
-TEST_CASE("integers and decimals are told apart and exact") {
+TEST_CASE("integers and decimals are distinguished and exact") {
     CHECK(value("1") == sf::bare_item{std::int64_t{1}});
     CHECK(value("1.0") == sf::bare_item{sf::decimal{1000}});
     CHECK(value("-0.5") == sf::bare_item{sf::decimal{-500}});
@@ -80,7 +80,7 @@ TEST_CASE("byte sequences need whole base64 but not its padding") {
     }
 }
 
-TEST_CASE("white space is let pass where the grammar has it and nowhere else") {
+TEST_CASE("white space is accepted where the grammar has it and nowhere else") {
     CHECK(again("  1 \t,\t 2  ") == "1, 2");
     CHECK(again("1\t") == "1");
     CHECK(again("\t1") == "malformed");
@@ -95,7 +95,7 @@ TEST_CASE("white space is let pass where the grammar has it and nowhere else") {
     CHECK_FALSE(sf::parse_item("1\t"));
 }
 
-TEST_CASE("of a key given twice the last value stands in the place of the first") {
+TEST_CASE("if a key occurs twice, the last value is at the position of the first") {
     CHECK(again("x;a=1;b=2;a=3;b=4;a") == "x;a;b=4");
     CHECK(again("(1);z=1;y=2;z=3") == "(1);z=3;y=2");
     const auto d = sf::parse_dictionary("b=1, a=(1 2);p, b=3;q, c, a").value();
@@ -113,7 +113,7 @@ TEST_CASE("the lines of a field are joined before they are read") {
     CHECK_FALSE(sf::parse_item(fields, "Absent"));
 }
 
-TEST_CASE("a malformed field says where, what stands there and which rule it breaks") {
+TEST_CASE("the fault of a malformed field says where, what was found and which rule it breaks") {
     CHECK(sf::parse_item("1.").error().code == weir::errc::bad_field);
     CHECK(why("") == "structured field \"\": byte 1 (its end): a value must stand here");
     CHECK(why("1.") == "structured field \"1.\": byte 3 (its end): a digit must follow the point");
@@ -145,7 +145,7 @@ TEST_CASE("a malformed field says where, what stands there and which rule it bre
           "structured field \"(1\": byte 3 (its end): a space or \")\" must follow a value in an inner list");
 }
 
-TEST_CASE("what no field can carry is not written") {
+TEST_CASE("a value that no field can contain is not written") {
     const auto bad = [](sf::bare_item v) {
         const auto r = sf::serialize(sf::item{std::move(v), {}});
         return r ? "written as " + *r : r.error().message;

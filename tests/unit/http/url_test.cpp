@@ -55,7 +55,7 @@ TEST_CASE("the budget's host is a view into the URL, in whatever spelling it has
     CHECK(host->data() == text.data() + 8);
 }
 
-TEST_CASE("a URL that has no budget is an error that says why and tells no secret") {
+TEST_CASE("a URL that has no budget is an error that says why and shows no secret") {
     for (const std::string_view text : {"",
                                         "example.org",
                                         "//example.org/",

@@ -3,7 +3,7 @@
 
 #include "support/catch.hpp"
 
-TEST_CASE("ask: the default one is a GET of one unit that waits as long as the policy says") {
+TEST_CASE("acquire_options: the default one is a GET of one unit that waits as long as the policy says") {
     const weir::acquire_options a;
     CHECK(a.cost == 1);
     CHECK(a.method == "GET");
@@ -11,7 +11,7 @@ TEST_CASE("ask: the default one is a GET of one unit that waits as long as the p
     CHECK_FALSE(a.stop.stop_possible());
 }
 
-TEST_CASE("ask: defect 13: HEAD is HEAD in any case") {
+TEST_CASE("acquire_options: HEAD is HEAD in any case") {
     for (const char* text : {"HEAD", "head", "Head"})
         CHECK(weir::detail::is_head(text));
     for (const char* text : {"GET", "HEAD ", "HEA", ""})

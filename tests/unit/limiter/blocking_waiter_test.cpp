@@ -8,7 +8,7 @@
 
 using namespace std::chrono_literals;
 
-TEST_CASE("blocking_waiter: what happened before the sleep is not slept through") {
+TEST_CASE("blocking_waiter: a completion before the sleep ends the sleep at once") {
     weir::blocking_waiter w;
     CHECK_FALSE(w.is_polled());
     w.wake_earlier();

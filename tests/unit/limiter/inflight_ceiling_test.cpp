@@ -18,7 +18,10 @@ TEST_CASE("inflight_ceiling: no more than the limit at once, and 0 is no limit")
     CHECK(c.try_take());
     c.limit(1);  // what was taken before stays taken
     CHECK(c.taken() == 3);
+    CHECK(c.is_full());
     CHECK_FALSE(c.try_take());
+    c.limit(0);  // no ceiling
+    CHECK_FALSE(c.is_full());
 }
 
 TEST_CASE("inflight_ceiling: keys that wait are served in the order in which they came, one at a time") {
@@ -50,7 +53,7 @@ TEST_CASE("inflight_ceiling: keys that wait are served in the order in which the
     CHECK_FALSE(c.give_back());
 }
 
-TEST_CASE("inflight_ceiling: a key that is withdrawn gives its place in the line up") {
+TEST_CASE("inflight_ceiling: a withdrawn key leaves the line") {
     weir::inflight_ceiling c{1};
     weir::ceiling_waiter x, y;
     REQUIRE(c.try_take());
@@ -75,7 +78,7 @@ TEST_CASE("inflight_ceiling: waiting for the end of all requests ends with the l
     CHECK(c.wait_until_empty(std::chrono::hours{1}));
 }
 
-TEST_CASE("inflight_ceiling: a place taken in spite of the ceiling counts until it is given back") {
+TEST_CASE("inflight_ceiling: a slot taken in spite of the ceiling counts until it is given back") {
     weir::inflight_ceiling c{1};
     REQUIRE(c.try_take());
     c.take();

@@ -2,12 +2,17 @@
 #include "weir/registry/registry.hpp"
 
 #include "support/catch.hpp"
+#include "support/plain_store.hpp"
 
+#include "weir/limiter/detail/lease_book.hpp"
+#include "weir/storage/any_store.hpp"
 #include "weir/testing/manual_clock.hpp"
 #include "weir/testing/shared_store.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <stdexcept>
 #include <string_view>
 #include <utility>
@@ -86,7 +91,7 @@ TEST_CASE("lease: many requests take few round trips, twice as many units each t
     }
 }
 
-TEST_CASE("lease: what is taken counts for all until its last request is answered, and a window longer") {
+TEST_CASE("lease: a lease counts for all processes until its last request is answered, and one window longer") {
     watched t{leased({{100, 1s}}, 20)};
     t.use(1 + 2 + 4);
     CHECK(t.used() == std::pair<std::int64_t, std::int64_t>{7, 0});
@@ -105,7 +110,7 @@ TEST_CASE("lease: what is taken counts for all until its last request is answere
     CHECK(t.used().first == 0);
 }
 
-TEST_CASE("lease: what was never used is given back by poll, by the next request, and at the end") {
+TEST_CASE("lease: unused units are given back by poll, by the next request, and at the end") {
     const weir::policy p = leased({{100, 1h}}, 20);
     watched t{p};
     t.use(4);  // 1, 2, and the first of 4
@@ -139,7 +144,7 @@ TEST_CASE("lease: what was never used is given back by poll, by the next request
     CHECK(t.used() == std::pair<std::int64_t, std::int64_t>{5 + 16 + 1, 16});
 }
 
-TEST_CASE("lease: a key with a lease is not forgotten, and is once it was given back") {
+TEST_CASE("lease: a key with a lease is not forgotten until the lease was given back") {
     two t{leased({{100, 10ms}}, 20)};
     t.use(2);
     t.clock.advance(1h);
@@ -153,7 +158,7 @@ TEST_CASE("lease: a key with a lease is not forgotten, and is once it was given 
     CHECK_FALSE(t.a.inspect("h.org", "metadata").has_value());
 }
 
-TEST_CASE("lease: where there is no room for it a request is decided by itself, and told its exact time") {
+TEST_CASE("lease: if there is no room for it, a request is decided by itself and gets its exact time") {
     two t{leased({{10, 1s}}, 5)};
     t.use(10);
     const auto denied = t.take();
@@ -168,7 +173,7 @@ TEST_CASE("lease: where there is no room for it a request is decided by itself, 
     CHECK(t.common.calls() == before + 1);
 }
 
-TEST_CASE("lease: a lease takes no more than half of a window, and nothing in advance where it cannot be exact") {
+TEST_CASE("lease: a lease takes no more than half of a window, and no lease is taken if it cannot be exact") {
     const auto max_open = [](weir::policy p) {
         watched t{p};
         std::int64_t max = 0;
@@ -195,6 +200,49 @@ TEST_CASE("lease: a lease takes no more than half of a window, and nothing in ad
     CHECK(max_open(p) == 0);
 }
 
+TEST_CASE("lease: no lease asks for more than the smallest window or the greatest cost of one request") {
+    const auto reported = std::make_shared<const weir::server_rates>(weir::server_rates{{{30, 1s}}});
+    for (const std::int64_t limit : {1, 2, 3, 7, 40, 1'000})
+        for (const double factor : {1.0, 0.3, 0.01})
+            for (const std::int64_t burst : {0, 5})
+                for (const auto& server : {std::shared_ptr<const weir::server_rates>{}, reported}) {
+                    auto p = leased({{1'000, 1h}, {limit, 1s}}, 100);
+                    p.burst = burst;
+                    weir::detail::lease_book book;
+                    const auto rules = weir::key_rules::make(p, weir::multiplier::of(factor), server);
+                    book.set_rules(rules);
+                    std::int64_t smallest = rules->plan.max_cost;
+                    for (const weir::window& w : rules->plan.windows)
+                        smallest = std::min(smallest, w.limit);
+                    for (int i = 0; i < 12; ++i) {
+                        const std::int64_t wanted = book.wanted(1, instant{10s});
+                        CHECK(wanted <= std::max<std::int64_t>(1, smallest / 2));
+                        CHECK(wanted <= 100);
+                        if (wanted > 1)
+                            book.add({wanted}, instant{10s});
+                        else
+                            book.record_single(true, instant{10s});
+                    }
+                    // What one request costs is its own affair: it takes nothing in advance.
+                    CHECK(book.wanted(2'000, instant{10s}) == 2'000);
+                }
+}
+
+TEST_CASE("lease: a store whose kind is chosen at run time is asked whether it lends") {
+    const weir::policy p = leased({{100, 1h}}, 20);
+    const auto open_after = [&](auto make) {
+        two t{p};
+        weir::registry<weir::any_store> limits{weir::any_store{make(t.common)}, configured(p)};
+        for (int i = 0; i < 7; ++i)
+            limits.acquire("h.org", "metadata").arrived();
+        const auto got = limits.try_acquire("h.org", "metadata");
+        REQUIRE(got);
+        return limits.inspect("h.org", "metadata")->state.open;
+    };
+    CHECK(open_after([](const shared_store& s) { return s; }) == 8);
+    CHECK(open_after([](const shared_store& s) { return weir_test::plain_store{s}; }) == 1);
+}
+
 TEST_CASE("lease: a request may cost more than what is left of one") {
     watched t{leased({{1'000, 1h}}, 10)};
     t.use(4);  // of the lease of 4 three are left
@@ -210,7 +258,7 @@ TEST_CASE("lease: a request may cost more than what is left of one") {
     CHECK(t.used().first == 3 + 4 + 8 + 60);
 }
 
-TEST_CASE("lease: a refunded request's unit is there again for the next one") {
+TEST_CASE("lease: the unit of a refunded request is free for the next one") {
     for (const auto from : {weir::counting::response, weir::counting::admission}) {
         watched t{leased({{1'000, 1h}}, 10, from)};
         t.use(3);
@@ -247,7 +295,7 @@ TEST_CASE("lease: a gate set here, new rules and an erased history end it at onc
     CHECK(t.used() == std::pair<std::int64_t, std::int64_t>{0, 0});
 }
 
-TEST_CASE("lease: a gate or a factor that another process set ends it with the first word of it") {
+TEST_CASE("lease: a gate or a factor that another process set ends it with the first reply that has it") {
     watched t{leased({{1'000, 1h}}, 10)};
     const auto uncounted = [&] { return t.a.try_acquire("h.org", "metadata", {.method = "HEAD"}); };
     t.use(4);
@@ -265,7 +313,7 @@ TEST_CASE("lease: a gate or a factor that another process set ends it with the f
     CHECK(t.used().second == 0);
 }
 
-TEST_CASE("lease: the ceiling over all keys counts requests, not what is taken for them") {
+TEST_CASE("lease: the ceiling over all keys counts requests, not the units of leases") {
     const weir::policy p = leased({{1'000, 1h}}, 10);
     clock_type clock{instant{10s}};
     shared_store common{clock};

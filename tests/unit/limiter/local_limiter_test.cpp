@@ -39,7 +39,7 @@ struct fixture {
 
 }  // namespace
 
-TEST_CASE("local_limiter: who cannot go waits in order, and is woken at the exact time") {
+TEST_CASE("local_limiter: a request that cannot be admitted waits in order, and is woken at the exact time") {
     fixture f;
     node a, b, c;
     CHECK_FALSE(f.submit(a, instant{0s}, instant{60s}));
@@ -60,7 +60,7 @@ TEST_CASE("local_limiter: who cannot go waits in order, and is woken at the exac
     CHECK(f.key.core.waiting() == 0);
 }
 
-TEST_CASE("local_limiter: whose best case is past the deadline is refused at once") {
+TEST_CASE("local_limiter: a waiter whose best case is past its deadline is refused at once") {
     fixture f;
     node a, b, c, d;
     CHECK_FALSE(f.submit(a, instant{0s}, instant{60s}));
@@ -108,7 +108,7 @@ TEST_CASE("local_limiter: a refusal by a rule that a reload took away names no r
     CHECK(late.verdict.limit == weir::rate{1, 20s});
 }
 
-TEST_CASE("local_limiter: an uncounted request leaves when the gate opens, whatever stands before it") {
+TEST_CASE("local_limiter: an uncounted request leaves when the gate opens, whatever waits before it") {
     fixture f;
     node a, b, head;
     CHECK_FALSE(f.submit(a, instant{0s}, instant{60s}));
@@ -123,7 +123,7 @@ TEST_CASE("local_limiter: an uncounted request leaves when the gate opens, whate
     f.serve(instant{10s});
 }
 
-TEST_CASE("local_limiter: the last waiter's cancel takes the key out of the line for places") {
+TEST_CASE("local_limiter: the cancel of the last waiter removes the key from the ceiling's line") {
     fixture f;
     f.key.ceiling.limit(1);
     REQUIRE(f.key.ceiling.try_take());
@@ -137,7 +137,7 @@ TEST_CASE("local_limiter: the last waiter's cancel takes the key out of the line
 }
 
 // The first deadline of the queue was taken for the time by which the head wakes.
-TEST_CASE("local_limiter: the head is told when its time comes, though another's deadline is nearer") {
+TEST_CASE("local_limiter: the head is notified at its time, though another waiter's deadline is earlier") {
     fixture f;
     f.policy.max_concurrent = 1;
     f.key.set_rules(f.policy, instant{0s});
@@ -158,7 +158,7 @@ TEST_CASE("local_limiter: the head is told when its time comes, though another's
 }
 
 // Its thread had looked at the first time it was told, slept on to a later one, and overslept a nearer one.
-TEST_CASE("local_limiter: a head that looked too early is told when its time comes nearer again") {
+TEST_CASE("local_limiter: a head that woke too early is notified when its time moves earlier again") {
     fixture f;
     const auto every = [&f](weir::duration period) {
         f.policy.rates = {{1, period}};
@@ -180,7 +180,7 @@ TEST_CASE("local_limiter: a head that looked too early is told when its time com
     CHECK(w.verdict.granted());
 }
 
-TEST_CASE("local_limiter: nobody waits for a gate that is farther away than max_hold, nor goes on waiting once it is") {
+TEST_CASE("local_limiter: no request waits, or goes on waiting, for a gate that is farther away than max_hold") {
     fixture f;
     f.policy.max_hold = 5s;
     f.key.set_rules(f.policy, instant{0s});
@@ -207,7 +207,7 @@ TEST_CASE("local_limiter: nobody waits for a gate that is farther away than max_
     CHECK(far.verdict.granted());
 }
 
-TEST_CASE("local_limiter: rules that are not enforced let everybody go, and the log holds them all") {
+TEST_CASE("local_limiter: rules that are not enforced admit every request, and the log has them all") {
     fixture f;
     f.key.ceiling.limit(2);
     node a, b, c, head;

@@ -9,7 +9,7 @@
 using namespace std::chrono_literals;
 using weir::instant;
 
-TEST_CASE("refused: defect 14: it says who, why and when to come back") {
+TEST_CASE("refused: it has the key, the cause and the time to come back") {
     const weir::decision d{weir::outcome::denied, weir::cause::window, instant{12s}, weir::rate{10, 1s}, 150ms};
     const weir::refused r{{"h", "metadata"}, d, instant{10s}};
     CHECK(std::string{r.what()} == "h/metadata: refused by window 10/1s after 150 ms; retry in 2000 ms at the "

@@ -3,7 +3,10 @@
 
 #include "support/catch.hpp"
 #include "support/limiter.hpp"
+#include "support/plain_store.hpp"
 
+#include "weir/storage/any_store.hpp"
+#include "weir/storage/store_error.hpp"
 #include "weir/testing/manual_clock.hpp"
 #include "weir/testing/shared_store.hpp"
 
@@ -36,6 +39,7 @@ struct process : weir_test::one_key<shared_store> {
     bool cancel(waiting& w) { return one_key::cancel(w, clock.now()); }
     void serve() { one_key::serve(clock.now()); }
     bool hold(instant until) { return one_key::hold(until, clock.now()); }
+    bool open_gate() { return one_key::open_gate(clock.now()); }
     void settle(weir::entry& e, weir::settlement how) { one_key::settle(e, how, clock.now()); }
     std::string take_store_error() { return log.take_store_error(); }
 
@@ -85,7 +89,7 @@ TEST_CASE("shared_limiter: two processes share one window, and a known denial ma
     CHECK(common.calls() == calls);
 }
 
-TEST_CASE("shared_limiter: who waits is granted in order, one try each time the head's time has come") {
+TEST_CASE("shared_limiter: waiters are granted in order, one try each time the head's time has come") {
     clock_type clock{instant{10s}};
     shared_store common{clock};
     process p{common, clock, limited(1, 10s)};
@@ -163,7 +167,7 @@ TEST_CASE("shared_limiter: a store that fails denies with its own cause, says wh
     CHECK(w.verdict.granted());
 }
 
-TEST_CASE("shared_limiter: the head that lacks a place in flight stands in line and is told when one is free") {
+TEST_CASE("shared_limiter: the head that lacks an in-flight slot stands in line and is notified when one is free") {
     full_house house;
     process& p = house.p;
     waiting w;
@@ -180,7 +184,7 @@ TEST_CASE("shared_limiter: the head that lacks a place in flight stands in line 
 }
 
 // The one who gave a place back served that key for ever.
-TEST_CASE("shared_limiter: a call that outlived its waiter leaves no place in the line of those who starve") {
+TEST_CASE("shared_limiter: a call that outlived its waiter leaves no key in the ceiling's line") {
     full_house house;
     process& p = house.p;
     waiting w;
@@ -191,7 +195,7 @@ TEST_CASE("shared_limiter: a call that outlived its waiter leaves no place in th
 }
 
 // The first deadline of the queue was taken for the time by which the head wakes.
-TEST_CASE("shared_limiter: the head is told when its time comes, though another's deadline was nearer") {
+TEST_CASE("shared_limiter: the head is notified at its time, though another waiter's deadline was earlier") {
     full_house house;
     process& p = house.p;
     waiting w, impatient{instant{12s}};
@@ -241,7 +245,7 @@ TEST_CASE("shared_limiter: while the store fails, a log of this process decides 
         clock.advance(10s);
         CHECK(p.decide(c).admits());
     }
-    SECTION("a gate that cannot be told to the store holds this process") {
+    SECTION("a gate that the store did not get stops this process") {
         p.settle(b, weir::settlement::refunded);
         CHECK(p.hold(instant{40s}));
         clock.set(instant{39s});
@@ -265,7 +269,7 @@ TEST_CASE("shared_limiter: while the store fails, a log of this process decides 
     }
 }
 
-TEST_CASE("shared_limiter: a gate that the store could not be told is told before the next decision") {
+TEST_CASE("shared_limiter: a gate that the store did not get is sent before the next decision") {
     clock_type clock{instant{10s}};
     shared_store common{clock};
     process p{common, clock, limited(8, 10s)}, other{common, clock, limited(8, 10s)};
@@ -283,7 +287,7 @@ TEST_CASE("shared_limiter: a gate that the store could not be told is told befor
     CHECK(other.decide(e).admits());
 }
 
-TEST_CASE("shared_limiter: an open policy lets everybody go while the store fails, but not through a gate") {
+TEST_CASE("shared_limiter: an open policy admits every request while the store fails, but not before the gate opens") {
     clock_type clock{instant{10s}};
     shared_store common{clock};
     weir::policy rules = limited(1, 10s);
@@ -311,7 +315,8 @@ TEST_CASE("shared_limiter: another process's factor scales the windows from the 
     CHECK(b.decide(e).cause == cause::window);
 }
 
-TEST_CASE("shared_limiter: a cost above the limit is never granted, and a gate refuses who cannot outwait it") {
+TEST_CASE(
+    "shared_limiter: a cost above the limit is never granted, and a gate refuses a request that cannot wait for it") {
     clock_type clock{instant{10s}};
     shared_store common{clock};
     process p{common, clock, limited(2, 10s)};
@@ -331,7 +336,7 @@ TEST_CASE("shared_limiter: a cost above the limit is never granted, and a gate r
     CHECK(w.verdict.retry_at == instant{60s});
 }
 
-TEST_CASE("shared_limiter: rules that are not enforced let everybody go, through the ceiling too, and say so") {
+TEST_CASE("shared_limiter: rules that are not enforced admit every request, also above the ceiling, and report it") {
     clock_type clock{instant{10s}};
     shared_store common{clock};
     weir::policy rules = limited(1, 10s);
@@ -348,7 +353,7 @@ TEST_CASE("shared_limiter: rules that are not enforced let everybody go, through
     CHECK(p.ceiling.taken() == 3);
 }
 
-TEST_CASE("shared_limiter: nobody waits for a gate that is farther away than max_hold") {
+TEST_CASE("shared_limiter: no request waits for a gate that is farther away than max_hold") {
     clock_type clock{instant{10s}};
     shared_store common{clock};
     weir::policy rules = limited(1, 10s);
@@ -364,4 +369,156 @@ TEST_CASE("shared_limiter: nobody waits for a gate that is farther away than max
     CHECK_FALSE(p.submit(late));
     CHECK(late.verdict.cause == cause::gate);
     CHECK(late.verdict.retry_at == instant{40s});
+}
+
+namespace {
+
+/// A factor that a process sets is its own where the store does not keep it, and the key is kept for it.
+template <class Store>
+void check_own_factor(Store store, const clock_type& clock) {
+    weir_test::one_key<Store> a{store, limited(10, 10s)}, b{store, limited(10, 10s)};
+    CHECK(a.log.is_idle(a.store, clock.now()));
+    a.tune(weir::multiplier::of(0.1), clock.now());
+    CHECK(a.log.factor(a.store) == weir::multiplier::of(0.1));
+    CHECK(a.core.plan().windows.at(0).limit == 1);
+    CHECK_FALSE(a.log.is_idle(a.store, clock.now() + 24h));
+    CHECK(b.log.is_idle(b.store, clock.now() + 24h));
+    weir::entry e;
+    REQUIRE(b.decide(e, clock.now()).admits());
+    CHECK(b.core.plan().windows.at(0).limit == 10);
+    CHECK(a.decide(e, clock.now()).cause == cause::window);
+    a.run(clock.now(), [&](auto& s) {
+        a.log.erase(s);
+        return 0;
+    });
+    CHECK(a.log.factor(a.store).is_one());
+    CHECK(a.core.plan().windows.at(0).limit == 10);
+}
+
+}  // namespace
+
+TEST_CASE("shared_limiter: beside a store that learns nothing, each process keeps its own factor") {
+    clock_type clock{instant{10s}};
+    SECTION("a store of five verbs") { check_own_factor(weir_test::plain_store{shared_store{clock}}, clock); }
+    SECTION("whose kind is chosen at run time") {
+        check_own_factor(weir::any_store{weir_test::plain_store{shared_store{clock}}}, clock);
+    }
+}
+
+TEST_CASE("shared_limiter: an entry that the store cannot lower stays as it is, and makes no room") {
+    clock_type clock{instant{10s}};
+    weir_test::one_key<weir::any_store> key{weir::any_store{weir_test::plain_store{shared_store{clock}}},
+                                            limited(2, 10s)};
+    weir::entry e, other;
+    REQUIRE(key.decide(e, clock.now(), 2).admits());
+    REQUIRE(key.decide(other, clock.now() + 1s).cause == cause::window);
+    CHECK(key.core.denial.is_set());
+    key.run(clock.now() + 1s, [&](auto& s) {
+        key.log.reduce(s, e, 1);
+        return 0;
+    });
+    CHECK(e.cost == 2);
+    CHECK(key.core.denial.is_set());
+}
+
+TEST_CASE("shared_limiter: no request waits for a paused key whose time is up") {
+    clock_type clock{instant{10s}};
+    shared_store common{clock};
+    process p{common, clock, limited(2, 10s)};
+    p.core.is_paused = true;
+    waiting now{instant{10s}}, later{instant{11s}};
+    CHECK_FALSE(p.submit(now));
+    CHECK(now.verdict.outcome == outcome::denied);
+    CHECK(p.submit(later));
+}
+
+TEST_CASE("shared_limiter: a gate that another process takes away is asked for again after a second") {
+    clock_type clock{instant{10s}};
+    shared_store common{clock};
+    process a{common, clock, limited(2, 10s)}, b{common, clock, limited(2, 10s)};
+    REQUIRE(a.hold(instant{10s} + 1h));
+    weir::entry e;
+    CHECK(b.decide(e).at == instant{10s} + 1h);
+    weir::decision known;
+    const auto calls = common.calls();
+    SECTION("by what is known without a call, which says when the gate opens") {
+        clock.advance(1s - 1ns);
+        REQUIRE(b.core.denial.read(clock.now(), known));
+        CHECK(known.cause == cause::gate);
+        CHECK(known.retry_at == instant{10s} + 1h);
+        clock.advance(1ns);
+        CHECK_FALSE(b.core.denial.read(clock.now(), known));
+        CHECK(common.calls() == calls);
+        CHECK(b.decide(e).cause == cause::gate);
+        CHECK(common.calls() == calls + 1);
+        CHECK(b.core.denial.read(clock.now(), known));
+        CHECK(a.open_gate());
+        CHECK_FALSE(a.core.denial.read(clock.now(), known));
+        clock.advance(1s);
+        CHECK(b.decide(e).admits());
+    }
+    SECTION("by the first that waits, once a second, and no waiter is refused meanwhile") {
+        waiting first, second;
+        REQUIRE(b.submit(first));
+        REQUIRE(b.submit(second));
+        for (int i = 0; i < 5; ++i) {
+            CHECK(b.next_due() == clock.now() + 1s);
+            clock.advance(1s);
+            b.serve();
+        }
+        CHECK(common.calls() <= calls + 6);
+        CHECK_FALSE(first.is_completed);
+        CHECK(a.open_gate());
+        clock.advance(1s);
+        b.serve();
+        CHECK(first.verdict.granted());
+        CHECK(second.verdict.granted());
+    }
+    SECTION("by the process that has closed it itself") {
+        waiting w;
+        REQUIRE(a.submit(w));
+        CHECK(b.open_gate());
+        clock.advance(1s);
+        a.serve();
+        CHECK(w.verdict.granted());
+    }
+}
+
+TEST_CASE("shared_limiter: a gate that the store has not heard of is taken away too, and a failure is said") {
+    clock_type clock{instant{10s}};
+    shared_store common{clock};
+    process p{common, clock, limited(2, 10s)};
+    bool fails = true;
+    common.before([&](std::string_view) {
+        if (fails)
+            throw weir::store_error{"out"};
+    });
+    REQUIRE(p.hold(instant{10s} + 1h));
+    CHECK_FALSE(p.open_gate());
+    CHECK(p.take_store_error() == "out");
+    fails = false;
+    clock.advance(1s);
+    weir::entry e;
+    CHECK(p.decide(e).admits());
+}
+
+TEST_CASE("shared_limiter: a peek names what stands in the way, and enters nothing") {
+    clock_type clock{instant{10s}};
+    shared_store common{clock};
+    process p{common, clock, limited(2, 10s), 1}, other{common, clock, limited(2, 10s)};
+    const auto peek = [&](std::int64_t cost) {
+        return p.run(clock.now(), [&](auto& s) { return p.log.peek(s, cost); });
+    };
+    for (int i = 0; i < 3; ++i)
+        CHECK(peek(2).cause == cause::none);
+    weir::entry e;
+    REQUIRE(other.decide(e).admits());
+    CHECK(peek(1).cause == cause::none);
+    CHECK(peek(2).cause == cause::window);
+    REQUIRE(p.ceiling.try_take());
+    CHECK(peek(1).cause == cause::inflight);
+    CHECK(peek(0).cause == cause::none);
+    CHECK(other.hold(instant{40s}));
+    CHECK(peek(0).cause == cause::gate);
+    CHECK(peek(0).at == instant{40s});
 }

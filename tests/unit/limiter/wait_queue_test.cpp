@@ -21,7 +21,7 @@ namespace {
 
 assessment at(instant t) { return {t, cause::window, 0}; }
 
-struct fixture {
+struct queue_fixture {
     node& add(instant deadline, std::int64_t cost = 1, instant expected = instant{1s}) {
         node& w = nodes.emplace_back(deadline);
         w.cost = cost;
@@ -38,7 +38,7 @@ struct fixture {
 }  // namespace
 
 TEST_CASE("wait_queue: waiters leave from anywhere, and the others stay in order") {
-    fixture f;
+    queue_fixture f;
     node& a = f.add(instant{9s});
     node& b = f.add(instant{9s});
     node& c = f.add(instant{9s});
@@ -56,7 +56,7 @@ TEST_CASE("wait_queue: waiters leave from anywhere, and the others stay in order
 }
 
 TEST_CASE("wait_queue: the earliest deadline is known, also after its waiter has left") {
-    fixture f;
+    queue_fixture f;
     f.add(instant{9s});
     node& b = f.add(instant{3s});
     node& c = f.add(instant{5s});
@@ -69,8 +69,9 @@ TEST_CASE("wait_queue: the earliest deadline is known, also after its waiter has
     CHECK(f.queue.first_deadline() == instant{9s});
 }
 
-TEST_CASE("wait_queue: those ahead are a sequence of units with their forecasts, empty places counting nothing") {
-    fixture f;
+TEST_CASE(
+    "wait_queue: the waiters ahead are a sequence of units with their assessments, and empty places count nothing") {
+    queue_fixture f;
     f.add(instant{99s}, 2, instant{10s});
     node& gone = f.add(instant{99s}, 3, instant{20s});
     f.add(instant{99s}, 1, instant{30s});
@@ -95,8 +96,8 @@ TEST_CASE("wait_queue: those ahead are a sequence of units with their forecasts,
     CHECK(f.queue.all_ahead().nth_newest(1) == instant{10s});
 }
 
-TEST_CASE("wait_queue: a long queue makes its forecasts anew after as many changes as it has waiters") {
-    fixture f;
+TEST_CASE("wait_queue: a long queue assesses its waiters again after as many changes as it has waiters") {
+    queue_fixture f;
     for (std::size_t i = 0; i <= weir::wait_queue::always_exact; ++i)
         f.add(instant{99s});
     for (std::size_t i = 0; i < weir::wait_queue::always_exact; ++i) {
@@ -116,8 +117,8 @@ TEST_CASE("wait_queue: a cancel that comes during the first decision is kept") {
     CHECK_FALSE(weir::wait_queue::cancel_early(w));
 }
 
-TEST_CASE("wait_queue: waiters that come and leave behind a patient front leave no memory behind") {
-    fixture f;
+TEST_CASE("wait_queue: waiters that come and leave behind a long-waiting front use no memory afterwards") {
+    queue_fixture f;
     node& front = f.add(instant{99s});
     for (int i = 0; i < 10'000; ++i) {
         node w{instant{50s}};
@@ -130,8 +131,8 @@ TEST_CASE("wait_queue: waiters that come and leave behind a patient front leave 
     CHECK(f.queue.first_deadline() == instant{99s});
 }
 
-TEST_CASE("wait_queue: the front is woken when its time comes nearer, and not when it moves away") {
-    fixture f;
+TEST_CASE("wait_queue: the front is woken when its time becomes earlier, and not when it becomes later") {
+    queue_fixture f;
     node& a = f.add(instant{99s});
     f.queue.set_front_due(instant{10s});
     f.queue.notify_front();

@@ -61,7 +61,7 @@ using shared_store = weir::shared_memory_store<weir::testing::manual_clock>;
 
 }  // namespace
 
-TEST_CASE("answers: defect 7: a host on defaults is tuned by what it answers, and every change is told") {
+TEST_CASE("answers: a host on defaults is tuned by its answers, and every change is an event") {
     std::vector<tuning_watcher::change> changes;
     weir::testing::manual_clock clock{instant{10s}};
     weir::registry limits{weir_test::manual_store{clock}, weir_test::configured(tuned_policy({{100, 1s}})),
@@ -84,13 +84,13 @@ TEST_CASE("answers: defect 7: a host on defaults is tuned by what it answers, an
     CHECK_FALSE(limits.inspect("other", "metadata"));
 }
 
-TEST_CASE("answers: whoever is not tuned is not cut") {
+TEST_CASE("answers: a key without tuning is not cut") {
     weir_test::manual_limits w{weir_test::limited({{100, 1s}})};
     answer(w.limits, w.clock, 429, 9);
     CHECK(w.limits.inspect("h", "metadata")->state.factor.is_one());
 }
 
-TEST_CASE("answers: defect 13: uncounted HEAD requests and unknown answers teach nothing") {
+TEST_CASE("answers: uncounted HEAD requests and unknown answers teach nothing") {
     weir_test::manual_limits w{tuned_policy({{100, 1s}})};
     for (int i = 0; i < 9; ++i) {
         auto got = w.limits.try_acquire("h", "metadata", {.method = "head"});
@@ -104,7 +104,7 @@ TEST_CASE("answers: defect 13: uncounted HEAD requests and unknown answers teach
     CHECK(w.limits.inspect("h", "metadata")->state.factor.is_one());
 }
 
-TEST_CASE("answers: processes on one store learn together, and each obeys what another learned") {
+TEST_CASE("answers: processes on one store share the tuner's state") {
     weir::testing::manual_clock clock{instant{10s}};
     const shared_store common{clock};
     const auto config = weir_test::configured(tuned_policy({{100, 1s}}));
@@ -118,7 +118,7 @@ TEST_CASE("answers: processes on one store learn together, and each obeys what a
     CHECK(a.inspect("h", "metadata")->state.windows[0].limit == 80);
 }
 
-TEST_CASE("answers: a 429 in one process stops the other, until the very moment it names") {
+TEST_CASE("answers: a 429 in one process stops the other until exactly the time that it states") {
     weir::testing::manual_clock clock{instant{10s}};
     const shared_store common{clock};
     const auto config = weir_test::configured(weir_test::limited({{100, 1s}}));
@@ -131,7 +131,7 @@ TEST_CASE("answers: a 429 in one process stops the other, until the very moment 
     CHECK(b.try_acquire("h", "metadata"));
 }
 
-TEST_CASE("answers: who waits for a long window is not held by a cut for longer than it takes to recover") {
+TEST_CASE("answers: a cut delays a waiter of a long window no longer than it takes to recover") {
     weir::testing::manual_clock clock{instant{10s}};
     weir::registry limits{weir_test::manual_store{clock}, weir_test::configured(tuned_policy({{10, 24h}}))};
     answer(limits, clock, 429, 3);
@@ -149,7 +149,7 @@ TEST_CASE("answers: who waits for a long window is not held by a cut for longer 
     CHECK(clock.now() < instant{10s} + 10min);
 }
 
-TEST_CASE("answers: a reload that turns tuning off puts the rates in force as they are written") {
+TEST_CASE("answers: a reload that turns tuning off restores the configured rates") {
     const auto tuned = weir_test::configured(tuned_policy({{100, 1s}}));
     const auto plain = weir_test::configured(weir_test::limited({{100, 1s}}));
     weir_test::manual_limits w{tuned_policy({{100, 1s}})};
@@ -181,7 +181,7 @@ TEST_CASE("answers: a key whose factor has recovered is forgotten") {
     CHECK_FALSE(w.limits.inspect("h", "metadata"));
 }
 
-TEST_CASE("answers: a limit that the server tells is obeyed where it is less, and never where it is more") {
+TEST_CASE("answers: a reported limit is obeyed if it is lower, and never if it is higher") {
     weir_test::manual_limits w{weir_test::limited({{10, 1s}})};
     const auto tell = [&](const reported_limit& l) {
         const std::array all{l};
@@ -204,7 +204,7 @@ TEST_CASE("answers: a limit that the server tells is obeyed where it is less, an
     CHECK(tell({limit_unit::requests, 5}).size() == 1);  // per what?
 }
 
-TEST_CASE("answers: a told limit outlives a reload and a change of the factor") {
+TEST_CASE("answers: a reported limit survives a reload and a change of the factor") {
     weir_test::manual_limits w{weir_test::limited({{10, 1s}})};
     const std::array all{reported_limit{limit_unit::requests, 7, 1s}};
     w.limits.acquire("h", "metadata").arrived({.status = 200, .limits = all});
@@ -239,7 +239,7 @@ TEST_CASE(
     CHECK(h.inspect().state.windows[1].used == 8);
 }
 
-TEST_CASE("answers: nor is one that waits when they are scaled") {
+TEST_CASE("answers: a waiter is not refused for good when the rates are scaled") {
     const auto rules = weir_test::configured(tuned_policy({{10, 1s}}));
     const auto waits = [&](auto& limits, weir::testing::manual_clock& clock) {
         auto h = limits.at("h", "metadata");
@@ -267,7 +267,7 @@ TEST_CASE("answers: nor is one that waits when they are scaled") {
     waits(shared, clock);
 }
 
-TEST_CASE("answers: a told ceiling on concurrent requests is obeyed where it is less") {
+TEST_CASE("answers: a reported limit on concurrent requests is obeyed if it is lower") {
     weir_test::manual_limits w{weir_test::limited({{100, 1s}})};
     const std::array two{reported_limit{limit_unit::concurrent_requests, 2}};
     w.limits.acquire("h", "metadata").arrived({.status = 200, .limits = two});
@@ -279,7 +279,7 @@ TEST_CASE("answers: a told ceiling on concurrent requests is obeyed where it is 
     CHECK(third.decision().cause == weir::cause::concurrency);
 }
 
-TEST_CASE("answers: nothing left holds until there is more, little left is made to last") {
+TEST_CASE("answers: nothing left stops requests until there is more, little left is spread over the rest of the time") {
     const auto gate_after = [](const weir::feedback& said) {
         weir_test::manual_limits w{weir_test::limited({{10, 1s}})};
         w.limits.acquire("h", "metadata").arrived(said);

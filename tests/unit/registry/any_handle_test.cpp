@@ -13,7 +13,7 @@
 
 using namespace std::chrono_literals;
 
-TEST_CASE("any_handle: a key of any registry; a default one is none") {
+TEST_CASE("any_handle: it has a key of any registry; a default one has none") {
     weir_test::manual_limits w{weir_test::limited({{2, 1h}})};
     weir::any_handle none;
     CHECK_FALSE(none);

@@ -19,7 +19,7 @@ using weir_test::manual_limits;
 static_assert(std::is_nothrow_move_constructible_v<weir::any_permit>);
 static_assert(!std::is_copy_constructible_v<weir::any_permit>);
 
-TEST_CASE("any_permit: permits of two kinds of registries stand in one vector") {
+TEST_CASE("any_permit: permits of two kinds of registries are in one vector") {
     manual_limits w{limited({{5, 1h}})};
     weir::registry shared{weir::shared_memory_store{w.clock}, weir_test::configured(limited({{5, 1h}}))};
     {

@@ -22,7 +22,7 @@ struct manual_facade {
 };
 }  // namespace
 
-TEST_CASE("any_ticket: told once, cancelled once, and nothing before it is submitted") {
+TEST_CASE("any_ticket: its callback is called once, it is cancelled once, and nothing happens before it is submitted") {
     manual_facade w{weir_test::limited({{1, 1s}})};
     int calls = 0;
     weir::any_ticket never, first, second{[&](weir::any_ticket&) { ++calls; }};
@@ -43,7 +43,7 @@ TEST_CASE("any_ticket: told once, cancelled once, and nothing before it is submi
     CHECK_FALSE(second.answer());
 }
 
-TEST_CASE("any_ticket: where submit throws it was not submitted") {
+TEST_CASE("any_ticket: if submit throws, it was not submitted") {
     manual_facade w{weir_test::limited({{1, 1s}})};
     int calls = 0;
     weir::any_ticket t{[&](weir::any_ticket&) { ++calls; }};

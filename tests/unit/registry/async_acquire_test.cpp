@@ -55,7 +55,7 @@ weir::policy patient(std::vector<weir::rate> rates) {
 
 }  // namespace
 
-TEST_CASE("async_acquire: what is decided at once does not suspend, granted or denied") {
+TEST_CASE("async_acquire: a request that is decided at once does not suspend, granted or denied") {
     manual_limits w{limited({{1, 1s}})};
     outcome_of first, second;
     get(w.limits, first);

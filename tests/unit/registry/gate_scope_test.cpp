@@ -92,7 +92,7 @@ struct cramped_store : scoped_store {
 
 }  // namespace
 
-TEST_CASE("gate_scope: by default a refusal holds one role of one host") {
+TEST_CASE("gate_scope: by default a refusal stops one role of one host") {
     watched_limits w{gate_reach::key};
     refuse_once(w.limits, "h.org");
     CHECK(w.limits.size() == 1);
@@ -100,7 +100,8 @@ TEST_CASE("gate_scope: by default a refusal holds one role of one host") {
     CHECK(w.gates == std::vector<std::string>{"h.org/metadata"});
 }
 
-TEST_CASE("gate_scope: a refusal of one role holds every role of the host, known or not, until the very moment") {
+TEST_CASE(
+    "gate_scope: a refusal of one role stops every role of the host, known or not, until exactly the stated time") {
     watched_limits w{gate_reach::host};
     w.limits.acquire("h.org", "landing").arrived({.status = 200});
     refuse_once(w.limits, "h.org");
@@ -113,7 +114,8 @@ TEST_CASE("gate_scope: a refusal of one role holds every role of the host, known
     CHECK(open_roles(w.limits, "h.org") == all_roles);
 }
 
-TEST_CASE("gate_scope: a refusal in one process holds every role of the host in the other, until the very moment") {
+TEST_CASE(
+    "gate_scope: a refusal in one process stops every role of the host in the other, until exactly the stated time") {
     for (const auto scope : {gate_reach::key, gate_reach::host}) {
         scoped_clock clock{instant{10s}};
         const scoped_store common{clock};
@@ -130,7 +132,7 @@ TEST_CASE("gate_scope: a refusal in one process holds every role of the host in 
     }
 }
 
-TEST_CASE("gate_scope: the hosts of a group are held together") {
+TEST_CASE("gate_scope: the hosts of a group share a gate") {
     scoped_clock clock{instant{10s}};
     const scoped_store common{clock};
     weir::registry a{common, scoped(gate_reach::host)}, b{common, scoped(gate_reach::host)};
@@ -147,7 +149,7 @@ TEST_CASE("gate_scope: the hosts of a group are held together") {
     CHECK(open_roles(alone, "b.org") == "landing artifact search ");
 }
 
-TEST_CASE("gate_scope: hold_until holds what a refusal would") {
+TEST_CASE("gate_scope: hold_until moves the same gates as a refusal") {
     scoped_clock clock{instant{10s}};
     const scoped_store common{clock};
     weir::registry a{common, scoped(gate_reach::host)}, b{common, scoped(gate_reach::host)};
@@ -161,7 +163,7 @@ TEST_CASE("gate_scope: hold_until holds what a refusal would") {
     CHECK(open_roles(b, "h.org") == all_roles);
 }
 
-TEST_CASE("gate_scope: a time that has passed holds nobody and makes no key") {
+TEST_CASE("gate_scope: a time that has passed stops no request and makes no key") {
     watched_limits w{gate_reach::host};
     auto h = w.limits.at("h.org", "metadata");
     CHECK(h.hold_until(instant{9s}));
@@ -169,7 +171,7 @@ TEST_CASE("gate_scope: a time that has passed holds nobody and makes no key") {
     CHECK(w.limits.size() == 1);
 }
 
-TEST_CASE("gate_scope: it is the answering key's that counts") {
+TEST_CASE("gate_scope: that of the answered key applies") {
     watched_limits w{gate_reach::host};
     refuse_once(w.limits, "h.org", "landing");
     CHECK(open_roles(w.limits, "h.org") == "metadata artifact search ");
@@ -185,7 +187,7 @@ TEST_CASE("gate_scope: a gate that is farther away stays where it is and is no e
     CHECK(open_roles(w.limits, "h.org") == "metadata artifact search ");
 }
 
-TEST_CASE("gate_scope: who waits for another role of the host goes on waiting, and goes when the gate opens") {
+TEST_CASE("gate_scope: a waiter for another role of the host goes on waiting, and is admitted when the gate opens") {
     watched_limits w{gate_reach::host};
     w.limits.at("h.org", "landing").hold_until(instant{11s});
     decltype(w.limits)::ticket t;
@@ -199,7 +201,7 @@ TEST_CASE("gate_scope: who waits for another role of the host goes on waiting, a
     CHECK(t.decision().granted());
 }
 
-TEST_CASE("gate_scope: no key is locked while another is held, nor while the observer hears of it") {
+TEST_CASE("gate_scope: no key is locked while another one's gate moves or the observer is called") {
     watched_limits w{gate_reach::host};
     w.also = [&] {
         for (const auto role : scoped_roles)
@@ -210,7 +212,7 @@ TEST_CASE("gate_scope: no key is locked while another is held, nor while the obs
     CHECK(w.gates.size() == scoped_roles.size());
 }
 
-TEST_CASE("gate_scope: a reload puts another in force") {
+TEST_CASE("gate_scope: a reload changes it") {
     watched_limits w{gate_reach::key};
     refuse_once(w.limits, "h.org");
     CHECK(w.limits.reload(scoped(gate_reach::host)));
@@ -219,7 +221,7 @@ TEST_CASE("gate_scope: a reload puts another in force") {
     CHECK(open_roles(w.limits, "h.org").empty());
 }
 
-TEST_CASE("gate_scope: a key that cannot be made is no reason to let the others go") {
+TEST_CASE("gate_scope: if one key cannot be made, the other gates still move") {
     scoped_clock clock{instant{10s}};
     weir::registry limits{cramped_store{clock}, scoped(gate_reach::host)};
     refuse_once(limits, "h.org");
@@ -227,7 +229,7 @@ TEST_CASE("gate_scope: a key that cannot be made is no reason to let the others 
     CHECK_FALSE(limits.try_acquire("h.org", "search"));
 }
 
-TEST_CASE("gate_scope: while the store cannot be told, every role of the host is held in this process") {
+TEST_CASE("gate_scope: while the store cannot be reached, this process stops every role of the host") {
     scoped_clock clock{instant{10s}};
     weir::testing::shared_store<scoped_clock> common{clock};
     weir::registry limits{common, scoped(gate_reach::host)};

@@ -23,7 +23,7 @@ TEST_CASE("handle: it is the key, with the verbs of the registry") {
     CHECK(other.inspect().state.open == 2);
 }
 
-TEST_CASE("handle: admit counts units at once and holds no place; a HEAD is free") {
+TEST_CASE("handle: admit counts units at once and takes no in-flight slot; a HEAD is free") {
     weir_test::manual_limits w{weir_test::limited({{2, 1s}}), 1};
     auto h = w.limits.at("h", "metadata");
     CHECK(h.admit({.method = "HEAD"}).granted());
@@ -36,7 +36,7 @@ TEST_CASE("handle: admit counts units at once and holds no place; a HEAD is free
     CHECK(h.admit({}, weir::instant{11s}).granted());
 }
 
-TEST_CASE("handle: a denial known to all is forgotten as soon as anything changes") {
+TEST_CASE("handle: a published denial is cleared as soon as anything changes") {
     auto p = weir_test::limited({{1, 1h}});
     p.count_from = weir::counting::admission;
     weir_test::manual_limits w{p};
@@ -54,7 +54,7 @@ TEST_CASE("handle: a denial known to all is forgotten as soon as anything change
     CHECK(h.try_acquire());
 }
 
-TEST_CASE("handle: defect 9: 100/HOUR with three cuts admits no more than 100") {
+TEST_CASE("handle: 100/HOUR with three cuts admits no more than 100") {
     auto p = weir_test::limited({{100, 1h}});
     p.count_from = weir::counting::admission;
     weir_test::manual_limits w{p};
@@ -72,7 +72,7 @@ TEST_CASE("handle: defect 9: 100/HOUR with three cuts admits no more than 100") 
     CHECK_FALSE(h.try_acquire());
 }
 
-TEST_CASE("handle: defect 8: after any number of cuts a rate still admits") {
+TEST_CASE("handle: after any number of cuts a rate still admits") {
     weir_test::manual_limits w{weir_test::limited({{1, 1s}, {2, 2s}, {3, 3s}})};
     auto h = w.limits.at("h", "metadata");
     for (double m = 1; m > 0.01; m *= 0.8) {

@@ -9,7 +9,7 @@
 
 using namespace std::chrono_literals;
 
-TEST_CASE("key_report: it names the key, what governs it, what is in its windows and who waits") {
+TEST_CASE("key_report: it has the key, its rules, the use of its windows and the number of waiters") {
     weir_test::manual_limits w{weir_test::limited({{5, 1s}})};
     const auto permit = w.limits.acquire("H.org", "metadata");
     const weir::key_report report = w.limits.inspect("h.org", "metadata").value();

@@ -3,6 +3,7 @@
 
 #include "support/catch.hpp"
 
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -12,12 +13,17 @@ namespace {
 struct node {
     std::string host;
     std::string role;
-    std::size_t hash = 0;
-    std::size_t position = 0;
+    std::uint32_t hash = 0;
     bool busy = false;
     bool locked = false;
+    bool others_wait = false;
     int references = 0;
+    static void fetch(const node*) {}
     void lock() { locked = true; }
+    bool lock_or_wait() {
+        lock();
+        return others_wait;
+    }
     void unlock() { locked = false; }
     void refer() { ++references; }
     void release() { --references; }
@@ -45,6 +51,42 @@ TEST_CASE("key_table: a key is found by host and role, locked") {
     CHECK(found->locked);
     found->unlock();
     CHECK(t.size() == 1);
+}
+
+TEST_CASE("key_table: a search says when to read the time, and when it had to wait after that") {
+    weir::key_table<node> t;
+    insert(t, "a").busy = true;
+    int meanwhile = 0, waited = 0;
+    const auto find = [&](const char* host) {
+        node* n = t.find_locked(host, "r", [&] { ++meanwhile; }, [&] { ++waited; });
+        if (n != nullptr)
+            n->unlock();
+        return n;
+    };
+    node* a = find("a");
+    REQUIRE(a != nullptr);
+    CHECK(meanwhile == 1);
+    CHECK(waited == 0);
+    a->others_wait = true;
+    CHECK(find("a") == a);
+    CHECK(meanwhile == 2);
+    CHECK(waited == 1);
+    CHECK(find("b") == nullptr);
+    CHECK(waited == 1);
+}
+
+TEST_CASE("key_table: names of every length are told apart") {
+    weir::key_table<node> t;
+    const std::string text(70, 'x');
+    for (std::size_t n = 1; n <= text.size(); ++n)
+        insert(t, text.substr(0, n)).busy = true;
+    CHECK(t.size() == text.size());
+    for (std::size_t n = 1; n <= text.size(); ++n)
+        for (std::size_t i = 0; i < n; ++i) {
+            std::string other = text.substr(0, n);
+            other[i] = 'y';
+            CHECK(t.find_locked(other, "r") == nullptr);
+        }
 }
 
 TEST_CASE("key_table: idle keys are forgotten as new ones come, and busy ones never") {
@@ -91,7 +133,7 @@ TEST_CASE("key_table: all nodes are pinned, unlocked, until their references go"
     CHECK(left < 100);  // they could be forgotten again
 }
 
-TEST_CASE("key_table: whoever makes a node may decide not to") {
+TEST_CASE("key_table: the maker of a node may return none") {
     weir::key_table<node> t;
     CHECK(
         t.insert_locked("a", "r", [] { return std::unique_ptr<node>{}; }, [](const node&) { return true; }) == nullptr);
@@ -99,7 +141,7 @@ TEST_CASE("key_table: whoever makes a node may decide not to") {
     CHECK(t.find_locked("a", "r") == nullptr);
 }
 
-TEST_CASE("key_table: the nodes that are picked out are forgotten, and no other") {
+TEST_CASE("key_table: the selected nodes are forgotten, and no others") {
     weir::key_table<node> t;
     for (int i = 0; i < 500; ++i)
         insert(t, "k" + std::to_string(i)).busy = true;

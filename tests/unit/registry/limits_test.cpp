@@ -57,7 +57,7 @@ struct on_any_store {
 
 }  // namespace
 
-TEST_CASE("limits: the default store needs no word, and lives in this process") {
+TEST_CASE("limits: the default store needs no configuration, and is in this process") {
     weir::limits limits{configured(limited({{1, 1h}}))};
     const auto permit = limits.acquire("h", "metadata");
     CHECK_THROWS_AS(limits.acquire("h", "metadata"), weir::refused);
@@ -169,7 +169,7 @@ TEST_CASE("limits: every await is resumed by the program's executor") {
     CHECK(granted == 2);
 }
 
-TEST_CASE("limits: what an observer throws is swallowed") {
+TEST_CASE("limits: an exception of an observer is ignored") {
     weir::limits limits{configured(limited({{1, 1h}})),
                         {.on_event = [](const weir::event&) { throw std::string{"an observer's own trouble"}; }}};
     CHECK(limits.try_acquire("h", "metadata"));

@@ -65,7 +65,7 @@ TEST_CASE("open_store: every fault says which leaf it is, and what to do") {
           "for");
 }
 
-TEST_CASE("open_store: a store of one's own is listed like the others") {
+TEST_CASE("open_store: the program's own store is listed like the others") {
     constexpr weir::backend own{"own", redis.open};
     CHECK(weir::open_store({"own", "anything"}, {own}).has_value());
     const auto empty = weir::open_store({"own", ""}, {own});
@@ -75,7 +75,7 @@ TEST_CASE("open_store: a store of one's own is listed like the others") {
           R"(backend.kind: "owm" is none of memory, sqlite, redis, postgres, own; did you mean "own"?)");
 }
 
-TEST_CASE("open_store: the memory store it opens is common to its copies, and takes injected time") {
+TEST_CASE("open_store: the memory store that it opens is shared by its copies, and takes injected time") {
     auto store = weir::open_store({}, {}, weir::store_time::injected).value();
     CHECK(store.after(weir::instant{7s}) == weir::instant{7s});
     auto copy = store;

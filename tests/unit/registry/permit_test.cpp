@@ -18,7 +18,7 @@ TEST_CASE("permit: an empty one does nothing") {
     p.release();
 }
 
-TEST_CASE("permit: defect 10: the place is taken until the body is done, the window until T after the headers") {
+TEST_CASE("permit: the in-flight slot is taken until the end of the body, the window until T after the headers") {
     weir_test::manual_limits w{weir_test::limited({{5, 1s}})};
     auto p = w.limits.acquire("h", "metadata");
     w.clock.advance(3s);
@@ -44,7 +44,7 @@ TEST_CASE("permit: destroyed without an answer it is answered then") {
     CHECK(w.limits.try_acquire("h", "metadata").decision().retry_at == weir::instant{16s});
 }
 
-TEST_CASE("permit: moving keeps one request one request, and assignment ends the one before") {
+TEST_CASE("permit: moving keeps one request, and assignment ends the previous one") {
     weir_test::manual_limits w{weir_test::limited({{5, 1s}})};
     auto a = w.limits.acquire("h", "metadata");
     auto b = std::move(a);
@@ -56,7 +56,7 @@ TEST_CASE("permit: moving keeps one request one request, and assignment ends the
     CHECK(w.limits.in_flight() == 0);
 }
 
-TEST_CASE("permit: a refund is as if it had not been, once") {
+TEST_CASE("permit: a refund removes the request, once") {
     weir_test::manual_limits w{weir_test::limited({{1, 1h}})};
     auto p = w.limits.acquire("h", "metadata");
     p.refund();
@@ -67,7 +67,7 @@ TEST_CASE("permit: a refund is as if it had not been, once") {
     CHECK(w.limits.inspect("h", "metadata")->state.open == 1);
 }
 
-TEST_CASE("permit: what the response asks for moves the gate") {
+TEST_CASE("permit: the time that a response states moves the gate") {
     weir_test::manual_limits w{weir_test::limited({{5, 1s}})};
     auto p = w.limits.acquire("h", "metadata");
     auto q = w.limits.acquire("h", "metadata");
@@ -107,7 +107,8 @@ TEST_CASE(
     }
 }
 
-TEST_CASE("permit: a burst that is refused together is refused once, and an answer sent before ends nothing") {
+TEST_CASE("permit: a burst that is refused together counts as one refusal, and the answer to an earlier request ends "
+          "nothing") {
     weir_test::manual_limits w{weir_test::limited({{100, 1s}})};
     std::vector<decltype(w.limits.acquire("h", "metadata"))> burst;
     for (int i = 0; i < 10; ++i)

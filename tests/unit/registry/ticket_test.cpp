@@ -10,7 +10,7 @@
 using namespace std::chrono_literals;
 using weir_test::manual_registry;
 
-TEST_CASE("ticket: it tells once, at the exact time, and hands its permit out") {
+TEST_CASE("ticket: it calls back once, at the exact time, and returns its permit") {
     weir_test::manual_limits w{weir_test::limited({{1, 1s}})};
     const auto first = w.limits.acquire("h", "metadata");
     int calls = 0;
@@ -44,7 +44,7 @@ TEST_CASE("ticket: destroyed while it waits it leaves the queue; destroyed unuse
     CHECK(w.limits.in_flight() == 0);
 }
 
-TEST_CASE("ticket: defect 12: first come, first served, with cancels in between") {
+TEST_CASE("ticket: first come, first served, with cancels in between") {
     auto p = weir_test::limited({{1, 1s}});
     p.count_from = weir::counting::admission;
     weir_test::manual_limits w{p};
@@ -70,7 +70,7 @@ TEST_CASE("ticket: defect 12: first come, first served, with cancels in between"
         CHECK(order[i] > order[i - 1]);
 }
 
-TEST_CASE("ticket: never submitted, it is nothing") {
+TEST_CASE("ticket: one that was never submitted does nothing") {
     manual_registry::ticket t;
     CHECK_FALSE(t.done());
     CHECK_FALSE(t.cancel());

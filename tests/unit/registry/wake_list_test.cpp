@@ -28,7 +28,7 @@ TEST_CASE("wake_list: keys come out by their time, and move when it does") {
     CHECK(list.earliest() == weir::far_future);
 }
 
-TEST_CASE("wake_list: a time before the one that was announced is said to be earlier, once") {
+TEST_CASE("wake_list: a time before the announced one is reported as earlier, once") {
     weir::wake_list list;
     weir::wake_entry a, b;
     CHECK(list.set(a, instant{5s}).is_earlier);
@@ -40,7 +40,7 @@ TEST_CASE("wake_list: a time before the one that was announced is said to be ear
     CHECK(list.set(b, weir::far_future).references == -1);
 }
 
-TEST_CASE("wake_list: of keys due at one instant, the one that was listed first in its life comes first") {
+TEST_CASE("wake_list: of keys due at one instant, the one that was listed first comes first") {
     weir::wake_list list;
     weir::wake_entry keys[3];
     const int order[]{2, 0, 1};

@@ -2,8 +2,11 @@
 #include "weir/storage/any_store.hpp"
 
 #include "support/catch.hpp"
+#include "support/plain_store.hpp"
 #include "support/seed.hpp"
 
+#include "weir/config/configuration.hpp"
+#include "weir/registry/registry.hpp"
 #include "weir/storage/shared_memory_store.hpp"
 #include "weir/storage/store_error.hpp"
 #include "weir/testing/conformance.hpp"
@@ -56,39 +59,12 @@ TEST_CASE("any_store: copies are the same store") {
     CHECK(other.now() == instant{10s});
 }
 
-/// The five verbs of a common store, and nothing beyond.
-class plain_store {
-public:
-    using slot = weir::shared_memory_store<>::slot;
-    static constexpr bool is_local = false;
+using plain_store = weir_test::plain_store<weir::shared_memory_store<>>;
 
-    [[nodiscard]] instant now() const noexcept { return all_.now(); }
-    [[nodiscard]] instant after(instant now) const noexcept { return all_.after(now); }
-    [[nodiscard]] slot make_slot(std::string_view host, std::string_view role) { return all_.make_slot(host, role); }
-    [[nodiscard]] bool idle(const slot& s, const weir::window_plan& plan, instant now) const {
-        return all_.idle(s, plan, now);
-    }
-    [[nodiscard]] weir::assessment admit(slot& s, const weir::window_plan& plan, std::int64_t cost, instant now,
-                                         weir::entry& out) {
-        return all_.admit(s, plan, cost, now, out);
-    }
-    void settle(slot& s, const weir::window_plan& plan, weir::entry& e, weir::settlement how, instant now) {
-        all_.settle(s, plan, e, how, now);
-    }
-    [[nodiscard]] bool hold(slot& s, instant until) { return all_.hold(s, until); }
-    [[nodiscard]] weir::key_snapshot read(slot& s, const weir::window_plan& plan, instant now) {
-        return all_.read(s, plan, now);
-    }
-    void erase(slot& s) { all_.erase(s); }
-
-private:
-    weir::shared_memory_store<> all_{weir::steady_clock{}, weir::store_time::injected};
-};
-
-TEST_CASE("any_store: on a store of five verbs it counts, learns for itself, and lends nothing") {
+TEST_CASE("any_store: on a store of five verbs it counts, keeps the tuner's state itself, and gives no leases") {
     static_assert(!weir::counting_store<plain_store> && !weir::reducible_store<plain_store> &&
                   !weir::tunable_store<plain_store>);
-    weir::any_store store{plain_store{}};
+    weir::any_store store{plain_store{weir::shared_memory_store<>{weir::steady_clock{}, weir::store_time::injected}}};
     CHECK_FALSE(store.is_reducible());
     CHECK_FALSE(store.is_tunable());
     auto slot = store.make_slot("h", "r");
@@ -120,6 +96,21 @@ TEST_CASE("any_store: on a store of five verbs it counts, learns for itself, and
     CHECK(store.factor(slot).is_one());
 }
 
+TEST_CASE("any_store: a gate is taken away by hand where the store in it can do that, and else stays") {
+    const weir::configuration c =
+        weir::configuration::builder{}.defaults("metadata", weir::policy{.rates = {{5, 1s}}}).build().value();
+    for (const bool can : {true, false}) {
+        weir::any_store store = can ? weir::any_store{weir::shared_memory_store{}}
+                                    : weir::any_store{plain_store{weir::shared_memory_store<>{}}};
+        CHECK(store.is_openable() == can);
+        weir::registry<weir::any_store> limits{store, c};
+        auto h = limits.at("h", "metadata");
+        CHECK(h.hold_until(limits.store().now() + 1h));
+        CHECK(h.open_gate() == can);
+        CHECK((h.inspect().state.gate == weir::long_ago) == can);
+    }
+}
+
 TEST_CASE("any_store: a failure of the store in it is the caller's") {
     weir::testing::manual_clock clock{instant{10s}};
     weir::testing::shared_store held{clock};
@@ -135,7 +126,7 @@ TEST_CASE("any_store: a failure of the store in it is the caller's") {
     CHECK_THROWS_AS(store.admit(slot, plan, 1, clock.now(), e), weir::store_error);
 }
 
-TEST_CASE("any_store: flush reaches a store that has one, and is nothing to others") {
+TEST_CASE("any_store: flush calls the store's own if it has one") {
     struct sending : weir::shared_memory_store<> {
         int* flushed = nullptr;
         void flush() { ++*flushed; }

@@ -16,7 +16,7 @@ struct unbuilt : weir::shared_memory_store<> {
 };
 }  // namespace
 
-TEST_CASE("backend: what a store's constructor throws is the error of opening it") {
+TEST_CASE("backend: an exception of a store's constructor is the error of opening it") {
     const auto failed = weir::open_with<unbuilt>(weir::result<options>{options{}}, weir::store_time::own);
     REQUIRE_FALSE(failed);
     CHECK(failed.error().message == "no TLS");

@@ -3,7 +3,7 @@
 
 #include "support/catch.hpp"
 
-TEST_CASE("entry: one that was never admitted stands for nothing") {
+TEST_CASE("entry: a default one has no request") {
     const weir::entry e;
     CHECK(e.state == weir::entry_state::free);
     CHECK(e.cost == 0);

@@ -105,7 +105,7 @@ TEST_CASE("fast_clock: the monotonic clock is read every 10 us only") {
     CHECK(reads <= 105);
 }
 
-TEST_CASE("fast_clock: the monotonic clock is what counts until the counter's rate is known") {
+TEST_CASE("fast_clock: the monotonic clock is used until the counter's rate is known") {
     machine::reset();
     tested clock;
     for (int i = 0; i < 100; ++i) {
@@ -133,7 +133,7 @@ TEST_CASE("fast_clock: a suspension, in which only the counter runs, moves time 
     }
 }
 
-TEST_CASE("fast_clock: a monotonic clock that is another one is followed at once") {
+TEST_CASE("fast_clock: a replaced monotonic clock is followed at once") {
     machine::reset();
     tested clock;
     warm_up(clock);

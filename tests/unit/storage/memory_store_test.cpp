@@ -42,7 +42,7 @@ struct fixture {
 };
 }  // namespace
 
-TEST_CASE("memory_store: a refused place leaves everything as it was") {
+TEST_CASE("memory_store: a refused in-flight slot changes nothing") {
     fixture f;
     weir::entry e;
     CHECK(f.admit(e, 1, false).cause == cause::inflight);
@@ -51,7 +51,7 @@ TEST_CASE("memory_store: a refused place leaves everything as it was") {
     CHECK(e.state == weir::entry_state::free);
 }
 
-TEST_CASE("memory_store: an entry is open, then stamped by its answer, then its place ends") {
+TEST_CASE("memory_store: an entry is open, then stamped by its answer, then its slot is free") {
     fixture f;
     weir::entry e;
     REQUIRE(f.admit(e).admits());
@@ -71,7 +71,7 @@ TEST_CASE("memory_store: an entry is open, then stamped by its answer, then its 
     CHECK(f.used() == 0);
 }
 
-TEST_CASE("memory_store: a refund takes back what was open or stamped, once") {
+TEST_CASE("memory_store: a refund removes open or stamped units, once") {
     fixture f;
     weir::entry open, stamped, kept;
     REQUIRE(f.admit(open).admits());
@@ -87,7 +87,7 @@ TEST_CASE("memory_store: a refund takes back what was open or stamped, once") {
     CHECK(f.used() == 1);
 }
 
-TEST_CASE("memory_store: defect 16: a clock that steps back admits nothing earlier") {
+TEST_CASE("memory_store: a clock that steps back admits nothing earlier") {
     fixture f;
     REQUIRE(f.store.count(f.slot, f.plan, 2, f.clock.now()).admits());
     f.clock.set(instant{1s});
@@ -108,7 +108,7 @@ TEST_CASE("memory_store: the gate only moves forward, and erase forgets it") {
     CHECK(f.store.idle(f.slot, f.plan, f.clock.now()));
 }
 
-TEST_CASE("memory_store: a key is idle once no decision would miss it") {
+TEST_CASE("memory_store: a key is idle once no decision depends on it") {
     fixture f;
     weir::entry e;
     CHECK(f.store.idle(f.slot, f.plan, f.clock.now()));
@@ -121,7 +121,7 @@ TEST_CASE("memory_store: a key is idle once no decision would miss it") {
     CHECK_FALSE(f.store.idle(f.slot, f.plan, f.clock.now() + 1s));
 }
 
-TEST_CASE("memory_store: a plan that is not enforced enters what it denies, and says what stood in the way") {
+TEST_CASE("memory_store: a plan that is not enforced records what it denies, and reports what stood in the way") {
     fixture f;
     f.plan.enforce = false;
     weir::entry a, b, c, inflight;
@@ -148,7 +148,7 @@ TEST_CASE("memory_store: a plan that is not enforced enters what it denies, and 
     CHECK(c.state == weir::entry_state::free);
 }
 
-TEST_CASE("memory_store: an abandoned request ends its place at once, and counts until a window after its grace") {
+TEST_CASE("memory_store: an abandoned request frees its slot at once, and counts until a window after its grace") {
     fixture f;
     f.plan.max_concurrent = 1;
     weir::entry cut, next;
@@ -175,7 +175,7 @@ TEST_CASE("memory_store: an abandoned request ends its place at once, and counts
     CHECK(f.store.idle(f.slot, f.plan, instant{15s}));
 }
 
-TEST_CASE("memory_store: what is abandoned after its answer, or without a grace, is released") {
+TEST_CASE("memory_store: an entry that is abandoned after its answer, or without a grace, is released") {
     fixture f;
     weir::entry answered, at_once;
     REQUIRE(f.admit(answered).admits());
@@ -190,7 +190,7 @@ TEST_CASE("memory_store: what is abandoned after its answer, or without a grace,
     CHECK(f.used() == 0);
 }
 
-TEST_CASE("memory_store: an abandoned request that nobody looks at keeps its key until it decides nothing") {
+TEST_CASE("memory_store: an abandoned request keeps its key until it affects no decision") {
     fixture f;
     weir::entry cut;
     REQUIRE(f.admit(cut).admits());
@@ -222,7 +222,7 @@ auto seen(fixture& f) {
     std::vector<std::int64_t> used;
     for (const auto& w : r.windows)
         used.push_back(std::min(w.used, w.limit));  // what is over it is kept coarsely
-    return std::tuple{used, r.open, r.in_flight, r.gate, r.factor, r.newest, stamps, f.slot.abandoned_units()};
+    return std::tuple{used, r.open, r.in_flight, r.gate, r.factor, r.newest, stamps, f.slot.abandoned.units()};
 }
 
 /// A life of a key whose verbs fail at every allocation once, and are then repeated.
@@ -238,7 +238,7 @@ void with_failures(fixture& f, int& failures, Verb&& verb) {
 
 }  // namespace
 
-TEST_CASE("memory_store: a verb that lacks memory has changed nothing, and no settlement needs any") {
+TEST_CASE("memory_store: a verb without memory changes nothing, and no settlement needs any") {
     int failures = 0;
     for (const bool from_response : {true, false}) {
         fixture f;
@@ -251,7 +251,9 @@ TEST_CASE("memory_store: a verb that lacks memory has changed nothing, and no se
             f.clock.advance(i % 7 == 0 ? 150ms : 1ms);
             f.plan.enforce = i % 90 < 60;
             weir::entry& e = all[i];
-            with_failures(f, failures, [&] { static_cast<void>(f.admit(e, i % 50 == 49 ? 90 : 1 + i % 3)); });
+            with_failures(f, failures, [&] {
+                static_cast<void>(f.admit(e, i % 50 == 49 ? 90 : 1 + static_cast<std::int64_t>(i % 3)));
+            });
             with_failures(f, failures, [&] { static_cast<void>(f.store.count(f.slot, f.plan, 1, f.clock.now())); });
             with_failures(f, failures, [&] {
                 static_cast<void>(f.store.assess_behind(f.slot, f.plan, 1, f.clock.now(), weir::none_ahead{}));

@@ -24,7 +24,7 @@ weir::window_plan one_in_ten_seconds() {
 
 }  // namespace
 
-TEST_CASE("common_memory_store: it does on random traces what a plain list of every stamp does") {
+TEST_CASE("shared_memory_store: it does on random traces what a plain list of every stamp does") {
     weir::testing::conformance_options options;
     options.seed = weir_test::seed_for("common_memory_store");
     options.traces = weir_test::cases_or(1'000);
@@ -33,7 +33,8 @@ TEST_CASE("common_memory_store: it does on random traces what a plain list of ev
         FAIL_CHECK(f);
 }
 
-TEST_CASE("common_memory_store: a key lives as long as a slot of it, and is idle when forgetting it changes nothing") {
+TEST_CASE(
+    "shared_memory_store: a key exists as long as one of its slots, and is idle when forgetting it changes nothing") {
     weir::testing::manual_clock clock{instant{10s}};
     weir::shared_memory_store store{clock};
     const auto plan = one_in_ten_seconds();
@@ -55,7 +56,7 @@ TEST_CASE("common_memory_store: a key lives as long as a slot of it, and is idle
     CHECK(store.idle(anew, plan, clock.now()));
 }
 
-TEST_CASE("common_memory_store: under injected time the clock shows what was injected last") {
+TEST_CASE("shared_memory_store: under injected time the clock shows what was injected last") {
     weir::shared_memory_store store{weir::steady_clock{}, weir::store_time::injected};
     auto slot = store.make_slot("h", "r");
     CHECK(store.now() == instant{});

@@ -3,7 +3,7 @@
 
 #include "support/catch.hpp"
 
-TEST_CASE("store: a new entry is of no request, and a free place is always free") {
+TEST_CASE("store: a new entry has no request, and a free slot is always free") {
     const weir::entry e;
     CHECK(e.cost == 0);
     CHECK(e.state == weir::entry_state::free);

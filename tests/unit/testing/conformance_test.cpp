@@ -59,6 +59,15 @@ struct rounded_to_microseconds : model {
 struct gate_goes_back : model {
     bool hold(slot& s, weir::instant until) { return s.gate = until, true; }
 };
+struct gate_stays_closed : model {
+    void open_gate(slot&) {}
+};
+struct opening_forgets_the_past : model {
+    void open_gate(slot& s) {
+        model::open_gate(s);
+        s.log.clear();
+    }
+};
 struct refund_forgets_stamps : model {
     void settle(slot& s, const weir::window_plan& plan, weir::entry& e, weir::settlement how, weir::instant now) {
         if (how == weir::settlement::refunded && e.state == weir::entry_state::stamped)
@@ -96,8 +105,8 @@ struct place_is_kept : model {
 };
 struct learns_from_nothing : model {
     weir::tuner_state learn(slot& s, weir::tuner_step step) {
-        if (s.is_tuned())
-            s.rare->tuned->bound = weir::long_ago;
+        if (s.tuned != nullptr)
+            s.tuned->bound = weir::long_ago;
         return model::learn(s, step);
     }
 };
@@ -111,15 +120,15 @@ struct learning_keeps_the_factor : model {
 };
 struct erase_keeps_what_was_learnt : model {
     void erase(slot& s) {
-        const auto tuned = s.is_tuned() ? s.rare->tuned : std::nullopt;
+        const auto tuned = s.tuned != nullptr ? std::optional{*s.tuned} : std::nullopt;
         model::erase(s);
         if (tuned)
-            s.rare->tuned = tuned;
+            s.tuned = std::make_unique<weir::tuner_state>(*tuned);
     }
 };
 struct forgets_what_was_learnt : model {
     [[nodiscard]] bool idle(const slot& s, const weir::window_plan& plan, weir::instant now) const {
-        return s.is_tuned() || model::idle(s, plan, now);
+        return s.tuned != nullptr || model::idle(s, plan, now);
     }
 };
 struct erase_keeps_the_gate : model {
@@ -161,6 +170,7 @@ public:
         model_.reduce(look(s), plan, e, cost, now);
     }
     [[nodiscard]] bool hold(slot& s, weir::instant until) { return model_.hold(look(s), until); }
+    void open_gate(slot& s) { model_.open_gate(look(s)); }
     void tune(slot& s, weir::multiplier m) {
         model_.tune(*s.truth, m);
         look(s);
@@ -259,7 +269,7 @@ private:
     shared_model all_;
 };
 static_assert(!weir::counting_store<plain_store> && !weir::reducible_store<plain_store> &&
-              !weir::tunable_store<plain_store>);
+              !weir::tunable_store<plain_store> && !weir::openable_store<plain_store>);
 
 template <class Store>
 std::vector<std::string> run_shared(std::uint64_t seed, weir::duration entry_ttl = weir::duration::zero()) {
@@ -286,6 +296,8 @@ TEST_CASE("conformance: a store that is wrong in one respect is caught, with the
     CHECK(run<one_too_many>(seed).size() == 1);
     CHECK(run<rounded_to_microseconds>(seed).size() == 1);
     CHECK(run<gate_goes_back>(seed).size() == 1);
+    CHECK(run<gate_stays_closed>(seed).size() == 1);
+    CHECK(run<opening_forgets_the_past>(seed).size() == 1);
     CHECK(run<refund_forgets_stamps>(seed).size() == 1);
     CHECK(run<abandoned_is_released>(seed).size() == 1);
     CHECK(run<abandoned_keeps_its_place>(seed).size() == 1);

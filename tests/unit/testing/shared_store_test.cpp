@@ -13,7 +13,7 @@
 using namespace std::chrono_literals;
 using weir::instant;
 
-TEST_CASE("common_store: copies share their keys, and a verb that fails changes nothing") {
+TEST_CASE("shared_store: copies share their keys, and a verb that fails changes nothing") {
     weir::testing::manual_clock clock{instant{10s}};
     weir::testing::shared_store one{clock};
     auto other = one;

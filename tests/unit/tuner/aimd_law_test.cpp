@@ -73,7 +73,7 @@ TEST_CASE("aimd_law: refusals below the share that is allowed never cut, above i
     CHECK(refusals == 3);
 }
 
-TEST_CASE("aimd_law: what many answers were before does not hide that a limit has fallen") {
+TEST_CASE("aimd_law: many earlier good answers do not hide that a limit was lowered") {
     tuned_key k;
     static_cast<void>(k.pass(1'000'000));
     CHECK_FALSE(k.refuse(2));
@@ -90,7 +90,7 @@ TEST_CASE("aimd_law: a refusal that states the limit weighs twice, and is not tr
     CHECK(k.quiet_window().after == multiplier::of(0.9));
 }
 
-TEST_CASE("aimd_law: one cut per episode: requests sent before the cut say nothing new") {
+TEST_CASE("aimd_law: one cut for each episode: requests sent before the cut are ignored") {
     tuned_key k;
     const instant sent = k.now;
     k.now += 1s;
@@ -149,7 +149,7 @@ TEST_CASE("aimd_law: it waits below the factor that was refused last, and longer
     CHECK(k.quiet_window().before.is_one());
 }
 
-TEST_CASE("aimd_law: defect 8: never nothing, and an idle key recovers without a request") {
+TEST_CASE("aimd_law: the factor is never zero, and an idle key recovers without a request") {
     tuned_key k;
     for (int i = 0; i < 100; ++i)
         static_cast<void>(k.refuse(3));
@@ -165,7 +165,7 @@ TEST_CASE("aimd_law: defect 8: never nothing, and an idle key recovers without a
     CHECK(k.s.recovered <= k.now);
 }
 
-TEST_CASE("aimd_law: bounds that changed hold at once") {
+TEST_CASE("aimd_law: changed bounds apply at once") {
     tuned_key k;
     auto o = tuned_on();
     o.max_multiplier = 0.7;

@@ -12,15 +12,16 @@
 
 namespace weir::detail {
 
-/// The part of a key's history that is too old, or too much, for exact stamps: cells of units, each counted as stamped
-/// when its newest unit was. So an answer is never earlier than the truth, and late by no more than the cell is wide.
+/// The part of a key's history that is too old, or too long, for exact stamps. It consists of cells of units. All units
+/// of a cell count as stamped when its newest unit was. So an answer is never too early, and it is late by at most the
+/// width of a cell.
 ///
-/// Cells grow as they age: when they are full, and there are more than a few, neighbours that fit into one are merged
-/// in one pass. `retention::cell_width` says how wide one may be whose newest unit is so and so old, and so bounds
-/// their number. A step costs O(cells) at most.
+/// Cells get wider as they age. When the memory is full, and there are more than a few cells, one pass merges each pair
+/// of neighbours that fits into one cell. `retention::cell_width` gives the greatest width of a cell by the age of its
+/// newest unit, and so bounds the number of cells. A step costs O(cells) at most.
 ///
-/// **Thread safety.** None: the owner's lock. **Exception safety.** Only `reserve` allocates. Without a free cell units
-/// go into the last one, however wide that becomes: late, never early.
+/// **Thread safety.** None: the owner's lock. **Exception safety.** Only `reserve` allocates. If no cell is free, units
+/// go into the last cell, however wide it becomes: answers are then late, never early.
 class coarse_tail {
 public:
     /// Makes room for `more` cells.
@@ -31,18 +32,19 @@ public:
             return;
         if (size_ + more > few)
             compact(now, kept);
-        // Merging again and again to gain a cell or two would cost more than the memory.
+        // Repeated merging for one or two cells would cost more than the memory.
         if (size_ + more > capacity_ / 4 * 3)
             grow(size_ + more);
     }
 
-    /// Says where units stamped `stamp` go: into a cell with others that are later than the result. `close` follows.
+    /// Chooses the cell for units stamped `stamp`. It may share the cell of units that are later than the result.
+    /// `close` follows.
     ///
     /// **Preconditions.** `stamp` is not earlier than `newest()`.
     [[nodiscard]] instant open(instant stamp, instant now, const retention& kept) noexcept {
         if (units_ == forgotten_ && size_ == 0)
             began_ = stamp;
-        // Units of one instant are never in two cells: `remove` could not know how many of them are in which.
+        // Units of one instant are never in two cells, because `remove` could not know how many are in each.
         if (size_ > 0 && (stamp == newest_ || fits(stamp, edge(size_ - 1), now, kept)))
             return edge(size_ - 1);
         if (size_ == capacity_)
@@ -55,7 +57,7 @@ public:
     [[nodiscard]] bool fits(instant stamp, instant edge, instant now, const retention& kept) const noexcept {
         return stamp - edge <= (size_ <= few ? kept.new_cell_width() : kept.cell_width(now - stamp));
     }
-    /// Puts `units` units, the newest stamped `stamp`, into the cell that `open` chose.
+    /// Puts `units` units, the newest of them stamped `stamp`, into the cell that `open` chose.
     void close(instant stamp, std::uint64_t units) noexcept {
         units_ += units;
         newest_ = stamp;
@@ -63,7 +65,7 @@ public:
             cells_[size_ - 1] = {stamp, units_};
     }
 
-    /// Takes back up to `units` units stamped exactly `at`; says how many there were in the cell that has them.
+    /// Removes up to `units` units stamped exactly `at`. Returns how many there were in the cell that contains them.
     ///
     /// **Complexity.** O(cells).
     std::int64_t remove(instant at, std::int64_t units) noexcept {
@@ -79,7 +81,7 @@ public:
         return static_cast<std::int64_t>(removed);
     }
 
-    /// The stamp of the k-th newest unit here; `long_ago` when there is none or it is forgotten.
+    /// The stamp of the k-th newest unit here; `long_ago` if there is none or it is forgotten.
     ///
     /// **Complexity.** O(log cells).
     [[nodiscard]] instant nth_newest(std::uint64_t k) const noexcept {
@@ -88,32 +90,32 @@ public:
         const auto at = std::ranges::lower_bound(used(), units_ - k, {}, &cell::ends);
         return at == used().end() ? newest_ : at->stamp;
     }
-    /// How many units are stamped later than `at`, counting a cell whole as soon as its newest stamp is.
+    /// How many units are stamped later than `at`. A cell counts as a whole if its newest stamp is later.
     [[nodiscard]] std::int64_t newer_than(instant at) const noexcept {
         if (newest_ <= at)
             return 0;
         const auto first = std::ranges::upper_bound(used(), at, {}, &cell::stamp);
         return static_cast<std::int64_t>(units_ - (first == used().begin() ? forgotten_ : std::prev(first)->ends));
     }
-    /// The latest stamp that ever came here; `long_ago` when there was none.
+    /// The latest stamp that was ever added; `long_ago` if there was none.
     [[nodiscard]] instant newest() const noexcept { return newest_; }
     /// Bytes on the heap.
     [[nodiscard]] std::size_t bytes() const noexcept { return capacity_ * sizeof(cell); }
 
 private:
-    /// Up to here memory is cheaper than what merging forgets.
+    /// Below this number of cells, memory is cheaper than the precision that merging loses.
     static constexpr std::size_t few = 64;
 
     struct cell {
         instant stamp;       ///< of its newest unit
-        std::uint64_t ends;  ///< units up to and with this cell that ever came and were not taken back
+        std::uint64_t ends;  ///< number of units up to and with this cell that were ever added and not removed
     };
 
     [[nodiscard]] std::span<const cell> used() const noexcept { return {cells_.get(), size_}; }
-    /// No unit of the i-th cell is stamped earlier.
+    /// No unit of the i-th cell is stamped earlier than this.
     [[nodiscard]] instant edge(std::uint32_t i) const noexcept { return i == 0 ? began_ : cells_[i - 1].stamp; }
 
-    /// Forgets what is too old for any reload, then merges each cell with the one before it where both fit into one.
+    /// Forgets what is too old for any reload. Then it merges each cell with the one before it if both fit into one.
     [[gnu::noinline, gnu::cold]] void compact(instant now, const retention& kept) noexcept {
         std::uint32_t in = 0;
         for (; in < size_ && cells_[in].stamp <= now - kept.keep; ++in) {
@@ -134,18 +136,18 @@ private:
         std::ranges::copy(used(), bigger.get());
         cells_ = std::move(bigger);
         capacity_ = wider;
-        // Units that came while there was no cell.
+        // Units that were added while there was no cell.
         if (size_ == 0 && units_ > forgotten_)
             cells_[size_++] = {newest_, units_};
     }
 
+    instant newest_ = long_ago;      // first, because every decision reads it
     std::unique_ptr<cell[]> cells_;  ///< oldest first
     std::uint32_t size_ = 0;
     std::uint32_t capacity_ = 0;
-    instant newest_ = long_ago;
     instant began_ = long_ago;     ///< no unit of the first cell is stamped earlier
-    std::uint64_t units_ = 0;      ///< that ever came and were not taken back
-    std::uint64_t forgotten_ = 0;  ///< of them, those that are forgotten
+    std::uint64_t units_ = 0;      ///< units that were ever added and not removed
+    std::uint64_t forgotten_ = 0;  ///< those of `units_` that are forgotten
 };
 
 }  // namespace weir::detail

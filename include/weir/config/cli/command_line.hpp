@@ -24,12 +24,12 @@
 
 namespace weir {
 
-/// What a flag's value is made into.
+/// What the value of a flag becomes.
 enum class flag_kind : std::uint8_t {
     file,       ///< a configuration file
     preset,     ///< the name of a preset
     leaf,       ///< the value of one leaf
-    on,         ///< true for one leaf; "=false" says otherwise
+    on,         ///< true for one leaf, or false with "=false"
     target,     ///< HOST[.ROLE]= and the value of one leaf
     mode,       ///< HOST[.ROLE]= and what to do when the limit is reached
     composite,  ///< HOST:ROLE= and several leaves
@@ -40,11 +40,11 @@ struct flag_rule {
     std::string_view name;
     std::string_view argument;
     flag_kind kind;
-    std::string_view path;  ///< of the leaf; below a role for `target` and `mode`
+    std::string_view path;  ///< of the leaf; for `target` and `mode` the part after the role
     std::string_view meaning;
 };
 
-/// Every flag. Some are given the same way in the deployment guide; docs/configuration.md has an example of each.
+/// Every flag. The deployment guide gives some of them. docs/configuration.md has an example of each.
 inline constexpr std::array<flag_rule, 13> flag_rules{{
     {"--rate-config", "FILE", flag_kind::file, "",
      "a configuration file; repeated for each further one, the later over the earlier"},
@@ -69,20 +69,21 @@ inline constexpr std::array<flag_rule, 13> flag_rules{{
      "print each limit, where it comes from and what it shadows; then exit"},
 }};
 
-/// What the flags say.
+/// The result of reading flags.
 struct command_line {
     layer values{};
     std::vector<std::string> config_paths{};
     std::vector<std::string> presets{};
-    /// What is to be explained in place of a run: HOST or HOST.ROLE; empty = a host that is named nowhere.
+    /// The host or HOST.ROLE to explain, instead of running; an empty text = any host that is not named in the
+    /// configuration.
     std::optional<std::string> explain{};
-    /// The arguments that are not ours, in order, as indexes into those that were read.
+    /// The arguments that are not our flags, in order, as indexes into the arguments that were read.
     std::vector<std::size_t> rest{};
 };
 
 namespace detail {
 
-/// Reads flags one after the other; the state is what it has gathered.
+/// Reads flags one after the other. The state is what was read so far.
 class flag_reader {
 public:
     explicit flag_reader(std::span<const char* const> arguments) : arguments_(arguments) {
@@ -205,8 +206,7 @@ private:
                 leaf_text = fmt::format("{}d", rate::longest / std::chrono::hours{24});
             } else if (what.starts_with("wait:")) {
                 leaf_text = trim(what.substr(5));
-            } else if (what ==
-                       "wait") {  // the configured max_delay_ms stays; the host and role are checked all the same
+            } else if (what == "wait") {  // the configured max_delay_ms stays; host and role are checked all the same
                 out_.values.add(std::array<std::string_view, 2>{"hosts", who}, value_kind::section, at,
                                 host_spelling::target);
                 return;
@@ -232,17 +232,17 @@ private:
 
 }  // namespace detail
 
-/// Reads the `--rate...` flags out of a program's arguments (without its name), up to "--", as `--flag value` or
-/// `--flag=value`. A flag takes one value: several files are several `--rate-config`.
+/// Reads the `--rate...` flags in a program's arguments (without its name), up to "--", as `--flag value` or
+/// `--flag=value`. A flag takes one value: give several files by several `--rate-config`.
 ///
-/// One leaf may be set by one flag only: a second one is a fault that names both. A role named with a host wins over
-/// the host alone. **Errors.** An unknown `--rate...` flag, a missing value and a text without its "=" are faults of
-/// the layer.
+/// Only one flag may set a leaf: the fault of a second one names both. A flag for a host and a role has precedence over
+/// a flag for the host alone. **Errors.** An unknown `--rate...` flag, a missing value and a text without its "=" are
+/// faults of the layer.
 [[nodiscard]] inline command_line read_command_line(std::span<const char* const> arguments) {
     return detail::flag_reader{arguments}();
 }
 
-/// The same for `main`'s own arguments: takes the flags out and leaves the rest in order.
+/// The same for `main`'s own arguments: removes the flags and leaves the other arguments in order.
 [[nodiscard]] inline command_line take_flags(int& argc, char** argv) {
     const auto count = static_cast<std::size_t>(std::max(argc - 1, 0));
     const std::vector<const char*> arguments(argv + std::min(argc, 1), argv + std::min(argc, 1) + count);
@@ -257,7 +257,7 @@ private:
     return out;
 }
 
-/// What a program's help says about the flags.
+/// The help text of the flags.
 [[nodiscard]] inline std::string command_line_help() {
     std::string out = "Rate limit flags:\n";
     for (const auto& flag : flag_rules) {

@@ -22,10 +22,10 @@
 
 namespace weir {
 
-/// The shells for which there is a completion.
+/// The shells that can complete arguments.
 inline constexpr std::array<std::string_view, 3> completion_shells{"bash", "zsh", "fish"};
 
-/// The `--rate...` flags as a shell completes them; `presets` are the names that `--rate-preset` takes.
+/// The `--rate...` flags for a shell's completion; `presets` are the names that `--rate-preset` takes.
 template <std::ranges::input_range Names = std::array<std::string_view, 0>>
 [[nodiscard]] std::vector<completed_flag> completed_rate_flags(const Names& presets = {}) {
     std::vector<completed_flag> out;
@@ -48,9 +48,9 @@ template <std::ranges::input_range Names = std::array<std::string_view, 0>>
     return out;
 }
 
-/// The script that completes a program's arguments in `shell`, to be sourced or put where the shell looks for it.
+/// The script that completes a program's arguments in `shell`. Source it, or put it where the shell looks for scripts.
 ///
-/// **Errors.** `errc::bad_request` for a shell that is none of `completion_shells`.
+/// **Errors.** `errc::bad_request` for a shell that is not in `completion_shells`.
 [[nodiscard]] inline result<std::string> completion(std::string_view shell, const completed_program& of) {
     if (shell == "bash")
         return detail::bash_completion(of);

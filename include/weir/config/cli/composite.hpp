@@ -18,8 +18,8 @@ namespace weir {
 
 /// Adds the leaves of `rates:50/SECOND+10000/HOUR,max_delay_ms:250` below `hosts`, `host`, `role` to `out`.
 ///
-/// "," divides leaves, the first ":" a leaf's name from its value, "+" one rate from the next. Names are taken in any
-/// case. Whether they are known and their values right is for `resolve` to say, as for every other leaf.
+/// "," separates leaves, the first ":" a leaf's name from its value, "+" one rate from the next. Names may be in upper
+/// or lower case. `resolve` checks names and values, as for every other leaf.
 inline void add_composite(layer& out, std::string_view host, std::string_view role, host_spelling spelling,
                           std::string_view text, const source_location& at) {
     const std::string path = fmt::format("hosts.{}.{}", host, role);

@@ -21,14 +21,14 @@
 
 namespace weir {
 
-/// A variable that sets one leaf: what follows the prefix, and the leaf's path.
+/// A variable that sets one leaf: its name after the prefix, and the leaf's path.
 struct variable_rule {
     std::string_view suffix;
-    std::string_view path;  ///< empty: it names a file, and is no leaf
+    std::string_view path;  ///< empty: the variable names a file, and is not a leaf
     std::string_view meaning;
 };
 
-/// Every variable but those of single hosts, which are `<prefix>__<host>__<role>`.
+/// Every variable except those of single hosts, which are `<prefix>__<host>__<role>`.
 inline constexpr std::array<variable_rule, 7> variable_rules{{
     {"_BACKEND", "backend.kind", detail::backend_help},
     {"_DSN", "backend.dsn", "the store's own connection text"},
@@ -39,19 +39,18 @@ inline constexpr std::array<variable_rule, 7> variable_rules{{
     {"_SHADOW", "shadow", "decides and reports, but neither refuses nor makes wait"},
 }};
 
-/// What the environment says.
+/// The result of reading the environment.
 struct environment {
     layer values{};
     std::optional<std::string> config_path{};
     source_location config_place{};
 };
 
-/// Reads the variables that begin with `prefix` and "_" out of entries `NAME=value`; the others are none of our
-/// business.
+/// Reads the variables that begin with `prefix` and "_" from entries `NAME=value`; it ignores all others.
 ///
-/// A host's variable ends in its role: `DOCSTOKG_RLIMIT__api.example.org__metadata`, or, since shells allow no dots,
-/// `DOCSTOKG_RLIMIT__api_example_org__metadata` in any case. **Errors.** An unknown name, an empty value where it says
-/// nothing, and a host without a role are faults of the layer.
+/// A host's variable ends with its role: `DOCSTOKG_RLIMIT__api.example.org__metadata`. Shells allow no dots, so
+/// `DOCSTOKG_RLIMIT__api_example_org__metadata` is the same, in upper or lower case. **Errors.** An unknown name, an
+/// empty value that has no meaning, and a host without a role are faults of the layer.
 [[nodiscard]] inline environment read_environment(std::string_view prefix, std::span<const std::string_view> entries) {
     environment out;
     out.values.kind = layer_kind::environment;
@@ -110,7 +109,8 @@ struct environment {
     return out;
 }
 
-/// The same for the array that C calls `environ`, ended by a null pointer; null itself is an empty environment.
+/// The same for the array that C calls `environ`, which ends with a null pointer. A null argument is an empty
+/// environment.
 [[nodiscard]] inline environment read_environment(std::string_view prefix, const char* const* environ_array) {
     std::vector<std::string_view> entries;
     for (auto* at = environ_array; at != nullptr && *at != nullptr; ++at)
@@ -118,7 +118,7 @@ struct environment {
     return read_environment(prefix, entries);
 }
 
-/// What a program's help says about the variables.
+/// The help text of the variables.
 [[nodiscard]] inline std::string environment_help(std::string_view prefix) {
     std::string out = "Rate limit variables:\n";
     for (const auto& rule : variable_rules)

@@ -21,7 +21,7 @@
 
 namespace weir::detail {
 
-/// A checked value in the one spelling in which it is explained; a configuration takes it back.
+/// A checked value in its canonical spelling, which a configuration can read again.
 [[nodiscard]] inline std::string text_of(const leaf_rule& rule, const checked_value& value) {
     return std::visit(
         [&rule](const auto& v) -> std::string {
@@ -46,14 +46,14 @@ namespace weir::detail {
         value);
 }
 
-/// The value that a leaf has when nobody writes it, or what stands for it where a role decides.
+/// The value of a leaf that is not set, or a text in its place if it depends on the role.
 template <class Owner>
 [[nodiscard]] std::string default_text(const member_rule<Owner>& rule) {
     static const Owner untouched{};
     return rule.no_default.empty() ? text_of(rule, rule.value_in(untouched)) : std::string{rule.no_default};
 }
 
-/// `text_of` the value that a text means; one that was refused stays as it is, and a secret is not looked at.
+/// The `text_of` the value of a text. A refused text stays unchanged, and a secret is not read.
 [[nodiscard]] inline std::string canonical_text(const leaf_rule& rule, std::string_view written) {
     if (rule.secret)
         return std::string{written};

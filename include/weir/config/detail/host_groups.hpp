@@ -15,7 +15,7 @@
 
 namespace weir::detail {
 
-/// `host` split before its port; the port keeps its colon, and is empty when there is none.
+/// `host` split before its port. The port keeps its colon; it is empty if there is none.
 [[nodiscard]] inline std::pair<std::string_view, std::string_view> split_port(std::string_view host) noexcept {
     const auto colon = host.rfind(':');
     if (colon == std::string_view::npos || host.find(']', colon) != std::string_view::npos)
@@ -23,11 +23,11 @@ namespace weir::detail {
     return {host.substr(0, colon), host.substr(colon)};
 }
 
-/// Calls `visit(name)` for every name that may speak for a canonical host, the strongest first: itself, itself without
-/// its port, and the wildcards that match it, the most specific first and each with the port before the one without. A
-/// visit that returns true is the last.
+/// Calls `visit(name)` for every name that can set leaves of a canonical host, in the order of precedence: the host,
+/// the host without its port, and the wildcards that match it, the most specific first and each with the port before
+/// the one without. The calls end when `visit` returns true.
 ///
-/// A wildcard given as the host stands for every host that it matches.
+/// A wildcard as the host stands for every host that it matches.
 template <class Visit>
 void each_name(std::string_view host, bool wildcards, Visit&& visit) {
     const auto last = [&visit](std::string_view name) {
@@ -51,13 +51,14 @@ void each_name(std::string_view host, bool wildcards, Visit&& visit) {
 
 /// Which hosts share one budget.
 struct host_groups {
-    std::map<std::string, std::vector<std::string>, std::less<>> members{};  ///< of each group, in one spelling
+    std::map<std::string, std::vector<std::string>, std::less<>> members{};  ///< of each group, in canonical spelling
     std::map<std::string, std::string, std::less<>> owners{};                ///< the group of each member
     bool wildcards = false;                                                  ///< whether any member is one
 
     friend bool operator==(const host_groups&, const host_groups&) = default;
 
-    /// Makes `owners` of `members`. Of two groups with one member the first in the order of their names has it.
+    /// Makes `owners` from `members`. If two groups have the same member, the first group in the order of names gets
+    /// it.
     void index() {
         owners.clear();
         wildcards = false;
@@ -68,29 +69,32 @@ struct host_groups {
             }
     }
 
-    /// The member that stands for a canonical host and its group; null when it is in none.
+    /// The member that matches a canonical host, and its group; null if it is in no group.
     [[nodiscard]] const std::pair<const std::string, std::string>* find(std::string_view host) const {
         const std::pair<const std::string, std::string>* out = nullptr;
         if (!owners.empty())
             each_name(host, wildcards, [&](std::string_view name) {
                 const auto at = owners.find(name);
-                return at != owners.end() && (out = &*at, true);
+                if (at == owners.end())
+                    return false;
+                out = &*at;
+                return true;
             });
         return out;
     }
 };
 
-/// One thing that is wrong with groups: at a member of a group, or at the leaves of a host.
+/// One fault of groups: at a member of a group, or at the leaves of a host.
 struct group_fault {
-    std::string group{};         ///< whose list is at fault; empty = the leaves of `member`
-    std::string member{};        ///< the entry at fault; empty = the list as a whole
-    std::string before{};        ///< the message up to the place of what it clashes with
-    std::string other_group{};   ///< whose member it clashes with; empty = there is no second place
-    std::string other_member{};  ///< empty = that list as a whole
-    std::string after{};         ///< the message behind that place
+    std::string group{};         ///< the group with the fault; empty = the leaves of `member`
+    std::string member{};        ///< the entry with the fault; empty = the whole list
+    std::string before{};        ///< the message up to the source location of the conflict
+    std::string other_group{};   ///< the group of the conflicting member; empty = there is no second location
+    std::string other_member{};  ///< the conflicting member; empty = the whole list
+    std::string after{};         ///< the message after that location
 };
 
-/// What is wrong with groups beside the hosts that have leaves of their own.
+/// The faults of groups, also with regard to the hosts that have their own leaves.
 template <class Hosts>
 [[nodiscard]] std::vector<group_fault> faults_of(const host_groups& groups, const Hosts& hosts) {
     std::vector<group_fault> faults;

@@ -21,24 +21,24 @@
 
 namespace weir::detail {
 
-/// What each layer says of each host's roles, until all layers are known.
+/// What each layer sets for each host's roles, until all layers are known.
 ///
-/// A layer is two strata: what it says of every role of a host is weaker than what it says of one by its name.
+/// A layer has two strata: leaves for every role of a host are weaker than leaves for a role by its name.
 class host_table {
 public:
-    /// What one stratum says of one role.
+    /// The leaves of one stratum for one role.
     struct slot {
         std::uint32_t stratum = 0;
         std::uint32_t role = 0;
         policy_leaves leaves{};
-        std::array<const leaf*, policy_rules.size()> from{};  // who set it, while its layer is read
+        std::array<const leaf*, policy_rules.size()> from{};  // which leaf set each value, while its layer is read
     };
 
     class host {
     public:
         [[nodiscard]] std::string_view name() const noexcept { return name_; }
 
-        /// The slot of a stratum of the layer that is read, made if there is none.
+        /// The slot of a stratum of the present layer; it is made if there is none.
         slot& slot_of(std::uint32_t stratum, std::uint32_t role) {
             if (slot* found = find_slot(stratum, role))
                 return *found;
@@ -48,20 +48,20 @@ public:
             return made;
         }
         [[nodiscard]] slot* find_slot(std::uint32_t stratum, std::uint32_t role) {
-            // The newest stand last.
+            // The newest slots are at the end.
             for (auto s = slots_.rbegin(); s != slots_.rend() && s->stratum / 2 == stratum / 2; ++s)
                 if (s->stratum == stratum && s->role == role)
                     return &*s;
             return nullptr;
         }
-        /// Where a layer first named the host.
+        /// The leaf at which a layer first named the host.
         const leaf*& first_of(std::size_t layer) {
             if (std::exchange(layer_, layer) != layer)
                 first_ = nullptr;
             return first_;
         }
 
-        std::optional<std::uint32_t> number{};  ///< among those that have leaves
+        std::optional<std::uint32_t> number{};  ///< its number among the hosts with leaves
 
     private:
         friend class host_table;
@@ -72,13 +72,13 @@ public:
     };
 
     void next_layer() noexcept { stratum_ += 2; }
-    /// The stratum of the layer that is read.
+    /// The stratum of the present layer.
     [[nodiscard]] std::uint32_t stratum(bool every) const noexcept { return stratum_ + (every ? 0 : 1); }
 
     [[nodiscard]] host& defaults() noexcept { return defaults_; }
-    /// The host of a canonical name.
+    /// The host with a canonical name.
     [[nodiscard]] host& at(std::string name) {
-        // Files are often sorted, and then the end is the place.
+        // Files are often sorted. Then the new host belongs at the end.
         const auto hint =
             hosts_.empty() || std::prev(hosts_.end())->first < name ? hosts_.end() : hosts_.lower_bound(name);
         if (hint != hosts_.end() && hint->first == name)
@@ -87,7 +87,7 @@ public:
         made->second.name_ = made->first;
         return made->second;
     }
-    /// The hosts of which weaker layers than the one that is read say something.
+    /// The hosts that have leaves in weaker layers than the present one.
     [[nodiscard]] std::set<std::string, std::less<>> known() const {
         std::set<std::string, std::less<>> out;
         for (const auto& [name, h] : hosts_)
@@ -96,7 +96,7 @@ public:
         return out;
     }
 
-    /// Puts everything into `s`, which has no hosts, and forgets it.
+    /// Moves everything into `s`, which has no hosts.
     void merge_into(settings& s) {
         merge(defaults_, s.defaults);
         while (!hosts_.empty()) {
@@ -116,7 +116,7 @@ public:
 
 private:
     static void merge(host& from, settings::by_role& into) {
-        // The strongest first. The newest layer's slots stand last.
+        // The strongest first. The slots of the newest layer are at the end.
         for (std::uint32_t s = from.slots_.empty() ? 0 : from.slots_.back().stratum / 2 * 2 + 2; s-- > 0;)
             for (slot& one : from.slots_) {
                 if (one.stratum != s)

@@ -17,8 +17,8 @@
 
 namespace weir::detail {
 
-/// Where every leaf of a stack of layers was written, in numbers: whoever asks gets it in words, which ten thousand
-/// hosts that nobody asks about do not pay for.
+/// Where every leaf of several layers was written, as numbers. They become texts only when they are needed, because ten
+/// thousand hosts would cost too much otherwise.
 class provenance {
 public:
     enum class table : std::uint8_t { process, group, defaults, hosts };
@@ -35,7 +35,7 @@ public:
 
     std::vector<layer> layers{};
     std::vector<entry> entries{};
-    std::vector<std::string> hosts{};  ///< in their one spelling
+    std::vector<std::string> hosts{};  ///< in canonical spelling
     std::vector<std::string> roles{};
 
     [[nodiscard]] static std::string path(table of, std::string_view host, std::string_view role,
@@ -53,7 +53,7 @@ public:
         return {};
     }
 
-    /// In words, sorted by path; of those with one path the last is in force.
+    /// As texts, sorted by path. Of several with one path, the last has precedence.
     ///
     /// **Complexity.** O(leaves x log leaves).
     [[nodiscard]] std::vector<origin> in_words() const {

@@ -24,14 +24,14 @@
 
 namespace weir::detail {
 
-/// Where a group's list and its members were written, in the layer that is in force.
+/// Where a group's list and its members were written, in the layer with precedence.
 struct written_group {
     source_location at{};
     std::vector<std::pair<std::string, source_location>> members{};
 };
 using written_groups = std::map<std::string, written_group, std::less<>>;
 
-/// Finds what is wrong between leaves that are right each by itself, once all layers are merged.
+/// Finds contradictions between leaves that are each correct, after all layers are merged.
 class relation_check {
 public:
     relation_check(const settings& s, const provenance& written, const written_groups& groups,
@@ -50,7 +50,7 @@ public:
                 if (!may_clash(roles[i]))
                     continue;
                 check(host, i);
-                // With a port, a host that is named without one may inherit from wildcards that it else does not.
+                // A host named without a port may inherit from other wildcards if it has a port.
                 if (!ports.empty() && split_port(host).second.empty())
                     each_name(host, true, [&, name = std::string_view{host}](std::string_view wild) {
                         if (const auto at = ports.find(wild); at != ports.end())
@@ -102,7 +102,7 @@ private:
         const source floor = source_of(host, role, "aimd.min_multiplier");
         const source ceiling = source_of(host, role, "aimd.max_multiplier");
         const auto strength = [](const source& s) {
-            // Of two in one place in the order of strength, the one of the later layer.
+            // If two leaves are at the same level, the one of the later layer has precedence.
             return std::tuple{s.level, s.written == nullptr ? 0 : ~s.written->rank};
         };
         if (strength(ceiling) < strength(floor))
@@ -113,7 +113,7 @@ private:
                    fmt::format("{} is above max_multiplier {}{}", a.min_multiplier, a.max_multiplier, at(ceiling)));
     }
 
-    /// Where the leaf that a key has comes from.
+    /// The leaf that gives a key its value.
     [[nodiscard]] source source_of(std::string_view host, std::string_view role, std::string_view leaf) {
         source out;
         const auto look = [&](std::string path) {
@@ -133,7 +133,7 @@ private:
     }
 
     [[nodiscard]] const origin* find(std::string_view path) {
-        if (origins_.empty())  // only somebody's fault needs them
+        if (origins_.empty())  // only a fault needs them
             origins_ = written_.in_words();
         const auto past =
             std::ranges::upper_bound(origins_, path, {}, [](const origin& o) { return std::string_view{o.path}; });
@@ -145,7 +145,7 @@ private:
     }
 
     void report(const source& s, std::string message) {
-        // What stands in a wildcard or in the defaults clashes in every key that inherits it; it is said once.
+        // A leaf of a wildcard or of the defaults conflicts in every key that inherits it. It is reported once.
         const source_location where = s.written == nullptr ? source_location{} : s.written->at;
         const auto is_told = [&](const fault& f) { return f.path == s.path && f.at.text() == where.text(); };
         if (said_.emplace(s.path, where.text()).second && std::ranges::none_of(faults_, is_told))
@@ -168,7 +168,7 @@ private:
                     }
     }
 
-    /// Of a member that is there twice, the first or the last place.
+    /// If a member is in the list twice, its first or its last location.
     [[nodiscard]] source_location place_of(std::string_view group, std::string_view member, bool last = false) const {
         const auto found = groups_.find(group);
         if (found == groups_.end())

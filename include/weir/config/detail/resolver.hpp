@@ -30,17 +30,17 @@
 
 namespace weir::detail {
 
-/// Merges layers into settings. One object for one stack of layers.
+/// Merges layers into settings. Use one object for each list of layers.
 ///
-/// A layer's keys are gone through in their order, with a stack of the sections that are open: each section is looked
-/// at once, and what stands in it knows its host and role.
+/// It visits a layer's keys in their order, with a stack of the open sections. Each section is examined once, and the
+/// leaves in it know their host and role from it.
 class resolver {
 public:
     resolver(std::span<const layer> layers, idna_function idna) : idna_(idna) {
         written_.layers.assign(layers.begin(), layers.end());
     }
 
-    /// What the layers come to. If there are faults it is not to be used.
+    /// The merged settings. If there are faults, do not use them.
     [[nodiscard]] settings operator()() {
         declare_roles();
         for (layer_ = 0; layer_ < written_.layers.size(); ++layer_)
@@ -48,14 +48,14 @@ public:
         return finish();
     }
 
-    /// What the relations between leaves leave to say; see `operator()`.
+    /// The faults that the checks of relations between leaves add to; see `operator()`.
     std::vector<fault> faults;
     std::vector<fault> notes;
 
     [[nodiscard]] provenance&& take_written() noexcept { return std::move(written_); }
 
 private:
-    /// What a key in an open section is.
+    /// What a key in an open section can be.
     enum class zone : std::uint8_t {
         top,      ///< a leaf of the process, or a section
         process,  ///< a leaf of the section `backend` or `aimd`
@@ -65,7 +65,7 @@ private:
         role,   ///< a leaf of a policy
         tuner,  ///< a leaf of a policy's section `aimd`
         groups,
-        refused,  ///< whatever it is, its section's fault says it all
+        refused,  ///< anything: the fault of its section already reports it
     };
     struct section {
         std::uint32_t index = leaf::top;
@@ -76,10 +76,10 @@ private:
         bool shell = false;  // the role's name is from a variable
     };
 
-    /// First of all, because every other leaf's meaning may depend on which roles there are.
+    /// The first step, because the meaning of every other leaf may depend on the roles.
     void declare_roles() {
         const leaf_rule* rule = find_rule(process_rules, "roles");
-        std::vector<fault> later;  // reported where the layer is added
+        std::vector<fault> later;  // reported when the layer is added
         for (const layer& l : written_.layers)
             for (const leaf& f : l.leaves())
                 if (f.above == leaf::top && l.key(f) == "roles")
@@ -103,7 +103,7 @@ private:
                 return report(l.at(f), "", fmt::format("these are {} faults; what follows is not checked", max_faults));
             while (depth > 1 && (f.above == leaf::top || open[depth - 1].index > f.above))
                 --depth;
-            // A section that is deeper than the stack is not on it; nothing is right there anyway.
+            // A section that is deeper than the stack is not on it. Such a section is a fault anyway.
             const section& in = open[depth - 1];
             const bool known = in.index == f.above && in.holds != zone::refused;
             section mine = known ? look(l, f, in) : section{};
@@ -140,18 +140,18 @@ private:
     }
 
     void report(const source_location& at, std::string path, std::string message) {
-        // The leaves of one flag or variable share their fault; it is said once.
+        // The leaves of one flag or variable may have the same fault, which is reported once.
         if (!faults.empty() && faults.back().path == path && faults.back().message == message &&
             faults.back().at.text() == at.text())
             return;
         faults.push_back({at, std::move(path), std::move(message)});
     }
-    /// Says what is wrong with a key.
+    /// Reports a fault of a key.
     section reject(const layer& l, const leaf& f, std::string message) {
         report(l.key_at(f), l.path(f), std::move(message));
         return {};
     }
-    /// Says that there should be a mapping.
+    /// Reports that a mapping is needed here.
     section reject_kind(const layer& l, const leaf& f, std::string_view what, std::string_view hint = "") {
         constexpr std::array<std::string_view, 4> kinds{"null; leave the key out, or write {}", "a single value",
                                                         "a list", "a mapping"};
@@ -159,7 +159,7 @@ private:
                fmt::format("it is {}, found {}{}", what, kinds[static_cast<std::size_t>(f.kind)], hint));
         return {};
     }
-    /// The checked value of a leaf. `path` makes the path that its faults and notes have.
+    /// The checked value of a leaf. `path` makes the path for its faults and notes.
     template <class Path>
     [[nodiscard]] std::optional<checked_value> checked(const leaf_rule& rule, const layer& l, const leaf& f,
                                                        Path&& path) {
@@ -171,7 +171,7 @@ private:
             notes[i].path = path();
         return out;
     }
-    /// Reports a leaf that this layer has set before; keeps the first.
+    /// Reports a leaf that this layer has already set, and keeps the first value.
     template <class Path>
     bool is_second(const layer& l, const leaf*& first, const leaf& f, Path&& path, bool secret = false) {
         if (first == nullptr) {
@@ -191,11 +191,11 @@ private:
         written_.entries.push_back(e);
     }
 
-    /// Whether a leaf comes from a file, which knows types and sections; a flag and a variable do not.
+    /// Whether a leaf comes from a file, which has types and sections; a flag or a variable has none.
     [[nodiscard]] static bool from_file(const layer& l, const leaf& f) {
         return f.item_count == 0 || l.items(f).front().form != scalar_form::text;
     }
-    /// Refuses a key with a dot in it where a file has a mapping: each leaf has one spelling.
+    /// Refuses a key with a dot where a file has a mapping, because each leaf has only one spelling.
     bool is_dotted(const layer& l, const leaf& f) {
         const std::string_view key = l.key(f);
         const auto dot = key.find('.');
@@ -388,7 +388,7 @@ private:
         }
     }
 
-    /// Reports what one layer says against itself.
+    /// Reports the contradictions within one layer.
     void contradictions(const layer& l) {
         constexpr auto index = [](std::string_view name) {
             return static_cast<std::size_t>(find_rule(policy_rules, name) - policy_rules.data());
@@ -461,7 +461,7 @@ private:
     written_groups groups_{};
     std::map<std::string, const leaf*, std::less<>> group_set_{};
     std::array<const leaf*, process_rules.size()> process_set_{};
-    std::vector<std::pair<host_table::host*, std::uint32_t>> lifted_{};  // hosts' roles of this layer without a limit
+    std::vector<std::pair<host_table::host*, std::uint32_t>> lifted_{};  // roles of hosts that this layer lifts
 };
 
 }  // namespace weir::detail

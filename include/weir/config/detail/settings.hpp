@@ -34,10 +34,11 @@ namespace weir::detail {
 
 struct configuration_access;
 
-/// The roles every configuration has.
+/// The roles of every configuration.
 inline constexpr std::array<std::string_view, 3> builtin_roles{"metadata", "landing", "artifact"};
 
-/// What a role has when nobody wrote anything. A role of the user's own begins like `metadata`, never without a limit.
+/// The leaves of a role that no layer sets. A role that a user declares starts like `metadata`, so it always has a
+/// limit.
 [[nodiscard]] inline policy_leaves make_builtin_leaves(std::string_view role) {
     using std::chrono::hours, std::chrono::milliseconds, std::chrono::seconds;
     policy p;
@@ -59,7 +60,7 @@ inline constexpr std::array<std::string_view, 3> builtin_roles{"metadata", "land
     return all[role == builtin_roles[1] ? 1 : role == builtin_roles[2] ? 2 : 0];
 }
 
-/// Why a text cannot name a role, or "". A role stands after a dot in flags and after two underscores in variables.
+/// Why a text cannot be the name of a role, or "". A role follows a dot in flags and two underscores in variables.
 [[nodiscard]] inline std::string role_name_fault(std::string_view name) {
     bool good = !name.empty() && name.size() <= 64 && name.front() >= 'a' && name.front() <= 'z' && name.back() != '_';
     for (const char c : name)
@@ -70,7 +71,7 @@ inline constexpr std::array<std::string_view, 3> builtin_roles{"metadata", "land
                        detail::in_quotes(name));
 }
 
-/// A host, or `*.` and the name below which every host is meant, in its one spelling.
+/// A host, or `*.` and a name for every host below it, in canonical spelling.
 [[nodiscard]] inline result<std::string> canonical_pattern(std::string_view host, idna_function idna) {
     const bool wild = host.starts_with("*.");
     if (!wild && host.find('*') != std::string_view::npos)
@@ -83,9 +84,9 @@ inline constexpr std::array<std::string_view, 3> builtin_roles{"metadata", "land
     return name;
 }
 
-/// The value inside a `configuration`.
+/// The data of a `configuration`.
 struct settings {
-    using by_role = std::vector<policy_leaves>;  // as long as its last role that has leaves
+    using by_role = std::vector<policy_leaves>;  // it ends with the last role that has leaves
 
     std::vector<std::string> roles{builtin_roles.begin(), builtin_roles.end()};
     std::vector<policy_leaves> defaults = std::vector<policy_leaves>(builtin_roles.size());
@@ -107,7 +108,7 @@ struct settings {
         return std::nullopt;
     }
 
-    /// What to say about a role nobody declared.
+    /// The error for a role that is not declared.
     [[nodiscard]] error unknown_role(std::string_view role) const {
         const std::string guess = closest_match(lower(role), roles);
         return error{errc::unknown_role, fmt::format("unknown role {}: {}a role is one of {}, or declared under roles",
@@ -123,7 +124,7 @@ struct settings {
         defaults.emplace_back();
     }
 
-    /// The leaves of a canonical host's role, created when there are none.
+    /// The leaves of a canonical host's role; they are made if there are none.
     policy_leaves& leaves_of(const std::string& host, std::size_t role) {
         by_role& all = hosts[host];
         if (all.size() <= role)
@@ -149,7 +150,7 @@ struct settings {
         return out;
     }
 
-    /// The policy of a key's host as it is when limiting is on.
+    /// The policy of a key's host when limiting is on.
     [[nodiscard]] policy enabled_policy(std::string_view host, std::size_t role) const {
         policy_leaves out;
         if (!hosts.empty())
@@ -165,7 +166,7 @@ struct settings {
     }
 };
 
-/// What is wrong with settings as a whole, one line a fault.
+/// The faults of settings as a whole, one line for each.
 [[nodiscard]] inline std::vector<std::string> faults_of(const settings& s) {
     std::vector<std::string> faults;
     for (std::string& fault : weir::faults_of(s.aimd))

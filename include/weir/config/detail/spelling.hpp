@@ -31,7 +31,7 @@ template <class Table>
     return nullptr;
 }
 
-/// The names that may stand in a file where a table's leaves begin (`section` empty) or below one of its sections.
+/// The names that a file may have at the start of a table's leaves (`section` is empty) or in one of its sections.
 template <class Table>
 [[nodiscard]] std::vector<std::string_view> file_names(const Table& table, std::string_view section,
                                                        std::vector<std::string_view> out = {}) {
@@ -53,7 +53,7 @@ template <class Table>
                            : file_names(process_rules, section);
 }
 
-/// The names that may stand in a flag or a variable, which know no mappings.
+/// The names that a flag or a variable may have; they have no mappings.
 template <class Table>
 [[nodiscard]] std::vector<std::string_view> full_names(const Table& table) {
     std::vector<std::string_view> out;
@@ -62,7 +62,7 @@ template <class Table>
     return out;
 }
 
-/// What to say about a key nobody knows.
+/// The message for an unknown key.
 [[nodiscard]] inline std::string unknown_key(std::string_view key, const std::vector<std::string_view>& known) {
     const std::string guess = closest_match(lower(key), known);
     return fmt::format("unknown key {}; {}it is one of {}", detail::in_quotes(key),
@@ -71,11 +71,11 @@ template <class Table>
 
 struct target {
     std::string_view host;
-    std::string_view role;  ///< "*" when none was named
+    std::string_view role;  ///< "*" if the text has no role
     std::string fault{};
 };
 
-/// Splits HOST or HOST.ROLE: what follows the last dot is a role only if it is a known one.
+/// Splits HOST or HOST.ROLE: the text after the last dot is a role only if it is the name of a known one.
 [[nodiscard]] inline target split_target(std::string_view text, std::span<const std::string> roles) {
     const auto dot = text.rfind('.');
     if (dot == std::string_view::npos || dot == 0)
@@ -84,8 +84,8 @@ struct target {
     for (const std::string& role : roles)
         if (role == last)
             return {text.substr(0, dot), role, {}};
-    // A misspelt role must not pass as part of a host that nobody will ever ask for. Short labels are top-level
-    // domains.
+    // A misspelt role must not become part of a host: no request would ever have that host, so its leaves would have no
+    // effect. Short labels are top-level domains.
     const std::string guess = last.size() < 5 ? "" : closest_match(last, roles);
     if (guess.empty() || edit_distance(last, guess) > 2)
         return {text, "*", {}};
@@ -95,10 +95,10 @@ struct target {
                         detail::in_quotes(last), guess)};
 }
 
-/// The host meant by a variable's name, in which a shell allows letters, digits and "_" only.
+/// The host that a variable's name means. A shell allows only letters, digits and "_" in such a name.
 ///
-/// A name with a character beyond those was not set by a shell and is taken as it is. Otherwise the hosts that the
-/// configuration already knows are tried, with "_" for every other character; else "_" is a dot.
+/// A name with any other character was not set by a shell and is used as it is. Otherwise it is compared with the hosts
+/// of the configuration, with "_" for every other character. If none matches, "_" is a dot.
 [[nodiscard]] inline result<std::string> host_from_shell(std::string_view name,
                                                          const std::set<std::string, std::less<>>& known) {
     const auto plain = [](char c) { return is_alpha(c) || is_digit(c) || c == '_'; };

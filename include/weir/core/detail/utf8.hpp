@@ -6,7 +6,7 @@
 
 namespace weir::detail {
 
-/// How many bytes of `text` are one well-formed UTF-8 character, or 0 when its first byte begins none.
+/// The length in bytes of the well-formed UTF-8 character at the start of `text`, or 0 if there is none.
 [[nodiscard]] constexpr std::size_t utf8_length(std::string_view text) noexcept {
     const auto byte = [text](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U; };
     const auto tail = [byte](std::size_t i) { return (byte(i) & 0xc0U) == 0x80U; };
@@ -15,7 +15,7 @@ namespace weir::detail {
         return text.empty() ? 0 : 1;
     if (a >= 0xc2 && a <= 0xdf)
         return tail(1) ? 2 : 0;
-    // The second byte's range shuts out overlong forms, surrogates and what lies past U+10FFFF.
+    // The range of the second byte excludes overlong forms, surrogates and code points above U+10FFFF.
     if (a >= 0xe0 && a <= 0xef) {
         const unsigned min = a == 0xe0 ? 0xa0 : 0x80, max = a == 0xed ? 0x9f : 0xbf;
         return byte(1) >= min && byte(1) <= max && tail(2) ? 3 : 0;

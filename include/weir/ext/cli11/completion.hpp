@@ -19,13 +19,13 @@ namespace weir::cli11 {
 
 namespace detail {
 
-/// Whether a value is a path: CLI11's validators of files and folders say so in the type's name.
+/// Whether a value is a path. CLI11's validators of files and folders state it in the type's name.
 [[nodiscard]] inline bool is_path(const std::string& type) {
     constexpr std::array<std::string_view, 3> paths{"FILE", "PATH", "DIR"};
     return std::ranges::any_of(paths, [&](std::string_view p) { return type.find(p) != std::string::npos; });
 }
 
-/// What may stand after one app's name; our flags are read after each.
+/// The possible arguments after one app's name. Our flags may follow each app.
 template <class Names>
 [[nodiscard]] completed_command completed_app(const CLI::App& app, const Names& presets) {
     completed_command out;
@@ -33,7 +33,7 @@ template <class Names>
         const bool takes_value = option->get_items_expected_max() > 0;
         const std::string type = takes_value ? option->get_type_name() : "";
         out.files = out.files || (option->get_positional() && is_path(type));
-        if (option->get_group().empty())  // hidden from the help too
+        if (option->get_group().empty())  // the help hides it too
             continue;
         for (const std::string& long_name : option->get_lnames()) {
             const std::string name = "--" + long_name;
@@ -53,8 +53,8 @@ template <class Names>
 
 }  // namespace detail
 
-/// A program as a shell completes it, for `weir::completion`: the app's long flags, and ours with the names of
-/// `presets`. With subcommands it is they that are completed, each with its own flags and ours.
+/// A program for `weir::completion`: the app's long flags, and our flags with the names of `presets`. If the app has
+/// subcommands, they are completed, each with its own flags and our flags.
 template <std::ranges::input_range Names = std::array<std::string_view, 0>>
 [[nodiscard]] completed_program completed(std::string name, const rate_flags& rate, const Names& presets = {}) {
     completed_program out{std::move(name), {}};

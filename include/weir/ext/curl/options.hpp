@@ -10,7 +10,7 @@
 
 namespace weir::curl {
 
-/// How a `transport` talks. Servers' certificates are always verified.
+/// The options of a `transport`. Servers' certificates are always verified.
 struct options {
     /// Sent as `User-Agent` unless the request has its own. Services ask for a name and an address: `my-app/1.2
     /// (mailto:me@example.org)`.
@@ -19,19 +19,19 @@ struct options {
     std::string ca_file{};
     /// A folder of hashed CA certificates; empty = the system's.
     std::string ca_path{};
-    /// The proxy's URL; absent = what the environment says (`https_proxy`, ...); empty = none.
+    /// The proxy's URL; absent = that of the environment (`https_proxy`, ...); empty = none.
     std::optional<std::string> proxy{};
     /// Whether to ask for compressed bodies and unpack them. Never for a part of a body.
     bool gzip = false;
     /// Whether to use HTTP/2 where a server offers it over TLS.
     bool http2 = true;
-    /// The longest from the start to a connection that is ready, TLS included, in ms; 0 = libcurl's 5 min.
+    /// The longest time from the start until a connection is ready, TLS included, in ms; 0 = libcurl's 5 min.
     std::chrono::milliseconds connect_timeout = std::chrono::seconds{10};
-    /// The longest without a byte in either direction, whole seconds; 0 = no limit.
+    /// The longest time without a byte in either direction, in whole seconds; 0 = no limit.
     std::chrono::seconds stall_timeout = std::chrono::seconds{60};
-    /// The longest for a whole transfer where the request does not say, in ms; 0 = no limit.
+    /// The longest time for a whole transfer if the request sets none, in ms; 0 = no limit.
     std::chrono::milliseconds timeout = std::chrono::milliseconds{0};
-    /// The most sessions kept idle, each with its connections; 0 = none, so that each transfer connects anew.
+    /// The maximum of idle sessions, each with its connections; 0 = none, so that each transfer connects again.
     std::size_t max_idle = 64;
     /// Makes A-labels of hosts with letters outside ASCII, such as `weir::idn2::to_ascii`; null = such a host is an
     /// error.

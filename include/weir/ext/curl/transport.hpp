@@ -18,16 +18,16 @@
 
 namespace weir::curl {
 
-/// A transport over libcurl: HTTP/1.1, and HTTP/2 over TLS; connections are kept and used again; bodies are never
-/// buffered.
+/// A transport that uses libcurl: HTTP/1.1, and HTTP/2 over TLS. It keeps connections and uses them again. It never
+/// buffers bodies.
 ///
-/// It follows no redirect and knows no limit: see `http::redirecting` and `http::limited`. It may repeat a request by
-/// itself in one case only: a kept connection turned out to be closed before any byte of an answer came.
+/// It follows no redirect and has no limit: see `http::redirecting` and `http::limited`. It repeats a request in one
+/// case only: a kept connection was already closed, before any byte of an answer arrived.
 ///
-/// **Effects.** A stop request ends a transfer at once. **Errors.** `http::transport_error`; what the receiver throws
-/// passes through.
-/// **Thread safety.** `send` from any number of threads; each transfer has a session of its own. **Lifetime.** It may
-/// be moved while nothing is sent.
+/// **Effects.** A stop request ends a transfer at once.
+/// **Errors.** `http::transport_error`; exceptions of the receiver pass through.
+/// **Thread safety.** Several threads may call `send`; each transfer has its own session.
+/// **Lifetime.** It may be moved while no transfer is in progress.
 class transport : public http::collecting<transport> {
 public:
     explicit transport(options with = {}) : with_(std::move(with)) {

@@ -13,21 +13,21 @@
 
 namespace weir::idn2 {
 
-/// The A-labels of a host in UTF-8 (`bücher.example` → `xn--bcher-kva.example`), or nothing when it has none: UTS #46,
-/// non-transitional, as browsers do. Give it to a registry's or a configuration's `idna`.
+/// The A-labels of a host in UTF-8 (`bücher.example` → `xn--bcher-kva.example`), or nothing if it has none: UTS #46,
+/// non-transitional, as in browsers. Pass it as the `idna` option of a registry or a configuration.
 ///
 /// **Thread safety.** Stateless.
 [[nodiscard]] inline std::optional<std::string> to_ascii(std::string_view host) {
     if (host.empty() || host.find('\0') != std::string_view::npos)
         return std::nullopt;
-    const std::string text{host};  // the library wants a terminating zero
+    const std::string text{host};  // the library needs a terminating zero
     char* made = nullptr;
     const int status = idn2_to_ascii_8z(text.c_str(), &made, IDN2_NONTRANSITIONAL | IDN2_NFC_INPUT);
     const std::unique_ptr<char, void (*)(void*)> owned{made, idn2_free};
     if (status != IDN2_OK || made == nullptr)
         return std::nullopt;
     std::string out{made};
-    // An ideographic full stop at the end has only now become a dot.
+    // An ideographic full stop at the end is a dot only now.
     if (out.ends_with('.'))
         out.pop_back();
     return out;

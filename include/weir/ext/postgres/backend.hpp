@@ -13,7 +13,7 @@
 
 namespace weir::postgres {
 
-/// Makes the store of a connection text, as `weir::backend` asks.
+/// Makes the store from a connection text, as `weir::backend` requires.
 [[nodiscard]] inline result<any_store> open_backend(std::string_view dsn, store_time time) {
     return open_with<postgres_store>(parse_postgres_dsn(dsn), time);
 }

@@ -21,42 +21,43 @@
 
 namespace weir::postgres {
 
-/// Where the server is and what is asked of it. `parse_postgres_dsn` makes one from text.
+/// The address of the server, and the options of the store. `parse_postgres_dsn` makes them from text.
 struct postgres_options {
-    /// What libpq is given: a URI or keywords. A secret: it is never part of a message.
+    /// The text for libpq: a URI or keywords. It is a secret and never part of a message.
     std::string connection{};
-    /// The schema of tables and functions, a lower-case identifier; several stand side by side in one database.
+    /// The schema of tables and functions, a lower-case identifier. One database may have several.
     std::string schema = "weir";
-    std::size_t pool = 4;  ///< connections at most, opened on use; at least 1
-    /// The longest a verb waits for a connection others use; 0 = not at all. To wait for a connection is to wait for
-    /// the store: a caller that finds none has not found the store dead.
+    std::size_t pool = 4;  ///< maximum of connections, opened on use; at least 1
+    /// The longest time that a verb waits for a connection when all are in use; 0 = not at all. A verb that gets none
+    /// fails with `store_busy`, which does not mean that the store has failed.
     duration pool_wait = std::chrono::milliseconds{1000};
-    /// The longest that connecting, with all that is said first, may take.
+    /// The longest time for connecting, including sign-in and preparation.
     duration connect_timeout = std::chrono::seconds{1};
-    /// The longest the server works on a verb, as its statement_timeout; a reply is waited for a quarter longer.
+    /// The longest time that the server works on a verb (its statement_timeout). A reply is awaited for a quarter
+    /// longer.
     duration command_timeout = std::chrono::seconds{1};
-    /// After a failed connect the next is not tried for this long, twice as long each time up to `reconnect_most`,
-    /// each with a random part of up to a half taken off; verbs fail at once meanwhile.
+    /// After a failed connection, the next attempt is made after this time. It doubles each time, up to
+    /// `reconnect_max`, and a random part of up to a half is taken off. Until then verbs fail at once.
     duration reconnect_first = std::chrono::milliseconds{10};
     duration reconnect_max = std::chrono::milliseconds{500};
-    /// A permit still held after this is counted as answered then: its holder is taken for dead.
+    /// A permit that exists longer than this counts as answered then: its holder probably died.
     duration entry_ttl = std::chrono::minutes{10};
     lost_history on_lost_history = lost_history::warm_up;
-    /// Whether an admission is on disk before it is granted. Off does not wait for the disk, and stays exact until the
-    /// server crashes, which forgets up to 600 ms; see `on_lost_history`.
+    /// Whether an admission is on disk before it is granted. If false, no verb waits for the disk. The store stays
+    /// exact, but a crash of the server loses up to 600 ms of history; see `on_lost_history`.
     bool synchronous_commit = true;
-    /// Whether the tables are made UNLOGGED: no write-ahead log, and all is forgotten in a crash. Must be what the
-    /// schema was made with.
+    /// Whether the tables are UNLOGGED: no write-ahead log, and a crash loses everything. It must be the same as when
+    /// the schema was made.
     bool unlogged = false;
-    /// Whether the schema may be made and brought up to date. Off needs no right but to use it.
+    /// Whether the schema may be made and updated. If false, the user needs only the right to use it.
     bool migrate = true;
-    /// The instants that verbs are given are the time itself, and no clock is asked: for tests and replays.
+    /// The instants passed to verbs are the time, and no clock is read: for tests and replays.
     bool injected_time = false;
 
     friend bool operator==(const postgres_options&, const postgres_options&) = default;
 };
 
-/// What is wrong with the options, as a sentence; empty when they can be used.
+/// The fault of the options, as a sentence; empty if they can be used.
 [[nodiscard]] inline std::string fault_of(const postgres_options& o) {
     const auto plain = [](char c) { return (c >= 'a' && c <= 'z') || c == '_' || weir::detail::is_digit(c); };
     if (o.schema.empty() || o.schema.size() > 63 || !std::ranges::all_of(o.schema, plain) ||
@@ -83,7 +84,7 @@ struct postgres_options {
 
 namespace detail {
 
-/// Sets one of our parameters; says what is wrong with it, or nothing.
+/// Sets one of our parameters. Returns its fault, or nothing.
 [[nodiscard]] inline std::string set_parameter(postgres_options& o, std::string_view name, std::string_view value) {
     const auto wrong = [&](std::string_view needed) {
         return fmt::format("{}={}: {}", name, weir::detail::in_quotes(value), needed);
@@ -91,8 +92,10 @@ namespace detail {
     std::int64_t n = 0;
     const auto whole = [&](std::int64_t max) { return weir::detail::whole_number(value, n) && n >= 0 && n <= max; };
 
-    if (name == "weir_schema")
-        return o.schema = value, std::string{};
+    if (name == "weir_schema") {
+        o.schema = value;
+        return {};
+    }
     for (const auto& [flag, to] : {std::pair{"weir_synchronous_commit", &o.synchronous_commit},
                                    std::pair{"weir_unlogged", &o.unlogged}, std::pair{"weir_migrate", &o.migrate}}) {
         if (name != flag)
@@ -131,15 +134,15 @@ namespace detail {
 
 }  // namespace detail
 
-/// Reads `postgresql://...`, `postgres://...` or libpq's `name = 'value'` list. Our own parameters stand among libpq's
-/// and are taken out before libpq sees them:
+/// Reads `postgresql://...`, `postgres://...` or libpq's `name = 'value'` list. Our own parameters may be among
+/// libpq's. They are removed before libpq gets the text:
 ///
 /// `weir_schema`, `weir_pool`, `weir_pool_wait_ms`, `weir_connect_timeout_ms`, `weir_command_timeout_ms`,
 /// `weir_reconnect_first_ms`, `weir_reconnect_max_ms`, `weir_entry_ttl_s`, `weir_on_lost_history` (`warm_up`,
 /// `ignore`), `weir_synchronous_commit`, `weir_unlogged`, `weir_migrate` (`on`, `off`).
 ///
-/// **Errors.** `errc::bad_configuration`: an unknown parameter, naming the nearest, a value of ours that is none, a
-/// text that libpq cannot read. No sentence repeats the text.
+/// **Errors.** `errc::bad_configuration`: an unknown parameter, with the closest name; an invalid value of ours; a text
+/// that libpq cannot read. No message repeats the text.
 [[nodiscard]] inline result<postgres_options> parse_postgres_dsn(std::string_view dsn) {
     const auto bad = [](std::string_view what) {
         return error{errc::bad_configuration, fmt::format("postgres: {}", what)};

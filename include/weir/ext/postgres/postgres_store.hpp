@@ -41,16 +41,15 @@ namespace weir::postgres {
 
 /// Keeps every key's state in a Postgres database (14 or later), so that all processes share one budget.
 ///
-/// A decision is one round trip, one transaction and at most one written row, by the server's clock; a denial writes
-/// nothing. `settle` is sent and not waited for. Windows of more than 1,048,576 units see that many stamps exactly, and
-/// behind them the newest that was dropped: late, never over.
+/// A decision is one round trip, one transaction and at most one written row, by the server's clock. A denial writes
+/// nothing. `settle` is sent without waiting for the reply. A window of more than 1,048,576 units reads that many
+/// stamps exactly. For older units it uses the newest dropped stamp, so admissions are late and never too many.
 ///
-/// **Preconditions.** A session of one's own for each connection: not a pooler that hands them out by transaction.
-/// **Thread safety.** All members may be called from any thread; a slot is used by one verb at a time, besides
-/// `settle`.
-/// **Errors.** `store_error` where a verb was not carried out, or its outcome is unknown: then the entry, if it was
-/// made, is taken back with the next connection, and else expires. **Lifetime.** Of one process: in a child of `fork()`
-/// every verb throws.
+/// **Preconditions.** Each connection has its own session: no pooler that assigns sessions by transaction.
+/// **Thread safety.** All members may be called from any thread. Only one verb at a time uses a slot, besides `settle`.
+/// **Errors.** `store_error` if a verb was not carried out, or its outcome is unknown. If it made an entry, the next
+/// connection takes it back, or it expires.
+/// **Lifetime.** It belongs to one process: in a child of `fork()` every verb throws.
 class postgres_store {
 public:
     /// What this process keeps of a key.
@@ -65,7 +64,7 @@ public:
 
     static constexpr bool is_local = false;
 
-    /// Connects with the first verb, not here.
+    /// The first verb connects, not the constructor.
     ///
     /// **Errors.** `weir::exception` (`errc::bad_configuration`) for options that contradict themselves.
     explicit postgres_store(postgres_options options)
@@ -85,7 +84,7 @@ public:
 
     [[nodiscard]] assessment admit(slot& s, const window_plan& plan, std::int64_t cost, instant now, entry& out) {
         using detail::admit_mode;
-        // Units counted from their admission that no ceiling counts need no entry: their stamp is all there is.
+        // Units that count from their admission, without a ceiling, need no entry: a stamp is enough.
         const bool has_entry = cost > 0 && (plan.from_response || plan.max_concurrent > 0);
         const admit_mode how = cost == 0            ? admit_mode::uncounted
                                : plan.from_response ? admit_mode::open
@@ -101,7 +100,7 @@ public:
             made.cost = cost;
             made.state = plan.from_response ? entry_state::open : entry_state::stamped;
             made.in_flight = true;
-            // Without an entry on the server, its stamp there is what a refund needs.
+            // A refund of units without an entry needs their stamp on the server.
             made.id = has_entry ? static_cast<std::uint64_t>(id) : stamp_mark | static_cast<std::uint64_t>(stamp);
             s.state_->held.fetch_add(1, std::memory_order_relaxed);
         }
@@ -117,8 +116,8 @@ public:
 
     // ---- changes
 
-    /// Sent without waiting for the reply; `flush` waits for it. Where the server cannot be reached it is kept, and
-    /// sent with what comes next; it says how long ago the answer came, so that late is not lost.
+    /// Sent without waiting for the reply; `flush` waits for it. If the server cannot be reached, the settlement is
+    /// kept and sent later. It contains how long ago the answer came, so that the delay changes nothing.
     void settle(slot& s, const window_plan& plan, entry& e, settlement how, instant now) {
         require_own_process("settle");
         const bool bare = (e.id & stamp_mark) != 0;
@@ -139,7 +138,7 @@ public:
         e = {};
     }
 
-    /// Sent as a settlement is.
+    /// Sent like a settlement.
     void reduce(slot& s, const window_plan& plan, entry& e, std::int64_t cost, instant now) {
         require_own_process("reduce");
         if ((e.id & stamp_mark) != 0)
@@ -150,7 +149,7 @@ public:
         e.cost = cost;
     }
 
-    /// Sends every settlement that is still here and waits for the replies.
+    /// Sends every settlement that was not sent yet, and waits for the replies.
     void flush() {
         require_own_process("flush settlements");
         shared_->pool.flush();
@@ -167,6 +166,9 @@ public:
             }
         });
         return said[2] != 0;
+    }
+    void open_gate(slot& s) {
+        static_cast<void>(ask(s, detail::verb::open_gate, "open the gate", 2, [](detail::parameter_list&) {}));
     }
     void tune(slot& s, multiplier m) {
         static_cast<void>(ask(s, detail::verb::tune, "tune", 2,
@@ -188,9 +190,9 @@ public:
         s.state_->factor.store(multiplier::one);
     }
 
-    /// Forgets up to `limit` keys that decide nothing any more, and says how many it found. Decisions do this on the
-    /// side, some 300 keys a second and process; call this to have it sooner. `from` is where to go on, 0 at
-    /// the begin and at the end.
+    /// Forgets up to `limit` idle keys, and returns how many it found. Decisions also do this, about 300 keys a second
+    /// for each process. Call it to have it earlier. `from` is where to continue; it is 0 at the beginning and at the
+    /// end.
     std::int64_t sweep(std::int64_t& from, std::int64_t limit = 1000) {
         require_own_process("sweep");
         const remote::key_route none;
@@ -207,10 +209,10 @@ public:
 
     // ---- queries
 
-    /// As of this process's last verb on the key.
+    /// The factor as of this process's last verb on the key.
     [[nodiscard]] multiplier factor(const slot& s) const { return multiplier::of_millionths(s.state_->factor.load()); }
 
-    /// `bytes` is 0: the log is the server's.
+    /// `bytes` is 0, because the log is on the server.
     [[nodiscard]] key_snapshot read(slot& s, const window_plan& plan, instant now) {
         const auto said =
             ask(s, detail::verb::read, "read", 8 + plan.windows.size(), [&](detail::parameter_list& values) {
@@ -233,22 +235,22 @@ public:
         return out;
     }
 
-    /// Whether this process has nothing open on the key: all else is the server's.
+    /// Whether this process has no open entry of the key. Everything else is on the server.
     [[nodiscard]] bool idle(const slot& s, const window_plan&, instant) const {
         return s.state_->held.load(std::memory_order_relaxed) <= 0;
     }
 
-    /// When an entry was counted by the server's clock, since 1970; nothing where it counts from its response or is
-    /// under a ceiling.
+    /// When an entry was counted by the server's clock, since 1970; nothing if it counts from its response or is under
+    /// a ceiling.
     [[nodiscard]] static std::optional<std::chrono::microseconds> counted_at(const entry& e) noexcept {
         if ((e.id & stamp_mark) == 0)
             return std::nullopt;
         return std::chrono::floor<std::chrono::microseconds>(duration{static_cast<std::int64_t>(e.id & ~stamp_mark)});
     }
 
-    /// How often the server was seen to have lost its history.
+    /// How many losses of the server's history this process has seen.
     [[nodiscard]] std::uint64_t losses() const noexcept { return shared_->losses.losses(); }
-    /// What there is to say beside the answers, each once.
+    /// The next notice: a loss of history, or a warning. Each is returned once.
     [[nodiscard]] std::optional<store_notice> take_notice() { return shared_->losses.notices().take(); }
     [[nodiscard]] const postgres_options& options() const noexcept { return shared_->options; }
 
@@ -297,7 +299,7 @@ private:
 
     // ---- steps
 
-    /// Tells `stamp` the server's time of it.
+    /// Writes the server's time of the stamp to `stamp`.
     [[nodiscard]] assessment decide(slot& s, const window_plan& plan, std::int64_t cost, instant now,
                                     detail::admit_mode how, std::int64_t id, std::int64_t& stamp) {
         require_own_process("admit");
@@ -320,7 +322,7 @@ private:
                 detail::put_request(values, which, plan, cost, how, id, options().entry_ttl);
             });
         } catch (const store_error&) {
-            // Where the server refused, nothing was done; otherwise it may have been entered, and will not be used.
+            // If the server refused, nothing was done. Otherwise the entry may have been made, and will not be used.
             if (id != 0 && !session->is_open())
                 take_back(s, plan, id, now);
             throw;
@@ -328,7 +330,7 @@ private:
         for (const std::int64_t lost : key.take_lost())
             take_back(s, plan, lost, now);
         sweep_by(*session, now);
-        // A loss may have been seen by this very call. A stamp without an entry stays, and uses up its units.
+        // This very call may have detected a loss. A stamp without an entry stays, and its units count.
         warm = warming(plan, cost, now);
         if (!warm.admits() && plan.enforce) {
             if (id != 0)
@@ -365,7 +367,7 @@ private:
         return {said[2] != 0, multiplier::of_millionths(said[4]), std::move(record)};
     }
 
-    /// Why, which window, when, and the gate, as the server says it.
+    /// The server's reply as an assessment: cause, window, time and gate.
     [[nodiscard]] assessment obstacle(const std::vector<std::int64_t>& said, const window_plan& plan,
                                       instant now) const {
         assessment f{shared_->time.local(said[4], said[2], after(now)), static_cast<cause>(said[5]),
@@ -377,7 +379,7 @@ private:
         return f;
     }
 
-    /// Denies until the key's shortest window has passed since a loss of history.
+    /// Denies until the key's shortest window has passed since the loss of history.
     [[nodiscard]] assessment warming(const window_plan& plan, std::int64_t cost, instant now) const {
         const instant lost = shared_->losses.lost_at();
         if (lost == long_ago || options().injected_time || options().on_lost_history == lost_history::ignore)
@@ -405,7 +407,7 @@ private:
             return;
         post(s, plan, id, bare ? settle_verb::refund_stamp : static_cast<settle_verb>(how), e.cost, now);
     }
-    /// An entry that will not be used, if it was made. It is remembered while the key's number is not known.
+    /// Takes back an entry that will not be used, if it was made. It is remembered while the key's number is not known.
     void take_back(slot& s, const window_plan& plan, std::int64_t entry, instant now) {
         if (s.state_->id.load() == 0)
             s.state_->leave_lost(entry);
@@ -413,7 +415,7 @@ private:
             post(s, plan, entry, detail::settle_verb::refunded, 1, now);
     }
 
-    /// One round trip about a key: by its number, or by its names while that is not known.
+    /// One round trip for a key: by its number, or by its names while the number is not known.
     template <class Fill>
     std::vector<std::int64_t> ask(slot& s, detail::verb which, std::string_view what, std::size_t min, Fill&& fill) {
         require_own_process(what);
@@ -438,7 +440,7 @@ private:
             }
             fill(values);
             std::vector<std::int64_t> said = call(session, which, what, values);
-            // The key is gone, and nothing happened: forgotten as idle, or with its schema?
+            // The key is gone, and nothing happened. Either it was forgotten as idle, or its schema is gone.
             if (by_number && said.size() == 1) {
                 detail::parameter_list relaxed;
                 relaxed.number(options().synchronous_commit ? 0 : 1);
@@ -463,7 +465,7 @@ private:
         return session.await();
     }
 
-    /// Forgets a few idle keys now and then, behind a verb, and does not wait for it.
+    /// Sometimes forgets a few idle keys after a verb, and does not wait for the reply.
     void sweep_by(detail::session& session, instant now) {
         std::int64_t due = shared_->next_sweep.load(std::memory_order_relaxed);  // a hint: it orders nothing
         const std::int64_t at = now.time_since_epoch().count();
@@ -476,7 +478,7 @@ private:
         try {
             static_cast<void>(session.send(detail::verb::sweep, values, {}, &shared_->sweep_from));
         } catch (const store_error&) {
-            // Closed now; the decision stands.
+            // The session is closed now; the decision is still valid.
         }
     }
 
@@ -487,6 +489,7 @@ static_assert(static_cast<int>(cause::none) == static_cast<int>(detail::obstacle
               static_cast<int>(cause::window) == static_cast<int>(detail::obstacle::window) &&
               static_cast<int>(cause::gate) == static_cast<int>(detail::obstacle::gate) &&
               static_cast<int>(cause::concurrency) == static_cast<int>(detail::obstacle::concurrency));
-static_assert(counting_store<postgres_store> && reducible_store<postgres_store> && tunable_store<postgres_store>);
+static_assert(counting_store<postgres_store> && reducible_store<postgres_store> && tunable_store<postgres_store> &&
+              openable_store<postgres_store>);
 
 }  // namespace weir::postgres

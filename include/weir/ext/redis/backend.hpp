@@ -13,7 +13,7 @@
 
 namespace weir::redis {
 
-/// Makes the store of a connection text, as `weir::backend` asks.
+/// Makes the store from a connection text, as `weir::backend` requires.
 [[nodiscard]] inline result<any_store> open_backend(std::string_view dsn, store_time time) {
     return open_with<redis_store>(parse_redis_dsn(dsn), time);
 }

@@ -24,41 +24,41 @@
 
 namespace weir::redis {
 
-/// Where the server is and how it is talked to. `parse_redis_dsn` makes one from text.
+/// The address of the server, and the options of the store. `parse_redis_dsn` makes them from text.
 struct redis_options {
     std::string host = "127.0.0.1";  ///< name or address
     std::uint16_t port = 6379;
-    std::string unix_socket{};  ///< a path; when set, host and port are not used
+    std::string unix_socket{};  ///< a path; if set, host and port are not used
     std::string user{};         ///< an ACL user; empty = the server's default user
     std::string password{};     ///< empty = no AUTH
     int db = 0;                 ///< database number
     bool tls = false;           ///< `rediss://`; needs hiredis 1.0 or later
-    std::string ca_file{};      ///< certificates that are trusted (PEM); empty = the system's
-    std::string cert_file{};    ///< this client's certificate and key (PEM), where the server asks for one
+    std::string ca_file{};      ///< trusted certificates (PEM); empty = the system's
+    std::string cert_file{};    ///< this client's certificate and key (PEM), if the server requires one
     std::string key_file{};
-    std::string prefix = "weir";  ///< all keys begin with `prefix:`; without braces
-    std::size_t pool = 4;         ///< connections at most, opened on use; at least 1
-    /// The longest a verb waits for a connection others use; 0 = not at all. To wait for a connection is to wait for
-    /// the store: a caller that finds none has not found the store dead.
+    std::string prefix = "weir";  ///< all keys begin with `prefix:`; it has no braces
+    std::size_t pool = 4;         ///< maximum of connections, opened on use; at least 1
+    /// The longest time that a verb waits for a connection when all are in use; 0 = not at all. A verb that gets none
+    /// fails with `store_busy`, which does not mean that the store has failed.
     duration pool_wait = std::chrono::milliseconds{500};
-    /// The longest that connecting, with all that is said first, may take.
+    /// The longest time for connecting, including the greeting.
     duration connect_timeout = std::chrono::milliseconds{500};
-    /// The longest a verb waits for its reply.
+    /// The longest time that a verb waits for its reply.
     duration command_timeout = std::chrono::milliseconds{500};
-    /// After a failed connect the next is not tried for this long, twice as long each time up to `reconnect_most`,
-    /// each with a random part of up to a half taken off; verbs fail at once meanwhile.
+    /// After a failed connection, the next attempt is made after this time. It doubles each time, up to
+    /// `reconnect_max`, and a random part of up to a half is taken off. Until then verbs fail at once.
     duration reconnect_first = std::chrono::milliseconds{10};
     duration reconnect_max = std::chrono::milliseconds{500};
-    /// A permit still held after this is counted as answered then: its holder is taken for dead.
+    /// A permit that exists longer than this counts as answered then: its holder probably died.
     duration entry_ttl = std::chrono::minutes{10};
     lost_history on_lost_history = lost_history::warm_up;
-    /// The instants that verbs are given are the time itself, and no clock is asked: for tests and replays. They are
-    /// exact to the nanosecond within 104 days of `origin`.
+    /// The instants passed to verbs are the time, and no clock is read: for tests and replays. They are exact to the
+    /// nanosecond within 104 days of `origin`.
     bool injected_time = false;
     instant origin{};
 };
 
-/// What is wrong with the options, as a sentence; empty when they can be used.
+/// The fault of the options, as a sentence; empty if they can be used.
 [[nodiscard]] inline std::string fault_of(const redis_options& o) {
     if (o.host.empty() && o.unix_socket.empty())
         return "there is no host; write redis://127.0.0.1:6379";
@@ -86,7 +86,7 @@ struct redis_options {
 
 namespace detail {
 
-/// Sets where the server is; says what is wrong with it, or nothing.
+/// Sets the server's address. Returns its fault, or nothing.
 [[nodiscard]] inline std::string set_server(redis_options& o, const uri& from) {
     if (from.scheme != "redis" && from.scheme != "rediss" && from.scheme != "redis+unix")
         return fmt::format("{} is no scheme of this store; write redis, rediss or redis+unix",
@@ -118,7 +118,7 @@ namespace detail {
     return {};
 }
 
-/// Sets one parameter; says what is wrong with it, or nothing.
+/// Sets one parameter. Returns its fault, or nothing.
 [[nodiscard]] inline std::string set_parameter(redis_options& o, std::string_view name, const std::string& value) {
     const auto wrong = [&](std::string_view needed) {
         return fmt::format("{}={}: {}", name, weir::detail::in_quotes(value), needed);
@@ -189,7 +189,7 @@ namespace detail {
 /// `reconnect_first_ms`, `reconnect_max_ms`, `entry_ttl_s`, `on_lost_history` (`warm_up`, `ignore`), `ca_file`,
 /// `cert_file`, `key_file`.
 ///
-/// **Errors.** `errc::bad_configuration`; the sentence never repeats a password.
+/// **Errors.** `errc::bad_configuration`; the message never repeats a password.
 [[nodiscard]] inline result<redis_options> parse_redis_dsn(std::string_view dsn) {
     const auto bad = [](std::string_view what) {
         return error{errc::bad_configuration, fmt::format("redis: {}", what)};

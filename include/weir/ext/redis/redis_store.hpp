@@ -41,14 +41,13 @@ namespace weir::redis {
 
 /// Keeps every key's state in a Redis or Valkey server (6.2 or later), so that all processes share one budget.
 ///
-/// Each verb is one script on the server, by the server's clock, and one round trip; `settle` is written and not waited
-/// for. Times are whole microseconds there, rounded against the caller.
+/// Each verb is one script on the server and one round trip, by the server's clock. `settle` is written without waiting
+/// for the reply. Times on the server are whole microseconds, rounded so that nothing is admitted early.
 ///
-/// **Thread safety.** All members may be called from any thread; a slot is used by one verb at a time, besides
-/// `settle`.
-/// **Errors.** `store_error` where a verb was not carried out, or its outcome is unknown: then the entry, if it was
-/// made, is taken back with the next message that gets through, and else expires. **Lifetime.** Of one process: in a
-/// child of `fork()` every verb throws.
+/// **Thread safety.** All members may be called from any thread. Only one verb at a time uses a slot, besides `settle`.
+/// **Errors.** `store_error` if a verb was not carried out, or its outcome is unknown. If it made an entry, the next
+/// message that arrives takes it back, or it expires.
+/// **Lifetime.** It belongs to one process: in a child of `fork()` every verb throws.
 class redis_store {
 public:
     /// What this process keeps of a key.
@@ -63,7 +62,7 @@ public:
 
     static constexpr bool is_local = false;
 
-    /// Connects with the first verb, not here.
+    /// The first verb connects, not the constructor.
     ///
     /// **Errors.** `weir::exception` (`errc::bad_configuration`) for options that contradict themselves.
     explicit redis_store(redis_options options) : shared_(std::make_unique<shared>(checked(std::move(options)))) {}
@@ -87,7 +86,7 @@ public:
     // ---- the main verb
 
     [[nodiscard]] assessment admit(slot& s, const window_plan& plan, std::int64_t cost, instant now, entry& out) {
-        // Units counted from their admission that no ceiling counts need no entry: their stamp is all there is.
+        // Units that count from their admission, without a ceiling, need no entry: a stamp is enough.
         const bool has_entry = cost > 0 && (plan.from_response || plan.max_concurrent > 0);
         entry made{.cost = cost, .stamp = now, .in_flight = true};
         made.state = plan.from_response ? entry_state::open : entry_state::stamped;
@@ -115,9 +114,9 @@ public:
 
     // ---- changes
 
-    /// Written without waiting for the reply; `flush` waits for it. Over TCP the kernel may keep it for the next
-    /// message, 200 ms at most, unless the key has a ceiling. Where the server cannot be reached it is kept, and sent
-    /// with what comes next; it says when the answer came, so that late is not lost.
+    /// Written without waiting for the reply; `flush` waits for it. Over TCP the kernel may hold it back for the next
+    /// message, 200 ms at most, unless the key has a ceiling. If the server cannot be reached, the settlement is kept
+    /// and sent later. It contains the time of the answer, so that the delay changes nothing.
     void settle(slot& s, const window_plan& plan, entry& e, settlement how, instant now) {
         require_own_process("settle");
         if (detail::is_stamp(e.id)) {
@@ -138,7 +137,7 @@ public:
         e = {};
     }
 
-    /// Written as a settlement is.
+    /// Written like a settlement.
     void reduce(slot& s, const window_plan&, entry& e, std::int64_t cost, instant now) {
         require_own_process("reduce");
         const auto unused = static_cast<double>(std::exchange(e.cost, cost) - cost);
@@ -149,7 +148,7 @@ public:
         shared_->pool.post({address_of(s), e.id, static_cast<double>(cost), detail::note_kind::lower});
     }
 
-    /// Sends every settlement that is still here and waits for the replies.
+    /// Sends every settlement that was not sent yet, and waits for the replies.
     void flush() {
         require_own_process("flush settlements");
         shared_->pool.flush();
@@ -160,6 +159,7 @@ public:
             shared_->time.is_injected() ? shared_->time.injected(until) : detail::microseconds_up(until - now());
         return keep(s, detail::key_verb::hold, value, "hold") != 0;
     }
+    void open_gate(slot& s) { keep(s, detail::key_verb::open, 0, "open the gate"); }
     void tune(slot& s, multiplier m) {
         keep(s, detail::key_verb::tune, static_cast<double>(m.millionths()), "tune");
         s.state_->factor = m;
@@ -181,10 +181,10 @@ public:
 
     // ---- queries
 
-    /// The factor last heard of.
+    /// The factor as of the slot's last verb.
     [[nodiscard]] multiplier factor(const slot& s) const { return s.state_->factor; }
 
-    /// `bytes` is 0: the log is the server's.
+    /// `bytes` is 0, because the log is on the server.
     [[nodiscard]] key_snapshot read(slot& s, const window_plan& plan, instant now) {
         std::vector<double> args{detail::number(detail::key_verb::read), shared_->time.argument(now), 0};
         for (const window& w : plan.windows)
@@ -203,7 +203,7 @@ public:
         for (std::size_t i = 0; i < plan.windows.size(); ++i) {
             const window& w = plan.windows[i];
             auto used = static_cast<std::int64_t>(at(7 + i));
-            // Beyond what is kept nothing is known but that there was more: the window is as good as full.
+            // Behind the kept stamps it is only known that there were more. The window then counts as full.
             if (at(6) > at(0) - shared_->time.span(w.period))
                 used = std::max(used, w.limit);
             out.windows.push_back({plan.shown[i], w.limit, w.period, used});
@@ -212,24 +212,24 @@ public:
         return out;
     }
 
-    /// Whether this process has nothing open on the key: all else is the server's.
+    /// Whether this process has no open entry of the key. Everything else is on the server.
     [[nodiscard]] bool idle(const slot& s, const window_plan&, instant) const {
         return s.state_->held.load(std::memory_order_relaxed) <= 0;
     }
 
-    /// When an entry was counted by the server's clock, since 1970; nothing where it counts from its response or is
-    /// under a ceiling.
+    /// When an entry was counted by the server's clock, since 1970; nothing if it counts from its response or is under
+    /// a ceiling.
     [[nodiscard]] static std::optional<std::chrono::microseconds> counted_at(const entry& e) noexcept {
         if (!detail::is_stamp(e.id))
             return std::nullopt;
         return std::chrono::microseconds{static_cast<std::int64_t>(detail::stamp_of(e.id))};
     }
 
-    /// How often the server was seen to have lost its history.
+    /// How many losses of the server's history this process has seen.
     [[nodiscard]] std::uint64_t losses() const noexcept {
         return shared_->losses.losses() + shared_->lost_keys.load(std::memory_order_relaxed);
     }
-    /// What there is to say beside the answers, each once.
+    /// The next notice: a loss of history, or a warning. Each is returned once.
     [[nodiscard]] std::optional<store_notice> take_notice() { return shared_->losses.notices().take(); }
     [[nodiscard]] const redis_options& options() const noexcept { return shared_->options; }
 
@@ -287,7 +287,7 @@ private:
         return std::string{detail::text_of(*session->call(which, key.address, args, tail, what, sent))};
     }
 
-    /// Tells `made`, where there is one, the stamp that was given.
+    /// If `made` is not null, it gets the stamp of the admission.
     [[nodiscard]] assessment decide(slot& s, const window_plan& plan, std::int64_t cost, instant now,
                                     detail::admit_mode how, std::uint64_t id, entry* made) {
         detail::slot_state& key = *s.state_;
@@ -309,7 +309,7 @@ private:
             got = session->call(detail::script::admit, key.address, args.all(),
                                 {name.data(), id != 0 ? name.size() : 0}, "admit", sent);
         } catch (const store_error&) {
-            // It may have been entered, and will not be used.
+            // The entry may have been made, and will not be used.
             if (sent && id != 0)
                 take_back(s, id, now);
             throw;
@@ -324,7 +324,7 @@ private:
             bad_reply("admit");
         shared_->clock.learn(head->t, asked);
         remember(*session, key, *head, shared_->time.span(plan.kept.longest) + shared_->time.span(options().entry_ttl));
-        // A loss may have been seen by this very call, or while it was on its way.
+        // This very call may have detected a loss, or another one during it.
         warm = warming(key, plan, cost, now);
         if (!warm.admits() && plan.enforce) {
             if (id != 0)
@@ -347,7 +347,7 @@ private:
         return f;
     }
 
-    /// Keeps of a head what the next call on its key needs, and sees whether it is the head it was.
+    /// Keeps the data of a head that the next call on its key needs, and checks that it is the same head.
     void remember(detail::session& session, detail::slot_state& key, const detail::admitted& head, double span) {
         const double born = head.is_whole ? head.born : key.born;
         if (head.is_whole)
@@ -361,7 +361,7 @@ private:
         key.lives = head.lives;
     }
 
-    /// What a reply says that admits nothing.
+    /// The assessment of a reply that admits nothing.
     [[nodiscard]] assessment denied(detail::slot_state& key, const window_plan& plan, std::int64_t cost,
                                     std::string_view text, std::int64_t asked, instant now) {
         const double t = detail::double_at(text, 4);
@@ -370,12 +370,12 @@ private:
         assessment f = obstacle(text, plan, t);
         if (f.cause == cause::none)
             f.at = shared_->time.is_injected() ? shared_->time.local(t, t, now) : now;
-        // Only what costs nothing passes without being entered.
+        // Only a request without cost passes without an entry.
         f.passed = cost == 0 && !f.admits() && !plan.enforce;
         return f;
     }
 
-    /// Why, which window, when, and the gate, as the script says it.
+    /// The script's reply as an assessment: cause, window, time and gate.
     [[nodiscard]] assessment obstacle(std::string_view text, const window_plan& plan, double t) const {
         const auto at = [&](std::size_t i) { return detail::double_at(text, i); };
         assessment f{far_future, static_cast<cause>(static_cast<std::uint8_t>(at(0))),
@@ -401,31 +401,29 @@ private:
         key.lost_at = at;
         const std::uint64_t before = shared_->losses.losses();
         if (looks)
-            look_anew(session);  // has it lost everything, or this alone?
+            look_anew(session);  // finds out whether the server lost everything, or only this key
         if (shared_->losses.losses() == before)
             shared_->losses.lost_key("a key is gone or older than it was, deleted or evicted");
     }
-    /// A key that is new to this process. Its head may have been made since the epoch was looked at last, by a process
-    /// that found nothing there, as nothing was left after a loss.
+    /// The first use of a key. If its head is newer than the last look at the epoch, a loss may have come between them.
     void meet(detail::session& session, detail::slot_state& key, const detail::admitted& head, double span) {
         if (head.born > static_cast<double>(shared_->losses.checked_at()))
             look_anew(session);
-        const auto evicted = static_cast<double>(shared_->losses.evicted_at());
-        if (evicted > 0 && evicted + span > head.t)
+        if (const auto at = static_cast<double>(shared_->losses.evicted_at()); at > 0 && at + span > head.t)
             lose(session, key, shared_->time.local(std::min(head.born, head.t), head.t, this->now()), false);
     }
     static void look_anew(detail::session& session) {
         try {
             session.renew_epoch();
         } catch (const store_error&) {
-            // The next connection compares the epoch as well.
+            // The next connection compares the epoch too.
         }
     }
 
     [[nodiscard]] double time_of_answer(instant now) const noexcept {
         return shared_->time.is_injected() ? shared_->time.argument(now) : shared_->clock.at_max();
     }
-    /// Whether all this process entered has expired, and with it perhaps the head: a note would stand there alone.
+    /// Whether all entries of this process have expired, and perhaps the head too. A note would then be without a head.
     [[nodiscard]] bool is_over(const slot& s, double at) const noexcept {
         const double lives = s.state_->lives.load(std::memory_order_relaxed);
         return !shared_->time.is_injected() && lives > 0 && at > lives;
@@ -443,7 +441,8 @@ private:
             kind = is_stamped ? detail::note_kind::released : detail::note_kind::abandoned;
             at += is_stamped ? 0 : shared_->time.span(std::max(e.grace, duration::zero()));
         }
-        // Under a ceiling other processes wait for this. Without one the end of a stamped entry changes nothing.
+        // Under a ceiling other processes wait for this settlement. Without one, the end of a stamped entry changes
+        // nothing.
         const bool has_ceiling = plan.max_concurrent > 0;
         const bool can_wait = kind == detail::note_kind::released && is_stamped && !has_ceiling;
         shared_->pool.post({address_of(s), e.id, at, kind, has_ceiling, can_wait},
@@ -454,7 +453,7 @@ private:
         shared_->pool.post({address_of(s), std::bit_cast<std::uint64_t>(detail::stamp_of(id)), units,
                             detail::note_kind::refund_stamp});
     }
-    /// An entry that was perhaps made, and will not be used.
+    /// Takes back an entry that may have been made, and will not be used.
     void take_back(slot& s, std::uint64_t id, instant now) {
         shared_->pool.post({address_of(s), id, time_of_answer(now), detail::note_kind::refunded});
     }
@@ -468,7 +467,7 @@ private:
         return detail::double_at(got, 0);
     }
 
-    // ---- what the tuner keeps: its times are the server's, in nanoseconds
+    // ---- the tuner's state: its times are the server's, in nanoseconds
 
     [[nodiscard]] std::optional<duration> ahead() const noexcept {
         if (shared_->time.is_injected())
@@ -495,6 +494,7 @@ static_assert(static_cast<int>(cause::none) == static_cast<int>(detail::obstacle
               static_cast<int>(cause::window) == static_cast<int>(detail::obstacle::window) &&
               static_cast<int>(cause::gate) == static_cast<int>(detail::obstacle::gate) &&
               static_cast<int>(cause::concurrency) == static_cast<int>(detail::obstacle::concurrency));
-static_assert(counting_store<redis_store> && reducible_store<redis_store> && tunable_store<redis_store>);
+static_assert(counting_store<redis_store> && reducible_store<redis_store> && tunable_store<redis_store> &&
+              openable_store<redis_store>);
 
 }  // namespace weir::redis

@@ -12,14 +12,14 @@
 
 namespace weir::sqlite {
 
-/// The machine's clocks, as the SQLite store needs them.
+/// The machine's clocks that the SQLite store needs.
 template <class C>
 concept clock_set = requires(const C& clock) {
-    // What the file's time is first set by. It may step.
+    // The file's time starts from this clock. It may step.
     { clock.wall() } noexcept -> std::same_as<instant>;
-    // What the file's time runs by: the same in every process of the machine, never set, counting sleep.
+    // The file's time runs with this clock: the same in every process of the machine, never set, and it counts sleep.
     { clock.since_boot() } noexcept -> std::same_as<instant>;
-    // Names the present run of the machine, for that is how long `since_boot` means anything; empty when unknown.
+    // An id of the machine's present boot, because `since_boot` is valid only during one; empty if unknown.
     { clock.boot() } -> std::same_as<std::string>;
 };
 

@@ -24,34 +24,34 @@
 
 namespace weir::sqlite {
 
-/// When a commit waits for the disk. The end of a process loses nothing in any of them.
+/// When a commit waits for the disk. If only the process ends, nothing is lost in any mode.
 enum class durability : std::uint8_t {
-    normal,  ///< once in a while: the end of the machine (power, kernel) can lose the last admissions before it
-    full,    ///< at every commit: nothing is lost, at the price of one wait for the disk a verb
-    off,     ///< never: the end of the machine can lose the file
+    normal,  ///< sometimes: a crash of the machine (power, kernel) can lose the last admissions
+    full,    ///< at every commit: nothing is lost, but each verb waits once for the disk
+    off,     ///< never: a crash of the machine can destroy the file
 };
 
-/// Where and how the SQLite store keeps its keys.
+/// Where the SQLite store keeps its keys, and how.
 struct sqlite_options {
-    /// The database file, made if it is missing; its folder must exist, be writable and local (no network folder).
+    /// The database file, made if it is missing. Its folder must exist, be writable and local (no network folder).
     std::string path{};
-    /// The longest one verb waits for others to be done with the file; 0 = not at all.
+    /// The longest time that one verb waits for other users of the file; 0 = not at all.
     duration busy_timeout = std::chrono::seconds{5};
     durability synchronous = durability::normal;
-    /// A permit still held after this is counted as answered then: its holder is taken to be dead.
+    /// A permit that exists longer than this counts as answered then: its holder probably died.
     duration entry_ttl = std::chrono::minutes{10};
     lost_history on_lost_history = lost_history::warm_up;
-    /// The instants given to the verbs are the store's time, and no clock is read: for tests and replay.
+    /// The instants passed to verbs are the store's time, and no clock is read: for tests and replays.
     bool injected_time = false;
 
     friend bool operator==(const sqlite_options&, const sqlite_options&) = default;
 };
 
-/// What is wrong with the options, one sentence; empty when a store can be made from them.
+/// The fault of the options, one sentence; empty if a store can be made from them.
 [[nodiscard]] inline std::string fault_of(const sqlite_options& o) {
     if (o.path.empty() || o.path.find('\0') != std::string::npos)
         return "path: it is empty or has a zero byte; name a file, such as \"/var/lib/app/limits.db\"";
-    // SQLite's own names for databases that only one connection sees.
+    // SQLite's names for databases that only one connection sees.
     if (o.path == ":memory:" || o.path.starts_with("file:"))
         return "path: it must be a plain file name; for limits inside one process use the memory backend";
     if (o.busy_timeout < duration::zero())
@@ -80,7 +80,7 @@ template <class Enum, std::size_t N>
 inline constexpr std::array<std::string_view, 4> parameters{"busy_timeout_ms", "synchronous", "entry_ttl_s",
                                                             "on_lost_history"};
 
-/// Sets one parameter; says what is wrong with it, or nothing.
+/// Sets one parameter. Returns its fault, or nothing.
 [[nodiscard]] inline std::string set_parameter(sqlite_options& o, std::string_view name, std::string_view value) {
     constexpr std::array<std::pair<std::string_view, durability>, 3> durabilities{
         {{"normal", durability::normal}, {"full", durability::full}, {"off", durability::off}}};
@@ -113,11 +113,11 @@ inline constexpr std::array<std::string_view, 4> parameters{"busy_timeout_ms", "
 
 }  // namespace detail
 
-/// Reads `sqlite:///absolute/path` or `sqlite:relative/path`, with `?name=value&...` behind it: `busy_timeout_ms`,
+/// Reads `sqlite:///absolute/path` or `sqlite:relative/path`, followed by `?name=value&...`: `busy_timeout_ms`,
 /// `synchronous` (`normal`, `full`, `off`), `entry_ttl_s`, `on_lost_history` (`warm_up`, `ignore`). `%3F` in the path
 /// is a question mark.
 ///
-/// **Errors.** `errc::bad_configuration`, naming the place and the nearest right spelling.
+/// **Errors.** `errc::bad_configuration`, with the position and the closest correct spelling.
 [[nodiscard]] inline result<sqlite_options> parse_sqlite_dsn(std::string_view dsn) {
     const auto bad = [](std::string_view why) {
         return error{errc::bad_configuration, fmt::format("backend.dsn: {}", why)};

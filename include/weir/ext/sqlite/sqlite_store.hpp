@@ -39,26 +39,27 @@
 
 namespace weir::sqlite {
 
-/// Keeps every key in one SQLite file that the processes of a machine share. `sqlite_store` is the one to use.
+/// Keeps every key in one SQLite file that the processes of a machine share. Use it as `sqlite_store`.
 ///
-/// At most 1,048,576 units of a key are kept: what a window allows above that is not used.
+/// At most 1,048,576 units of a key are kept. A window that allows more is used up to that number.
 ///
-/// The file is opened, made and brought up to date by the first verb that needs it, and again after a failure or when
-/// another file has taken its place. Its time is the wall clock of the first opening since the machine's start, and
-/// runs with the machine's monotonic clock from there: setting the clock neither admits too much nor stalls a key.
-/// Over a restart of the machine the wall clock tells how much time went by; one that went back counts as none.
+/// The first verb opens the file, and makes or updates it. A verb opens it again after a failure, or if another file
+/// has replaced it. Its time starts as the wall clock of the first opening since the machine's boot, and from there
+/// runs with the machine's monotonic clock. So setting the clock neither admits too much nor stops a key. Over a
+/// restart of the machine, the wall clock says how much time has passed; if it went back, that is zero.
 ///
-/// **Thread safety.** Any verb from any thread; one after the other, for SQLite has one writer. **Errors.** Verbs throw
-/// `store_error`, and nothing has happened then. **Lifetime.** In a child after `fork()` every verb throws, and so do
-/// those of new stores if the parent had a file open: fork first, then use the store. **Complexity.** O(windows) a
-/// verb, with a log of any length; about the price of a one-row `UPDATE`.
+/// **Thread safety.** Any verb from any thread. They run one after the other, because SQLite has one writer.
+/// **Errors.** Verbs throw `store_error`, and then nothing has changed.
+/// **Lifetime.** In a child after `fork()` every verb throws. So do those of new stores if the parent had a file open.
+/// Fork first, then use the store.
+/// **Complexity.** O(windows) a verb, with a log of any length; about the cost of a one-row `UPDATE`.
 template <clock_set Clock = machine_clock>
 class basic_sqlite_store {
 public:
     class slot;
     static constexpr bool is_local = false;
 
-    /// **Errors.** `weir::exception` for options that contradict themselves. The file is not touched.
+    /// **Errors.** `weir::exception` for options that contradict each other. The file is not touched.
     explicit basic_sqlite_store(sqlite_options options, Clock clock = {})
         : all_(std::make_unique<shared>(std::move(options), std::move(clock))) {}
 
@@ -70,7 +71,7 @@ public:
     [[nodiscard]] const sqlite_options& options() const noexcept { return all_->options; }
     [[nodiscard]] slot make_slot(std::string_view host, std::string_view role) const { return slot{host, role}; }
 
-    /// Opens the file now, for who wants to know at once whether it can be used.
+    /// Opens the file now, for a program that needs to know at once whether it can be used.
     void open() {
         const auto lock = enter("opening");
         static_cast<void>(opened_file());
@@ -110,10 +111,10 @@ public:
         });
     }
 
-    /// When it fails, an open entry goes on counting until it expires.
+    /// If it fails, an open entry counts until it expires.
     void settle(slot& s, const window_plan& plan, entry& e, settlement how, instant now) {
         const bool ends = how != settlement::answered;
-        // The permit is over, whatever becomes of the entry.
+        // The permit has ended, whatever becomes of the entry.
         if (ends && std::exchange(e.in_flight, false))
             s.state().held.fetch_sub(1, std::memory_order_relaxed);
         const bool matters =
@@ -146,7 +147,8 @@ public:
 
     [[nodiscard]] bool hold(slot& s, instant until) {
         return step(s, "holding", std::nullopt, [&](view& key, const moment& m) {
-            // The two clocks are not read at one moment: a gate a hair later than before is the same.
+            // The two clocks are not read at the same moment, so a gate that is later by less than 1 us counts as the
+            // same.
             const duration hair = m.injected ? duration::zero() : std::chrono::microseconds{1};
             const instant at = m.injected ? until : m.there(until);
             if (at <= key.row.gate + hair)
@@ -157,13 +159,20 @@ public:
         });
     }
 
+    void open_gate(slot& s) {
+        step(s, "opening the gate", std::nullopt, [](view& key, const moment&) {
+            key.row.changed |= key.row.gate > long_ago;
+            key.row.gate = long_ago;
+        });
+    }
+
     void tune(slot& s, multiplier m) {
         step(s, "tuning", std::nullopt, [&](view& key, const moment& at) {
             key.row.millionths = m.millionths();
             keep_until(key.row, saturating_add(at.t, factor_kept));
         });
     }
-    /// `step` is asked inside the transaction, and once.
+    /// `step` is called once, inside the transaction.
     tuner_state learn(slot& s, tuner_step how) {
         return step(s, "learning", std::nullopt, [&](view& key, const moment& m) {
             key_row& row = key.row;
@@ -180,7 +189,7 @@ public:
             return after;
         });
     }
-    /// As of this process's last verb on the key.
+    /// The factor as of this process's last verb on the key.
     [[nodiscard]] multiplier factor(const slot& s) const {
         return multiplier::of_millionths(s.state().millionths.load(std::memory_order_relaxed));
     }
@@ -197,7 +206,7 @@ public:
             for (std::size_t i = 0; i < plan.windows.size(); ++i) {
                 const window& w = plan.windows[i];
                 std::int64_t used = row.open + key.log.newer_than(m.t - w.period);
-                // Beyond what is kept nothing is known but that there is more: the window is as good as full.
+                // Behind the kept stamps it is only known that there are more. The window then counts as full.
                 if (row.dropped > m.t - w.period)
                     used = std::max(used, w.limit);
                 out.windows.push_back({plan.shown[i], w.limit, w.period, used});
@@ -211,7 +220,7 @@ public:
             key_row& row = key.row;
             if (row.id == 0)
                 return;
-            // Blocks go with the row, a few at a time; entries get a new one.
+            // The blocks are removed with the row, a few at a time. Entries get a new row.
             if (row.end_block > row.first_block) {
                 all_->opened->forget(row.id);
                 row.id = 0;
@@ -232,10 +241,10 @@ public:
         return s.state().held.load(std::memory_order_relaxed) == 0;
     }
 
-    /// Every verb is in the file when it returns.
+    /// Does nothing: every verb is in the file when it returns.
     void flush() noexcept {}
 
-    /// What there is to say beside the answers, each once.
+    /// The next notice: a loss of history, or a warning. Each is returned once.
     [[nodiscard]] std::optional<store_notice> take_notice() { return all_->notices.take(); }
 
     /// What this process keeps of a key.
@@ -255,14 +264,14 @@ private:
     using key_row = detail::key_row;
     using view = detail::key_view<detail::file::key_blocks>;
 
-    /// How far stamps may lie ahead of the file's time before they are taken for another clock's.
+    /// How far stamps may be ahead of the file's time. If they are further ahead, they come from another clock.
     static constexpr duration tolerance = std::chrono::seconds{1};
-    /// How long a key is kept after its last change at least, for a reload may lengthen its windows; and while a factor
-    /// is set that the tuner did not make.
+    /// How long a key is kept at least after its last change, because a reload may lengthen its windows. The same holds
+    /// for a factor that the tuner did not set.
     static constexpr duration history_kept = std::chrono::minutes{1};
     static constexpr duration factor_kept = std::chrono::hours{24};
 
-    /// Everything, apart from the store so that the store can be moved.
+    /// The store's data, in one object so that the store can be moved.
     struct shared {
         shared(sqlite_options o, Clock c) : options(std::move(o)), clock(std::move(c)) {
             if (std::string fault = fault_of(options); !fault.empty())
@@ -275,29 +284,30 @@ private:
         shared(const shared&) = delete;
         shared& operator=(const shared&) = delete;
         ~shared() {
-            // In a child after fork() the parent's files must not be closed: its locks and its journal would go.
+            // In a child after fork() the parent's files must not be closed, because that would release its locks and
+            // remove its journal.
             if (process != ::getpid())
                 static_cast<void>(opened.release());
         }
 
-        sqlite_options options;  // not changed any more
+        sqlite_options options;  // never changes
         const Clock clock;
         const pid_t process = ::getpid();
         detail::turn mutex;
-        // Guarded by it.
+        // The mutex guards these.
         detail::patience waiting;
         std::unique_ptr<detail::file> opened;
-        std::uint64_t opening = 0;  // counts openings, so that a slot knows whether its row is of this one
+        std::uint64_t opening = 0;  // counts openings, so that a slot knows whether its row belongs to the present one
         std::optional<std::int64_t> epoch;
-        bool lost = false;                    // the file is another one, and nothing has been decided in it yet
-        instant lost_since = long_ago;        // when that was seen, on the file's time
+        bool lost = false;                    // the file was replaced, and nothing was decided in the new one yet
+        instant lost_since = long_ago;        // when that was seen, in the file's time
         std::atomic<instant> last{long_ago};  // the latest injected time; read without the mutex
-        std::chrono::steady_clock::time_point checked{};  // when the file was last seen in its place
-        key_row row;                                      // scratch
+        std::chrono::steady_clock::time_point checked{};  // when the file was last seen at its path
+        key_row row;                                      // used for one verb at a time
         notice_board notices;
     };
 
-    /// The time of one step: a key's own, and this process's.
+    /// The times of one step: the key's, the file's and this process's.
     struct moment {
         instant base;  ///< the file's time
         instant t;     ///< the key's time: the file's, not before its newest stamp
@@ -328,7 +338,7 @@ private:
         return lock;
     }
 
-    /// The file, opened if it is not, and again if another one has taken its place.
+    /// The file. It is opened if it is not open, and again if another file has replaced it.
     [[nodiscard]] detail::file& opened_file() {
         shared& all = *all_;
         const auto now = std::chrono::steady_clock::now();
@@ -336,7 +346,7 @@ private:
             all.checked = now;
             if (!all.opened->is_in_place()) {
                 all.opened.reset();
-                // What was written since the files were taken away is in none that others see.
+                // Other processes do not see the writes since the files were removed.
                 all.lost = true;
             }
         }
@@ -351,7 +361,7 @@ private:
         return *all.opened;
     }
 
-    /// Runs `f` on a key inside one transaction, and keeps what it changed.
+    /// Runs `f` on a key inside one transaction, and saves the changes.
     template <class F>
     auto step(const slot& s, std::string_view doing, std::optional<instant> now, F&& f) {
         const auto lock = enter(doing);
@@ -369,7 +379,7 @@ private:
             const auto finish = [&] {
                 if (row.changed) {
                     row.seen = std::max(row.seen, m.t);
-                    // Where no time was injected yet, nobody can say for how long.
+                    // If no time was injected yet, it is unknown how long to keep the key.
                     const instant kept = m.base > long_ago ? saturating_add(m.base, history_kept) : far_future;
                     row.forget_at = std::max(row.forget_at, kept.time_since_epoch().count());
                     in.save(row, mine.name);
@@ -409,7 +419,8 @@ private:
         }
         m.here = m.injected ? m.base : this->now();
         m.t = m.base + row.shift;
-        // Another clock's times: the key's go on from them, for waiting until they are past could take forever.
+        // The stamps come from another clock. The key's time continues from them, because waiting for them could take
+        // for ever.
         if (!m.injected && row.seen > m.t + tolerance) {
             row.shift += row.seen - m.t;
             m.t = row.seen;
@@ -438,7 +449,7 @@ private:
         return warm.at > f.at ? warm : f;
     }
 
-    /// If the row has changed, says how long it decides anything under `plan`.
+    /// If the row has changed, stores how long it affects decisions under `plan`.
     static void touch(key_row& row, const window_plan& plan, const moment& m) {
         if (!row.changed)
             return;
@@ -449,7 +460,7 @@ private:
             keep_until(row, saturating_add(row.last_expiry, plan.kept.longest));
         keep_while_tuned(row, m);
     }
-    /// What the tuner keeps says itself until when it matters; a factor that was set does not.
+    /// Keeps the row while the tuner's state matters. That state says until when; a factor set by hand does not.
     static void keep_while_tuned(key_row& row, const moment& m) {
         if (!row.tuner.empty())
             keep_until(row, instant{duration{row.tuner[remote::recovered_index]}});
@@ -466,6 +477,7 @@ private:
 
 using sqlite_store = basic_sqlite_store<>;
 
-static_assert(counting_store<sqlite_store> && reducible_store<sqlite_store> && tunable_store<sqlite_store>);
+static_assert(counting_store<sqlite_store> && reducible_store<sqlite_store> && tunable_store<sqlite_store> &&
+              openable_store<sqlite_store>);
 
 }  // namespace weir::sqlite

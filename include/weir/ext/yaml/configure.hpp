@@ -18,34 +18,34 @@
 
 namespace weir::yaml {
 
-/// What a program decides about its configuration.
+/// The choices of a program for its configuration.
 struct setup {
-    /// Of its variables, without the last "_"; empty = no variable is read.
+    /// The prefix of its variables, without the last "_"; empty = no variable is read.
     std::string_view prefix = "WEIR";
-    /// The array of that name, or null for an empty environment.
+    /// C's array `environ`, or null for an empty environment.
     const char* const* environ = nullptr;
     /// Makes A-labels of hosts with letters outside ASCII, such as `weir::idn2::to_ascii`; null = such a host is a
     /// fault.
     idna_function idna = nullptr;
-    /// Whether an explanation goes to a terminal, where it is coloured unless NO_COLOR is set.
+    /// Whether an explanation is printed to a terminal. Then it has colours unless NO_COLOR is set.
     bool terminal = false;
 };
 
-/// A program's configuration, or everything that is wrong with it, and what it was made from.
+/// A program's configuration, or all its faults, and the sources that it was made from.
 struct [[nodiscard]] configured : resolution {
-    /// For `load`, to make it again when a file has changed.
+    /// For `load`, to make the configuration again after a file has changed.
     sources from{};
-    /// What `--rate-explain` asked for: a program prints it in place of its work. Empty = nothing was asked.
+    /// The text for `--rate-explain`: the program prints it instead of running. Empty = there was no such flag.
     std::string explanation{};
 };
 
-/// The same from flags and variables that have been read already.
+/// The same from flags and variables that were already read.
 ///
-/// **Errors.** All in the resolution, which then holds no configuration: a file that is missing or wrong is never
-/// skipped.
+/// **Errors.** All faults are in the resolution, which then has no configuration. A missing or malformed file is a
+/// fault and never skipped.
 inline configured configure(const command_line& flags, const environment& variables, const setup& how = {}) {
     sources from{flags.presets, flags.config_paths, variables.values, flags.values, how.idna};
-    if (from.files.empty() && variables.config_path && !variables.config_path->empty())  // an empty one is a fault
+    if (from.files.empty() && variables.config_path && !variables.config_path->empty())  // an empty path is a fault
         from.files.push_back(*variables.config_path);
     configured out{load(from), std::move(from), {}};
     if (!out || !flags.explain)
@@ -58,11 +58,12 @@ inline configured configure(const command_line& flags, const environment& variab
     return out;
 }
 
-/// A program's configuration: command line over environment over files over presets over built-in defaults, leaf
-/// by leaf.
+/// A program's configuration, merged leaf by leaf. The command line has precedence over the environment, then follow
+/// files, presets and built-in defaults.
 ///
-/// Takes the `--rate...` flags out of the arguments and leaves the rest in order. The files are those of
-/// `--rate-config`, the later over the earlier, or else the one the variable `<prefix>_CONFIG` names, or else none.
+/// Removes the `--rate...` flags from the arguments and leaves the others in order. The files are those of
+/// `--rate-config`, and a later one has precedence. Without that flag, it is the file that the variable
+/// `<prefix>_CONFIG` names.
 ///
 /// ```
 /// int main(int argc, char** argv) {
@@ -72,7 +73,7 @@ inline configured configure(const command_line& flags, const environment& variab
 ///     weir::registry limits{weir::memory_store{}, *config};
 /// ```
 ///
-/// **Errors.** As above.
+/// **Errors.** As for the other overload.
 inline configured configure(int& argc, char** argv, const setup& how = {}) {
     const command_line flags = take_flags(argc, argv);
     return configure(flags, read_environment(how.prefix, how.environ), how);

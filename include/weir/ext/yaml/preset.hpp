@@ -27,9 +27,10 @@ namespace weir::yaml {
     return out;
 }
 
-/// What a shipped preset says, to be put below the program's own files; places read `preset arxiv:6:12`.
+/// The leaves of a shipped preset, as a layer below the program's own files. Its source locations read `preset
+/// arxiv:6:12`.
 ///
-/// **Errors.** An unknown name is a fault of the layer, which names the nearest one and lists all.
+/// **Errors.** An unknown name is a fault of the layer. The message names the closest preset and lists all.
 [[nodiscard]] inline layer load_preset(std::string_view name) {
     const std::string source = fmt::format("preset {}", name);
     const auto found = std::ranges::find(preset_texts, name, &preset_text::name);

@@ -17,8 +17,7 @@
 
 namespace weir::yaml {
 
-/// Makes a program's configuration again when one of its files has changed. The program drives it; no thread is
-/// started.
+/// Makes a program's configuration again when one of its files has changed. The program calls it; it starts no thread.
 ///
 /// ```
 /// const auto config = weir::yaml::configure(argc, argv);
@@ -31,26 +30,28 @@ namespace weir::yaml {
 /// (void)limits.reload(files.reload_now());
 /// ```
 ///
-/// A file is seen to change when it is written, replaced by a rename, deleted and made anew, or reached through another
-/// link, as in a mounted Kubernetes ConfigMap. One that is read while it is half written is a resolution with faults,
-/// which a registry refuses; once it is complete it is seen to change again. Half of a file may be a whole
-/// configuration: put files in place by a rename.
+/// It detects that a file was written, replaced by a rename, deleted and made again, or that a link on its path
+/// changed, as in a mounted Kubernetes ConfigMap. A file that is read while it is half written gives a resolution with
+/// faults, which a registry refuses. When the file is complete, that is detected as another change. But half of a file
+/// may be a valid configuration: replace files by a rename.
 ///
-/// **Thread safety.** One thread at a time. **Errors.** A file that is missing or wrong is a fault of the resolution.
-/// Members throw nothing but `std::bad_alloc`. **Complexity.** A poll without a change is one `stat` a file.
+/// **Thread safety.** One thread at a time. **Errors.** A file that is missing or malformed is a fault of the
+/// resolution. Members throw only `std::bad_alloc`. **Complexity.** A poll without a change is one `stat` for each
+/// file.
 class reloader {
 public:
     using wall_time = std::chrono::system_clock::time_point;
 
     struct options {
-        /// Whether to be told by the system where it can: Linux, by inotify. Else files are compared at each poll.
+        /// Whether to use notifications of the system if there are any (Linux: inotify). Otherwise files are compared
+        /// at each poll.
         bool notify = true;
     };
 
-    /// `in_force` is what the program made of `from`. Its files are read once more by the first poll: what changed
-    /// before this was made is not lost.
+    /// `in_force` is the resolution that the program made from `from`. The first poll reads the files again, so that
+    /// changes before the construction are not lost.
     ///
-    /// Paths stay as they are given: a program that changes its folder names them from the root.
+    /// Paths stay as they are given. A program that changes its working folder must use absolute paths.
     reloader(sources from, const resolution& in_force, options o = default_options())
         : from_(std::move(from)), last_(in_force) {
         if (o.notify && !from_.files.empty())
@@ -58,7 +59,7 @@ public:
         look();
     }
 
-    /// What the sources come to now, if a file has changed since the last time; nothing otherwise.
+    /// The resolution of the sources, if a file has changed since the last call; otherwise nothing.
     [[nodiscard]] std::optional<resolution> poll() { return poll(std::chrono::system_clock::now()); }
     [[nodiscard]] std::optional<resolution> poll(wall_time now) {
         const bool heard = watch_ && watch_->drain();
@@ -67,13 +68,13 @@ public:
             return std::nullopt;
         resolution fresh = read(now);
         const outcome before = std::exchange(last_, outcome{fresh});
-        // What was heard may be the end of what has been read already.
+        // The notification may be about the end of a change that was already read.
         if (!differs && before == last_)
             return std::nullopt;
         return fresh;
     }
 
-    /// What the sources come to now, changed or not: for SIGHUP.
+    /// The resolution of the sources, changed or not: for SIGHUP.
     [[nodiscard]] resolution reload_now() { return reload_now(std::chrono::system_clock::now()); }
     [[nodiscard]] resolution reload_now(wall_time now) {
         resolution fresh = read(now);
@@ -81,16 +82,17 @@ public:
         return fresh;
     }
 
-    /// For the program's own `poll` or `epoll`: readable when it is worth while to call `poll()`, which makes it
-    /// unreadable again. It is the same for this object's life; -1 = there is none, and only calling `poll()` tells.
+    /// For the program's own `poll` or `epoll`: readable if a call of `poll()` is useful, which makes it unreadable
+    /// again. It stays the same during the life of this object. -1 = there is none; then only calling `poll()` finds
+    /// changes.
     [[nodiscard]] int fd() const noexcept { return watch_ ? watch_->fd() : -1; }
-    /// Whether `fd()` tells of every change to a file of this machine. Where it does not (no inotify, too many watches,
-    /// a folder that cannot be read, a network's file system) call `poll()` every few seconds.
+    /// Whether `fd()` reports every change to a file of this machine. If not (no inotify, too many watches, a folder
+    /// that cannot be read, a network file system), call `poll()` every few seconds.
     [[nodiscard]] bool is_notified() const noexcept { return from_.files.empty() || (watch_ && watch_->is_complete()); }
     [[nodiscard]] const sources& from() const noexcept { return from_; }
 
 private:
-    /// What two resolutions have in common when a program need not hear of the second.
+    /// The parts of a resolution that are compared. If they are equal, the program need not get the second resolution.
     struct outcome {
         explicit outcome(const resolution& r) : faults(r.fault_text()) {
             if (r)
@@ -111,11 +113,11 @@ private:
         return out;
     }
 
-    // In this order: what changes from here on is heard or differs, and is seen by the next poll.
+    // In this order, so that the next poll finds every change from here on: by a notification or by a difference.
     void look() {
         if (watch_) {
             watch_->follow(from_.files);
-            (void)watch_->drain();  // that folders are no longer watched is heard too
+            (void)watch_->drain();  // this also removes the notifications of watches that ended
         }
         states_ = states();
     }
@@ -126,8 +128,8 @@ private:
         return load(from_);
     }
 
-    /// A file system keeps times in ticks, up to two seconds long: a file that is written twice in one tick looks the
-    /// same. So what was read soon after it was written is read once more when its tick is over.
+    /// A file system stores times in ticks of up to two seconds. A file that is written twice in one tick looks
+    /// unchanged. So a file that was read soon after it was written is read once more after the tick.
     [[nodiscard]] bool is_recent(wall_time now) const {
         constexpr std::chrono::seconds tick{2};
         return std::ranges::any_of(states_, [&](const detail::file_state& s) { return now < s.changed + tick; });

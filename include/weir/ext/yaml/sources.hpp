@@ -13,21 +13,21 @@
 
 namespace weir::yaml {
 
-/// Everything a program's configuration is made from, so that it can be made again when a file has changed.
+/// Everything that a program's configuration is made from, so that it can be made again after a file has changed.
 ///
-/// What flags and variables said is kept as it was read; presets and files are named, and read by each `load`.
+/// Flags and variables are stored as they were read. Presets and files are names, and each `load` reads them.
 struct sources {
-    std::vector<std::string> presets{};  ///< names; the later over the earlier
-    std::vector<std::string> files{};    ///< paths as messages show them; the later over the earlier, all over presets
+    std::vector<std::string> presets{};  ///< names; a later one has precedence
+    std::vector<std::string> files{};    ///< paths as messages show them; a later one has precedence, all over presets
     layer environment{};
     layer command_line{};
     /// Makes A-labels of hosts with letters outside ASCII; null = such a host is a fault.
     idna_function idna = nullptr;
 };
 
-/// The layers of `from`, the weakest first, with presets and files as they are now.
+/// The layers of `from`, the weakest first, with the present contents of presets and files.
 ///
-/// **Errors.** An unknown preset and a file that is missing or wrong are faults of their layer, never an empty one.
+/// **Errors.** An unknown preset and a missing or malformed file are faults of their layer, never an empty layer.
 [[nodiscard]] inline std::vector<layer> read_layers(const sources& from) {
     std::vector<layer> lowest_first;
     for (const std::string& name : from.presets)
@@ -39,7 +39,7 @@ struct sources {
     return lowest_first;
 }
 
-/// What `from` comes to now. **Errors.** All in the resolution, which then holds no configuration.
+/// The present resolution of `from`. **Errors.** All faults are in the resolution, which then has no configuration.
 [[nodiscard]] inline resolution load(const sources& from) { return resolve(read_layers(from), {.idna = from.idna}); }
 
 }  // namespace weir::yaml

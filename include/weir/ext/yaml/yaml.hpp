@@ -24,11 +24,11 @@
 
 namespace weir::yaml {
 
-/// One document's leaves, each with the line and column of its value.
+/// The leaves of one document, each with the line and column of its value.
 ///
-/// `name` stands for the text in messages. **Errors.** Bad YAML, bad UTF-8, NUL bytes, a key twice in one mapping,
-/// anchors, aliases and tags, a second document, an empty text and anything past `bounds` are faults of the layer.
-/// **Complexity.** Linear; no tree is built.
+/// `name` is the name of the text in messages. **Errors.** These are faults of the layer: bad YAML, bad UTF-8, NUL
+/// bytes, a key twice in one mapping, anchors, aliases and tags, a second document, an empty text, and anything beyond
+/// `bounds`. **Complexity.** Linear; no tree is built.
 [[nodiscard]] inline layer load_text(std::string_view text, std::string_view name, const parse_limits& bounds = {}) {
     layer out;
     out.one_spelling = true;
@@ -43,8 +43,8 @@ namespace weir::yaml {
     }
     out.set_source(file);
     out.expect(text.size());
-    // The parser takes a line's end for the end of an open quote: all that stands in such a quote, whole hosts, would
-    // be lost without a word. Where the text ends before it, the parser reports the quote.
+    // The parser takes the end of a line as the end of an open quote. Everything inside such a quote, even whole hosts,
+    // would be lost without a message. If the text ends before that, the parser reports the quote.
     detail::bounded_input input{text.substr(0, text.find_last_not_of(" \t\r\n") + 1)};  // npos + 1 is 0
     detail::leaf_handler handler{out, file, input, bounds};
     try {
@@ -54,7 +54,7 @@ namespace weir::yaml {
         }
         handler.finish();
     } catch (const detail::stop&) {
-        // the handler has said why
+        // the handler has reported why
     } catch (const detail::starved&) {
         handler.starve();
     } catch (const YAML::Exception& e) {
@@ -69,7 +69,7 @@ namespace weir::yaml {
 
 /// The same for a file.
 ///
-/// **Errors.** A file that is not there, cannot be read or is no regular file is a fault, never an empty layer.
+/// **Errors.** A file that is missing, cannot be read or is not a regular file is a fault, never an empty layer.
 [[nodiscard]] inline layer load_file(const std::string& path, const parse_limits& bounds = {}) {
     layer out;
     const source_location file{path};
@@ -90,7 +90,7 @@ namespace weir::yaml {
     std::ifstream stream{path, std::ios::binary};
     if (!stream)
         return fail("permission denied or out of file handles");
-    // Read by hand up to the bound, because a pipe has no size and a file may grow.
+    // Read piece by piece up to the bound, because a pipe has no size and a file may grow.
     std::string text;
     char piece[65536];
     while (text.size() <= bounds.bytes && stream.read(piece, sizeof piece).gcount() > 0)

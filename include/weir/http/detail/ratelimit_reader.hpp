@@ -206,7 +206,7 @@ private:
         drop(name, fmt::format("{} is not a time with its unit, such as 1s", weir::detail::in_quotes(*text)));
         return std::nullopt;
     }
-    /// Reads `100`, or the form of -00 to -04, `100, 100;w=10, 1000;w=3600`: the limit in force, then all policies.
+    /// Reads `100`, or the form of -00 to -04, `100, 100;w=10, 1000;w=3600`: the active limit, then all policies.
     std::optional<quota> limit_of(std::string_view name) {
         const auto text = value_of(name);
         if (!text)

@@ -44,8 +44,11 @@ public:
             if (take('=')) {
                 if (!read_member(value))
                     return false;
-            } else if (item& flag = std::get<item>(value); flag.value = true, !read_parameters(flag.params)) {
-                return false;
+            } else {
+                item& flag = std::get<item>(value);
+                flag.value = true;
+                if (!read_parameters(flag.params))
+                    return false;
             }
             if (!comma())
                 return false;
@@ -71,7 +74,12 @@ private:
     [[nodiscard]] bool sees(Kind kind) const noexcept {
         return !done() && kind(text_[at_]);
     }
-    bool take(char c) noexcept { return sees(c) && (++at_, true); }
+    bool take(char c) noexcept {
+        if (!sees(c))
+            return false;
+        ++at_;
+        return true;
+    }
     void skip_spaces() noexcept {
         while (take(' ')) {
         }

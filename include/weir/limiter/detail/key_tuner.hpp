@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "weir/limiter/feedback.hpp"
+#include "weir/observe/feedback.hpp"
 
 #include "weir/core/time.hpp"
 #include "weir/core/tuner_state.hpp"
@@ -11,14 +11,14 @@
 
 namespace weir::detail {
 
-/// What this process has seen of a key since the store was told, and when that is due: with a refusal, with the end of
-/// an observation, and as soon as what it has seen makes up for the refusals that are known.
+/// What this process has seen of a key since its last report to the store. A report is due with a refusal, at the end
+/// of an observation, and as soon as the answers make up for the known refusals.
 ///
 /// **Thread safety.** Every member needs the key's lock.
 class key_tuner {
 public:
-    /// Takes in an answer to a request that was admitted at `admitted`; says whether the store is to be told. Of
-    /// answers `share` millionths may be refusals.
+    /// Records an answer to a request that was admitted at `admitted`. Returns whether a report to the store is due. Up
+    /// to `share` millionths of the answers may be refusals.
     [[nodiscard]] bool record(std::int64_t share, const feedback& said, instant admitted, instant now) noexcept {
         if (said.status == 0 || (said.refuses() && admitted < cut_))
             return false;
@@ -32,13 +32,13 @@ public:
         return now >= next_ || (excess_ > 0 && seen_.answers * share >= excess_);
     }
 
-    /// The windows hold somebody back until `until`.
+    /// Records that the windows delay a request until `until`.
     void hold_back(instant until) noexcept { seen_.bound = std::max(seen_.bound, until); }
 
     [[nodiscard]] const observation& seen() const noexcept { return seen_; }
 
-    /// The store was told `what`, and this is what it came to. An observation lasts for `length`; `may_grow`
-    /// says whether time alone may change the factor.
+    /// Records that `what` was reported to the store and that the result was `kept`. An observation lasts for `length`;
+    /// `may_grow` says whether time alone may change the factor.
     void acknowledge(const observation& what, const tuner_state& kept, duration length, bool may_grow) noexcept {
         seen_.answers -= what.answers;
         seen_.refusals -= what.refusals;
@@ -48,7 +48,7 @@ public:
         excess_ = kept.excess;
         retune_ = may_grow ? next_ : far_future;
     }
-    /// When time alone may change the factor for those who wait; `far_future` = it may not.
+    /// When time alone may change the factor for requests that wait; `far_future` = never.
     [[nodiscard]] instant retune() const noexcept { return retune_; }
     void retune_at(instant when) noexcept { retune_ = when; }
 

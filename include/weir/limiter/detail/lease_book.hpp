@@ -19,26 +19,26 @@
 
 namespace weir::detail {
 
-/// Units of a key that this process took from a shared store in one round trip, to be handed out request by request.
+/// Units of a key that this process took from a shared store in one round trip, and gives to its requests one by one.
 ///
-/// In the store a lease is one open entry. It counts from when it was taken until T after it was given back, and it is
-/// given back once every request that drew from it was answered: so the promise holds whenever its units are used.
+/// In the store a lease is one open entry. It counts from when it was taken until T after it was given back. It is
+/// given back after every request that took units from it was answered, so the limit holds whenever the units are used.
 ///
 /// **Thread safety.** Every member needs the key's lock.
 class lease_book {
 public:
-    /// How long may be drawn from a lease: for so long other processes do without what is left of it, and this one
-    /// without what the store was told since.
+    /// How long requests may take units from a lease. For this time, other processes cannot use the rest of it, and
+    /// this process does not see what others have changed in the store.
     static constexpr duration lease_time = std::chrono::milliseconds{100};
 
-    /// Brings the size of leases in line with the rules in force; what was taken under others is not drawn any more.
+    /// Adapts the size of leases to the active rules. Leases that were taken under other rules are not used any more.
     void set_rules(const std::shared_ptr<const key_rules>& rules) noexcept {
         if (rules == rules_)
             return;
         rules_ = rules;
         close();
         max_ = rules->plan.enforce && rules->plan.max_concurrent == 0 ? rules->policy.lease : 1;
-        // More than a half of a window would hardly ever be free at once.
+        // More than half of a window would hardly ever be free at once.
         for (const window& w : rules->plan.windows)
             max_ = std::min(max_, w.limit / 2);
         next_ = 1;
@@ -49,21 +49,22 @@ public:
                 plan->from_response = true;
                 plan_ = std::move(plan);
             } catch (const std::bad_alloc&) {
-                max_ = 1;  // without leases every request is decided by itself
+                max_ = 1;  // without leases the store decides every request by itself
             }
         }
     }
-    /// The windows under which a lease is taken: as an open entry, whatever the requests count from. Null where there
-    /// is none to take.
+    /// The windows under which a lease is taken. It is an open entry, wherever the requests count from. Null if no
+    /// lease is taken.
     [[nodiscard]] const std::shared_ptr<const window_plan>& plan() const noexcept { return plan_; }
 
     // ---- taking
 
-    /// How much a request of `cost` units is to take: more than `cost` is a lease, from which it then draws.
+    /// How many units a request of `cost` units takes from the store. More than `cost` is a lease, and the request uses
+    /// part of it.
     [[nodiscard]] std::int64_t wanted(std::int64_t cost, instant now) const noexcept {
         return cost > 0 && now >= no_lease_until_ ? std::max(cost, std::min(next_, max_)) : cost;
     }
-    /// Makes room for one more lease; false without memory.
+    /// Makes room for one more lease; false if there is no memory.
     [[nodiscard]] bool make_room() noexcept {
         try {
             leases_.reserve(std::max<std::size_t>(4, leases_.size() + 1));
@@ -72,13 +73,13 @@ public:
             return false;
         }
     }
-    /// The store admitted it: the next one may be twice as large.
+    /// The store admitted the lease: the next one may be twice as large.
     void add(entry taken, instant now) {
         next_ = std::min(2 * std::max(next_, taken.cost), max_);
         leases_.push_back({taken, ++last_, taken.cost, 0, saturating_add(now, lease_time)});
     }
-    /// A request was decided by itself. Granted, the next may be taken with another; else, or where there was no room
-    /// for more, nothing is taken in advance for a while.
+    /// A request was decided by itself. If it was granted, the next request may take a lease. If not, or if a lease was
+    /// not granted, no lease is taken for a while.
     void record_single(bool is_granted, instant now) noexcept {
         if (is_granted) {
             next_ = std::min(2 * next_, max_);
@@ -102,7 +103,7 @@ public:
             l.unanswered += cost;
         out = {cost, now, from_response ? entry_state::open : entry_state::stamped, true, entry_home::lease, l.number};
     }
-    /// A request that drew from a lease is answered, over, or was never sent.
+    /// A request that used a lease was answered, has ended, or was never sent.
     void settle(entry& e, settlement how, instant now) noexcept {
         const auto l = std::ranges::find(leases_, e.id, &lease::number);
         if (l != leases_.end()) {
@@ -124,18 +125,18 @@ public:
 
     // ---- giving back
 
-    /// Nothing more is drawn from what is here.
+    /// No more units are taken from the present lease.
     void close() noexcept {
         for (lease& l : leases_)
             l.ends = long_ago;
     }
-    /// A lease that is over, taken out of the book.
+    /// A lease that is over and was removed from the book.
     struct finished_lease {
         entry units;
         std::int64_t unused;
-        instant counts_until;  // of the abandoned requests that drew from it
+        instant counts_until;  // for the abandoned requests that used it
 
-        /// Tells the store; throws what it throws.
+        /// Settles it in the store; throws what the store throws.
         template <class Store>
         void give_back(Store& store, typename Store::slot& slot, const window_plan& plan, instant now) {
             const bool is_used = unused < units.cost;
@@ -158,7 +159,7 @@ public:
         leases_.erase(l);
         return out;
     }
-    /// When one is over by time alone; `far_future` where only an answer ends them.
+    /// When the next lease ends by time alone; `far_future` if only an answer can end one.
     [[nodiscard]] instant next_end() const noexcept {
         instant first = far_future;
         for (const lease& l : leases_)
@@ -187,7 +188,7 @@ private:
 
     std::shared_ptr<const key_rules> rules_;
     std::shared_ptr<const window_plan> plan_;
-    std::vector<lease> leases_;  // few: one that is drawn from, and those with requests under way
+    std::vector<lease> leases_;  // few: the one in use, and those with requests in flight
     std::int64_t max_ = 1;
     std::int64_t next_ = 1;
     instant no_lease_until_ = long_ago;

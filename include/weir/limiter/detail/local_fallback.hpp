@@ -17,9 +17,10 @@
 
 namespace weir::detail {
 
-/// Decides on a key of a shared store while that cannot be reached: a log in this process, at the policy's share.
+/// Decides about a key of a shared store while the store cannot be reached: a log in this process, at the policy's
+/// share.
 ///
-/// **Thread safety.** Everything needs the key's lock.
+/// **Thread safety.** Every member needs the key's lock.
 class local_fallback {
 public:
     /// The store has just failed: it is not called again before `until`.
@@ -27,16 +28,16 @@ public:
         until_ = until;
         error_ = std::move(error);
     }
-    /// The store answers again. What was entered here stays here.
+    /// The store answers again. The entries made here are kept.
     void end() noexcept { until_ = long_ago; }
 
     /// Whether the last call of the store failed.
     [[nodiscard]] bool is_active() const noexcept { return until_ > long_ago; }
     [[nodiscard]] instant until() const noexcept { return until_; }
-    /// What the store said last.
+    /// The text of the store's last error.
     [[nodiscard]] const std::string& error() const noexcept { return error_; }
 
-    /// Brings its windows in line with the rules of the key.
+    /// Adapts its windows to the rules of the key.
     void set_rules(const std::shared_ptr<const key_rules>& rules, multiplier factor) {
         if (rules == rules_)
             return;
@@ -52,7 +53,7 @@ public:
     [[nodiscard]] bool idle(instant now) const { return store_.idle(log_, plan_, now); }
 
 private:
-    memory_store<> store_;  // its verbs are given the time
+    memory_store<> store_;  // its verbs get the time as a parameter
     key_state log_;
     window_plan plan_;
     std::shared_ptr<const key_rules> rules_;

@@ -9,29 +9,31 @@
 
 namespace weir::detail {
 
-/// A denial that only time can end, for others to read without the key's lock: a full window costs them one clock read.
+/// A denial that only time can end. Other threads read it without the key's lock, so a full window costs them one clock
+/// read.
 ///
-/// A sequence lock: one writer at a time (the key's lock), any number of readers, who never wait and at worst learn
-/// nothing.
+/// It is a sequence lock with one writer at a time (the holder of the key's lock) and any number of readers. A reader
+/// never waits. If a write is in progress, it learns nothing.
 class published_denial {
 public:
-    /// **Preconditions.** The key's lock is held; any change to the key clears it.
-    void publish(const decision& d) noexcept {
+    /// A reader sees it before `until`, which is the `retry_at` of a denial by a limit. **Preconditions.** The key's
+    /// lock is held. Every change to the key clears the denial.
+    void publish(const decision& d, instant until) noexcept {
         const std::uint32_t version = version_.load(std::memory_order_relaxed);
         version_.store(version + 1, std::memory_order_relaxed);
-        // Release pairs with the acquire fence in read(): who sees a new member also sees the odd version.
+        // Release pairs with the acquire fence in read(): a reader that sees a new member also sees the odd version.
         std::atomic_thread_fence(std::memory_order_release);
-        until_.store(d.retry_at.time_since_epoch().count(), std::memory_order_relaxed);
+        until_.store(until.time_since_epoch().count(), std::memory_order_relaxed);
         why_.store(d.cause, std::memory_order_relaxed);
         limit_.store(d.limit ? d.limit->limit : 0, std::memory_order_relaxed);
-        period_.store(d.limit ? d.limit->period.count() : 0, std::memory_order_relaxed);
+        period_.store((d.limit ? d.limit->period : d.retry_at - until).count(), std::memory_order_relaxed);
         // Release pairs with the first load in read().
         version_.store(version + 2, std::memory_order_release);
         is_set_.store(true, std::memory_order_relaxed);
     }
 
     /// **Preconditions.** The key's lock is held.
-    [[gnu::always_inline]] void clear() noexcept {
+    void clear() noexcept {
         if (!is_set_.load(std::memory_order_relaxed)) [[likely]]
             return;
         is_set_.store(false, std::memory_order_relaxed);
@@ -42,7 +44,7 @@ public:
     [[nodiscard]] bool is_set() const noexcept { return is_set_.load(std::memory_order_relaxed); }
 
     /// The denial, if it holds at `now`.
-    [[nodiscard, gnu::always_inline]] bool read(instant now, decision& out) const noexcept {
+    [[nodiscard]] bool read(instant now, decision& out) const noexcept {
         const std::uint32_t before = version_.load(std::memory_order_acquire);
         const instant until{duration{until_.load(std::memory_order_relaxed)}};
         const cause why = why_.load(std::memory_order_relaxed);
@@ -55,6 +57,8 @@ public:
         out.retry_at = until;
         if (limit.limit > 0)
             out.limit = limit;
+        else
+            out.retry_at += limit.period;
         return true;
     }
 
@@ -62,7 +66,7 @@ private:
     [[gnu::noinline]] void publish_nothing() noexcept {
         decision none;
         none.retry_at = long_ago;
-        publish(none);
+        publish(none, long_ago);
         is_set_.store(false, std::memory_order_relaxed);
     }
 
@@ -71,7 +75,7 @@ private:
     std::atomic<cause> why_{cause::none};
     std::atomic<std::int64_t> until_{long_ago.time_since_epoch().count()};
     std::atomic<std::int64_t> limit_{0};
-    std::atomic<std::int64_t> period_{0};
+    std::atomic<std::int64_t> period_{0};  // of the limit; without one, from `until` to the retry
 };
 
 }  // namespace weir::detail

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "weir/limiter/feedback.hpp"
+#include "weir/observe/feedback.hpp"
 
 #include "weir/core/time.hpp"
 
@@ -11,10 +11,10 @@
 
 namespace weir::detail {
 
-/// How long a key stays away after an answer. A 429 or 503 that does not say how long means one second, and twice as
-/// long each time the next request is refused as well, up to a minute; an answer that is none of these ends it.
+/// How long a key sends nothing after an answer. A 429 or 503 that states no time means one second. The pause doubles
+/// each time the next request is refused as well, up to a minute. Any other answer ends it.
 ///
-/// Requests that were under way when another was refused say nothing new: a burst is refused once.
+/// A refusal of a request that was sent before another refusal is ignored: a burst is refused once.
 ///
 /// **Thread safety.** Every member needs the key's lock.
 class refusal_pause {
@@ -22,7 +22,7 @@ public:
     static constexpr duration first = std::chrono::seconds{1};
     static constexpr duration max = std::chrono::minutes{1};
 
-    /// Until when to stay away after the answer to a request that was admitted at `admitted`; `long_ago` = not at all.
+    /// Until when to send nothing after the answer to a request that was admitted at `admitted`; `long_ago` = no pause.
     [[nodiscard]] instant after(const feedback& said, instant admitted, instant now) noexcept {
         const bool is_new = admitted >= since_;
         if (!said.refuses()) {
@@ -40,8 +40,8 @@ public:
         return is_new ? pause : long_ago;
     }
 
-    /// Whether forgetting what is kept here would change a later pause. The last refusal is remembered for ten times
-    /// the longest pause, so that a crawler that comes back meanwhile goes on doubling.
+    /// Whether forgetting this state would change a later pause. The last refusal is remembered for ten times the
+    /// longest pause, so that the pause goes on doubling for a crawler that comes back in that time.
     [[nodiscard]] bool is_remembered(instant now) const noexcept {
         return refusals_ > 0 && now < saturating_add(since_, 10 * max);
     }

@@ -12,18 +12,17 @@
 
 namespace weir::detail {
 
-/// Lets one thread at a time call the store for a key, with the key's lock released during the call.
+/// Lets one thread at a time call the store for a key. The key's lock is released during the call.
 ///
-/// **Preconditions.** The caller has a reference to the key, which keeps it alive while it is unlocked.
-/// **Thread safety.** Everything needs the key's lock, and releases it in between.
+/// **Preconditions.** The caller has a reference to the key, which keeps it alive while it is unlocked. **Thread
+/// safety.** Every member needs the key's lock; `unlocked` releases it for the call.
 class single_flight {
 public:
     explicit single_flight(spin_lock& lock) noexcept : lock_(lock) {}
 
     [[nodiscard]] bool is_calling() const noexcept { return calling_.load(std::memory_order_relaxed); }
 
-    /// Takes the right to make the one call. False: the call of another thread has just ended, and things may have
-    /// changed.
+    /// Takes the right to make the call. False: a call of another thread has just ended, so the state may have changed.
     [[nodiscard]] bool take() noexcept {
         if (!is_calling()) {
             calling_.store(true, std::memory_order_relaxed);
@@ -44,7 +43,8 @@ public:
         calling_.notify_all();
     }
 
-    /// Runs `call` with the lock released; says whether it succeeded. What it throws is kept for `take_error`.
+    /// Runs `call` with the lock released. Returns whether it succeeded. The text of an exception is kept for
+    /// `take_error`.
     template <class F>
     bool unlocked(F&& call) noexcept {
         lock_.unlock();
@@ -58,7 +58,7 @@ public:
             is_busy = dynamic_cast<const store_busy*>(&e) != nullptr;
             try {
                 error = e.what();
-            } catch (...) {  // NOLINT: without memory the failure has no text
+            } catch (...) {  // NOLINT: if there is no memory, the failure has no text
             }
         }
         lock_.lock();
@@ -68,10 +68,10 @@ public:
         return !has_failed;
     }
 
-    /// What the last failing call said, once.
+    /// The text of the last failed call; the next call of this returns an empty text.
     [[nodiscard]] std::string take_error() noexcept { return std::exchange(error_, {}); }
     [[nodiscard]] const std::string& error() const noexcept { return error_; }
-    /// Whether the last call failed because this process had no connection to spare.
+    /// Whether the last call failed because every connection of this process was in use.
     [[nodiscard]] bool was_busy() const noexcept { return was_busy_; }
     void set_error(std::string text) noexcept { error_ = std::move(text); }
 

@@ -17,8 +17,8 @@
 
 namespace weir::detail {
 
-/// Whether no second thread has ever been started: then an atomic step needs no locked instruction, which costs a third
-/// of a clock read.
+/// Whether the process has never started a second thread. Then an atomic step needs no locked instruction, which costs
+/// a third of a clock read.
 [[nodiscard, gnu::always_inline]] inline bool single_threaded() noexcept {
 #if WEIR_KNOWS_SINGLE_THREADED
     return __libc_single_threaded != 0;
@@ -35,20 +35,24 @@ inline void relax() noexcept {
 #endif
 }
 
-/// A lock for sections of some ten nanoseconds: it spins ever more patiently, then yields, then sleeps in short steps.
+/// A lock for sections of about ten nanoseconds. It spins with growing pauses, then yields, then sleeps in short steps.
 ///
-/// A futex mutex sleeps where the wait is far shorter than the sleep: measured, five times slower on a hot key.
+/// A futex mutex sleeps although the wait is far shorter than the sleep: on a hot key it was measured five times
+/// slower.
 class spin_lock {
 public:
-    [[gnu::always_inline]] void lock() noexcept {
+    [[gnu::always_inline]] void lock() noexcept { static_cast<void>(lock_or_wait()); }
+    /// Locks; says whether it waited for another thread.
+    [[nodiscard, gnu::always_inline]] bool lock_or_wait() noexcept {
         if (single_threaded()) {
             locked_.store(true, std::memory_order_relaxed);
-            return;
+            return false;
         }
         // Acquire pairs with the release in unlock().
         if (!locked_.exchange(true, std::memory_order_acquire)) [[likely]]
-            return;
+            return false;
         lock_slowly();
+        return true;
     }
     [[nodiscard]] bool try_lock() noexcept {
         return !locked_.load(std::memory_order_relaxed) && !locked_.exchange(true, std::memory_order_acquire);
@@ -57,8 +61,8 @@ public:
 
 private:
     [[gnu::noinline, gnu::cold]] void lock_slowly() noexcept {
-        // The pauses double: on a hot key the threads then take turns of many decisions each, and two make more of them
-        // than one, where eager retries would only pass the cache line back and forth.
+        // The pauses double. So on a hot key each thread makes many decisions in its turn, and two threads make more
+        // decisions than one. Eager retries would only move the cache line back and forth.
         constexpr int longest = 1024;
         int pauses = 1;
         for (int tries = 0;; ++tries) {

@@ -13,7 +13,7 @@
 
 namespace weir::detail {
 
-/// Counts units without a permit: by one verb where the store has it, else they are admitted and settled at once.
+/// Counts units without a permit: by one verb if the store has it, else by an admission that is settled at once.
 template <class Store>
 [[nodiscard, gnu::always_inline]] inline assessment
 count_units(Store& store, typename Store::slot& slot, const window_plan& plan, std::int64_t cost, instant now) {
@@ -32,9 +32,31 @@ count_units(Store& store, typename Store::slot& slot, const window_plan& plan, s
     }
 }
 
-/// What the tuner keeps of a key: in the store where that can, else in this process.
+/// Whether units can be taken from the store in advance. The type tells it, but for a store whose kind is chosen at run
+/// time, which says it.
+template <class Store>
+[[nodiscard]] bool lends_units(const Store& store) noexcept {
+    if constexpr (!reducible_store<Store>)
+        return false;
+    else if constexpr (requires { store.is_reducible(); })
+        return store.is_reducible();
+    else
+        return true;
+}
+
+/// Whether gates can be opened by hand. A store whose kind is chosen at run time says it.
+template <class Store>
+[[nodiscard]] bool opens_gates(const Store& store) noexcept {
+    if constexpr (requires { store.is_openable(); })
+        return store.is_openable();
+    else
+        return openable_store<Store>;
+}
+
+/// What the tuner keeps of a key: in the store if it is a `tunable_store`, else in this process. `any_store` is one in
+/// any case: its slot keeps the state in this process if the store in it cannot.
 ///
-/// **Thread safety.** The store's; what is kept here needs the key's lock.
+/// **Thread safety.** The store's. State in this process needs the key's lock.
 template <class Store>
 class tuner_home {
     using slot = typename Store::slot;
@@ -58,12 +80,18 @@ public:
         else
             return own_.factor;
     }
-    /// Whether forgetting what is kept here would change a decision.
+    /// Erases the key in the store, and its state in this process.
+    void erase(Store& store, slot& where) {
+        store.erase(where);
+        if constexpr (!tunable_store<Store>)
+            own_ = {};
+    }
+    /// Whether forgetting this state would change no decision. A factor that was set by hand does not recover.
     [[nodiscard]] bool is_idle(instant now) const noexcept {
         if constexpr (tunable_store<Store>)
             return true;
         else
-            return own_.factor.is_one() || own_.recovered <= now;
+            return own_.recovered == long_ago ? own_.factor.is_one() : own_.recovered <= now;
     }
 
 private:

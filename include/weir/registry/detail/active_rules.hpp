@@ -12,14 +12,14 @@
 
 namespace weir::detail {
 
-/// Whether a key may be made under a rules_cache.
+/// Whether a key may be made under a given rules_cache.
 enum class making : std::uint8_t {
     allowed,
-    outdated,  ///< another rules_cache is in force
+    outdated,  ///< another rules_cache is active
     held_off,  ///< a reload is about to move the key
 };
 
-/// The rules_cache of a registry, and what a reload that is under way keeps from being made.
+/// The active rules_cache of a registry, and the keys that must not be made while a reload is in progress.
 ///
 /// **Thread safety.** All members.
 class active_rules {
@@ -31,21 +31,21 @@ public:
         return rules_;
     }
 
-    /// Puts others in force and ends `hold_off`. **Effects.** Returns the old ones, so that they end where nothing is
-    /// locked.
+    /// Makes another rules_cache active and ends `hold_off`. **Effects.** Returns the old one, so that it is destroyed
+    /// while nothing is locked.
     [[nodiscard]] std::shared_ptr<rules_cache> replace(std::shared_ptr<rules_cache> fresh) {
         const std::lock_guard guard{mutex_};
         group_change_ = nullptr;
         return std::exchange(rules_, std::move(fresh));
     }
 
-    /// Keeps the keys that a reload is about to move from being made; null ends it.
+    /// Keys that a reload is about to move cannot be made from now on; null ends this.
     void hold_off(std::shared_ptr<const group_change> keys) {
         const std::lock_guard guard{mutex_};
         group_change_ = std::move(keys);
     }
 
-    /// Asked where the key would be made, with that place locked: a reload that comes later then finds the key there.
+    /// Called with the key's place in the table locked. So a reload that starts later finds the key there.
     [[nodiscard]] making may_make(const std::shared_ptr<rules_cache>& book, std::string_view key_host) {
         const std::lock_guard guard{mutex_};
         if (book != rules_)

@@ -2,12 +2,14 @@
 #pragma once
 
 #include "weir/core/aimd.hpp"
+#include "weir/core/multiplier.hpp"
 #include "weir/core/policy.hpp"
 #include "weir/core/time.hpp"
 #include "weir/limiter/detail/key_tuner.hpp"
-#include "weir/limiter/feedback.hpp"
 #include "weir/limiter/key_core.hpp"
 #include "weir/limiter/key_rules.hpp"
+#include "weir/observe/feedback.hpp"
+#include "weir/registry/detail/locked_step.hpp"
 #include "weir/registry/detail/propagate_gate.hpp"
 #include "weir/registry/detail/server_limits.hpp"
 #include "weir/storage/store.hpp"
@@ -22,11 +24,11 @@
 
 namespace weir::detail {
 
-/// What an answer does to its key: gate, entry, tuner, reported limits; and to the gates that move with it.
+/// The effects of an answer on its key: gate, entry, tuner and reported limits; and on the gates that move with it.
 template <class Engine>
 class apply_response {
     using node = typename Engine::node;
-    using step = decltype(Engine::locked_step::at);
+    using step = key_step<typename Engine::store_type>;
 
 public:
     apply_response(Engine& engine, node& n) noexcept : engine_(engine), node_(n) {}
@@ -42,7 +44,7 @@ public:
         gate_reach scope = gate_reach::key;
         adjustment tuned;
         {
-            typename Engine::locked_step locked{engine_, node_, now};
+            locked_step<Engine> locked{engine_, node_, now};
             key_core& key = node_.key;
             until = std::max(key.pause.after(said, admitted, now), held_by_limits(said, now));
             if (until != long_ago) {
@@ -57,7 +59,7 @@ public:
                 if (!said.limits.empty()) [[unlikely]]
                     adopt(said, locked.at);
             } catch (const std::bad_alloc&) {
-                // What was to be learned is learned from the next answer.
+                // This answer teaches nothing, because there is no memory; the next one may.
             }
         }
         engine_.events().answered(node_, said.status, now);
@@ -67,8 +69,8 @@ public:
             engine_.events().tuned(node_, tuned, now);
     }
 
-    /// Gives the store what was seen, and puts the factor that comes of it in force. **Preconditions.** The key is
-    /// locked, referenced and tuned.
+    /// Reports the observation to the store, and makes the new factor active. **Preconditions.** The key is locked,
+    /// referenced and tuned.
     adjustment tune(step& s) noexcept {
         try {
             return try_tune(s);
@@ -78,7 +80,7 @@ public:
     }
 
 private:
-    /// For so long what a server reported of its limits is kept, also of a key without requests.
+    /// How long the limits that a server reported are kept at least, also for a key without requests.
     static constexpr duration reported_min = std::chrono::minutes{10};
 
     adjustment try_tune(step& s) {
@@ -98,11 +100,7 @@ private:
             return {};
         }
         node_.key.tuner->acknowledge(seen, *kept, law.length(), kept->factor < law.max());
-        // A shared store's limiter has put the factor in force itself.
-        if constexpr (Engine::is_local)
-            if (out)
-                node_.log.set_rules(s,
-                                    key_rules::make(node_.key.rules->policy, kept->factor, node_.key.rules->reported));
+        adopt_factor(s, kept->factor);
         return out;
     }
 
@@ -110,18 +108,27 @@ private:
         if (node_.key.tuner == nullptr)
             node_.key.tuner = std::make_unique<key_tuner>();
         const aimd_law law{node_.key.rules->policy.aimd};
-        if (!node_.key.tuner->record(law.share(), said, admitted, s.now))
-            return {};
-        return try_tune(s);
+        if (node_.key.tuner->record(law.share(), said, admitted, s.now))
+            return try_tune(s);
+        adopt_factor(s, node_.log.factor(engine_.store()));
+        return {};
     }
 
-    /// Until when the reported limits hold the key; `long_ago` = they do not.
+    /// Makes the rules for a factor that is not active yet: a new one, or one for whose rules there was no memory. The
+    /// limiter of a shared store does that itself.
+    void adopt_factor(step& s, multiplier m) {
+        if constexpr (Engine::is_local)
+            if (m != node_.key.rules->factor)
+                node_.log.set_rules(s, key_rules::make(node_.key.rules->policy, m, node_.key.rules->reported));
+    }
+
+    /// Until when the reported limits stop the key; `long_ago` = they do not.
     [[nodiscard]] instant held_by_limits(const feedback& said, instant now) const noexcept {
         const duration wait = server_wait(said, node_.key.plan());
         return wait > duration::zero() ? saturating_add(now, wait) : long_ago;
     }
 
-    /// Puts the reported limits in force, where they are less than the policy allows.
+    /// Makes the reported limits active, where they are below the policy's.
     void adopt(const feedback& said, step& s) {
         server_rates reported = lower_than(node_.key.rules->policy, said.limits);
         duration longest = reported_min;

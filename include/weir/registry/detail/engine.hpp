@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "weir/registry/detail/acquire_step.hpp"
 #include "weir/registry/detail/active_rules.hpp"
 #include "weir/registry/detail/apply_response.hpp"
+#include "weir/registry/detail/change_step.hpp"
 #include "weir/registry/detail/event_emitter.hpp"
+#include "weir/registry/detail/locked_step.hpp"
 #include "weir/registry/detail/node.hpp"
 #include "weir/registry/detail/reload.hpp"
 #include "weir/registry/key_report.hpp"
@@ -14,19 +17,13 @@
 
 #include "weir/config/configuration.hpp"
 #include "weir/config/resolution.hpp"
-#include "weir/core/decision.hpp"
 #include "weir/core/error.hpp"
 #include "weir/core/key.hpp"
-#include "weir/limiter/acquire_options.hpp"
-#include "weir/limiter/blocking_waiter.hpp"
-#include "weir/limiter/feedback.hpp"
 #include "weir/limiter/inflight_ceiling.hpp"
 #include "weir/limiter/key_core.hpp"
-#include "weir/limiter/observer.hpp"
-#include "weir/limiter/refused.hpp"
+#include "weir/observe/feedback.hpp"
+#include "weir/observe/observer.hpp"
 #include "weir/storage/store.hpp"
-
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <atomic>
@@ -53,8 +50,8 @@ namespace detail {
 
 /// What a registry, its permits, handles and tickets share: the keys and the steps on them.
 ///
-/// A step locks one key, decides or changes, serves the queue once, unlocks the key, and only then calls waiters, the
-/// observer and the waker. `locked_step` is the only thing that ends one.
+/// What happens to a key is a step: `acquire_step`, `apply_response`, `change_step`, `reload_step`. `locked_step` is
+/// the only thing that ends one.
 template <store Store, observer Observer>
 class engine {
 public:
@@ -62,6 +59,7 @@ public:
     using admission = weir::admission<engine>;
     using ticket = weir::ticket<engine>;
     using node = detail::node<Store>;
+    using store_type = Store;
 
     engine(Store store, weir::configuration c, Observer o, idna_function idna, std::function<void()> on_earlier_wake)
         : store_(std::move(store)), events_{std::move(o)}, idna_(idna), on_earlier_wake_(std::move(on_earlier_wake)),
@@ -85,59 +83,30 @@ public:
     [[nodiscard]] instant time(read_clock_t) const noexcept { return store_.now(); }
     [[nodiscard]] static instant time(instant now) noexcept { return now; }
 
+    /// The same for decisions. Inlined, because a call would take longer than reading the counter.
+    [[nodiscard, gnu::always_inline]] instant time_inline(read_clock_t) const noexcept { return store_.now(); }
+    [[nodiscard, gnu::always_inline]] static instant time_inline(instant now) noexcept { return now; }
+
     // ---- steps
 
-    /// One step on a locked key, from here to the unlock and what follows it.
-    class locked_step {
-    public:
-        [[gnu::always_inline]] locked_step(engine& e, node& n, instant now) noexcept
-            : at{e.store_, e.ceiling_, now}, engine_(e), node_(n) {}
-        locked_step(const locked_step&) = delete;
-        locked_step& operator=(const locked_step&) = delete;
-        [[gnu::always_inline]] ~locked_step() { end(); }
-
-        [[gnu::always_inline]] void end() noexcept {
-            if (!std::exchange(is_over_, true))
-                engine_.end(node_, at);
-        }
-
-        key_step<Store> at;
-
-    private:
-        engine& engine_;
-        node& node_;
-        bool is_over_ = false;
-    };
-
-    /// A reference for the length of a step, or longer. **Preconditions.** The key is locked at both ends.
-    class step_reference {
-    public:
-        explicit step_reference(node& n) noexcept : node_(&n) { ++n.key.references; }
-        step_reference(const step_reference&) = delete;
-        step_reference& operator=(const step_reference&) = delete;
-        ~step_reference() {
-            if (node_ != nullptr)
-                --node_->key.references;
-        }
-        void keep() noexcept { node_ = nullptr; }
-
-    private:
-        node* node_;
-    };
+    using locked_step = detail::locked_step<engine>;
+    using step_reference = detail::step_reference<node>;
 
     // ---- keys
 
     [[nodiscard]] std::shared_ptr<rules_cache> current_rules() { return rules_.current(); }
 
+    [[nodiscard]] result<std::string> canonical(std::string_view host) const { return canonical_host(host, idna_); }
+
     /// Finds a key and locks it; null when it has no state.
     [[nodiscard]] node* find_node(std::string_view host, std::string_view role) {
         if (node* n = nodes_.find_locked(host, role))
             return n;
-        const auto canonical = canonical_host(host, idna_);
-        if (!canonical)
+        const auto known = canonical(host);
+        if (!known)
             return nullptr;
         const auto book = current_rules();
-        const std::string_view owner = book->config().key_host(*canonical);
+        const std::string_view owner = book->config().key_host(*known);
         return owner == host ? nullptr : nodes_.find_locked(owner, role);
     }
 
@@ -146,10 +115,35 @@ public:
     [[nodiscard]] node& lock_node(std::string_view host, std::string_view role) {
         if (node* n = nodes_.find_locked(host, role)) [[likely]]
             return *n;
-        return make_node(canonical_host(host, idna_).value(), role);
+        return make_node(canonical(host).value(), role);
     }
 
-    [[nodiscard]] node& make_node(const std::string& host, std::string_view role) {
+    /// A locked key, and the time of the step that is to come.
+    struct locked_node {
+        node& at;
+        instant now;
+    };
+    /// The same for a step. The time is read while the processor fetches the key's memory, and again if the key's lock
+    /// was not free.
+    template <class When>
+    [[nodiscard, gnu::always_inline]] locked_node lock_node(std::string_view host, std::string_view role, When when) {
+        instant now;
+        node* const n = nodes_.find_locked(host, role, [&] { now = time_inline(when); }, [&] { now = time(when); });
+        if (n != nullptr) [[likely]]
+            return {*n, now};
+        node& made = make_node(canonical(host).value(), role);
+        return {made, time(when)};
+    }
+    /// The same for a known key. The time is read before the lock, because the processor then does both at once.
+    template <class When>
+    [[nodiscard, gnu::always_inline]] locked_node lock_node(node& n, When when) const noexcept {
+        instant now = time_inline(when);
+        if (n.lock_or_wait()) [[unlikely]]
+            now = time(when);
+        return {n, now};
+    }
+
+    [[nodiscard]] node& make_node(std::string_view host, std::string_view role) {
         for (;;) {
             const auto book = current_rules();
             const std::string_view owner = book->config().key_host(host);
@@ -168,8 +162,7 @@ public:
                 [&] {
                     may = rules_.may_make(book, owner);
                     return may == making::allowed
-                               ? std::make_unique<node>(std::string{owner}, std::string{role}, std::move(rules),
-                                                        store_.make_slot(owner, role))
+                               ? node::make(owner, role, std::move(rules), store_.make_slot(owner, role))
                                : nullptr;
                 },
                 [&](const node& other) { return !other.is_in_use(store_, now); });
@@ -182,173 +175,13 @@ public:
         }
     }
 
+    [[nodiscard]] static weir::key name_of(const node& n) { return {std::string{n.host}, std::string{n.role}}; }
     template <class When>
     [[nodiscard]] key_report report(node& n, When when) {
         locked_step step{*this, n, time(when)};
         const step_reference stays{n};  // reading may release the lock
         key_snapshot state = n.log.read(step.at);
-        return {{n.host, n.role}, n.key.rules->policy, std::move(state), n.key.waiting(), n.key.is_paused};
-    }
-
-    // ---- decisions
-
-    static std::int64_t counted_cost(const window_plan& plan, const acquire_options& a) noexcept {
-        return plan.count_head || !is_head(a.method) ? a.cost : 0;
-    }
-    /// Refuses a cost that is none. Called before any key is locked.
-    [[gnu::always_inline]] static void check(std::string_view host, std::string_view role, const acquire_options& a) {
-        if (a.cost < 1 || a.cost > rate::max) [[unlikely]]
-            throw_bad_cost(host, role, a.cost);
-    }
-    [[noreturn, gnu::noinline, gnu::cold]] static void throw_bad_cost(std::string_view host, std::string_view role,
-                                                                      std::int64_t cost) {
-        throw exception({errc::bad_request, fmt::format("{}/{}: a cost of {} is outside 1 to {}; give the units that "
-                                                        "the request takes",
-                                                        host, role, cost, rate::max)});
-    }
-
-    /// Where an answer goes.
-    [[nodiscard, gnu::always_inline]] static admission undecided() noexcept { return admission{}; }
-
-    // What follows is given a locked `n` and unlocks it. Answers are written where the caller will have them: copying
-    // one costs more than making it.
-
-    template <class When>
-    [[gnu::always_inline]] void try_locked(node& n, const acquire_options& a, When when, admission& out) {
-        const window_plan& plan = n.key.plan();
-        const duration max_delay = a.max_delay.value_or(plan.max_delay);
-        const std::int64_t cost = counted_cost(plan, a);
-        const instant now = time(when);
-        {
-            locked_step step{*this, n, now};
-            step_reference stays{n};
-            if (is_closed()) [[unlikely]] {
-                refuse_closed(out.decision_);
-            } else {
-                const assessment f = n.log.decide(step.at, cost, out.permit_.entry_);
-                n.key.to_decision(f, out.decision_);
-            }
-            if (out.decision_.granted())
-                out.permit_.stand_for(*this, n);
-            if (out.decision_.granted() || is_observed)
-                stays.keep();
-        }
-        events_.decided(n, cost, out.decision_, now, max_delay);
-        if (is_observed && !out.decision_.granted())
-            n.release();
-    }
-
-    template <class When>
-    [[gnu::always_inline]] void count_locked(node& n, const acquire_options& a, When when, decision& out) {
-        const window_plan& plan = n.key.plan();
-        const std::int64_t cost = counted_cost(plan, a);
-        [[maybe_unused]] const duration max_delay = plan.max_delay;
-        const instant now = time(when);
-        {
-            locked_step step{*this, n, now};
-            step_reference stays{n};
-            if (is_closed()) [[unlikely]]
-                refuse_closed(out);
-            else
-                n.key.to_decision(n.log.count(step.at, cost), out);
-            if (is_observed)
-                stays.keep();
-        }
-        events_.decided(n, cost, out, now, max_delay);
-        if (is_observed)
-            n.release();
-    }
-
-    template <class When>
-    [[nodiscard]] decision peek_locked(node& n, const acquire_options& a, When when) {
-        locked_step step{*this, n, time(when)};
-        const step_reference stays{n};
-        decision out;
-        if (is_closed())
-            refuse_closed(out);
-        else
-            n.key.to_decision(n.log.peek(step.at, counted_cost(n.key.plan(), a)), out);
-        return out;
-    }
-
-    void wait_locked(node& n, const acquire_options& a, admission& out) {
-        if (wait(n, a, out.permit_.entry_, out.decision_))
-            out.permit_.stand_for(*this, n);
-        else
-            n.release();
-    }
-
-    [[gnu::always_inline]] void acquire_locked(node& n, const acquire_options& a, permit& out) {
-        decision d;
-        if (wait(n, a, out.entry_, d)) [[likely]]
-            out.stand_for(*this, n);
-        else
-            refuse(n, d);
-    }
-
-    /// Waits, and leaves `n` unlocked and referenced; says whether it was granted, and why not in `d`.
-    [[nodiscard, gnu::always_inline]] bool wait(node& n, const acquire_options& a, entry& e, decision& d) {
-        const window_plan& plan = n.key.plan();
-        const duration max_delay = a.max_delay.value_or(plan.max_delay);
-        const std::int64_t cost = counted_cost(plan, a);
-        const instant now = store_.now();
-        {
-            locked_step step{*this, n, now};
-            step_reference stays{n};
-            if (is_closed()) [[unlikely]] {
-                refuse_closed(d);
-            } else if (a.stop.stop_requested()) [[unlikely]] {
-                d.outcome = outcome::cancelled;
-                d.retry_at = now;
-            } else if constexpr (is_local) {
-                // Most requests are granted at once, and need no waiter.
-                const assessment f = n.log.decide(step.at, cost, e);
-                n.key.to_decision(f, d);
-                if (d.outcome == outcome::denied && max_delay > duration::zero()) [[unlikely]]
-                    sleep_in_queue(n, step, a, cost, max_delay, &f, e, d);
-            } else {
-                sleep_in_queue(n, step, a, cost, max_delay, nullptr, e, d);
-            }
-            stays.keep();
-        }
-        events_.decided(n, cost, d, now, max_delay);
-        return d.granted();
-    }
-
-    [[noreturn, gnu::noinline, gnu::cold]] void refuse(node& n, const decision& d) {
-        const refused failure{{n.host, n.role}, d, store_.now()};
-        n.release();
-        throw failure;
-    }
-
-    /// Starts the wait of `t`; says whether it was decided at once. `find` gives the locked key.
-    template <class Find, class When>
-    bool submit(ticket& t, const acquire_options& a, When when, Find&& find) {
-        t.prepare(*this, a.stop);
-        try {
-            return submit_locked(t, find(), a, when);
-        } catch (...) {
-            t.reset();
-            throw;
-        }
-    }
-    template <class When>
-    bool submit_locked(ticket& t, node& n, const acquire_options& a, When when) {
-        const instant now = time(when);
-        locked_step step{*this, n, now};
-        step_reference stays{n};
-        t.begin(n, counted_cost(n.key.plan(), a), a.max_delay.value_or(n.key.plan().max_delay), now);
-        bool is_queued = false;
-        if (is_closed())
-            refuse_closed(t.verdict);
-        else if (t.is_stopped_.load())
-            t.verdict = {outcome::cancelled, cause::none, now, {}, {}};
-        else
-            is_queued = n.log.submit(step.at, t);
-        if (!is_queued)
-            step.at.done.add(t);
-        stays.keep();
-        return !is_queued;
+        return {name_of(n), n.key.rules->policy, std::move(state), n.key.waiting(), n.key.is_paused};
     }
 
     template <class When>
@@ -384,8 +217,7 @@ public:
 
     template <class When>
     void adjust_cost(node& n, entry& e, std::int64_t cost, When when) {
-        if (cost < 1 || cost > rate::max)
-            throw_bad_cost(n.host, n.role, cost);
+        check_cost(n.host, n.role, cost);
         n.lock();
         locked_step step{*this, n, time(when)};
         if (e.cost == 0 || cost == e.cost)
@@ -408,15 +240,6 @@ public:
             if (!n.key.lacks_slot)
                 --n.key.references;
         }
-    }
-
-    /// Whether `a` is denied by what can be read without the lock of a referenced `n`.
-    template <class When>
-    [[nodiscard, gnu::always_inline]] bool known_denial(const node& n, const acquire_options& a, When when,
-                                                        decision& out) const noexcept {
-        // An observer gets what only the lock lets us read.
-        return !is_observed && n.key.denial.is_set() && a.cost == 1 && !is_head(a.method) &&
-               n.key.denial.read(time(when), out);
     }
 
     // ---- time passes
@@ -474,83 +297,11 @@ public:
         return refusal;
     }
 
-    /// Sets (or with null clears) the policy of one key.
+    /// Sets the policy of one key, or with null goes back to the configuration's.
     template <class When>
     [[nodiscard]] result<void> set_policy(std::string_view host, std::string_view role, const policy* p, When when) {
-        const auto canonical = canonical_host(host, idna_);
-        if (!canonical)
-            return canonical.error();
         const std::lock_guard one_at_a_time{reload_mutex_};
-        const auto book = current_rules();
-        const std::string owner{book->config().key_host(*canonical)};
-        if (auto known = book->config().policy_for(owner, role); !known)
-            return known.error();
-        if (p != nullptr) {
-            std::string text;
-            for (const std::string& fault : faults_of(*p))
-                text.append(text.empty() ? "" : "\n").append(fmt::format("{}/{}: {}", owner, role, fault));
-            if (!text.empty())
-                return error{errc::bad_configuration, std::move(text)};
-            book->overrides()->set(owner, std::string{role}, *p);
-        } else {
-            book->overrides()->clear(owner, std::string{role});
-        }
-        auto rules = book->rules_for(owner, role, {});
-        if (!rules)
-            return rules.error();
-        node& n = make_node(owner, role);
-        locked_step step{*this, n, time(when)};
-        n.log.set_rules(step.at, key_rules::make((*rules)->policy, n.log.factor(store_), n.key.rules->reported));
-        return {};
-    }
-
-    template <class When>
-    void erase(node& n, When when) {
-        locked_step step{*this, n, time(when)};
-        const step_reference stays{n};
-        const bool was_tuned = !n.log.factor(store_).is_one();
-        n.log.erase(step.at);
-        if (was_tuned)
-            n.log.set_rules(step.at, key_rules::make(n.key.rules->policy, {}, n.key.rules->reported));
-    }
-
-    template <class When>
-    void tune(node& n, multiplier m, When when) {
-        locked_step step{*this, n, time(when)};
-        const step_reference stays{n};
-        n.log.tune(step.at, m);
-        n.log.set_rules(step.at, key_rules::make(n.key.rules->policy, m, n.key.rules->reported));
-    }
-
-    /// Moves the gate of a locked and referenced key, and those that move with it.
-    template <class When>
-    bool hold(node& n, instant until, When when) {
-        const instant now = time(when);
-        bool moved = false;
-        gate_reach scope = gate_reach::key;
-        {
-            locked_step step{*this, n, now};
-            moved = n.log.hold(step.at, until);
-            scope = n.key.rules->policy.gate_scope;
-        }
-        if (moved)
-            propagate_gate(*this, n, scope, until, now);
-        return moved;
-    }
-
-    template <class When>
-    bool open_gate(node& n, When when) {
-        locked_step step{*this, n, time(when)};
-        return n.log.open_gate(step.at);
-    }
-
-    template <class When>
-    void pause(node& n, bool is_paused, When when) {
-        locked_step step{*this, n, time(when)};
-        n.key.is_paused = is_paused;
-        n.key.denial.clear();
-        n.key.mark_stale();
-        step.at.note(key_step<Store>::change::better);
+        return detail::set_policy(*this, host, role, p, when);
     }
 
     void close() noexcept { is_closed_.store(true); }
@@ -584,6 +335,8 @@ public:
     [[nodiscard]] active_rules& rules() noexcept { return rules_; }
 
 private:
+    friend locked_step;
+
     /// Ends a step: serves the queue once if anything has changed for it, unlocks, and does what needs no lock.
     [[gnu::always_inline]] void end(node& n, key_step<Store>& s) noexcept {
         n.log.finish(s);
@@ -634,12 +387,6 @@ private:
         return out.is_earlier;
     }
 
-    static void refuse_closed(decision& out) noexcept {
-        out.outcome = outcome::denied;
-        out.cause = cause::closed;
-        out.retry_at = far_future;
-    }
-
     /// How long after its end a request without an answer may still arrive at the server: what the policy says, or the
     /// longest latency that was seen of the key, this request's among them.
     [[nodiscard]] static duration grace_of(const node& n, const entry& e, instant now) noexcept {
@@ -647,31 +394,6 @@ private:
         const auto& stated = n.key.rules->policy.abandon_grace;
         const duration own = e.state == entry_state::open ? now - e.stamp : duration::zero();
         return stated ? *stated : std::min(max, std::max(own, n.key.longest_latency));
-    }
-
-    /// **Preconditions.** `n` is locked and referenced. **Effects.** Ends the step.
-    [[gnu::noinline, gnu::cold]] void sleep_in_queue(node& n, locked_step& step, const acquire_options& a,
-                                                     std::int64_t cost, duration max_delay, const assessment* denied,
-                                                     entry& e, decision& d) {
-        blocking_waiter w;
-        w.cost = cost;
-        w.deadline = saturating_add(step.at.now, max_delay);
-        const bool is_queued = denied != nullptr ? n.log.enqueue(step.at, w, *denied) : n.log.submit(step.at, w);
-        step.end();
-        if (is_queued) {
-            const std::stop_callback on_stop{a.stop, [&] { cancel(n, w, read_clock); }};
-            for (bool is_done = false; !is_done;) {
-                n.lock();
-                if (const auto again = serve_due(n, store_.now(), &w)) {
-                    is_done = w.sleep(*again - store_.now());
-                } else {
-                    w.sleep_until_completed();
-                    is_done = true;
-                }
-            }
-        }
-        e = w.admitted;
-        d = w.verdict;
     }
 
     void give_back_leases() noexcept {
@@ -695,7 +417,7 @@ private:
     idna_function idna_;
     std::function<void()> on_earlier_wake_;
     std::mutex reload_mutex_;
-    std::uint64_t reloads_ = 0;
+    std::uint32_t reloads_ = 0;
     active_rules rules_;
     inflight_ceiling ceiling_;
     std::atomic<bool> is_closed_{false};

@@ -3,7 +3,7 @@
 
 #include "weir/core/decision.hpp"
 #include "weir/core/time.hpp"
-#include "weir/limiter/observer.hpp"
+#include "weir/observe/observer.hpp"
 #include "weir/storage/store_notice.hpp"
 #include "weir/tuner/aimd_law.hpp"
 
@@ -12,7 +12,7 @@
 
 namespace weir::detail {
 
-/// Sends events to one observer; each call is one event. With the default observer nothing is left of them.
+/// Sends events to one observer; each call is one event. With the default observer the compiler removes them.
 template <observer Observer>
 struct event_emitter {
     [[no_unique_address]] Observer to;

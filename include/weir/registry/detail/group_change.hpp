@@ -17,14 +17,15 @@
 
 namespace weir::detail {
 
-/// What becomes of keys when a configuration with other host groups takes the place of one.
+/// The effect on keys when a configuration with other host groups becomes active.
 ///
-/// A key's history cannot be divided among hosts, nor two keys' be put together. So the keys it affects must be idle.
+/// A key's history cannot be divided among hosts, and the histories of two keys cannot be merged. So the keys that it
+/// affects must be idle.
 ///
 /// **Thread safety.** Immutable.
 class group_change {
 public:
-    /// Null when the groups stay as they are.
+    /// Null if the groups stay the same.
     [[nodiscard]] static std::shared_ptr<const group_change> between(const configuration& before,
                                                                      const configuration& after) {
         if (before.host_groups() == after.host_groups())
@@ -32,14 +33,15 @@ public:
         return std::shared_ptr<const group_change>{new group_change{before, after}};
     }
 
-    /// Whether the key of a host changes the requests that belong to it.
+    /// Whether other requests belong to the key of a host after the change.
     ///
-    /// More groups than need be when members differ in their ports alone. **Complexity.** O(labels x log members).
+    /// Conservative: it also reports groups whose members differ only in their port. **Complexity.** O(labels x log
+    /// members).
     [[nodiscard]] bool affects(std::string_view key_host) const {
         return groups_.contains(key_host) || before_.key_host(key_host) != after_.key_host(key_host);
     }
 
-    /// Why a key that is in use keeps the configuration out.
+    /// Why a key that is in use prevents the configuration.
     [[nodiscard]] error refusal(const key& who) const {
         const auto to = after_.key_host(who.host);
         const std::string what = groups_.contains(who.host)
@@ -58,7 +60,7 @@ private:
 
     group_change(configuration before, configuration after) : before_(std::move(before)), after_(std::move(after)) {
         const owners old = owners_of(before_), fresh = owners_of(after_);
-        names changed;  // members of another group than before, without their ports
+        names changed;  // members that changed their group, without their ports
         names above;    // and the wildcards that cover them
         const auto compare = [&](const owners& one, const owners& other) {
             for (const auto& [member, group] : one)
@@ -70,7 +72,7 @@ private:
         };
         compare(old, fresh);
         compare(fresh, old);
-        // A host may come to a changed member or leave it, and it then leaves or comes to whatever member overlaps.
+        // A host may join or leave a changed member. Then it leaves or joins any member that overlaps.
         for (const owners* all : {&old, &fresh})
             for (const auto& [member, group] : *all) {
                 const auto name = split_port(member).first;

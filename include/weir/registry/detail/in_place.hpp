@@ -7,9 +7,10 @@
 
 namespace weir::detail {
 
-/// One object of some class derived from `Model`, or none, kept in this object and not on the heap.
+/// One object of a class derived from `Model`, or none. It is stored in this object and not on the heap.
 ///
-/// `Model` has a virtual destructor and `Model* move_to(void* where) noexcept`, which makes another one there from it.
+/// `Model` has a virtual destructor and `Model* move_to(void* where) noexcept`, which moves it to a new object at
+/// `where`.
 template <class Model, std::size_t Size, std::size_t Alignment = alignof(void*)>
 class in_place {
 public:
@@ -24,14 +25,14 @@ public:
     }
     ~in_place() { reset(); }
 
-    /// **Preconditions.** It holds none.
+    /// **Preconditions.** It is empty.
     template <class T, class... Args>
     void emplace(Args&&... args) {
         static_assert(sizeof(T) <= Size && alignof(T) <= Alignment, "the space is too small for this type");
         impl_ = ::new (static_cast<void*>(space_)) T{std::forward<Args>(args)...};
     }
     void reset() noexcept {
-        // Emptied first: what the destructor calls finds none.
+        // Emptied first, so that code called by the destructor finds no object.
         if (impl_ != nullptr)
             std::exchange(impl_, nullptr)->~Model();
     }

@@ -14,7 +14,7 @@
 #include "weir/core/result.hpp"
 #include "weir/core/time.hpp"
 #include "weir/limiter/acquire_options.hpp"
-#include "weir/limiter/observer.hpp"
+#include "weir/observe/observer.hpp"
 #include "weir/storage/store.hpp"
 
 #include <cstddef>
@@ -27,14 +27,14 @@
 
 namespace weir::detail {
 
-/// Tells a function, where there is one; `notify` makes no event where there is none.
+/// Calls a function if there is one; if there is none, `notify` makes no event.
 struct event_function {
     std::function<void(const event&)> tell;
     [[nodiscard]] bool is_listening() const noexcept { return static_cast<bool>(tell); }
     void on_event(const event& e) const { tell(e); }
 };
 
-/// What `weir::limits` asks of the registry in it.
+/// The verbs that `weir::limits` needs of the registry in it.
 struct limits_model {
     limits_model() = default;
     limits_model(const limits_model&) = delete;
@@ -122,7 +122,7 @@ struct limits_over final : limits_model {
     [[nodiscard]] std::int64_t in_flight() const noexcept override { return held.in_flight(); }
     [[nodiscard]] weir::configuration configuration() override { return held.configuration(); }
 
-    mutable registry held;  // mutable: `registry::store` gives a changeable one
+    mutable registry held;  // mutable: `registry::store` returns a non-const reference
 };
 
 }  // namespace weir::detail

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "weir/registry/detail/locked_step.hpp"
 #include "weir/registry/key_table.hpp"
 
 #include "weir/core/policy.hpp"
@@ -11,27 +12,27 @@
 
 namespace weir::detail {
 
-/// Moves the gate of one more role of a key's host, which need not have any state yet.
+/// Moves the gate of one more role of a key's host. That key may have no state yet.
 template <class Engine>
-void hold_role(Engine& engine, const std::string& host, const std::string& role, instant until, instant now) {
+void hold_role(Engine& engine, std::string_view host, std::string_view role, instant until, instant now) {
     using node = typename Engine::node;
     node& n = engine.make_node(host, role);
     ++n.key.references;
     const typename key_table<node>::reference stays{&n};
     bool moved = false;
     {
-        typename Engine::locked_step step{engine, n, now};
+        locked_step<Engine> step{engine, n, now};
         moved = n.log.hold(step.at, until);
     }
     if (moved)
         engine.events().gate_moves(n, now, until);
 }
 
-/// Reports that the gate of `n` was moved to `until`, and moves those that move with it: none, or those of every other
-/// role of its host that the configuration declares. The host of a key is the host group where there is one.
+/// Reports that the gate of `n` was moved to `until`, and moves the gates that follow it: none, or those of every other
+/// role of its host that the configuration declares. The host of a key is the host group if there is one.
 ///
-/// **Preconditions.** No key is locked; `n` is referenced, and so its host stays in its group. **Complexity.** A key's
-/// lookup for each role, and a round trip where the store is shared.
+/// **Preconditions.** No key is locked. `n` is referenced, so its host stays in its group. **Complexity.** A lookup for
+/// each role, and a round trip for each if the store is shared.
 template <class Engine>
 [[gnu::noinline, gnu::cold]] void propagate_gate(Engine& engine, const typename Engine::node& n, gate_reach scope,
                                                  instant until, instant now) noexcept {
@@ -45,8 +46,7 @@ template <class Engine>
         try {
             hold_role(engine, n.host, role, until, now);
         } catch (const std::exception&) {
-            // A reload has just taken the role away, or there is no memory for its key. The others are held in any
-            // case.
+            // A reload has just removed the role, or there is no memory for its key. The other gates move in any case.
         }
     }
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "weir/registry/detail/group_change.hpp"
+#include "weir/registry/detail/locked_step.hpp"
 #include "weir/registry/key_table.hpp"
 #include "weir/registry/rules_cache.hpp"
 
@@ -21,7 +22,8 @@
 
 namespace weir::detail {
 
-/// Why a resolution with faults is not put in force. Never without a text: an event without one says that it was.
+/// Why a resolution with faults does not become active. The text is never empty, because an event with an empty text
+/// reports success.
 [[nodiscard]] inline error refusal_of(const resolution& r) {
     error refusal{errc::bad_configuration, r.fault_text()};
     while (refusal.message.ends_with('\n'))
@@ -31,32 +33,32 @@ namespace weir::detail {
     return refusal;
 }
 
-/// One reload: another rules_cache takes the place of an engine's, and every key's rules follow.
+/// One reload: another rules_cache replaces an engine's, and every key gets its new rules.
 ///
-/// Policies are looked up before anything changes and with nothing locked; then each key whose policy differs, or that
-/// has waiters, is locked by itself. No step holds a lock for longer than one key's queue needs, whatever the number of
+/// Policies are looked up before anything changes, with nothing locked. Then each key whose policy differs, or that has
+/// waiters, is locked alone. No step holds a lock for longer than the queue of one key needs, whatever the number of
 /// keys.
 ///
-/// **Preconditions.** One at a time for an engine; `number` is not 0, and another one each time.
+/// **Preconditions.** Only one at a time for an engine. `number` is not 0, and different each time.
 template <class Engine, class When>
 class reload_step {
 public:
-    reload_step(Engine& engine, std::shared_ptr<rules_cache> fresh, std::uint64_t number, When when)
+    reload_step(Engine& engine, std::shared_ptr<rules_cache> fresh, std::uint32_t number, When when)
         : engine_(engine), fresh_(std::move(fresh)), number_(number), when_(when) {}
 
-    /// **Effects.** All or nothing. **Errors.** As `registry::reload`.
+    /// **Effects.** All or nothing. **Errors.** As `registry::reload`; and `std::bad_alloc`, after which the reload may
+    /// be done in part: another one completes it.
     [[nodiscard]] result<void> operator()() {
-        if (auto fault = prepare()) {
-            engine_.rules().hold_off(nullptr);
+        if (auto fault = try_prepare())
             return *std::move(fault);
-        }
-        // The old one goes when this does: giving back what ten thousand keys had takes its time.
+        // This object destroys the old one at its end, with nothing locked: the rules of ten thousand keys take a
+        // while.
         old_ = engine_.rules().replace(fresh_);
         engine_.ceiling().limit(fresh_->config().global_max_inflight());
         apply();
-        // Keys that were made meanwhile. One that is made from now on has the new rules.
+        // Keys that were made in the meantime. A key made from now on has the new rules.
         for (auto& key : engine_.nodes().refer_all()) {
-            (void)look_up(*key);  // of a role that vanished: as an idle key
+            (void)look_up(*key);  // if its role is gone: as for an idle key
             keys_.push_back(std::move(key));
         }
         apply();
@@ -68,7 +70,20 @@ private:
     using node = typename Engine::node;
     using rules = std::shared_ptr<const key_rules>;
 
-    /// Finds out whether the new rules can be put in force, and what they change.
+    /// Prepares, or lets the keys be made again that it has held off.
+    [[nodiscard]] std::optional<error> try_prepare() {
+        try {
+            auto fault = prepare();
+            if (fault)
+                engine_.rules().hold_off(nullptr);
+            return fault;
+        } catch (...) {
+            engine_.rules().hold_off(nullptr);
+            throw;
+        }
+    }
+
+    /// Finds out whether the new rules can become active, and which keys they change.
     [[nodiscard]] std::optional<error> prepare() {
         if (auto fault = regroup())
             return fault;
@@ -80,8 +95,8 @@ private:
         return std::nullopt;
     }
 
-    /// Forgets the idle keys whose hosts change groups; until the end of the reload none of them is made anew. An
-    /// error: one of them is in use.
+    /// Forgets the idle keys whose hosts change groups. None of them is made again before the end of the reload.
+    /// Returns an error if one of them is in use.
     [[nodiscard]] std::optional<error> regroup() {
         const auto moves = group_change::between(engine_.current_rules()->config(), fresh_->config());
         if (moves == nullptr)
@@ -93,13 +108,14 @@ private:
                 return false;
             const bool is_idle = !n.is_in_use(engine_.store(), engine_.time(when_));
             if (!is_idle)
-                fault = moves->refusal({n.host, n.role});
+                fault = moves->refusal({std::string{n.host}, std::string{n.role}});
             return is_idle;
         });
         return fault;
     }
 
-    /// Notes what is to become of a key that has not been looked at. An error: the key is in use and its role is gone.
+    /// Records the new rules of a key that was not looked at yet. Returns an error if the key is in use and its role is
+    /// gone.
     [[nodiscard]] std::optional<error> look_up(node& n) {
         if (n.reloaded == number_)
             return std::nullopt;
@@ -111,16 +127,16 @@ private:
             before = n.key.rules;
             is_quiet = n.key.is_quiet();
             has_own_rules = !n.log.factor(engine_.store()).is_one() || before->reported != nullptr;
-            // The reference that this reload has is not counted.
+            // The reference of this reload itself is not counted.
             --n.key.references;
             in_use = n.is_in_use(engine_.store(), engine_.time(when_));
             ++n.key.references;
         }
         auto after = fresh_->rules_for(n.host, n.role, {}, has_own_rules ? rules{} : before);
-        // A role that vanished may belong to an idle key: it keeps its rules until it is forgotten.
+        // An idle key may have a role that is gone: it keeps its rules until it is forgotten.
         if (!after)
             return in_use ? std::optional{after.error()} : std::nullopt;
-        // A queue is foreseen anew even under the same policy: the ceiling over all keys may be another.
+        // A queue is assessed again even under the same policy, because the ceiling over all keys may have changed.
         if (!is_quiet || (*after != before && (*after)->policy != before->policy))
             changes_.push_back({&n, *std::move(after)});
         return std::nullopt;
@@ -137,9 +153,9 @@ private:
         for (multiplier m{};;) {
             rules scaled = m.is_one() && reported == nullptr ? fresh : key_rules::make(fresh->policy, m, reported);
             n.lock();
-            typename Engine::locked_step step{engine_, n, engine_.time(when_)};
+            locked_step<Engine> step{engine_, n, engine_.time(when_)};
             if (n.key.tuner != nullptr && !fresh->policy.aimd.enabled) {
-                // Without tuning the rates are the ones that are written.
+                // Without tuning the rates are the configured ones.
                 n.key.tuner.reset();
                 n.log.tune(step.at, {});
             }
@@ -162,7 +178,7 @@ private:
     Engine& engine_;
     std::shared_ptr<rules_cache> fresh_;
     std::shared_ptr<rules_cache> old_;
-    const std::uint64_t number_;
+    const std::uint32_t number_;
     const When when_;
     std::vector<typename key_table<node>::reference> keys_;
     std::vector<change> changes_;

@@ -5,15 +5,16 @@
 
 namespace weir::detail {
 
-/// Resumes coroutines on the thread that calls, one after the other.
+/// Resumes coroutines one after the other on the calling thread.
 ///
-/// A coroutine that is resumed may free a place, which settles the wait of the next one. Resuming that one inside it
-/// would need a stack as deep as the queue is long; so it stands in this line until the first one suspends or ends.
+/// A coroutine that is resumed may free an in-flight slot, which completes the wait of the next one. To resume that one
+/// inside the first would need a stack as deep as the queue is long. So it waits in this line until the first one
+/// suspends or ends.
 ///
 /// **Thread safety.** A link belongs to one thread.
 class resume_line {
 public:
-    /// A suspended coroutine that may stand in the line. **Lifetime.** It leaves the line when it is destroyed.
+    /// A suspended coroutine that may be in the line. **Lifetime.** It leaves the line when it is destroyed.
     class link {
     public:
         link() = default;
@@ -31,9 +32,10 @@ public:
         bool is_listed_ = false;
     };
 
-    /// Resumes `h`, and returns when the line is empty; or puts it in the line where this thread is already at it.
+    /// Resumes `h`, and returns when the line is empty. If this thread is already resuming, it only adds `h` to the
+    /// line.
     ///
-    /// **Effects.** `l` may be gone afterwards. What a coroutine throws out of `resume()` passes through.
+    /// **Effects.** `l` may be gone afterwards. An exception out of `resume()` passes through.
     static void resume(link& l, std::coroutine_handle<> h) {
         resume_line& line = of_this_thread();
         l.coroutine_ = h;
@@ -54,7 +56,7 @@ private:
         const running now{*this};
         while (first_ != nullptr) {
             const std::coroutine_handle<> h = first_->coroutine_;
-            forget(*first_);  // first: once resumed, the link may be gone
+            forget(*first_);  // first, because the link may be gone once it is resumed
             h.resume();
         }
     }
@@ -70,7 +72,7 @@ private:
         l.is_listed_ = false;
     }
 
-    /// Also ends when a coroutine throws.
+    /// Its destructor also runs if a coroutine throws.
     struct running {
         explicit running(resume_line& l) noexcept : line(l) { line.is_running_ = true; }
         running(const running&) = delete;

@@ -5,7 +5,7 @@
 #include "weir/core/policy.hpp"
 #include "weir/core/rate.hpp"
 #include "weir/core/time.hpp"
-#include "weir/limiter/feedback.hpp"
+#include "weir/observe/feedback.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -15,10 +15,10 @@
 
 namespace weir::detail {
 
-/// Most windows that are taken over from a server.
+/// The maximum of windows that a server's response adds.
 inline constexpr std::size_t max_server_rates = 4;
 
-/// The most units that windows let through in `span`.
+/// The maximum of units that the windows admit in `span`.
 [[nodiscard]] inline std::int64_t max_in(std::span<const window> windows, duration span) noexcept {
     std::int64_t max = INT64_MAX;
     for (const window& w : windows) {
@@ -28,7 +28,7 @@ inline constexpr std::size_t max_server_rates = 4;
     return max;
 }
 
-/// Whether the policy's own rates never let more than `limit` through in `period`.
+/// Whether the policy's own rates never admit more than `limit` in `period`.
 [[nodiscard]] inline bool implied_by(const policy& p, std::int64_t limit, duration period) noexcept {
     return std::ranges::any_of(p.rates, [&](const rate& r) {
         const std::int64_t times = (period.count() - 1) / r.period.count() + 1;
@@ -36,7 +36,7 @@ inline constexpr std::size_t max_server_rates = 4;
     });
 }
 
-/// What a server told of its limits, where that is less than `p` allows. Nothing it can say allows more.
+/// The limits that a server reported, where they are below those of `p`. A server can never allow more than the policy.
 [[nodiscard]] inline server_rates lower_than(const policy& p, std::span<const reported_limit> limits) {
     server_rates out;
     for (const reported_limit& l : limits) {
@@ -55,12 +55,12 @@ inline constexpr std::size_t max_server_rates = 4;
     return out;
 }
 
-/// How long to stay away by what a response tells is left.
+/// How long to send nothing because of what a response reports as left.
 ///
-/// Nothing left means until there is more. Little left means a share of the time until then, so that it lasts: less
-/// than a tenth, and less than our own windows would use. A limit whose window is one of ours is told by what we sent
-/// ourselves, and to whole seconds: there only what is longer than that rounding counts, unless we were refused.
-/// A `Retry-After` goes before all of it.
+/// If nothing is left: until more is available. If little is left: a share of the time until then, so that it lasts.
+/// Little means less than a tenth, and less than our own windows would use. If the limit's window is one of ours, the
+/// report follows from our own requests, and in whole seconds. Then only a wait longer than that rounding counts,
+/// unless we were refused. A `Retry-After` takes precedence over all of this.
 [[nodiscard]] inline duration server_wait(const feedback& said, const window_plan& plan) noexcept {
     if (said.retry_after)
         return duration::zero();

@@ -11,31 +11,32 @@
 
 namespace weir::detail {
 
-/// `Reference::now()`, read at most every 10 us and carried on in between by counting `Counter::read()`.
+/// `Reference::now()`, read at most every 10 us. In between, the time is computed from `Counter::read()`.
 ///
-/// **How it keeps its promise.** An anchor is one reading of the reference, bracketed by two of the counter. While the
-/// anchor is younger than `span`, time is its reading plus the ticks since; an older one is replaced by a fresh
-/// reading. So whatever happens to either clock (slewing, suspension, migration of a virtual machine) an error lasts
-/// for 10 us, and is no larger than what the two clocks drift apart in 10 us plus the bracket (200 ns).
-/// **Never back.** Each anchor starts no lower than the end of the one before it, and is published by a
-/// compare-and-swap on that one: every value that is returned belongs to one chain of anchors. No thread waits for
-/// another.
-/// **Doubt.** The counter's rate is measured every 10 ms and used only if it agrees with the one measured before. A
-/// reading that is more than 1 us from what its anchor foretold discards the rate. After `max_misses` of them the
-/// counter is not read again in this process.
+/// **Accuracy.** An anchor is one reading of the reference between two readings of the counter. While the anchor is
+/// younger than `span`, the time is its reading plus the ticks since then. An older anchor is replaced by a new
+/// reading. So whatever happens to either clock (slewing, suspension, migration of a virtual machine), an error lasts
+/// for 10 us. It is no larger than the drift between the two clocks in 10 us plus the distance of the two counter
+/// readings (200 ns).
+/// **Monotonic.** Each anchor starts no lower than the end of the one before it, and replaces it by a compare-and-swap.
+/// So every returned value belongs to one chain of anchors. No thread waits for another.
+/// **Distrust.** The counter's rate is measured every 10 ms and used only if it agrees with the measurement before. A
+/// reading that differs by more than 1 us from the anchor's prediction discards the rate. After `max_misses` of these,
+/// the counter is not read again in this process.
 ///
-/// `Counter`: `is_reliable()` and `read<fenced>()`. `Reference`: `now()`, an `instant` that never goes back.
-/// **Thread safety.** Any thread may read at any time, signal handlers too. **Complexity.** O(1), no allocation.
+/// `Counter`: `is_reliable()` and `read<fenced>()`. `Reference`: `now()`, an `instant` that never goes back. **Thread
+/// safety.** Any thread may read at any time, also in a signal handler. **Complexity.** O(1), no allocation.
 template <class Counter, class Reference>
 class cycle_clock {
 public:
     static constexpr std::int64_t span_ns = 10'000;
     static constexpr int max_misses = 16;
 
-    /// `fenced` is the counter's: whether the reading comes after all that the thread has seen of others.
+    /// `fenced` is passed to the counter: whether the reading comes after everything that this thread has seen of other
+    /// threads.
     template <bool fenced = true>
     [[nodiscard, gnu::always_inline]] instant now() noexcept {
-        // Acquire pairs with the release in publish(): the anchor's numbers are those of this name or of a later one.
+        // Acquire pairs with the release in publish(): the anchor's numbers belong to this name or to a later one.
         const std::uint64_t name = newest_.load(std::memory_order_acquire);
         if (name != 0) [[likely]] {
             const slot& s = slots_[name % slots];
@@ -44,7 +45,8 @@ public:
             const std::uint64_t rate = s.rate.load(std::memory_order_acquire);
             const std::int64_t ns = s.ns.load(std::memory_order_acquire);
             const std::int64_t floor = s.floor.load(std::memory_order_acquire);
-            // The loads above acquire, so this one comes after them: the name is unchanged, and so were the numbers.
+            // The loads above acquire, so this one comes after them. If the name is unchanged, the numbers were
+            // unchanged too.
             const bool is_whole = s.name.load(std::memory_order_relaxed) == name;
             const std::uint64_t age = Counter::template read<fenced>() - ticks;
             if (age < span && is_whole) [[likely]]
@@ -53,14 +55,14 @@ public:
         return read_reference();
     }
 
-    /// Whether the counter is in use: false before the first reading, and for good where it cannot be relied on.
+    /// Whether the counter is in use: false before the first reading, and always if it is not reliable.
     [[nodiscard]] bool counts() const noexcept { return state_.load(std::memory_order_relaxed) == state::counting; }
 
 private:
     static constexpr std::size_t slots = 4;
     static constexpr std::uint64_t name_step = slots;           // a name is a number, with its slot in the low bits
-    static constexpr std::int64_t measure_ns = 10'000'000;      // the rate is measured over as much or more,
-    static constexpr std::int64_t too_long_ns = 1'000'000'000;  // but not over as much as this
+    static constexpr std::int64_t measure_ns = 10'000'000;      // the rate is measured over at least this time,
+    static constexpr std::int64_t too_long_ns = 1'000'000'000;  // but over less than this
     static constexpr std::int64_t max_bracket_ns = 200;
     static constexpr std::int64_t max_error_ns = 1'000;
     static constexpr std::int64_t no_floor = INT64_MIN;
@@ -69,11 +71,11 @@ private:
 
     struct anchor {
         std::uint64_t ticks = 0;  // the counter just before the reference was read
-        std::int64_t ns = 0;      // what the reference said
+        std::int64_t ns = 0;      // the reading of the reference
         std::int64_t floor = no_floor;
         std::uint64_t rate = 0;  // ns a tick, times 2^32; 0: not known
-        std::uint64_t span = 0;  // ticks it serves for; 0: none
-        // The measurement under way: where it began, how exactly that is known, and what the last one gave.
+        std::uint64_t span = 0;  // for how many ticks it is used; 0: none
+        // The measurement in progress: its beginning, how exactly that is known, and the result of the last one.
         std::uint64_t begin_ticks = 0;
         std::int64_t begin_ns = INT64_MAX;  // not begun
         std::uint64_t begin_bracket = 0;
@@ -85,13 +87,13 @@ private:
     };
 
     struct alignas(128) slot {
-        std::atomic<std::uint64_t> name{0};  // of the anchor in it; 0 while it is written
+        std::atomic<std::uint64_t> name{0};  // of the anchor in this slot; 0 while it is written
         std::atomic<std::uint64_t> ticks{0};
         std::atomic<std::int64_t> ns{0};
         std::atomic<std::int64_t> floor{0};
         std::atomic<std::uint64_t> rate{0};
         std::atomic<std::uint64_t> span{0};
-        std::atomic<bool> is_taken{false};  // by a thread that writes and publishes it
+        std::atomic<bool> is_taken{false};  // by a thread that writes and publishes the anchor
         std::atomic<std::uint64_t> begin_ticks{0};
         std::atomic<std::int64_t> begin_ns{0};
         std::atomic<std::uint64_t> begin_bracket{0};
@@ -115,7 +117,7 @@ private:
                 if (!starts())
                     return at(std::max(reference(), last_floor_.load(std::memory_order_acquire)));
             } else if (!copy(name, before)) {
-                continue;  // another thread has published a newer one
+                continue;  // another thread has published a newer anchor
             } else if (const std::uint64_t age = Counter::template read<true>() - before.ticks; age < before.span) {
                 return at(before.value(age));
             }
@@ -131,7 +133,7 @@ private:
         }
     }
 
-    /// Whether the counter may be used; asks it once.
+    /// Whether the counter may be used; checks it once.
     [[nodiscard]] bool starts() noexcept {
         state s = state_.load(std::memory_order_acquire);
         if (s == state::unknown) {
@@ -151,7 +153,7 @@ private:
         newest_.compare_exchange_strong(name, 0, std::memory_order_acq_rel);
     }
 
-    /// Reads the reference between two readings of the counter, twice if the first time something came between.
+    /// Reads the reference between two readings of the counter. It reads again if the first try was interrupted.
     [[nodiscard]] static sample read_both(std::uint64_t rate) noexcept {
         sample best{0, UINT64_MAX, 0};
         for (int tries = 0; tries < (rate == 0 ? 3 : 2); ++tries) {
@@ -174,8 +176,8 @@ private:
         anchor next = before;
         next.ticks = now.ticks;
         next.ns = now.ns;
-        // No thread has been given a later time than either: the anchor has ended, and it was not so much ahead. The
-        // second is the lower one after a suspension, in which the counter went on without the reference.
+        // No thread has seen a later time than either value: the anchor has ended, and its error was no larger than
+        // this. After a suspension the second value is lower, because the counter went on and the reference did not.
         next.floor = std::min(before.value(before.span), now.ns + max_error_ns);
         if (contradicts(before, now)) {
             misses_.fetch_add(1, std::memory_order_relaxed);
@@ -190,9 +192,9 @@ private:
         return next;
     }
 
-    /// Whether a reading is not what the anchor before it foretells.
+    /// Whether a reading differs from the prediction of the anchor before it.
     [[nodiscard]] static bool contradicts(const anchor& before, const sample& now) noexcept {
-        // The process was restored, or forked into another time namespace: it is another reference.
+        // The process was restored, or forked into another time namespace: the reference is a different one.
         if (now.ns < before.ns)
             return true;
         const std::uint64_t age = now.ticks - before.ticks;
@@ -202,14 +204,14 @@ private:
         return error > max_error_ns || error < -max_error_ns;
     }
 
-    /// Measures the rate over 10 ms or more, and believes a measurement that agrees with the one before it.
+    /// Measures the rate over 10 ms or more, and uses a measurement if it agrees with the one before it.
     static void measure(anchor& a, const sample& now) noexcept {
         const auto restart = [&] {
             a.begin_ticks = now.ticks;
             a.begin_ns = now.ns;
             a.begin_bracket = now.bracket;
         };
-        // A pause of more than a second may have been a suspension or a migration: the rate is measured afresh.
+        // A pause of more than a second may be a suspension or a migration, so the measurement starts again.
         const std::int64_t elapsed = now.ns < a.begin_ns ? -1 : now.ns - a.begin_ns;
         if (elapsed < 0 || elapsed >= too_long_ns) {
             a.rate = a.measured = 0;
@@ -248,17 +250,17 @@ private:
         return s.name.load(std::memory_order_relaxed) == name;
     }
 
-    /// Makes `a` the newest anchor; false if `name` is not any more. A thread that is stopped in here keeps one slot
-    /// from the others, and they use the next. Without a slot (three threads are stopped in here) `a` serves its reader
-    /// alone.
+    /// Makes `a` the newest anchor; false if `name` is not the newest any more. If a thread is stopped in this
+    /// function, one slot is blocked, and other threads use the next one. If there is no slot (three threads are
+    /// stopped here), only the reader of `a` uses it.
     [[nodiscard]] bool publish(std::uint64_t name, const anchor& a) noexcept {
         for (std::uint64_t i = 1; i < slots; ++i) {
             const std::uint64_t index = (name + i) % slots;
             slot& s = slots_[index];
-            // Acquire pairs with the release below: what the last owner did with the slot comes before.
+            // Acquire pairs with the release below: everything that the last owner did with the slot comes before.
             if (s.is_taken.load(std::memory_order_relaxed) || s.is_taken.exchange(true, std::memory_order_acquire))
                 continue;
-            // Only the owner of a slot publishes it: if it is not the newest now, it stays so.
+            // Only the owner of a slot publishes it. If it is not the newest now, it does not become the newest.
             if (newest_.load(std::memory_order_acquire) != name) {
                 s.is_taken.store(false, std::memory_order_release);
                 return false;
@@ -266,7 +268,7 @@ private:
             std::uint64_t expected = name;
             const std::uint64_t fresh_name = name - name % slots + name_step + index;
             constexpr auto release =
-                std::memory_order_release;  // of the cleared name: a reader that sees a number sees that
+                std::memory_order_release;  // of the cleared name: a reader that sees a number also sees that
             s.name.store(0, std::memory_order_relaxed);
             s.ticks.store(a.ticks, release);
             s.ns.store(a.ns, release);

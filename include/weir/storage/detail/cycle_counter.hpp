@@ -26,9 +26,10 @@ namespace weir::detail {
 
 /// The CPU's own counter of time: the time-stamp counter on x86-64, the virtual count on AArch64.
 struct cycle_counter {
-    /// Whether CPU and kernel promise that it runs at one rate, never stops while the system runs, and is the same on
-    /// all CPUs. The kernel watches exactly that as long as the counter is its clock source, so its word is taken. A
-    /// virtual machine's other two clock sources are computed from the counter too. Reads one file and keeps `errno`.
+    /// Whether CPU and kernel promise that the counter runs at one rate, never stops while the system runs, and is the
+    /// same on all CPUs. The kernel checks exactly this while the counter is its clock source, so this function relies
+    /// on the kernel. The other two clock sources of a virtual machine are computed from the counter too. Reads one
+    /// file and keeps `errno`.
     [[nodiscard]] static bool is_reliable() noexcept {
 #if defined(__x86_64__)
         unsigned a = 0, b = 0, c = 0, d = 0;
@@ -43,9 +44,9 @@ struct cycle_counter {
 #endif
     }
 
-    /// The count. `fenced`: read after everything before in program order. Without it x86-64 may read it a little
-    /// earlier (measured: 60 ns), but not before a locked instruction, and so not before a lock was taken (none in 45
-    /// million). A process that has never had a second thread needs no order.
+    /// The count. `fenced`: read after everything that is earlier in program order. Without a fence x86-64 may read it
+    /// a little earlier (measured: 60 ns). It is not read before a locked instruction, and so not before a lock was
+    /// taken (0 of 45 million cases). A process that has never had a second thread needs no order.
     template <bool fenced>
     [[nodiscard, gnu::always_inline]] static std::uint64_t read() noexcept {
 #if defined(__x86_64__)

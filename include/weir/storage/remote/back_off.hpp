@@ -10,20 +10,21 @@
 
 namespace weir::remote {
 
-/// When a server that refused a connection may be tried again: after `first`, twice as long after each further failure
-/// up to `max`, each time less a random part of up to a half, so that many processes do not come back at once.
+/// When a server that refused a connection may be tried again: after `first`, then after twice as long for each further
+/// failure, up to `max`. Each time a random part of up to a half is taken off, so that many processes do not come back
+/// at once.
 ///
 /// **Thread safety.** None.
 class back_off {
 public:
     back_off(duration first, duration max) : first_(first), max_(max), delay_(first) {}
 
-    /// How long attempts are not allowed yet; zero or less if one is allowed.
+    /// How long no attempt is allowed; zero or less if one is allowed.
     [[nodiscard]] duration left(instant now) const noexcept { return retry_at_ - now; }
     /// The last failure; empty after a success.
     [[nodiscard]] const std::string& reason() const noexcept { return reason_; }
 
-    /// An attempt begins that takes `longest` at most. While the server is failing, others wait for its outcome.
+    /// Begins an attempt that takes `longest` at most. While the server is failing, other threads wait for its outcome.
     void begin(instant now, duration longest) noexcept {
         if (!reason_.empty())
             retry_at_ = saturating_add(now, longest);

@@ -10,7 +10,7 @@
 
 namespace weir::remote {
 
-/// Undoes %41; nothing where a % is not followed by two hexadecimal digits.
+/// Decodes `%41` and the like; nothing if a % is not followed by two hexadecimal digits.
 [[nodiscard]] inline std::optional<std::string> percent_decoded(std::string_view text) {
     const auto digit = [](char c) {
         const char small = weir::detail::to_lower(c);

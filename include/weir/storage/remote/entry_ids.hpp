@@ -7,8 +7,8 @@
 
 namespace weir::remote {
 
-/// Names for the entries of one store object: unique among all processes as far as 63 random bits make it, never 0, and
-/// never with the highest bit set.
+/// Ids for the entries of one store object. They have 63 random bits, so they are almost certainly unique among all
+/// processes. An id is never 0, and never has the highest bit set.
 ///
 /// **Thread safety.** Any thread.
 class entry_ids {

@@ -38,23 +38,24 @@ struct key_route {
 };
 
 /// What a pool needs of a session.
-///
-/// `Session::settlement` is a message whose reply is not waited for; its `route()` is its key's. Members but the
+/// `Session::settlement` is a message whose reply is not awaited; its `route()` is its key's. All members but the
+/// queries may throw `store_error`. If the outcome is then unknown, they leave the session closed.
 /// queries may throw `store_error`, and leave the session closed where the outcome is unknown.
 template <class S>
 concept pooled_session = requires(S& session, const S& seen, std::deque<typename S::settlement>& posted,
                                   const typename S::settlement& one, const key_route* called) {
     { one.route() } -> std::convertible_to<key_route&>;
     { seen.is_open() } -> std::same_as<bool>;
-    // Whether the server has not closed it, as far as one sees without a round trip.
+    // Whether the server has not closed the connection, as far as this is known without a round trip.
     { session.seems_alive() } -> std::same_as<bool>;
-    // Connects, and is ready for verbs.
+    // Connects, and prepares the verbs.
     session.open();
     session.close();
-    // Takes settlements from the front and sends or buffers them, and leaves those it has no room for. One whose key
-    // is `called` may go inside the verb that follows. Does not throw store_error: a broken session is closed.
+    // Takes settlements from the front and sends or buffers them. It leaves those for which it has no room. A
+    // settlement of the key `called` may be part of the verb that follows. Does not throw store_error: a broken session
+    // is closed.
     session.send(posted, called);
-    // Writes what is buffered, and reads replies that have come, without waiting.
+    // Writes what is buffered, and reads the replies that have arrived, without waiting.
     session.catch_up();
     // Whether no further settlement can be sent before replies are read.
     { seen.is_full() } -> std::same_as<bool>;
@@ -62,18 +63,18 @@ concept pooled_session = requires(S& session, const S& seen, std::deque<typename
     session.finish();
     // Whether replies are due.
     { seen.owes() } -> std::same_as<bool>;
-    // Settlements that must be sent again: the server did not carry them out, or the connection ended before it said.
+    // Settlements that must be sent again: the server did not carry them out, or the connection ended before the reply.
     { seen.has_undone() } -> std::same_as<bool>;
     { session.take_undone() } -> std::same_as<std::deque<typename S::settlement>>;
 };
 
 struct pool_options {
-    std::string store;   ///< "redis", "postgres": how errors begin
-    std::string server;  ///< where it is, for errors: without a secret
-    std::string advice;  ///< what to raise when all sessions are in use
+    std::string store;   ///< "redis", "postgres": the beginning of errors
+    std::string server;  ///< its address, for errors: without a secret
+    std::string advice;  ///< the setting to raise if all sessions are in use
     std::size_t sessions = 1;
-    duration wait{};        ///< the longest a verb waits for a session; 0 = not at all
-    duration flush_wait{};  ///< the longest `flush` waits for a session
+    duration wait{};        ///< the longest time that a verb waits for a session; 0 = not at all
+    duration flush_wait{};  ///< the longest time that `flush` waits for a session
     duration connect_timeout{};
     duration reconnect_first{};
     duration reconnect_max{};
@@ -81,11 +82,11 @@ struct pool_options {
 
 /// Lends a store's sessions to verbs, and sends settlements without waiting for the replies.
 ///
-/// A key's settlements go through its home session, sent by the thread that has borrowed that, or at once if it is
-/// free. A verb on a key whose settlements are all answered takes any session; otherwise it takes the home, so that it
-/// comes after them.
+/// A key's settlements go through its home session. The thread that has borrowed that session sends them; if it is
+/// free, they are sent at once. A verb on a key whose settlements are all answered takes any session. Otherwise it
+/// takes the home session, so that it comes after them.
 ///
-/// **Thread safety.** All members may be called from any thread. **Lifetime.** Outlives its leases.
+/// **Thread safety.** All members may be called from any thread. **Lifetime.** It outlives its leases.
 template <pooled_session Session, clock_source Clock = steady_clock>
 class session_pool {
     struct seat {
@@ -94,7 +95,7 @@ class session_pool {
 
         Session session;
         bool busy = false;
-        bool is_connected = false;  ///< as of the last time that it was taken or given back
+        bool is_connected = false;  ///< when it was last taken or given back
         std::deque<typename Session::settlement> posted{};
     };
 
@@ -104,7 +105,7 @@ public:
     /// Whether a posted settlement leaves at once, or with the next message of its session.
     enum class departure : std::uint8_t { now, with_next };
 
-    /// Opens nothing. Each session is made of `arguments`, which outlive the pool where a session refers to them.
+    /// Opens nothing. Each session is made from `arguments`. If a session refers to them, they must outlive the pool.
     template <class... Arguments>
     explicit session_pool(pool_options options, Clock clock, const Arguments&... arguments)
         : options_(std::move(options)), clock_(std::move(clock)), random_(std::random_device{}()),
@@ -133,12 +134,12 @@ public:
 
     // ---- verbs
 
-    /// An open session for a verb on the key of `route`, to which all settlements posted for it have been sent. Where
-    /// the verb `carries`, those on its own key may go inside it.
+    /// An open session for a verb on the key of `route`. All settlements posted for it have been sent before. If the
+    /// verb `carries` settlements, those of its own key may be part of it.
     ///
-    /// A server that refuses one connection more, and has others of this pool, is waited for as a busy pool is.
+    /// If the server refuses a further connection and this pool has others, the verb waits for one of those.
     ///
-    /// **Errors.** `store_busy` when none comes free in `wait`; `store_error` when the server cannot be reached.
+    /// **Errors.** `store_busy` if no session is free within `wait`; `store_error` if the server cannot be reached.
     [[nodiscard]] lease borrow(const key_route& route, bool carries = false) {
         const auto until = std::chrono::steady_clock::now() + options_.wait;
         for (;;) {
@@ -154,7 +155,7 @@ public:
         }
     }
 
-    /// Sends a settlement, or leaves it to the thread that has its session. Never waits, never throws but
+    /// Sends a settlement, or leaves it to the thread that has its session. It never waits, and throws only
     /// `std::bad_alloc`.
     void post(settlement s, departure when = departure::now) {
         std::size_t home = 0;
@@ -164,7 +165,7 @@ public:
             seat& at = *seats_[home];
             s.route().unanswered.fetch_add(1, std::memory_order_relaxed);
             at.posted.push_back(std::move(s));
-            // Entries expire by themselves; this bounds what waits for a server that is gone.
+            // Entries expire by themselves. This limits the number of settlements that wait for an unreachable server.
             if (at.posted.size() > max_posted)
                 drop_oldest(at);
             if (at.busy || when == departure::with_next || !at.session.is_open())
@@ -207,7 +208,7 @@ public:
 
     // ---- queries
 
-    /// The home of one more key: keys are dealt out in turn.
+    /// The home session of one more key: the sessions are assigned in turn.
     [[nodiscard]] std::size_t next_home() noexcept {
         return homes_.fetch_add(1, std::memory_order_relaxed) % seats_.size();
     }
@@ -234,8 +235,8 @@ private:
     [[nodiscard]] bool is_any_connected() const noexcept {
         return std::ranges::any_of(seats_, [](const auto& at) { return at->is_connected; });
     }
-    /// Makes an open session the home of all that waits for `from`, to which a connection was refused; false where
-    /// there is none.
+    /// The server refused the connection of the seat `from`. Makes an open session the home of its settlements and of
+    /// `route`. Returns false if no session is open.
     [[nodiscard]] bool move_home(std::size_t from, const key_route& route) {
         const std::lock_guard guard{mutex_};
         const auto found = std::ranges::find_if(seats_, [](const auto& at) { return at->is_connected; });
@@ -258,14 +259,14 @@ private:
         std::size_t found = seats_.size();
         const bool got = wait_until(lock, until, [&] {
             const bool needs_home = route.unanswered.load(std::memory_order_acquire) != 0;
-            // While the server refuses connections, those that it has given are waited for.
+            // While the server refuses connections, the verb waits for an open session.
             const bool needs_open =
                 !needs_home && back_off_.left(clock_.now()) > duration::zero() && is_any_connected();
             const auto is_fit = [&](const seat& at) { return !at.busy && (!needs_open || at.session.is_open()); };
             if (is_fit(*seats_[route.home])) {
                 found = route.home;
             } else if (!needs_home) {
-                // An open session is preferred: to connect takes longer.
+                // An open session is preferred, because connecting takes longer.
                 for (std::size_t i = 0; i < seats_.size(); ++i)
                     if (is_fit(*seats_[i]) && (found == seats_.size() || seats_[i]->session.is_open()))
                         found = i;
@@ -281,7 +282,7 @@ private:
         return found;
     }
 
-    /// Connects if there is no connection, unless the server has just refused one; sends what is posted.
+    /// Connects if there is no connection, unless the server has just refused one. Then sends what was posted.
     ///
     /// **Preconditions.** The caller has the session.
     void make_ready(seat& at, const key_route* called) {
@@ -293,7 +294,7 @@ private:
         }
         send_posted(at, called);
         if (!session.is_open()) {
-            // It broke while settlements were sent; the verb itself was not.
+            // The connection broke while settlements were sent; the verb itself was not sent.
             take_back(at);
             open(at);
             send_posted(at, called);
@@ -360,7 +361,7 @@ private:
         put_back(at, std::move(mine));
     }
 
-    /// Frees a session, after sending what was posted meanwhile.
+    /// Frees a session, after sending what was posted in the meantime.
     void give_back(std::size_t i) noexcept {
         seat& at = *seats_[i];
         for (;;) {
@@ -368,7 +369,7 @@ private:
                 if (at.session.is_open())
                     at.session.catch_up();
             } catch (const store_error&) {
-                // Closed now: its settlements are taken back, and go with the next connection.
+                // The session is closed now: its settlements are taken back and sent over the next connection.
             }
             if (at.session.has_undone())
                 take_back(at);

@@ -10,7 +10,7 @@
 
 namespace weir::remote {
 
-/// Whether the peer has ended the connection behind `fd`, as far as one sees without a round trip. Bytes that were not
+/// Whether the peer has ended the connection of `fd`, as far as this is known without a round trip. Bytes that were not
 /// read yet do not hide the end.
 [[nodiscard]] inline bool has_ended(int fd) noexcept {
 #ifdef POLLRDHUP
@@ -23,8 +23,8 @@ namespace weir::remote {
 #endif
 }
 
-/// Has the kernel ask an idle peer every 15 s whether it is there: NATs and load balancers forget a connection that
-/// says nothing, and a peer that vanished is noticed after half a minute. A socket that is not of TCP stays as it is.
+/// Makes the kernel send a probe to an idle peer every 15 s. NATs and load balancers drop an idle connection without
+/// probes, and the kernel reports a vanished peer after half a minute. A socket that is not TCP stays unchanged.
 inline void keep_alive(int fd) noexcept {
     const auto set = [fd](int level, int name, int value) {
         static_cast<void>(::setsockopt(fd, level, name, &value, sizeof value));

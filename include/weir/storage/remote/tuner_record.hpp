@@ -14,8 +14,8 @@
 
 namespace weir::remote {
 
-/// What a store outside this process keeps of a tuner state besides the factor: ten numbers, of which the first four
-/// are times on the store's timeline; none if nothing was learnt. Files and databases contain them in this order.
+/// A tuner state without its factor, as a store outside this process keeps it: ten numbers, of which the first four are
+/// times on the store's timeline; empty if nothing was learnt. Files and databases contain them in this order.
 using tuner_record = std::vector<std::int64_t>;
 inline constexpr std::size_t tuner_record_size = 10;
 /// Index of the time until which a record matters.
@@ -25,13 +25,13 @@ inline constexpr std::size_t recovered_index = 3;
     return record.empty() || record.size() == tuner_record_size;
 }
 
-/// `at` on a timeline that is `ahead` of its own. `long_ago` and `far_future` are the same on every timeline.
+/// `at` on a timeline that is `ahead` of its own timeline. `long_ago` and `far_future` are the same on every timeline.
 [[nodiscard]] constexpr instant shifted(instant at, duration ahead) noexcept {
     return at <= long_ago || at >= far_future ? at : std::clamp(at + ahead, long_ago, far_future);
 }
 
-/// **Preconditions.** `ahead` is the one the state was read with: then times that the tuner did not change give the
-/// same numbers again.
+/// **Preconditions.** `ahead` is the value that the state was read with. Then times that the tuner did not change
+/// become the same numbers again.
 [[nodiscard]] inline tuner_record to_record(const tuner_state& s, duration ahead) {
     const auto time = [ahead](instant at) { return shifted(at, ahead).time_since_epoch().count(); };
     return {time(s.window), time(s.bound), time(s.cut), time(s.recovered), s.answers,
@@ -67,7 +67,7 @@ inline constexpr std::size_t recovered_index = 3;
             out += static_cast<char>(static_cast<unsigned char>(static_cast<std::uint64_t>(number) >> shift));
     return out;
 }
-/// Reads `bytes` into `out`; false, and `out` unchanged, if they are no well-formed record.
+/// Reads `bytes` into `out`. If they are not a well-formed record, returns false and leaves `out` unchanged.
 [[nodiscard]] inline bool read_record(std::string_view bytes, tuner_record& out) {
     if (!bytes.empty() && bytes.size() != 8 * tuner_record_size)
         return false;

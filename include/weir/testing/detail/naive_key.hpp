@@ -16,8 +16,8 @@
 
 namespace weir::testing::detail {
 
-/// What a key must do, in the plainest words: a list with the stamp of every unit ever counted, and a list of entries.
-/// Nothing is indexed, rounded or dropped, and no step is shared with the library.
+/// The behaviour of a key in the simplest form: a list with the stamp of every unit that was ever counted, and a list
+/// of entries. Nothing is indexed, rounded or dropped, and no step is shared with the library.
 struct naive_key {
     struct item {
         std::uint64_t id;
@@ -26,18 +26,18 @@ struct naive_key {
         bool counted;  ///< its units are among the stamps
         instant stamp;
         instant expires;
-        bool abandoned = false;  ///< over, and open until it expires
+        bool abandoned = false;  ///< it has ended, and stays open until it expires
     };
 
     std::vector<instant> stamps{};  ///< oldest first
     std::vector<item> entries{};
     instant gate = long_ago;
     multiplier factor{};
-    tuner_state tuned{};  ///< but for its factor, which is the one above
+    tuner_state tuned{};  ///< without its factor, which is the member above
     instant newest = long_ago;
     std::uint64_t last_id = 0;
 
-    /// The time of a verb that comes at `now`; what has expired by then is dealt with.
+    /// The time of a verb that is called at `now`. Entries that have expired by then are stamped.
     instant begin(instant now) {
         const instant t = std::max(now, newest);
         std::ranges::sort(entries, {}, [](const item& e) { return std::pair{e.expires, e.id}; });
@@ -62,8 +62,8 @@ struct naive_key {
         return open_units() + std::ranges::count_if(stamps, [&](instant s) { return s > t - period; });
     }
 
-    /// The earliest time from `t` on at which the window has room, if all that is open were answered at `t`. More than
-    /// it holds goes into an empty one.
+    /// The earliest time from `t` on at which the window has room, if all open entries were answered at `t`. A cost
+    /// above the limit needs an empty window.
     [[nodiscard]] instant has_room(const window& w, std::int64_t cost, instant t) const {
         std::vector<instant> units;
         std::ranges::copy_if(stamps, std::back_inserter(units), [&](instant s) { return s + w.period > t; });
@@ -150,6 +150,7 @@ struct naive_key {
         gate = until;
         return true;
     }
+    void open_gate() { gate = long_ago; }
     tuner_state learn(tuner_step step) {
         tuned.factor = factor;
         tuned = step(tuned);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "weir/testing/detail/counted_inflight.hpp"
 #include "weir/testing/detail/naive_key.hpp"
 #include "weir/testing/detail/trace_dice.hpp"
 
@@ -31,18 +32,7 @@
 
 namespace weir::testing::detail {
 
-/// One place in flight that is there or not, and counts how often it is taken.
-struct counted_inflight {
-    bool free = true;
-    int taken = 0;
-
-    bool take() noexcept {
-        taken += free;
-        return free;
-    }
-};
-
-/// One random life of one or two keys, on a store and on `naive_key` side by side.
+/// One random history of one or two keys, on a store and on `naive_key` side by side.
 template <class Make>
 class store_trace {
 public:
@@ -62,7 +52,7 @@ public:
         : make_(make), setup_(s),
           dice_(s.seed * std::uint64_t{0x9E3779B97F4A7C15} + static_cast<std::uint64_t>(s.number)) {}
 
-    /// What went wrong, with all operations so far; empty when nothing did. Leaves `now` behind everything it did.
+    /// What went wrong, with all operations; empty if nothing did. Moves `now` behind every operation.
     [[nodiscard]] std::string run(instant& now) {
         now_ = now;
         std::string failure;
@@ -95,7 +85,7 @@ private:
         naive_key truth{};
         instant thinned = long_ago;
 
-        /// A log may thin what is too old for the plan it is given; a plan that looks back farther than those before
+        /// A log may drop precision of stamps that are too old for the plan it gets. A later plan with a longer window
         /// then gets answers that are late, never early.
         [[nodiscard]] bool exact(instant t) const { return t - plan.kept.longest >= thinned; }
         void stamped(instant t) { thinned = std::max(thinned, t - plan.kept.longest); }
@@ -109,8 +99,8 @@ private:
 
     // ---- keys
 
-    /// Names are bytes: of two keys, the second is one that a careless join, a fold of case or an end at a zero byte
-    /// takes for the first.
+    /// Names are bytes. The second key has a name that a wrong implementation takes for the first: one that joins names
+    /// carelessly, ignores case, or stops at a zero byte.
     void name_keys() {
         std::string base = fmt::format("{}-{}-{}", setup_.prefix, setup_.seed, setup_.number);
         if (chance(20))
@@ -134,8 +124,8 @@ private:
         const bool counts = k.rules.max_concurrent > 0;
         const bool is_new = k.plan.windows.empty() && k.plan.shown.empty() && !k.rules.unlimited;
         k.rules = dice_.any_policy(dense_);
-        // A shared store need not know what is in flight while nothing is limited by it: a key has a ceiling all its
-        // life, or never.
+        // A shared store need not know the requests in flight if there is no ceiling. So a key has a ceiling for all of
+        // the trace, or never.
         if (!is_new && !store_type::is_local && counts != (k.rules.max_concurrent > 0))
             k.rules.max_concurrent = counts ? 2 : 0;
         replan(k);
@@ -160,8 +150,8 @@ private:
         now_ += chance(30)   ? duration::zero()
                 : chance(70) ? from(1, 10) * tick
                              : duration{from(1, chance(80) ? 8'000'000 : 60'000'000)};
-        // A clock that stepped back. Not where entries expire, nor behind the end of an abandoned one: a verb that
-        // changes nothing need not keep what it found to be over.
+        // A clock that stepped back. Not if entries expire, and not past the end of an abandoned one: a verb that
+        // changes nothing need not record that an entry has expired.
         const instant before = now_ - from(1, 20) * tick;
         const bool back = chance(3) && setup_.processes == 1 && before >= abandoned_until_;
         const instant asked = back ? before : now_;
@@ -175,7 +165,7 @@ private:
         else if (dice <= 78)
             settle(store_type::is_local ? asked : now_);
         else if (dice <= 82)
-            hold(p, k);
+            chance(75) ? hold(p, k) : open_gate(p, k);
         else if (dice <= 86)
             tune(p, k);
         else if (dice <= 88)
@@ -207,7 +197,7 @@ private:
              inflight.free, text(said));
         compare(key_, said, right, t);
         const bool entered = said.admits() && cost > 0;
-        // What passes in spite of a denial has no place of the store's; the caller sees to that.
+        // A request that passes in spite of a denial gets no slot from the store: the caller takes it.
         if (inflight.taken != (store_type::is_local && entered && inflight.free && !said.passed))
             fail(fmt::format("{} places are taken", inflight.taken));
         if (said.cause == cause::inflight)
@@ -223,7 +213,7 @@ private:
         entries_.push_back({p, k, mine, key_.truth.last_id});
     }
 
-    /// The place in flight of a store elsewhere is taken by the limiter.
+    /// With a shared store the limiter takes the in-flight slot.
     static assessment admit(store_type& store, slot& slot, const window_plan& plan, std::int64_t cost, instant now,
                             [[maybe_unused]] counted_inflight& inflight, entry& out) {
         if constexpr (store_type::is_local)
@@ -272,7 +262,7 @@ private:
                    : chance(60) ? settlement::released
                    : chance(50) ? settlement::refunded
                                 : settlement::abandoned;
-        // Whether a refund that comes after the entry's expiry still finds its stamp is the store's own affair.
+        // A store may decide itself whether a refund after the entry's expiry still finds its stamp.
         if (how == settlement::refunded && setup_.entry_ttl > duration::zero() && !knows(truth, h.id))
             how = settlement::released;
         const duration grace = from(1, 60) * tick;
@@ -284,13 +274,13 @@ private:
         note("settle {} of {} key {} at {}: {}, grace {}", h.id, h.process, h.key, asked.time_since_epoch().count(),
              words[static_cast<std::size_t>(how)], grace.count());
         keys_[h.key].stamped(t);
-        // A refund takes from the newest units, and what is behind them may be thinned.
+        // A refund removes the newest units. The units behind them may have lost precision.
         if (how == settlement::refunded && truth.stamps.size() > keys_[h.key].plan.kept.exact)
             keys_[h.key].thinned = t;
         if (how == settlement::abandoned)
             abandoned_until_ = std::max(abandoned_until_, t + grace);
         truth.settle(h.id, how, t, grace);
-        // Now and then an ended entry is settled again, which changes nothing.
+        // Sometimes an ended entry is settled again, which changes nothing.
         if (how != settlement::answered && !chance(5))
             entries_.erase(entries_.begin() + static_cast<std::ptrdiff_t>(which));
     }
@@ -322,6 +312,15 @@ private:
             fail("the gate moves forward, and only forward");
     }
 
+    void open_gate(std::size_t, std::size_t) {}
+    void open_gate(std::size_t p, std::size_t k)
+        requires openable_store<store_type>
+    {
+        store(p).open_gate(slot_of(p, k));
+        note("open the gate by {} key {}", p, k);
+        keys_[k].truth.open_gate();
+    }
+
     void tune(std::size_t, std::size_t) {}
     void tune(std::size_t p, std::size_t k)
         requires tunable_store<store_type>
@@ -333,7 +332,7 @@ private:
         note("tune by {} key {}: {} millionths", p, k, key_.truth.factor.millionths());
     }
 
-    /// What the tuner keeps, moved by any step that depends on what was there.
+    /// Changes the tuner's state by a step that depends on the old state.
     void learn(std::size_t, std::size_t) {}
     void learn(std::size_t p, std::size_t k)
         requires tunable_store<store_type>
@@ -371,7 +370,7 @@ private:
     }
 
     void erase(std::size_t p, std::size_t k) {
-        // erase takes no time: a verb that decides finds what has expired by now, and keeps that.
+        // `erase` has no time parameter: a verb that decides finds the expired entries first, and records them.
         counted_inflight inflight;
         entry uncounted;
         static_cast<void>(admit(store(p), slot_of(p, k), keys_[k].plan, 0, now_, inflight, uncounted));
@@ -396,7 +395,7 @@ private:
             const window& w = key_.plan.windows[i];
             const window_usage& fill = said.windows[i];
             const std::int64_t right = truth.used(w.period, t);
-            // What a plan that is not enforced let pass may be more than is kept.
+            // A plan that is not enforced may have admitted more units than the log keeps.
             const std::int64_t min = std::min(right, w.limit);
             const bool exact = key_.exact(t) && right <= w.limit;
             if (fill.limit != w.limit || fill.period != w.period || fill.used < min || (fill.used > right && exact))
@@ -404,7 +403,7 @@ private:
         }
         if (said.open != truth.open_units())
             fail(fmt::format("{} units are open", truth.open_units()));
-        // Where nothing is limited by it, a store need not know what is in flight.
+        // A store need not know the requests in flight if there is no ceiling.
         if (said.in_flight != truth.in_flight() && (store_type::is_local || key_.plan.max_concurrent > 0))
             fail(fmt::format("{} entries are in flight", truth.in_flight()));
         if (said.gate != truth.gate || said.newest != truth.newest)
@@ -415,7 +414,8 @@ private:
         idle(p, k, asked);
     }
 
-    /// Forgetting a slot must lose nothing: neither an entry of this process, nor, in this process, anything at all.
+    /// Forgetting a slot must lose nothing: in a local store no state at all, in a shared store no entry of this
+    /// process.
     void idle(std::size_t p, std::size_t k, instant asked) {
         if (!store(p).idle(std::as_const(processes_[p].slots[k]), keys_[k].plan, asked))
             return;
@@ -437,7 +437,7 @@ private:
         return std::ranges::find(truth.entries, id, &naive_key::item::id) != truth.entries.end();
     }
 
-    /// A process ends without settling anything: what it had open expires.
+    /// A process ends without settling its entries: they expire.
     void restart(std::size_t p) {
         std::erase_if(entries_, [p](const open_entry& h) { return h.process == p; });
         start(processes_[p]);
@@ -489,7 +489,7 @@ private:
     trace_dice dice_;
     instant now_{};
     instant abandoned_until_ = long_ago;
-    bool dense_ = false;  ///< many units at a time: logs grow long, and are thinned
+    bool dense_ = false;  ///< many units at a time: logs get long and lose precision
     std::vector<key> keys_;
     std::vector<process> processes_;
     std::vector<open_entry> entries_;

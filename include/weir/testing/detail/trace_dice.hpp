@@ -11,7 +11,7 @@
 
 namespace weir::testing::detail {
 
-/// What is random in a trace.
+/// The random choices of a trace.
 class trace_dice {
 public:
     static constexpr duration tick = std::chrono::microseconds{500};
@@ -24,7 +24,7 @@ public:
     [[nodiscard]] bool chance(int percent) { return from(1, 100) <= percent; }
     [[nodiscard]] std::size_t below(std::size_t count) { return static_cast<std::size_t>(engine_() % count); }
 
-    /// A policy of a few windows; of dense ones, each holds many units.
+    /// A policy of a few windows. If `dense`, each window holds many units.
     [[nodiscard]] policy any_policy(bool dense) {
         policy p;
         for (std::int64_t i = from(1, 4); i > 0; --i)

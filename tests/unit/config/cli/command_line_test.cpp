@@ -42,7 +42,7 @@ TEST_CASE("the command line selects backend and ceiling", "[config][8a]") {
     CHECK(r->global_max_inflight() == 2000);
 }
 
-TEST_CASE("defect 21: the tuner's switch is taken with a value, with = and without", "[config][defect-21]") {
+TEST_CASE("the tuner's switch is taken with a value, with = and without", "[config]") {
     CHECK(resolved({"--rate-aimd-enabled"})->aimd().enabled);
     CHECK(resolved({"--rate-aimd-enabled", "true"})->aimd().enabled);
     CHECK_FALSE(resolved({"--rate-aimd-enabled", "false"})->aimd().enabled);
@@ -51,7 +51,7 @@ TEST_CASE("defect 21: the tuner's switch is taken with a value, with = and witho
     CHECK(read({"--rate-aimd-enabled", "topic"}).rest.size() == 1);
 }
 
-TEST_CASE("defect 21: --rate without a role sets every role, and a named role wins in any order", "[config]") {
+TEST_CASE("--rate without a role sets every role, and a named role wins in any order", "[config]") {
     const auto r = resolved({"--rate", "api.x.org.artifact=1/s", "--rate", "API.x.org=20/s,10000/h"});
     REQUIRE(r);
     CHECK(r->policy_for("api.x.org", "metadata")->rates == std::vector<weir::rate>{{20, 1s}, {10000, 1h}});
@@ -60,7 +60,7 @@ TEST_CASE("defect 21: --rate without a role sets every role, and a named role wi
     CHECK(r->policy_for("api.x.org", "artifact")->rates == std::vector<weir::rate>{{1, 1s}});
 }
 
-TEST_CASE("defect 21: --rate-host-override exists and splits before the role", "[config]") {
+TEST_CASE("--rate-host-override exists and splits before the role", "[config]") {
     const auto r =
         resolved({"--rate-host-override", "h.org:8080:metadata=rates:5/s+9/h,max_delay_ms:250,count_head:true"});
     REQUIRE(r);
@@ -73,7 +73,7 @@ TEST_CASE("defect 21: --rate-host-override exists and splits before the role", "
     CHECK_FALSE(resolved({"--rate-host-override", "h.org:metadata"}));
 }
 
-TEST_CASE("a mode is a longest wait", "[config]") {
+TEST_CASE("a mode sets the longest wait", "[config]") {
     const auto r = resolved({"--rate-mode", "a.org=raise", "--rate-mode", "b.org.landing=wait:750",
                              "--rate-mode=c.org=block", "--rate-mode", "d.org=wait", "--rate-max-delay", "e.org=0.5s"});
     INFO(r.fault_text());
@@ -95,7 +95,7 @@ TEST_CASE("one leaf set by two flags is a fault that names both", "[config]") {
     CHECK(resolved({"--rate-dsn=a://b:secret@c", "--rate-dsn=d"}).fault_text().find("secret") == std::string::npos);
 }
 
-TEST_CASE("defect 6: a misspelt flag or role is a fault that names the nearest", "[config]") {
+TEST_CASE("a misspelt flag or role is a fault that names the nearest", "[config]") {
     CHECK(resolved({"--rate-bakend", "redis"}).fault_text().find("did you mean --rate-backend?") != std::string::npos);
     CHECK_FALSE(resolved({"--rates=x"}));
     CHECK(resolved({"--rate", "api.x.org.artefact=1/s"}).fault_text().find("did you mean \"artifact\"") !=
@@ -112,7 +112,7 @@ TEST_CASE("a flag without its value and a text without its parts are faults", "[
     CHECK_FALSE(resolved({"--rate-max-inflight", "0"}));
 }
 
-TEST_CASE("defect 22: --rate-disable turns limiting off, and contradicts a limit on the same line", "[config]") {
+TEST_CASE("--rate-disable turns limiting off, and contradicts a limit on the same line", "[config]") {
     CHECK(resolved({"--rate-disable"})->disabled());
     CHECK_FALSE(resolved({"--rate-max-inflight", "999999"})->disabled());
     CHECK(resolved({"--rate-max-inflight", "999999"})->policy_for("x.org", "metadata")->rates.size() == 2);
@@ -120,7 +120,7 @@ TEST_CASE("defect 22: --rate-disable turns limiting off, and contradicts a limit
           std::string::npos);
 }
 
-TEST_CASE("defect 22: --rate-disable contradicts what decides, however it is spelt", "[config][defect-22]") {
+TEST_CASE("--rate-disable contradicts what decides, however it is spelt", "[config]") {
     CHECK(resolved({"--rate-disable=yes", "--rate", "a.org=1/s"}).fault_text().find("contradicts --rate") !=
           std::string::npos);
     CHECK(resolved({"--rate-shadow", "--rate-disable"}).fault_text().find("contradicts --rate-shadow") !=
@@ -137,7 +137,7 @@ TEST_CASE("files and presets are taken one a flag, in order", "[config]") {
     CHECK(weir::command_line_help().find("repeated for each further one") != std::string::npos);
 }
 
-TEST_CASE("an explanation is asked for alone, or with = and a host", "[config]") {
+TEST_CASE("the flag --rate-explain is alone, or has = and a host", "[config]") {
     CHECK_FALSE(read({"--rate", "a.org=1/s"}).explain);
     CHECK(read({"--rate-explain", "--topic"}).explain == "");
     CHECK(read({"--rate-explain", "a.org"}).rest.size() == 1);

@@ -30,7 +30,7 @@ TEST_CASE("every rate flag is completed, with the values it can have", "[config]
     CHECK(weir::completed_rate_flags().size() == flags.size());
 }
 
-TEST_CASE("what a shell would read as its own is quoted", "[config]") {
+TEST_CASE("characters that a shell interprets are quoted", "[config]") {
     const weir::completed_program odd{"my-prog",
                                       {{"", "", {{"--a", "X:Y", "it's [odd]: \\o/", false, false, {}}}, true, {}}}};
     const auto zsh = *weir::completion("zsh", odd);
@@ -40,7 +40,7 @@ TEST_CASE("what a shell would read as its own is quoted", "[config]") {
     CHECK(has(*weir::completion("bash", odd), "complete -F _my_prog_complete my-prog\n"));
 }
 
-TEST_CASE("a shell that there is no completion for is an error that names the nearest", "[config]") {
+TEST_CASE("a shell without a completion is an error that names the closest", "[config]") {
     const auto wrong = weir::completion("fissh", {});
     REQUIRE_FALSE(wrong);
     CHECK(has(wrong.error().message, "did you mean \"fish\"? a shell is one of bash, zsh, fish"));

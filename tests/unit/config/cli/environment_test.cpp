@@ -28,14 +28,14 @@ TEST_CASE("the environment selects the backend and the ceiling", "[config][8a]")
     CHECK(r->aimd().enabled);
 }
 
-TEST_CASE("defect 1: the guide's own fix of one host's delay keeps its rates", "[config]") {
+TEST_CASE("the guide's own fix of one host's delay keeps its rates", "[config]") {
     const auto r = resolved_from({"DOCSTOKG_RLIMIT__api.example.org__metadata=max_delay_ms:5000"});
     REQUIRE(r);
     CHECK(r->policy_for("api.example.org", "metadata")->rates.size() == 2);
     CHECK(r->policy_for("api.example.org", "metadata")->max_delay == 5s);
 }
 
-TEST_CASE("defect 20: a name that a shell can export sets the same host", "[config]") {
+TEST_CASE("a name that a shell can export sets the same host", "[config]") {
     for (const char* name : {"DOCSTOKG_RLIMIT__api.example.org__metadata=rates:7/s",
                              "DOCSTOKG_RLIMIT__api_example_org__metadata=rates:7/s",
                              "DOCSTOKG_RLIMIT__API_EXAMPLE_ORG__METADATA=rates:7/s"}) {
@@ -57,7 +57,7 @@ TEST_CASE("a shell's name finds the hyphenated host that a weaker layer knows, a
     CHECK(weir::resolve(bad).fault_text().find("my-api.org:8080, my.api.org:8080") != std::string::npos);
 }
 
-TEST_CASE("defect 6: an unknown variable with our prefix is a fault that names the nearest", "[config]") {
+TEST_CASE("an unknown variable with our prefix is a fault that names the nearest", "[config]") {
     CHECK(resolved_from({"DOCSTOKG_RLIMIT_BACKND=redis"}).fault_text().find("did you mean DOCSTOKG_RLIMIT_BACKEND?") !=
           std::string::npos);
     CHECK_FALSE(resolved_from({"DOCSTOKG_RLIMIT_=x"}));
@@ -78,7 +78,7 @@ TEST_CASE("a bad value in the environment is a fault and not ignored", "[config]
     CHECK(resolved_from({"DOCSTOKG_RLIMIT_GLOBAL_INFLIGHT=none"})->global_max_inflight() == 0);
 }
 
-TEST_CASE("the path of a file is handed out and is no leaf", "[config]") {
+TEST_CASE("the path of a file is returned and is not a leaf", "[config]") {
     const auto e = read_from({"DOCSTOKG_RLIMIT_CONFIG=a.yaml"});
     CHECK(e.config_path == "a.yaml");
     CHECK(e.values.leaves().empty());

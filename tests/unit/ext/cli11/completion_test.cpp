@@ -10,7 +10,7 @@ namespace {
 constexpr std::array presets{"arxiv", "ncbi"};
 }
 
-TEST_CASE("a CLI11 program is completed as one that stands alone", "[cli11]") {
+TEST_CASE("a CLI11 program is completed like one without CLI11", "[cli11]") {
     CLI::App app;
     app.set_help_flag("--help", "this text");
     std::string topic, out, level;

@@ -79,7 +79,7 @@ verdict with_cli11(const words& arguments) {
 
 }  // namespace
 
-TEST_CASE("CLI11 and a program that stands alone come to one verdict", "[cli11]") {
+TEST_CASE("CLI11 and a program without it read flags the same way", "[cli11]") {
     const std::vector<words> right{
         {},
         {"--rate-config", "a.yaml", "--rate-config=b.yaml"},
@@ -151,7 +151,7 @@ TEST_CASE("CLI11 and a program that stands alone come to one verdict", "[cli11]"
     }
 }
 
-TEST_CASE("a program's own flags, words and subcommands are read by CLI11 as ever", "[cli11]") {
+TEST_CASE("CLI11 reads a program's own flags, words and subcommands as before", "[cli11]") {
     CLI::App app;
     std::string topic, file;
     int max = 0;
@@ -185,7 +185,7 @@ TEST_CASE("a program's own flags, words and subcommands are read by CLI11 as eve
     CHECK(weir_test::values_of(rate.flags().values) == words{"global_max_inflight = 9"});
 }
 
-TEST_CASE("when CLI11 stumbles over the word behind a misspelt flag, the flag is named first", "[cli11]") {
+TEST_CASE("if CLI11 refuses the word after a misspelt flag, the flag is named first", "[cli11]") {
     CLI::App app;
     weir::cli11::rate_flags rate{app};
     const auto end_of = [&](std::vector<const char*> argv) {
@@ -205,7 +205,7 @@ TEST_CASE("when CLI11 stumbles over the word behind a misspelt flag, the flag is
     CHECK(end_of({"prog", "--rate-confg"}) == "parsed");
 }
 
-TEST_CASE("what the flags said is there for the app's callbacks", "[cli11]") {
+TEST_CASE("the app's callbacks can use the flags", "[cli11]") {
     CLI::App app;
     weir::cli11::rate_flags rate{app};
     words seen;
@@ -219,7 +219,7 @@ TEST_CASE("what the flags said is there for the app's callbacks", "[cli11]") {
     CHECK(seen.empty());
 }
 
-TEST_CASE("a flag that goes round the adapter is refused, never left out", "[cli11]") {
+TEST_CASE("a flag that bypasses the adapter is refused, never ignored", "[cli11]") {
     CLI::App app;
     app.option_defaults()->ignore_case();
     app.allow_windows_style_options();
@@ -234,7 +234,7 @@ TEST_CASE("a flag that goes round the adapter is refused, never left out", "[cli
     CHECK_THROWS_AS(rate.parse(2, slash.data()), CLI::ValidationError);
 }
 
-TEST_CASE("a configuration file of CLI11 cannot set limits: they would have no place", "[cli11]") {
+TEST_CASE("a configuration file of CLI11 cannot set limits: they would have no source location", "[cli11]") {
     CLI::App app;
     weir::cli11::rate_flags rate{app};
     std::istringstream text{"rate-disable=true\n"};

@@ -3,7 +3,7 @@
 
 #include "support/catch.hpp"
 
-TEST_CASE("the options of a transport name themselves and bound every silence") {
+TEST_CASE("the options of a transport have a user agent and limit every wait") {
     const weir::curl::options o;
     CHECK(o.user_agent.starts_with("weir/"));
     CHECK(o.connect_timeout.count() > 0);

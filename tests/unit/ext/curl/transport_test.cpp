@@ -34,7 +34,7 @@ TEST_CASE("the transport over libcurl is a transport that can be moved and decor
     STATIC_REQUIRE_FALSE(std::is_copy_constructible_v<weir::curl::transport>);
 }
 
-TEST_CASE("a request that cannot be sent is not") {
+TEST_CASE("a request that cannot be sent is not sent") {
     CHECK(refused_unsent({.url = "ftp://localhost/?secret"}) == transport_errc::bad_request);
     CHECK(refused_unsent({.url = "file:///etc/passwd"}) == transport_errc::bad_request);
     CHECK(refused_unsent({.url = "http://user:secret@localhost/"}) == transport_errc::bad_request);

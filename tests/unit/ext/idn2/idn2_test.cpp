@@ -29,14 +29,14 @@ TEST_CASE("the dots of other scripts are dots") {
     CHECK(to_ascii("日本語.jp。") == "xn--wgv71a119e.jp");
 }
 
-TEST_CASE("what has no A-label is nothing") {
+TEST_CASE("a host without an A-label gives nothing") {
     CHECK_FALSE(to_ascii(""));
     CHECK_FALSE(to_ascii("\xff\xfe.org"));
     CHECK_FALSE(to_ascii(std::string_view{"a\0b.org", 7}));
     CHECK_FALSE(to_ascii("ü" + std::string(80, 'a') + ".org"));
 }
 
-TEST_CASE("a host that only looks like two is refused by the canonical form") {
+TEST_CASE("a host that could be two hosts is refused by the canonical form") {
     // U+2100 maps to "a/c": the host would end there.
     const auto split = canonical_host("example.com\u2100.evil.org", to_ascii);
     CHECK_FALSE(split);

@@ -80,7 +80,7 @@ TEST_CASE("postgres dsn: parameters in their units") {
     CHECK_FALSE(o.migrate);
 }
 
-TEST_CASE("postgres dsn: a fault is named, with what to write instead") {
+TEST_CASE("postgres dsn: a fault says what to write instead") {
     CHECK(says(refused(""), "names no server"));
     CHECK(says(refused("localhost"), "names no server"));
     CHECK(says(refused("mysql://h"), "not of this store"));

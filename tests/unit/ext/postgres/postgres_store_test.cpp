@@ -25,7 +25,7 @@ static_assert(!std::is_copy_constructible_v<postgres_store>);
 
 }  // namespace
 
-TEST_CASE("postgres store: options that contradict themselves are refused before anything is connected") {
+TEST_CASE("postgres store: options that contradict each other are refused before a connection is made") {
     postgres_options o;
     o.pool = 0;
     CHECK_THROWS_AS(postgres_store{o}, weir::exception);
@@ -35,7 +35,7 @@ TEST_CASE("postgres store: options that contradict themselves are refused before
     CHECK_THROWS_AS(postgres_store{o}, weir::exception);
 }
 
-TEST_CASE("postgres store: the text of a migration is all in its schema, and nothing in it is left to fill in") {
+TEST_CASE("postgres store: every statement of a migration names its schema, and no placeholder remains") {
     const std::string text = detail::migration_text(0, "docs", false);
     for (std::int64_t version = 1; version < detail::schema_version; ++version) {
         const std::string later = detail::migration_text(version, "docs", false);
@@ -54,7 +54,7 @@ TEST_CASE("postgres store: the text of a migration is all in its schema, and not
     }
 }
 
-TEST_CASE("postgres store: a pooler that hands out transactions, and rows that are hidden, are named") {
+TEST_CASE("postgres store: the messages name a transaction pooler, and hidden rows") {
     for (const char* state : {"42P05", "26000"})
         CHECK(detail::advice(state).find("pooler") != std::string_view::npos);
     CHECK(detail::advice("P0002").find("row security") != std::string_view::npos);
@@ -78,7 +78,7 @@ TEST_CASE("postgres store: parameters are sized and in the server's byte order")
     CHECK(back == std::vector<std::int64_t>{-1, std::numeric_limits<std::int64_t>::max()});
 }
 
-TEST_CASE("postgres store: an answer that is no list of numbers is none") {
+TEST_CASE("postgres store: an answer that is not a list of numbers is refused") {
     detail::parameter_list values;
     values.numbers(1);
     values.element(7);
@@ -94,7 +94,7 @@ TEST_CASE("postgres store: an answer that is no list of numbers is none") {
     }
 }
 
-TEST_CASE("postgres store: what the server says leads to what can be done") {
+TEST_CASE("postgres store: each error of the server has an advice") {
     CHECK(detail::advice("25006").find("primary") != std::string_view::npos);
     CHECK(detail::advice("57014").find("weir_command_timeout_ms") != std::string_view::npos);
     CHECK(detail::advice("42501").find("grant") != std::string_view::npos);
@@ -106,7 +106,7 @@ TEST_CASE("postgres store: what the server says leads to what can be done") {
           std::string_view::npos);
 }
 
-TEST_CASE("postgres store: a new key knows nothing and is idle") {
+TEST_CASE("postgres store: a new key has no history and is idle") {
     postgres_store store{postgres_options{}};
     const auto slot = store.make_slot("h.org", "metadata");
     CHECK(store.factor(slot).is_one());

@@ -21,7 +21,7 @@ redis_detail::server_facts facts(const std::string& run, const std::string& more
 
 }  // namespace
 
-TEST_CASE("redis epoch: what is written is read, and nothing else is") {
+TEST_CASE("redis epoch: only a text that was written is read") {
     const epoch_record e{old_id, 5, 7, std::string(40, 'c'), std::string(40, 'd'), 3, 9};
     CHECK(redis_detail::epoch_of(redis_detail::text_of(e)) == e);
     const epoch_record bare{old_id, 5, 0, {}, {}, 0, 0};
@@ -38,7 +38,7 @@ TEST_CASE("redis epoch: what is written is read, and nothing else is") {
     CHECK_FALSE(redis_detail::epoch_of(old_id).has_value());
 }
 
-TEST_CASE("redis epoch: fields of INFO are found at the begin of a line alone") {
+TEST_CASE("redis epoch: fields of INFO are found only at the begin of a line") {
     const std::string info =
         "x_run_id:no\r\nrun_id:yes\r\nmaxmemory_policy:noeviction\r\naof_enabled:1\r\nevicted_keys:12";
     const auto f =
@@ -51,13 +51,13 @@ TEST_CASE("redis epoch: fields of INFO are found at the begin of a line alone") 
     CHECK_FALSE(redis_detail::facts_of("", "").are_known);
 }
 
-TEST_CASE("redis epoch: what was lost, as far as the server tells") {
+TEST_CASE("redis epoch: the losses that the server shows") {
     constexpr std::int64_t now = 100'000'000;
     const auto next = [&](const std::optional<epoch_record>& found, const redis_detail::server_facts& f,
                           const std::string& known) { return redis_detail::next_epoch(found, f, now, known, new_id); };
     const epoch_record e{old_id, 1, 0, "run1", "repl1", 0, 0};
 
-    // A new server has lost nothing; one that is empty, and was not, has.
+    // A new server has lost nothing. A server that is empty, but had data, has.
     CHECK(next({}, facts("run1"), "").record == epoch_record{new_id, now, 0, "run1", "", 0, 0});
     CHECK(next({}, facts("run1"), "").reason.empty());
     CHECK(next({}, facts("run1"), old_id).record.lost == now);
@@ -67,19 +67,19 @@ TEST_CASE("redis epoch: what was lost, as far as the server tells") {
     flushed.scripts = 1;
     CHECK(next({}, flushed, "").record.lost == now);
 
-    // The same server; one whose user may not ask; one that keeps all.
+    // The same server; a user without the right to ask; a server with an append-only file.
     CHECK(next(e, facts("run1", "master_replid:repl1\r\n"), "").record == e);
     CHECK(next(e, {}, "").record == e);
     CHECK(next(e, facts("run2", "aof_enabled:1\r\nmaster_replid:repl2\r\n"), "").record.id == old_id);
 
-    // A restart: lost until its start for those who did not know it, until now for those who did.
+    // After a restart the loss ends at the start for a process that did not know the server, and now for the others.
     CHECK(next(e, facts("run2"), "").record.lost == now - 5'000'000);
     CHECK(next(e, facts("run2"), old_id).record.lost == now);
     CHECK(next(e, facts("run2"), "").record.id == new_id);
-    // A replica took over, whatever it keeps.
+    // A replica took over, with or without an append-only file.
     CHECK(next(e, facts("run2", "aof_enabled:1\r\nmaster_replid2:repl1\r\n"), "").record.lost == now);
 
-    // Evictions lose keys, and not all.
+    // Evictions lose some keys.
     const auto evicted = next(e, facts("run1", "evicted_keys:4\r\n"), "");
     CHECK(evicted.record.id == old_id);
     CHECK(evicted.record.evicted == 4);

@@ -32,7 +32,7 @@ bool says(const std::string& sentence, std::string_view what) { return sentence.
 
 }  // namespace
 
-TEST_CASE("redis dsn: host, port and database, with defaults for what is not said") {
+TEST_CASE("redis dsn: host, port and database, with defaults for missing parts") {
     const auto plain = parsed("redis://cache.example.org");
     CHECK(plain.host == "cache.example.org");
     CHECK(plain.port == 6379);
@@ -92,7 +92,7 @@ TEST_CASE("redis dsn: parameters in their units") {
     CHECK(parsed("redis://h?on_lost_history=warm_up").on_lost_history == lost_history::warm_up);
 }
 
-TEST_CASE("redis dsn: a fault is named, with what to write instead") {
+TEST_CASE("redis dsn: a fault says what to write instead") {
     CHECK(says(refused(""), "no scheme"));
     CHECK(says(refused("localhost:6379"), "no scheme"));
     CHECK(says(refused("http://h"), "no scheme of this store"));

@@ -28,7 +28,7 @@ static_assert(!std::is_copy_constructible_v<redis_store>);
 
 }  // namespace
 
-TEST_CASE("redis store: options that contradict themselves are refused before anything is connected") {
+TEST_CASE("redis store: options that contradict each other are refused before a connection is made") {
     redis_options o;
     o.pool = 0;
     CHECK_THROWS_AS(redis_store{o}, weir::exception);
@@ -38,7 +38,7 @@ TEST_CASE("redis store: options that contradict themselves are refused before an
     CHECK_THROWS_AS(redis_store{o}, weir::exception);
 }
 
-TEST_CASE("redis store: names join so that no two pairs meet, and the tag in braces is one") {
+TEST_CASE("redis store: different names give different keys, and all have one tag in braces") {
     const auto one = detail::names_of("weir", "api.crossref.org:8080", "metadata");
     CHECK(one.head == "weir:1:{api.crossref.org:8080|metadata}");
     CHECK(one.list == one.head + ":s");
@@ -108,7 +108,7 @@ TEST_CASE(
         CHECK_FALSE(detail::admitted_of(std::string(size, '\0')).has_value());
 }
 
-TEST_CASE("redis store: times are rounded against the caller") {
+TEST_CASE("redis store: times are rounded so that nothing is admitted early") {
     CHECK(detail::microseconds_up(1us) == 1.0);
     CHECK(detail::microseconds_up(1001ns) == 2.0);
     CHECK(detail::microseconds_up(0ns) == 0.0);
@@ -129,7 +129,7 @@ TEST_CASE("redis store: the bound on the server's clock is never behind it, and 
     CHECK(seen <= t + 500 + passed * 1.001 + 3);
 }
 
-TEST_CASE("redis store: a stamp that is an id comes back as it was") {
+TEST_CASE("redis store: a stamp that is an id is read back unchanged") {
     for (const double at : {0.0, -12'345.0, 1'764'086'400'000'001.0, 9'007'199'254'740'992.0}) {
         CHECK(detail::is_stamp(detail::id_of_stamp(at)));
         CHECK(detail::stamp_of(detail::id_of_stamp(at)) == at);
@@ -137,7 +137,7 @@ TEST_CASE("redis store: a stamp that is an id comes back as it was") {
     CHECK_FALSE(detail::is_stamp(0));
 }
 
-TEST_CASE("redis store: an error reply is told by its word alone, for the rest may repeat a secret") {
+TEST_CASE("redis store: only the first word of an error reply is shown, because the rest may repeat a secret") {
     CHECK(detail::error_word("NOPERM this user has no permissions") == "NOPERM");
     CHECK(detail::error_word("WRONGPASS") == "WRONGPASS");
     CHECK(detail::error_word("hunter2 is wrong") == "ERR");
@@ -145,7 +145,7 @@ TEST_CASE("redis store: an error reply is told by its word alone, for the rest m
     CHECK(detail::error_word("ABCdef x") == "ERR");
 }
 
-TEST_CASE("redis store: a new key knows nothing and is idle") {
+TEST_CASE("redis store: a new key has no history and is idle") {
     redis_store store{redis_options{}};
     const auto slot = store.make_slot("h.org", "metadata");
     CHECK(store.factor(slot).is_one());

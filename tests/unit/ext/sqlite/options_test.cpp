@@ -42,7 +42,7 @@ TEST_CASE("sqlite dsn: parameters are read, each in its unit") {
     CHECK(parse_sqlite_dsn("sqlite:///x?busy_timeout_ms=0").value().busy_timeout == 0ms);
 }
 
-TEST_CASE("sqlite dsn: what is wrong is named, with the nearest right spelling") {
+TEST_CASE("sqlite dsn: a fault has the closest correct spelling") {
     CHECK(has(fault("redis://x"), "sqlite:///path/to/file"));
     CHECK(has(fault(""), "sqlite:///path/to/file"));
     CHECK(has(fault("sqlite://host/x"), "a host stands before the path"));
@@ -61,7 +61,7 @@ TEST_CASE("sqlite dsn: what is wrong is named, with the nearest right spelling")
     CHECK(has(fault("sqlite:///x?synchronous"), "name=value"));
 }
 
-TEST_CASE("sqlite options: those that contradict themselves have a fault") {
+TEST_CASE("sqlite options: options that contradict each other have a fault") {
     sqlite_options o;
     CHECK(has(fault_of(o), "path"));
     o.path = "x";

@@ -127,7 +127,9 @@ void conform(int processes, weir::duration entry_ttl, int traces) {
 }  // namespace
 
 TEST_CASE("sqlite: the store conforms") { conform(1, 10min, 2'000); }
-TEST_CASE("sqlite: three stores on one file conform, and what a dropped one held expires") { conform(3, 40ms, 2'000); }
+TEST_CASE("sqlite: three stores on one file conform, and the entries of a dropped one expire") {
+    conform(3, 40ms, 2'000);
+}
 
 TEST_CASE("sqlite: a registry on it decides as one on memory does") {
     const std::uint64_t seed = weir_test::seed_for("registry on sqlite");
@@ -209,7 +211,7 @@ TEST_CASE("sqlite: a registry on it decides as one on memory does") {
     CHECK(denied > 0);
 }
 
-TEST_CASE("sqlite: setting the clock an hour either way neither lets more pass nor makes anybody wait longer") {
+TEST_CASE("sqlite: setting the clock by an hour admits no more requests and delays none") {
     for (const weir::duration step : {weir::duration{1h}, weir::duration{-1h}}) {
         const scratch here;
         const set_clock clock;
@@ -232,7 +234,7 @@ TEST_CASE("sqlite: setting the clock an hour either way neither lets more pass n
     }
 }
 
-TEST_CASE("sqlite: over a restart of the machine the wall clock tells the time, and one that went back stalls nobody") {
+TEST_CASE("sqlite: over a restart of the machine the wall clock gives the time, and one that went back stops no key") {
     const scratch here;
     const set_clock clock;
     const auto plan = plan_of({{2, 10min}});
@@ -286,7 +288,7 @@ TEST_CASE("sqlite: neither a gate nor an open entry lasts longer for a clock tha
     CHECK(count(s, plan).admits());
 }
 
-TEST_CASE("sqlite: a key that nobody asks for goes from the file, but not before it decides nothing any more") {
+TEST_CASE("sqlite: an unused key is removed from the file once it affects no decision") {
     const scratch here;
     const set_clock clock;
     auto options = here.options();
@@ -322,7 +324,7 @@ TEST_CASE("sqlite: a key that nobody asks for goes from the file, but not before
     CHECK(rows(here.file(), "retired") == 0);
 }
 
-TEST_CASE("sqlite: what is not enforced is entered, and says what stood in the way") {
+TEST_CASE("sqlite: a plan that is not enforced records what it denies, and reports what stood in the way") {
     const scratch here;
     store s{here.options()};
     weir::policy p;
@@ -369,7 +371,7 @@ TEST_CASE("sqlite: hosts of any bytes up to 4 KiB are keys of their own") {
     CHECK(rows(here.file(), "keys") == static_cast<std::int64_t>(names.size()));
 }
 
-TEST_CASE("sqlite: the file is brought to the newest format step by step, and a newer one is refused") {
+TEST_CASE("sqlite: the file is updated to the newest format step by step, and a newer one is refused") {
     namespace detail = weir::sqlite::detail;
     const scratch here;
     detail::patience waiting;
@@ -397,7 +399,7 @@ TEST_CASE("sqlite: the file is brought to the newest format step by step, and a 
     CHECK(said.find("up to 2") != std::string::npos);
 }
 
-TEST_CASE("sqlite: a file of the first version is brought up to date with all that is in it") {
+TEST_CASE("sqlite: a file of the first version is updated with all its data") {
     namespace detail = weir::sqlite::detail;
     const scratch here;
     const set_clock clock;
@@ -443,7 +445,7 @@ TEST_CASE("sqlite: a file of the first version is brought up to date with all th
     CHECK(said.find("its format is version 2, and this program knows up to 1") != std::string::npos);
 }
 
-TEST_CASE("sqlite: what the tuner keeps stays in the file until the factor has recovered, and no longer") {
+TEST_CASE("sqlite: the tuner's state stays in the file until the factor has recovered, and no longer") {
     const scratch here;
     const set_clock clock;
     const auto minute = plan_of({{100'000, 1min}});
@@ -488,7 +490,7 @@ TEST_CASE("sqlite: what the tuner keeps stays in the file until the factor has r
     CHECK(s.read(tuned, minute, s.now()).factor.is_one());
 }
 
-TEST_CASE("sqlite: over a restart of the machine what was learnt is as old as the wall clock says") {
+TEST_CASE("sqlite: over a restart of the machine the tuner's state is as old as the wall clock says") {
     const scratch here;
     const set_clock clock;
     weir::tuner_state made;
@@ -541,6 +543,6 @@ TEST_CASE("sqlite: a relative path means the folder the store was made in") {
     CHECK(std::filesystem::exists(here.file()));
 }
 
-TEST_CASE("sqlite: options that contradict themselves make no store") {
+TEST_CASE("sqlite: options that contradict each other make no store") {
     CHECK_THROWS_AS(store{weir::sqlite::sqlite_options{}}, weir::exception);
 }

@@ -61,20 +61,20 @@ TEST_CASE("command line wins over environment, over files, over defaults, leaf b
     CHECK(r.argc == 3);
 }
 
-TEST_CASE("defect 19: the tuner that the file turns on stays on when no flag is given", "[yaml]") {
+TEST_CASE("the tuner that the file turns on stays on when no flag is given", "[yaml]") {
     const temporary file{"b.yaml", "aimd: {enabled: true}\n"};
     CHECK(run{{"--rate-config", file.path}, {}}()->aimd().enabled);
     CHECK_FALSE(run{{"--rate-config", file.path, "--rate-aimd-enabled=false"}, {}}()->aimd().enabled);
 }
 
-TEST_CASE("defect 18: the environment alone is read, and so is the file it names", "[yaml]") {
+TEST_CASE("the environment alone is read, and so is the file it names", "[yaml]") {
     CHECK(run{{}, {"DOCSTOKG_RLIMIT_BACKEND=redis"}}()->backend().kind == "redis");
     const temporary file{"c.yaml", "global_max_inflight: 7\n"};
     const std::string entry = "DOCSTOKG_RLIMIT_CONFIG=" + file.path;
     CHECK(run{{}, {entry.c_str()}}()->global_max_inflight() == 7);
 }
 
-TEST_CASE("of several files the later wins leaf by leaf", "[yaml]") {
+TEST_CASE("a later file has precedence over an earlier one, leaf by leaf", "[yaml]") {
     const temporary a{"d.yaml", "global_max_inflight: 7\nbackend: {kind: redis}\n"};
     const temporary b{"e.yaml", "global_max_inflight: 8\n"};
     const auto c = run{{"--rate-config", a.path, "--rate-config=" + b.path}, {}}();
@@ -82,8 +82,7 @@ TEST_CASE("of several files the later wins leaf by leaf", "[yaml]") {
     CHECK(c->backend().kind == "redis");
 }
 
-TEST_CASE("defect 17: a file that is missing or wrong leaves no configuration, and every source's faults are told",
-          "[yaml]") {
+TEST_CASE("a file that is missing or wrong leaves no configuration, and every source's faults are reported", "[yaml]") {
     const temporary bad{"f.yaml", "version: 3\n"};
     const auto c = run{{"--rate-config", "no/such.yaml", "--rate-config", bad.path, "--rate-bakend=x"},
                        {"DOCSTOKG_RLIMIT_DSM=x"}}();
@@ -108,7 +107,7 @@ TEST_CASE("presets lie below files, the later over the earlier", "[yaml]") {
     CHECK_FALSE(run{{"--rate-preset="}, {}}());
 }
 
-TEST_CASE("what a configuration was made from makes it again", "[yaml]") {
+TEST_CASE("the sources of a configuration make it again", "[yaml]") {
     const temporary file{"h.yaml", "global_max_inflight: 7\n"};
     const auto c = run{{"--rate-config", file.path, "--rate", "a.org=1/s"}, {"DOCSTOKG_RLIMIT_BACKEND=redis"}}();
     std::ofstream{file.path} << "global_max_inflight: 8\n";
@@ -118,7 +117,7 @@ TEST_CASE("what a configuration was made from makes it again", "[yaml]") {
     CHECK(again->policy_for("a.org", "metadata")->rates.size() == 1);
 }
 
-TEST_CASE("an explanation is made when it is asked for, and only then", "[yaml]") {
+TEST_CASE("an explanation is made only on request", "[yaml]") {
     CHECK(run{{"--rate", "a.org=1/s"}, {}}().explanation.empty());
     const auto c = run{{"--rate", "a.org=1/s", "--rate-explain=a.org.metadata"}, {}}();
     CHECK(c.explanation.starts_with("a.org metadata\nrates "));

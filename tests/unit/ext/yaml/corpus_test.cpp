@@ -82,7 +82,7 @@ constexpr auto folder = WEIR_SOURCE_DIR "/tests/corpus/";
 
 }  // namespace
 
-TEST_CASE("every bad configuration is refused with its own words", "[yaml][corpus]") {
+TEST_CASE("every bad configuration is refused with its own faults", "[yaml][corpus]") {
     std::size_t count = 0;
     std::set<std::string> names;
     for (auto& file : weir_test::read_corpus(std::string{folder} + "bad-configurations")) {
@@ -104,7 +104,7 @@ TEST_CASE("every bad configuration is refused with its own words", "[yaml][corpu
     CHECK(count >= 120);
 }
 
-TEST_CASE("every good configuration is taken and comes to what it says", "[yaml][corpus]") {
+TEST_CASE("every good configuration is accepted and gives the listed policies", "[yaml][corpus]") {
     for (auto& file : weir_test::read_corpus(std::string{folder} + "good-configurations")) {
         for (auto& entry : file.entries) {
             const auto r = resolved(entry);

@@ -15,7 +15,7 @@ std::string first_fault(std::string_view text, const weir::yaml::parse_limits& b
 }
 }  // namespace
 
-TEST_CASE("each limit of a file's size is told in numbers, and what just fits is taken", "[yaml]") {
+TEST_CASE("each limit on a file's size is in the message, and a file of exactly that size is accepted", "[yaml]") {
     CHECK(first_fault("version: 1\n", {.bytes = 11}).empty());
     CHECK(first_fault("version: 1\n", {.bytes = 10}) == "f.yaml: it is larger than 10 bytes");
     CHECK(first_fault("a: {b: 1}", {.depth = 2}).empty());

@@ -8,7 +8,7 @@
 
 using namespace std::chrono_literals;
 
-TEST_CASE("sources are read weakest first, presets and files anew each time", "[yaml]") {
+TEST_CASE("sources are read weakest first, presets and files again each time", "[yaml]") {
     const auto path = (std::filesystem::temp_directory_path() / "weir_sources.yaml").string();
     const auto write = [&](std::string_view text) { std::ofstream{path} << text; };
     weir::yaml::sources from;

@@ -14,7 +14,7 @@ weir::layer load(std::string_view text) { return weir::yaml::load_text(text, "f.
 weir::resolution resolved(std::string_view text) { return weir::resolve(std::array{load(text)}); }
 }  // namespace
 
-TEST_CASE("the shipped configuration loads and says what it says", "[yaml][8a]") {
+TEST_CASE("the shipped configuration loads and has the expected policies", "[yaml][8a]") {
     const auto r = weir::resolve(std::array{weir::yaml::load_file(WEIR_SOURCE_DIR "/config/ratelimits.yaml")});
     INFO(r.fault_text());
     REQUIRE(r);
@@ -48,13 +48,13 @@ TEST_CASE("rates may be one text, and a fault in it has its line", "[yaml][8a]")
               .find("f.yaml:3:12: defaults.landing.rates: ") == 0);
 }
 
-TEST_CASE("defect 6: a quoted false is not true but a fault", "[yaml]") {
+TEST_CASE("a quoted false is not true but a fault", "[yaml]") {
     CHECK(resolved("defaults: {metadata: {count_head: \"false\"}}").fault_text().find("drop the quotes") !=
           std::string::npos);
     CHECK_FALSE(resolved("defaults: {metadata: {count_head: false}}")->policy_for("x.org", "metadata")->count_head);
 }
 
-TEST_CASE("a key twice in one mapping is a fault that names both places", "[yaml]") {
+TEST_CASE("a key twice in one mapping is a fault that names both source locations", "[yaml]") {
     const auto r = resolved(
         "hosts:\n  x.org: {metadata: {rates: 1/s}}\n  y.org: {}\n  x.org: {metadata: {burst: 1}}\nverson: 1\n");
     CHECK(r.faults().size() == 2);
@@ -100,7 +100,7 @@ TEST_CASE("a missing file and a folder are faults, never an empty layer", "[yaml
     CHECK(weir::yaml::load_file("").faults.size() == 1);
 }
 
-TEST_CASE("reading goes on after a fault, so that all are told at once", "[yaml]") {
+TEST_CASE("reading goes on after a fault, so that all are reported together", "[yaml]") {
     const auto l = load("roles: [[a], {b: c}, ~, search]\n? [x]\n: 1\na: &a 1\nb: *a\nc: !!int 1\nversion: 1\n");
     std::vector<std::string> texts;
     for (const auto& f : l.faults)
@@ -124,7 +124,7 @@ TEST_CASE("a message is one line without control characters, whatever a key is",
     CHECK(text.starts_with("f.yaml:1:1: a\\x1b[2J\\x0ab\\xc2\\x9b: unknown key"));
 }
 
-TEST_CASE("what stands below a section that is refused is not reported again", "[yaml]") {
+TEST_CASE("keys in a refused section are not reported again", "[yaml]") {
     const auto r =
         resolved("hosst:\n  x.org: {metadata: {rates: 1/s, burst: 2}}\n  y.org: {landing: {}}\nversion: 1\n");
     CHECK(r.faults().size() == 1);
@@ -146,7 +146,7 @@ TEST_CASE("groups and a role's tuner are read as they are written", "[yaml]") {
     CHECK(resolved("defaults: {metadata: {aimd: {min_multiplier: 0.9, max_multiplier: 0.8}}}").faults().size() == 1);
 }
 
-TEST_CASE("no word of the parser reaches a user, not even of a message that no version of it has yet", "[yaml]") {
+TEST_CASE("no text of the parser reaches a user, not even of an unknown message", "[yaml]") {
     const auto message_of = [](const char* message) {
         return weir::yaml::detail::syntax_fault(YAML::ParserException{YAML::Mark::null_mark(), message}, "a: b");
     };

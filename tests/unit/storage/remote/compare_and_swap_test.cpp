@@ -34,7 +34,7 @@ const auto known = [] { return std::optional<weir::duration>{10s}; };
 
 }  // namespace
 
-TEST_CASE("compare and swap: one round trip where the record is as it was seen") {
+TEST_CASE("compare and swap: one round trip if the record is unchanged") {
     server there;
     remote::tuner_record seen;
     for (int i = 1; i <= 3; ++i) {
@@ -45,7 +45,7 @@ TEST_CASE("compare and swap: one round trip where the record is as it was seen")
     }
 }
 
-TEST_CASE("compare and swap: a record that another changed is read, and the step made of that") {
+TEST_CASE("compare and swap: a record that another process changed is read, and the step applied to it") {
     server there;
     there.factor = weir::multiplier::of(0.5);
     there.record = remote::to_record({.answers = 40}, 10s);
@@ -66,7 +66,7 @@ TEST_CASE("compare and swap: a step that changes nothing offers the record it sa
     CHECK(there.record == before);
 }
 
-TEST_CASE("compare and swap: where the server's time is not known yet it reads first, and no step is lost") {
+TEST_CASE("compare and swap: while the server's time is unknown it reads first, and no step is lost") {
     server there;
     remote::tuner_record seen;
     int steps = 0;
@@ -79,7 +79,7 @@ TEST_CASE("compare and swap: where the server's time is not known yet it reads f
     CHECK(steps == 1);
 }
 
-TEST_CASE("compare and swap: it gives up when others were faster for longer than its patience") {
+TEST_CASE("compare and swap: it gives up when other processes were faster for longer than its patience") {
     weir::testing::manual_clock clock;
     remote::tuner_record seen;
     int calls = 0;

@@ -8,7 +8,7 @@
 
 using weir::remote::percent_decoded;
 
-TEST_CASE("dsn: two hexadecimal digits behind a percent sign are a byte, and all else is itself") {
+TEST_CASE("dsn: two hexadecimal digits after a percent sign are a byte, and everything else is unchanged") {
     CHECK(percent_decoded("") == "");
     CHECK(percent_decoded("a+b c") == "a+b c");
     CHECK(percent_decoded("%41%62%7f") == "Ab\x7f");
@@ -17,7 +17,7 @@ TEST_CASE("dsn: two hexadecimal digits behind a percent sign are a byte, and all
     CHECK(percent_decoded("%fF") == "\xff");
 }
 
-TEST_CASE("dsn: a percent sign that encodes nothing is a fault") {
+TEST_CASE("dsn: a percent sign without two hexadecimal digits is a fault") {
     for (const std::string_view text : {"%", "a%", "%4", "%4g", "%g4", "%%41", "%-1"})
         CHECK_FALSE(percent_decoded(text).has_value());
 }

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <set>
 
-TEST_CASE("entry ids: none is 0 or has the highest bit, and no two are equal, of two makers neither") {
+TEST_CASE("entry ids: none is 0 or has the highest bit, and no two are equal, even of two stores") {
     weir::remote::entry_ids one, other;
     std::set<std::uint64_t> all;
     for (int i = 0; i < 1'000; ++i)

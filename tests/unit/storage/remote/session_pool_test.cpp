@@ -125,7 +125,7 @@ TEST_CASE("session pool: a verb takes its key's home, which is opened once") {
     CHECK(f.net.opened == 2);
 }
 
-TEST_CASE("session pool: where the home is in use another session serves, an open one rather than a new one") {
+TEST_CASE("session pool: if the home is in use, another session is used, an open one rather than a new one") {
     fixture f{3};
     const auto a = f.key(), b = f.key();
     static_cast<void>(f.pool.borrow(*b));
@@ -137,7 +137,7 @@ TEST_CASE("session pool: where the home is in use another session serves, an ope
     CHECK(f.trouble_of(*a).find("all 3 are in use; raise pool") != std::string::npos);
 }
 
-TEST_CASE("session pool: a key with settlements on their way waits for its home, so that it comes after them") {
+TEST_CASE("session pool: a key with settlements without a reply waits for its home, so that it comes after them") {
     fixture f;
     const auto a = f.key();
     static_cast<void>(f.pool.borrow(*a));
@@ -165,7 +165,7 @@ TEST_CASE("session pool: a verb that waits is woken when its session is given ba
     CHECK(f.net.opened == 1);
 }
 
-TEST_CASE("session pool: a settlement leaves at once, or with whoever has its session") {
+TEST_CASE("session pool: a settlement is sent at once, or by the thread that has its session") {
     fixture f;
     const auto a = f.key();
     f.pool.post({a, "before it is open"});
@@ -186,7 +186,7 @@ TEST_CASE("session pool: a settlement leaves at once, or with whoever has its se
           texts{"before it is open", "while it is in use", "while it is free", "with the next", "the next"});
 }
 
-TEST_CASE("session pool: a verb that carries takes the settlements on its own key inside") {
+TEST_CASE("session pool: a verb that carries settlements takes those of its own key") {
     fixture f{1};
     const auto a = f.key(), b = f.key();
     static_cast<void>(f.pool.borrow(*a));
@@ -197,7 +197,7 @@ TEST_CASE("session pool: a verb that carries takes the settlements on its own ke
     CHECK(f.net.sent == texts{"b"});
 }
 
-TEST_CASE("session pool: what a session has no room for stays in line, in order") {
+TEST_CASE("session pool: settlements for which a session has no room stay in order") {
     fixture f{1};
     const auto a = f.key();
     static_cast<void>(f.pool.borrow(*a));
@@ -260,14 +260,14 @@ TEST_CASE("session pool: after a refusal nothing is tried until the pause is ove
     CHECK(f.net.opened == 1);
 }
 
-TEST_CASE("session pool: no session free is an error of its own, for the server may be well") {
+TEST_CASE("session pool: no session free is an error of its own, because the server may work") {
     fixture f{1};
     const auto a = f.key();
     const auto mine = f.pool.borrow(*a);
     CHECK_THROWS_AS(f.pool.borrow(*a), weir::store_busy);
 }
 
-TEST_CASE("session pool: a server that refuses one connection more is used by those it has given") {
+TEST_CASE("session pool: if a server refuses a further connection, the open ones are used") {
     fixture f{3, 1h};
     const auto a = f.key(), b = f.key(), c = f.key();
     static_cast<void>(f.pool.borrow(*a));
@@ -287,12 +287,12 @@ TEST_CASE("session pool: a server that refuses one connection more is used by th
         std::this_thread::sleep_for(10ms);
     }
     other.join();
-    // One that is gone as well leaves the refusal.
+    // If the open session breaks too, the refusal remains.
     f.pool.borrow(*a)->alive = false;
     CHECK_FALSE(f.trouble_of(*a).empty());
 }
 
-TEST_CASE("session pool: what is posted for a server that is gone is bounded, and the oldest is dropped") {
+TEST_CASE("session pool: the settlements for an unreachable server are bounded, and the oldest is dropped") {
     fixture f{1};
     const auto a = f.key();
     for (int i = 0; i < 16'400; ++i)
@@ -305,7 +305,7 @@ TEST_CASE("session pool: what is posted for a server that is gone is bounded, an
     CHECK(f.net.sent.back() == "16399");
 }
 
-TEST_CASE("session pool: flush tries every session, and tells of a failure") {
+TEST_CASE("session pool: flush tries every session, and reports a failure") {
     fixture f;
     const auto a = f.key(), b = f.key();
     CHECK_NOTHROW(f.pool.flush());

@@ -8,7 +8,7 @@
 
 #include <array>
 
-TEST_CASE("socket life: an end is seen, also behind bytes that were not read") {
+TEST_CASE("socket life: an end is detected, also behind unread bytes") {
     for (const bool has_bytes : {false, true}) {
         std::array<int, 2> ends{};
         REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends.data()) == 0);
@@ -23,7 +23,7 @@ TEST_CASE("socket life: an end is seen, also behind bytes that were not read") {
     }
 }
 
-TEST_CASE("socket life: a TCP connection asks its peer every 15 s") {
+TEST_CASE("socket life: a TCP connection sends its peer a probe every 15 s") {
     const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
     weir::remote::keep_alive(fd);
     int on = 0;

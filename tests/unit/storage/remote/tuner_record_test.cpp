@@ -40,7 +40,7 @@ TEST_CASE("tuner record: a state comes back from it, its times shifted to the st
     }
 }
 
-TEST_CASE("tuner record: none is a state in which nothing was learnt but the factor") {
+TEST_CASE("tuner record: an empty one is a state with only a factor") {
     weir::tuner_state expected;
     expected.factor = weir::multiplier::of(0.5);
     CHECK(remote::to_state({}, weir::multiplier::of(0.5), 1h) == expected);

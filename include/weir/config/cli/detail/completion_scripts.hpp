@@ -10,23 +10,23 @@
 
 namespace weir {
 
-/// A flag as a shell completes it.
+/// A flag for a shell's completion.
 struct completed_flag {
     std::string name{};      ///< with its dashes
-    std::string argument{};  ///< of its value, such as FILE; empty = it has none
+    std::string argument{};  ///< name of its value, such as FILE; empty = it has none
     std::string meaning{};
-    bool optional = false;             ///< whether the value may be left out, and else stands after "="
+    bool optional = false;             ///< whether the value may be missing; if present it is after "="
     bool file = false;                 ///< whether the value is a file
-    std::vector<std::string> words{};  ///< the values there are; empty = any
+    std::vector<std::string> words{};  ///< the possible values; empty = any
 };
 
-/// What may stand after a program's name, or after one of its commands.
+/// The possible arguments after a program's name, or after one of its commands.
 struct completed_command {
     std::string name{};  ///< empty = the program has no commands
     std::string meaning{};
     std::vector<completed_flag> flags{};
     bool files = false;                ///< whether its other arguments are files
-    std::vector<std::string> words{};  ///< or the words they are chosen from
+    std::vector<std::string> words{};  ///< or the words to choose from
 };
 
 struct completed_program {
@@ -36,7 +36,7 @@ struct completed_program {
 
 namespace detail {
 
-/// `text` with a backslash before each of `special`.
+/// `text` with a backslash before each character of `special`.
 [[nodiscard]] inline std::string escaped(std::string_view text, std::string_view special) {
     std::string out;
     for (const char c : text) {
@@ -55,7 +55,7 @@ namespace detail {
     return out + "'";
 }
 
-/// A function's name made of a program's.
+/// A shell function's name, made from a program's name.
 [[nodiscard]] inline std::string function_name(std::string_view program) {
     std::string out = "_";
     for (const char c : program)

@@ -7,7 +7,7 @@
 
 namespace weir::curl::detail {
 
-/// What libcurl's code means to a caller.
+/// The reason that libcurl's code stands for.
 [[nodiscard]] inline http::transport_errc reason_of(CURLcode code) noexcept {
     using enum http::transport_errc;
     switch (code) {
@@ -42,7 +42,7 @@ namespace weir::curl::detail {
     case CURLE_HTTP2_STREAM:
         return lost;
     case CURLE_WEIRD_SERVER_REPLY:
-    case CURLE_UNSUPPORTED_PROTOCOL:  // HTTP/0.9: the URL's scheme has been looked at before
+    case CURLE_UNSUPPORTED_PROTOCOL:  // HTTP/0.9: the URL's scheme was checked before
     case CURLE_HTTP2:
     case CURLE_BAD_CONTENT_ENCODING:
         return protocol;

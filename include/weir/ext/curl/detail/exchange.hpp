@@ -80,7 +80,7 @@ private:
             throw std::bad_alloc{};
         CURLcode code = CURLE_ABORTED_BY_CALLBACK;
         {
-            // A poll that waits for the server is woken at once; the progress callback would come once a second.
+            // This wakes a poll that waits for the server at once. The progress callback is called only once a second.
             const std::stop_callback on_stop{what_.stop, [this, multi] {
                                                  stopped_ = true;
                                                  curl_multi_wakeup(multi);
@@ -104,14 +104,15 @@ private:
                 continue;
             code = message->data.result;
             if (code == CURLE_OK)
-                stopped_ = false;  // it was faster
+                stopped_ = false;  // the transfer was faster than the stop
         }
         sent = has_sent();
         curl_multi_remove_handle(multi, easy);
         return code;
     }
 
-    /// Whether a byte of the request may have left: libcurl counts them, and notes when a connection is ready for them.
+    /// Whether a byte of the request may have been sent: libcurl counts them, and records when a connection is ready
+    /// for them.
     [[nodiscard]] bool has_sent() const noexcept {
         long bytes = 0;
         curl_off_t ready = 0;
@@ -124,14 +125,14 @@ private:
         throw http::transport_error{why, what_.method, what_.url, detail, sent};
     }
 
-    // ---- callbacks: C calls them, so nothing may fly out
+    // ---- callbacks: C calls them, so they must not throw
 
     static std::size_t on_header(char* data, std::size_t, std::size_t size, void* self) noexcept {
         return static_cast<exchange*>(self)->guarded(size, [&](exchange& me) { return me.take_line({data, size}); });
     }
     static std::size_t on_body(char* data, std::size_t, std::size_t size, void* self) noexcept {
         return static_cast<exchange*>(self)->guarded(size, [&](exchange& me) {
-            // Also here: a receiver that is never out of bytes would not see the loop's check.
+            // Checked here too: if data arrives without a pause, the loop's check is not reached.
             if (me.stopped_)
                 return false;
             me.ended_by_receiver_ = !me.to_.body({data, size});
@@ -139,7 +140,7 @@ private:
         });
     }
 
-    /// `size` to go on, anything else to stop; what `step` throws is kept for `run`.
+    /// Returns `size` to go on, any other value to stop. An exception of `step` is kept for `run`.
     template <class Step>
     std::size_t guarded(std::size_t size, Step&& step) noexcept {
         constexpr std::size_t stop = static_cast<std::size_t>(-1);
@@ -161,7 +162,7 @@ private:
         case http::head_reader::step::complete:
             break;
         }
-        // The body will be unpacked: then these two would not be true of it.
+        // The body will be unpacked. Then these two fields do not describe it.
         if (unpacks_ && !head_only_ && head_.fields().erase("Content-Encoding") > 0)
             head_.fields().erase("Content-Length");
         to_.head(head_.status(), head_.fields());
@@ -187,7 +188,7 @@ private:
 
     void set_target(const std::string& url) {
         set(CURLOPT_URL, url.c_str());
-        set(CURLOPT_PATH_AS_IS, 1L);  // the server gets the path the caller wrote
+        set(CURLOPT_PATH_AS_IS, 1L);  // the server gets the path as the caller wrote it
         set(CURLOPT_FOLLOWLOCATION, 0L);
         set(CURLOPT_NOSIGNAL, 1L);
         set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
@@ -231,7 +232,8 @@ private:
         } else if (what_.method == "GET" && what_.body.empty()) {
             set(CURLOPT_HTTPGET, 1L);
         } else {
-            // POST and PUT say how long their body is, even when there is none; others only when there is one.
+            // POST, PUT and PATCH state the length of their body even if there is none; other methods only if there is
+            // one.
             if (!what_.body.empty() || what_.method == "POST" || what_.method == "PUT" || what_.method == "PATCH") {
                 set(CURLOPT_POST, 1L);
                 set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(what_.body.size()));
@@ -252,7 +254,7 @@ private:
                      false);
             fields_.add(h);
         }
-        // libcurl would add these by itself; a repeated request after "417" would be one that nobody admitted.
+        // libcurl would add these fields by itself. After "417" it would repeat the request without a permit.
         if (!what_.headers.contains("Expect"))
             fields_.suppress("Expect");
         if (!what_.headers.contains("Content-Type"))
@@ -278,7 +280,7 @@ private:
     std::string range_;
     field_list fields_;
     std::array<char, CURL_ERROR_SIZE> error_text_{};
-    std::unique_ptr<CURL, reset> forget_;  // the last member: the handle must not point into a dead exchange
+    std::unique_ptr<CURL, reset> forget_;  // last member: the handle must not point into a destroyed exchange
 };
 
 }  // namespace weir::curl::detail

@@ -13,7 +13,7 @@
 
 namespace weir::curl::detail {
 
-/// Whether `text` may stand for a method or a field's name: a token of RFC 9110.
+/// Whether `text` may be a method or a field's name: a token of RFC 9110.
 [[nodiscard]] constexpr bool is_token(std::string_view text) noexcept {
     for (const char c : text)
         if (!weir::detail::is_alpha(c) && !weir::detail::is_digit(c) &&
@@ -22,7 +22,7 @@ namespace weir::curl::detail {
     return !text.empty();
 }
 
-/// Whether `text` stays on its line.
+/// Whether `text` contains no line break.
 [[nodiscard]] constexpr bool is_field_value(std::string_view text) noexcept {
     return text.find_first_of(std::string_view{"\r\n\0", 3}) == std::string_view::npos;
 }
@@ -32,7 +32,7 @@ class field_list {
 public:
     /// **Preconditions.** The name is a token, the value a field value.
     void add(const http::header& h) { append(h.value.empty() ? h.name + ";" : h.name + ": " + h.value); }
-    /// Keeps libcurl from sending that field by itself.
+    /// Prevents libcurl from sending that field by itself.
     void suppress(std::string_view name) { append(std::string{name} + ":"); }
 
     [[nodiscard]] curl_slist* get() const noexcept { return list_.get(); }

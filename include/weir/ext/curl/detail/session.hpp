@@ -18,15 +18,15 @@
 
 namespace weir::curl::detail {
 
-/// Starts libcurl, once. It is never stopped: other users of the library in the process may still need it.
+/// Starts libcurl, once. It is never stopped, because other users of the library in the process may still need it.
 inline void start_library() {
     static const CURLcode started = curl_global_init(CURL_GLOBAL_DEFAULT);
     if (started != CURLE_OK)
         throw std::runtime_error{"libcurl cannot be started"};
 }
 
-/// What the sessions of a transport share: resolved names and TLS sessions. Connections are not, libcurl says it is not
-/// safe.
+/// What the sessions of a transport share: resolved names and TLS sessions. They do not share connections: libcurl
+/// documents that as unsafe.
 class share {
 public:
     share() : handle_(curl_share_init()) {
@@ -56,9 +56,9 @@ private:
     CURLSH* handle_;
 };
 
-/// An easy handle with a multi handle of its own, which holds its connections and can be woken from another thread.
+/// An easy handle with its own multi handle, which keeps its connections and can be woken from another thread.
 struct session {
-    /// Connections one session keeps; it remembers as many origins.
+    /// How many connections one session keeps; it remembers as many origins.
     static constexpr std::size_t max_connections = 8;
 
     struct easy_cleanup {
@@ -95,14 +95,14 @@ struct session {
     std::vector<std::string> origins;  // the last used at the end
 };
 
-/// The idle sessions, and what they share.
+/// The idle sessions, and the data that they share.
 ///
 /// **Thread safety.** All members.
 class pool {
 public:
     explicit pool(std::size_t max_idle) : max_idle_(max_idle) {}
 
-    /// The session that was last used for that origin; else the one that was not used for longest; else a new one.
+    /// The session that was last used for that origin, else the one that was unused for longest, else a new one.
     [[nodiscard]] std::unique_ptr<session> take(std::string_view origin) {
         {
             const std::lock_guard guard{mutex_};
@@ -124,12 +124,12 @@ public:
             if (idle_.size() < max_idle_)
                 idle_.push_back(std::move(s));
         } catch (...) {
-            // No memory for one more: like one too many, it is closed on return, outside the lock.
+            // No memory for one more. It is closed on return, outside the lock, like a session beyond the maximum.
         }
     }
 
 private:
-    share share_;  // outlives the sessions
+    share share_;  // must outlive the sessions
     std::size_t max_idle_;
     std::mutex mutex_;
     std::vector<std::unique_ptr<session>> idle_;  // the last used at the end

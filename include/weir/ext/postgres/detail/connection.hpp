@@ -25,7 +25,7 @@ struct query_result_free {
 };
 using query_result = std::unique_ptr<PGresult, query_result_free>;
 
-/// The five characters that say what went wrong; empty where nothing did.
+/// The five characters of the SQLSTATE of a failure; empty if there was none.
 [[nodiscard]] inline std::string_view state_of(const PGresult* r) noexcept {
     const char* const text = PQresultErrorField(r, PG_DIAG_SQLSTATE);
     return text == nullptr ? std::string_view{} : std::string_view{text};
@@ -34,12 +34,12 @@ using query_result = std::unique_ptr<PGresult, query_result_free>;
     return state == "3F000" || state == "42P01" || state == "42883";
 }
 [[nodiscard]] inline bool is_read_only(std::string_view state) noexcept { return state == "25006"; }
-/// Whether the same may well succeed the next time.
+/// Whether the same statement may succeed the next time.
 [[nodiscard]] inline bool is_passing(std::string_view state) noexcept {
     return state == "57014" || state == "55P03" || state == "40P01" || state == "40001";
 }
 
-/// What the user can do about what the server said.
+/// What the user can do about the server's error.
 [[nodiscard]] inline std::string_view advice(std::string_view state) noexcept {
     if (is_read_only(state))
         return "it is read-only: name the primary, or a user who may write";
@@ -49,15 +49,14 @@ using query_result = std::unique_ptr<PGresult, query_result_free>;
         return "look for a session that holds a lock, or for an overloaded server, or raise weir_command_timeout_ms";
     if (state == "42P05" || state == "26000")
         return "a pooler between hands connections out by transaction: name the server itself, or have the pooler hand "
-               "out "
-               "sessions (pool_mode = session)";
+               "out sessions (pool_mode = session)";
     if (state == "P0002")
         return "look for row security or a trigger on the tables of the schema";
     if (state == "42501")
         return "grant the user what it lacks, or CREATE on the database while the schema is made";
     return "see the server's log";
 }
-/// The same where there is no state: when signing in.
+/// The same for errors without a state, during sign-in.
 [[nodiscard]] inline std::string_view advice_on_connecting(std::string_view why) noexcept {
     const auto says = [&](std::string_view what) { return why.find(what) != std::string_view::npos; };
     if (says("authentication") || says("no password") || says("pg_hba.conf"))
@@ -74,9 +73,10 @@ using query_result = std::unique_ptr<PGresult, query_result_free>;
     return store_error{fmt::format("postgres: cannot {} at {}: {}; {}", what, server, why, what_to_do)};
 }
 
-/// One connection to the server, whose every wait has a deadline.
+/// One connection to the server. Every wait has a deadline.
 ///
-/// **Thread safety.** None. **Errors.** `store_error`; it is closed then, unless it is the server that refused.
+/// **Thread safety.** None. **Errors.** `store_error`. Then the connection is closed, unless the server refused the
+/// statement.
 class connection {
 public:
     using deadline = std::chrono::steady_clock::time_point;
@@ -84,7 +84,7 @@ public:
     explicit connection(std::string server) : server_(std::move(server)), pid_(::getpid()) {}
     connection(const connection&) = delete;
     connection& operator=(const connection&) = delete;
-    // A child's copy is left alone: to close it would say goodbye on the parent's socket.
+    // A child's copy is not closed: that would send a goodbye over the parent's socket.
     ~connection() {
         if (pid_ == ::getpid())
             close();
@@ -116,10 +116,10 @@ public:
             remote::keep_alive(PQsocket(handle_));
     }
 
-    /// Whether the server has not ended it, as far as one sees without a round trip.
+    /// Whether the server has not ended the connection, as far as this is known without a round trip.
     [[nodiscard]] bool seems_alive() const noexcept { return !remote::has_ended(PQsocket(handle_)); }
 
-    /// The next result, null at the end of a statement's.
+    /// The next result; null at the end of a statement's results.
     [[nodiscard]] query_result next(deadline until, std::string_view what) {
         if (PQisBusy(handle_) != 0) {
             flush(until, what);
@@ -134,7 +134,7 @@ public:
         if (PQconsumeInput(handle_) == 0)
             broken(what);
     }
-    /// Sends all that waits to be sent, and reads meanwhile, so that neither side waits for the other.
+    /// Sends all buffered data, and reads at the same time, so that the two sides never wait for each other.
     void flush(deadline until, std::string_view what) {
         for (;;) {
             const int left = PQflush(handle_);
@@ -147,7 +147,7 @@ public:
         }
     }
 
-    /// Runs statements that have no parameters; gives the last result, or the first that failed.
+    /// Runs statements without parameters. Returns the last result, or the first that failed.
     [[nodiscard]] query_result run(const std::string& text, deadline until, std::string_view what) {
         if (PQsendQuery(handle_, text.c_str()) == 0)
             broken(what);
@@ -166,7 +166,7 @@ public:
 
     [[noreturn]] void broken(std::string_view what) { broken(what, PQerrorMessage(handle_)); }
     [[noreturn]] void broken(std::string_view what, std::string_view why) {
-        // libpq's words may name the host again; the first line behind that says enough.
+        // libpq's text may repeat the host. The first line after it is enough.
         if (const auto at = why.rfind("failed: "); at != std::string_view::npos)
             why.remove_prefix(at + 8);
         const std::string text{why.substr(0, why.find('\n'))};
@@ -181,7 +181,7 @@ public:
     }
 
 private:
-    /// Whether the user has set how an idle connection is kept.
+    /// Whether the user has set a keepalive parameter.
     [[nodiscard]] bool names_keepalives() const {
         const std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> all{PQconninfo(handle_), &PQconninfoFree};
         for (const PQconninfoOption* o = all.get(); o != nullptr && o->keyword != nullptr; ++o)
@@ -200,8 +200,8 @@ private:
         return last;
     }
 
-    /// Drops what the server has not acknowledged: TCP would go on sending it, and an admission whose caller has given
-    /// up would arrive after it was taken back.
+    /// Drops what the server has not acknowledged. Otherwise TCP would go on sending it. Then an admission whose caller
+    /// has given up would arrive after it was taken back.
     void discard_unsent() noexcept {
         const linger none{1, 0};
         if (const int fd = PQsocket(handle_); fd >= 0)

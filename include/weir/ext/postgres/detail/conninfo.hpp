@@ -38,16 +38,16 @@ struct conninfo_free {
 };
 using conninfo = std::unique_ptr<PQconninfoOption, conninfo_free>;
 
-/// Whether `name` is a parameter at all; else what it was most likely meant to be.
+/// The fault of a parameter name that does not exist, with the name that was probably meant; empty if it exists.
 [[nodiscard]] inline std::string fault_of_name(std::string_view name) {
-    std::vector<std::string> names{"ssl"};  // in a URI, for JDBC's sake
+    std::vector<std::string> names{"ssl"};  // in a URI, for compatibility with JDBC
     const conninfo all{PQconndefaults()};
     for (const PQconninfoOption* o = all.get(); o != nullptr && o->keyword != nullptr; ++o)
         names.emplace_back(o->keyword);
     names.insert(names.end(), our_parameters.begin(), our_parameters.end());
     if (std::ranges::find(names, name) != names.end())
         return {};
-    // A name that is far from all of them may be a piece of a password: it is not repeated.
+    // A name that is far from all of them may be part of a password, so it is not repeated.
     const std::string near = closest_match(name, names);
     if (near.empty())
         return fmt::format("it has an unknown parameter; ours are {}, all others are libpq's (in a value, & and blanks "
@@ -56,7 +56,7 @@ using conninfo = std::unique_ptr<PQconninfoOption, conninfo_free>;
     return fmt::format("{} is no parameter; did you mean {}?", name, near);
 }
 
-/// What is wrong with a connection text; libpq's own words may repeat it and are not used.
+/// The fault of a connection text. libpq's own message may repeat the text, so it is not used.
 [[nodiscard]] inline std::string fault_of_conninfo(const std::string& text) {
     if (text.find('\0') != std::string::npos)
         return "the connection text has a zero byte; take it out";
@@ -69,7 +69,7 @@ using conninfo = std::unique_ptr<PQconninfoOption, conninfo_free>;
                                "dbname=...";
 }
 
-/// Where a connection text leads, as a message may say it: host, port and database.
+/// The server of a connection text, for messages: host, port and database.
 [[nodiscard]] inline std::string server_of(const std::string& text) {
     std::string host;
     std::string port;
@@ -90,10 +90,11 @@ using conninfo = std::unique_ptr<PQconninfoOption, conninfo_free>;
                        database.empty() ? "" : ", database ", database);
 }
 
-/// Gives our parameters of a URI's query to `set`, and the URI without them to `rest`. Says what is wrong, or nothing.
+/// Passes our parameters of a URI's query to `set`, and writes the URI without them to `rest`. Returns the fault, or
+/// nothing.
 template <class Set>
 [[nodiscard]] std::string split_uri(std::string_view text, std::string& rest, Set&& set) {
-    // A ? in the user's part begins no query.
+    // A ? in the user's part does not begin a query.
     const std::size_t begin = text.find("://") + 3;
     const std::size_t part = text.find_first_of("@/", begin);
     const std::size_t query = text.find('?', part != std::string_view::npos && text[part] == '@' ? part : begin);
@@ -149,7 +150,7 @@ public:
         skip_blanks();
         return true;
     }
-    /// Nothing where a quote has no end.
+    /// Nothing if a quote has no end.
     [[nodiscard]] std::optional<std::string> value() {
         const bool quoted = !is_done() && text_[at_] == '\'';
         at_ += quoted ? 1 : 0;

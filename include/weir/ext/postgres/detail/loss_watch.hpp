@@ -18,10 +18,10 @@
 
 namespace weir::postgres::detail {
 
-/// What the server says of itself.
+/// What the server reports about itself.
 struct greeting {
     std::int64_t version = 0;
-    std::int64_t epoch = 0;      ///< of the schema: another one knows nothing
+    std::int64_t epoch = 0;      ///< of the schema: a new one knows nothing of the old
     std::int64_t lost_ago = -1;  ///< ns since the server lost history; -1 = never
     bool unlogged = false;
     bool read_only = false;
@@ -32,12 +32,12 @@ struct greeting {
     return greeting{said[0], said[1], said[2], said[3] != 0, said[4] != 0};
 }
 
-/// Notices from what the server says of itself that it is another one, or lost history.
+/// Detects, from what the server reports about itself, that it is another server or has lost its history.
 ///
 /// **Thread safety.** All members may be called from any thread.
 class loss_watch {
 public:
-    /// For messages: where the server is.
+    /// `server` is its address, for messages.
     explicit loss_watch(std::string server) : server_(std::move(server)) {}
 
     void opened(const greeting& said) {
@@ -51,9 +51,9 @@ public:
         if (is_other)
             lost = steady_clock{}.now();
         epoch_ = said.epoch;
-        // Two readings of one loss differ by the way they came.
+        // Two reports of one loss differ by the time that they took to arrive.
         if (lost > saturating_add(lost_at_.load(), std::chrono::milliseconds{100})) {
-            // A loss before this process's first connection makes it wait too, but is none it has seen.
+            // A loss before this process's first connection also delays it, but does not count as one that it has seen.
             if (generation_.load() > 0)
                 losses_.fetch_add(1);
             lost_at_.store(lost);
@@ -67,7 +67,7 @@ public:
         }
     }
 
-    /// How often a session was opened: a key's number is asked for anew after each.
+    /// How often a session was opened. After each, a key's number must be read again.
     [[nodiscard]] std::uint64_t generation() const noexcept { return generation_.load(); }
     /// When history was lost, on this process's clock; `long_ago` if it was not.
     [[nodiscard]] instant lost_at() const noexcept { return lost_at_.load(); }

@@ -12,11 +12,11 @@
 #include <chrono>
 #include <cstdint>
 
-// What the verbs that decide are given.
+// The parameters of the verbs that decide.
 
 namespace weir::postgres::detail {
 
-/// Stamps to keep: as many as any window looks back for, and behind them as many as a request of `cost` may take back.
+/// How many stamps to keep: as many as any window reaches back, plus as many as a request of `cost` may take back.
 [[nodiscard]] inline std::int64_t kept(const window_plan& plan, std::int64_t cost) noexcept {
     constexpr std::int64_t max_kept = 1'048'576;
     std::int64_t max = 64;
@@ -25,7 +25,7 @@ namespace weir::postgres::detail {
     return std::min(max + cost, max_kept);
 }
 
-/// Adds what `admit`, `stamp` and `open` are given behind the time.
+/// Adds the parameters of `admit`, `stamp` and `open` after the time.
 inline void put_request(parameter_list& values, verb which, const window_plan& plan, std::int64_t cost, admit_mode how,
                         std::int64_t id, duration entry_ttl) {
     values.number(name_of(plan));

@@ -14,9 +14,9 @@
 namespace weir::postgres::detail {
 
 /// The version of the schema that this program uses.
-inline constexpr std::int64_t schema_version = 4;
+inline constexpr std::int64_t schema_version = 3;
 
-/// The two-part advisory locks of one schema share this first part.
+/// The first part of the two-part advisory locks of one schema.
 [[nodiscard]] inline std::uint32_t lock_class(std::string_view schema) noexcept {
     std::uint32_t hash = 2166136261U;
     for (const char c : schema)
@@ -24,14 +24,13 @@ inline constexpr std::int64_t schema_version = 4;
     return hash & 0x7fff'ffffU;
 }
 
-/// Brings a schema of version `from` (0 = an empty one) up to date: one text of several statements, to be run in a
-/// transaction. The texts that change tables are of one version each and never change once released; the functions are
-/// replaced by those of today.
+/// The text that updates a schema of version `from` (0 = an empty one): several statements, to be run in one
+/// transaction. A text that changes tables belongs to one version and never changes after its release. The functions
+/// are replaced by the present ones.
 ///
 /// **Preconditions.** `schema` is a plain lower-case identifier; `from` < `schema_version`.
 [[nodiscard]] inline std::string migration_text(std::int64_t from, std::string_view schema, bool unlogged) {
-    static constexpr std::array<std::string_view, schema_version> tables{sql::tables, sql::version_2, sql::version_3,
-                                                                         sql::version_4};
+    static constexpr std::array<std::string_view, schema_version> tables{sql::tables, sql::version_2, sql::version_3};
     std::string text;
     for (auto version = static_cast<std::size_t>(from); version < tables.size(); ++version)
         text += tables[version];

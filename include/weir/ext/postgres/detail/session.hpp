@@ -31,18 +31,19 @@
 
 namespace weir::postgres::detail {
 
-enum class verb : std::uint8_t { admit, stamp, open, settle, hold, tune, learn, read, erase, sweep, hello };
+enum class verb : std::uint8_t { admit, stamp, open, settle, hold, open_gate, tune, learn, read, erase, sweep, hello };
 
-/// What each verb sends: its name, and the types of its parameters (b = bigint, t = bytea, a = bigint[]).
+/// The statement of each verb: its name, and the types of its parameters (b = bigint, t = bytea, a = bigint[]).
 struct statement {
     const char* name;
     std::string_view types;
 };
-inline constexpr std::array<statement, 11> statements{{{"admit", "bttbbbbbba"},
+inline constexpr std::array<statement, 12> statements{{{"admit", "bttbbbbbba"},
                                                        {"stamp", "bttbba"},
                                                        {"open", "bttbbbbba"},
                                                        {"settle", "bbbbbbbba"},
                                                        {"hold", "bttbb"},
+                                                       {"open_gate", "btt"},
                                                        {"tune", "bttb"},
                                                        {"learn", "bttbaba"},
                                                        {"read", "bttbabb"},
@@ -50,11 +51,11 @@ inline constexpr std::array<statement, 11> statements{{{"admit", "bttbbbbbba"},
                                                        {"sweep", "bb"},
                                                        {"hello", "b"}}};
 
-/// A connection that knows the verbs. A verb is sent and its reply awaited; settlements are sent, and their replies
-/// read when there is something else to read.
+/// A connection that knows the verbs. A verb is sent and its reply is awaited. Settlements are sent, and their replies
+/// are read together with later replies.
 ///
-/// **Thread safety.** None: whoever took it from the pool. **Errors.** `store_error`; where the outcome is unknown, it
-/// is closed then.
+/// **Thread safety.** None: the thread that borrowed it from the pool uses it. **Errors.** `store_error`. If the
+/// outcome is unknown, the session is then closed.
 class session {
 public:
     using settlement = settlement_call;
@@ -64,7 +65,7 @@ public:
 
     // ---- opening
 
-    /// Connects, makes or checks the schema, prepares the verbs.
+    /// Connects, makes or checks the schema, and prepares the verbs.
     void open() {
         using namespace std::chrono_literals;
         close();
@@ -85,7 +86,8 @@ public:
         answered_ = {};
     }
     [[nodiscard]] bool is_open() const noexcept { return connection_.is_open(); }
-    /// Whether it is open, as far as one sees without a round trip. One that answered a moment ago is not asked.
+    /// Whether it is open, as far as this is known without a round trip. A session that answered a moment ago is not
+    /// checked.
     [[nodiscard]] bool seems_alive() const noexcept {
         return is_open() && (std::chrono::steady_clock::now() - answered_ < std::chrono::milliseconds{1} ||
                              connection_.seems_alive());
@@ -93,7 +95,7 @@ public:
 
     // ---- verbs
 
-    /// Sends a verb. False: it certainly did not leave, and the session is closed.
+    /// Sends a verb. False: it was certainly not sent, and the session is closed.
     [[nodiscard]] bool send(verb which, parameter_list& values, std::optional<settlement_call> what = {},
                             std::atomic<std::int64_t>* cursor = nullptr) {
         if (PQsendQueryPrepared(connection_.handle(), statements[static_cast<std::size_t>(which)].name, values.count(),
@@ -101,13 +103,13 @@ public:
             close();
             return false;
         }
-        // From here on bytes may have left.
+        // From here on, bytes may have been sent.
         pending_.push_back({which, std::move(what), cursor});
         if (PQpipelineSync(connection_.handle()) == 0)
             connection_.broken(statements[static_cast<std::size_t>(which)].name);
         return true;
     }
-    /// Awaits the reply to the last verb sent, and with it all before it.
+    /// Awaits the reply to the last verb, and before it all earlier replies.
     [[nodiscard]] std::vector<std::int64_t> await() {
         const auto until = after(options_.command_timeout + options_.command_timeout / 4);
         std::vector<std::int64_t> reply;
@@ -119,7 +121,7 @@ public:
 
     // ---- settlements
 
-    /// Sends settlements from the front, as long as the session is not full.
+    /// Sends settlements from the front until the session is full.
     void send(std::deque<settlement_call>& posted, const remote::key_route*) {
         const instant now = steady_clock{}.now();
         while (!posted.empty() && is_open() && !is_full()) {
@@ -130,11 +132,11 @@ public:
                 if (!send(verb::settle, values, s))
                     return posted.push_front(std::move(s));
             } catch (const store_error&) {
-                return;  // on its way, or lost with the connection: take_undone knows
+                return;  // sent, or lost with the connection: take_undone handles it
             }
         }
     }
-    /// Reads what replies have come, once they are many.
+    /// Reads the replies that have arrived, if there are many.
     void catch_up() {
         if (pending_.size() < max_unread / 2)
             return;
@@ -146,7 +148,7 @@ public:
     void finish() { static_cast<void>(await()); }
     [[nodiscard]] bool owes() const noexcept { return !pending_.empty(); }
     [[nodiscard]] bool has_undone() const noexcept { return !undone_.empty() || (!is_open() && owes()); }
-    /// The settlements that were not carried out, and of a closed session those whose outcome is unknown.
+    /// The settlements that were not carried out and, if the session is closed, those whose outcome is unknown.
     [[nodiscard]] std::deque<settlement_call> take_undone() {
         std::deque<settlement_call> out = std::exchange(undone_, {});
         if (is_open())
@@ -156,7 +158,7 @@ public:
                 continue;
             if (p.settlement->how != settle_verb::refund_stamp)
                 out.push_back(std::move(*p.settlement));
-            else  // it may have been done, and would be done twice
+            else  // it may have been carried out, and must not be repeated
                 p.settlement->route().unanswered.fetch_sub(1);
         }
         pending_.clear();
@@ -164,13 +166,13 @@ public:
     }
 
 private:
-    /// The most settlements on their way: a verb waits for their replies.
+    /// The maximum of settlements without a reply. At this number a verb waits for the replies.
     static constexpr std::size_t max_unread = 256;
     using deadline = connection::deadline;
     struct reply_due {
         verb which;
         std::optional<settlement_call> settlement;
-        std::atomic<std::int64_t>* cursor;  ///< where the next sweep goes on
+        std::atomic<std::int64_t>* cursor;  ///< where the next sweep continues
     };
 
     [[nodiscard]] static deadline after(duration d) { return std::chrono::steady_clock::now() + d; }
@@ -193,7 +195,7 @@ private:
 
     greeting greet(deadline until) {
         static constexpr std::string_view what = "greet";
-        // Whatever the user's or the database's defaults are: these are what the verbs were written for.
+        // The verbs were written for these settings, whatever the defaults of the user or the database are.
         connection_.must(
             fmt::format("SET synchronous_commit = {}; SET statement_timeout = {}; SET lock_timeout = 0; "
                         "SET default_transaction_isolation = 'read committed'; SET search_path = pg_catalog; "
@@ -229,14 +231,14 @@ private:
         if (said->unlogged != options_.unlogged)
             throw unfit(fmt::format("it was made with weir_unlogged={}", said->unlogged ? "on" : "off"),
                         "write the same, or name another weir_schema");
-        // For as long as it lives it shows that the schema is used: whoever finds none then knows that there was one.
+        // This lock shows that the schema is in use. A process that finds no schema, but this lock, detects a loss.
         connection_.must(fmt::format("SELECT pg_advisory_lock_shared({}, -3)", lock_class(options_.schema)), until,
                          what);
         return *said;
     }
 
-    /// Makes the schema, or brings it up to date, in one transaction: of several that try, one does, and the others
-    /// find it done.
+    /// Makes the schema or updates it, in one transaction. If several processes try, one does it, and the others find
+    /// it done.
     void migrate() {
         const auto until = after(std::chrono::seconds{30});
         const std::string what = fmt::format("make schema {}", options_.schema);
@@ -261,15 +263,14 @@ private:
         connection_.must("COMMIT", until, what);
     }
 
-    /// A schema that was made anew while sessions use one of its name has lost what that knew, for all processes. One
-    /// of a process that has just ended is gone a moment later.
+    /// Records a loss if other sessions use a schema of this name: it was dropped, and its history is gone. The lock of
+    /// a process that has just ended disappears a moment later, so the check is repeated.
     template <class Ask>
     void note_drop(Ask&& ask, deadline until, const std::string& what) {
         const std::string used = fmt::format(
             "SELECT EXISTS (SELECT FROM pg_locks l WHERE l.locktype = 'advisory' AND l.classid::bigint = {} AND "
             "l.objid::bigint = 4294967293 AND l.objsubid = 2 AND l.pid <> pg_backend_pid() AND l.database = (SELECT "
-            "d.oid "
-            "FROM pg_database d WHERE d.datname = current_database()))",
+            "d.oid FROM pg_database d WHERE d.datname = current_database()))",
             lock_class(options_.schema));
         for (int i = 0; i < 5; ++i) {
             if (ask(used) == "f")
@@ -320,7 +321,7 @@ private:
             .value_or(std::vector<std::int64_t>{});
     }
 
-    /// The next reply: its result, the end of its results, the mark of its transaction.
+    /// The next reply: its result, the end of its results, and the end of its transaction.
     std::vector<std::int64_t> take_reply(deadline until) {
         const std::string_view name = statements[static_cast<std::size_t>(pending_.front().which)].name;
         const query_result r = connection_.next(until, name);
@@ -345,10 +346,10 @@ private:
         }
         if (state.empty())
             connection_.broken(name, "the answer is not one of ours");
-        // A sweep that failed is not reported: the next verb meets what it met.
+        // A failed sweep is not reported, because the next verb meets the same failure.
         if (done.cursor != nullptr)
             return {};
-        // A server that became read-only, or whose schema is gone, is greeted anew.
+        // A server that became read-only, or whose schema is gone, needs a new greeting.
         const bool ends = is_missing(state) || is_read_only(state);
         if (done.settlement && !ends)
             return {};

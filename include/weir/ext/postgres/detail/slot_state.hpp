@@ -23,7 +23,7 @@ namespace weir::postgres::detail {
 
 /// What this process keeps of a key.
 ///
-/// **Thread safety.** Every member but `tuner`, which is one verb's at a time.
+/// **Thread safety.** All members except `tuner`, which only one verb uses at a time.
 struct slot_state {
     slot_state(std::string_view h, std::string_view r, std::size_t home) : host(h), role(r), route{home} {}
 
@@ -31,21 +31,21 @@ struct slot_state {
     const std::string role;
     remote::key_route route;
     std::atomic<std::int64_t> id{0};           ///< its number on the server; 0 = not known
-    std::atomic<std::uint64_t> generation{0};  ///< of the connections that `id` was learnt from
+    std::atomic<std::uint64_t> generation{0};  ///< of the connections that gave `id`
     std::atomic<std::int64_t> held{0};         ///< entries of this process that have not ended
     std::atomic<std::int64_t> factor{multiplier::one};
-    remote::tuner_record tuner;  ///< as the server has it, or had
+    remote::tuner_record tuner;  ///< the server's present or earlier record
 
-    /// On the server it was `t` by the key's time, after it was `asked` here.
+    /// Records that the key's time on the server was `t`, after the call began here at `asked`.
     void heard(std::int64_t t, instant asked) noexcept { ahead_.store(t - asked.time_since_epoch().count()); }
-    /// How far the key's time there is ahead of this process's; nothing before the server said so.
+    /// How far the key's time on the server is ahead of this process's; nothing before the first reply.
     [[nodiscard]] std::optional<duration> ahead() const noexcept {
         const std::int64_t by = ahead_.load();
         return by == unknown ? std::nullopt : std::optional{duration{by}};
     }
 
-    /// Leaves the end of a stamped entry, which matters to a ceiling only, to the next settlement on the key.
-    /// False: so many are left that it must go by itself.
+    /// Leaves the end of a stamped entry, which matters only to a ceiling, for the next settlement of the key. False:
+    /// so many are left that this one must be sent alone.
     [[nodiscard]] bool leave_ended(std::int64_t entry) {
         const std::lock_guard guard{mutex_};
         if (ended_.size() >= max_ended)
@@ -58,8 +58,8 @@ struct slot_state {
         return std::exchange(ended_, {});
     }
 
-    /// Remembers an entry that was perhaps made, and will not be used, while the key's number is not known: one more
-    /// than fit expires.
+    /// Remembers an entry that may have been made and will not be used, while the key's number is not known. If there
+    /// is no room, the entry expires.
     void leave_lost(std::int64_t entry) {
         const std::lock_guard guard{mutex_};
         if (lost_.size() < max_lost)
@@ -85,17 +85,17 @@ private:
     std::atomic<std::int64_t> ahead_{unknown};
 };
 
-/// A settlement on its way. Those that name an entry may be sent twice: the second changes nothing.
+/// A settlement in progress. A settlement that names an entry may be sent twice: the second time changes nothing.
 struct settlement_call {
     std::shared_ptr<slot_state> key;
     std::int64_t id = 0;     ///< the key's number
     std::int64_t entry = 0;  ///< or the stamp, for `refund_stamp`
     settle_verb how{};
-    std::int64_t argument = 0;  ///< the units; of `abandoned` the grace in ns
+    std::int64_t argument = 0;  ///< the units; for `abandoned` the grace in ns
     instant at{};               ///< when it was made, on this process's clock
     std::int64_t kept = 0;
     std::int64_t longest = 0;
-    std::vector<std::int64_t> ended{};  ///< stamped entries of the key that are over as well
+    std::vector<std::int64_t> ended{};  ///< stamped entries of the key that have ended too
 
     [[nodiscard]] remote::key_route& route() const noexcept { return key->route; }
 };

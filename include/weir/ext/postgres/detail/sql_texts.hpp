@@ -55,9 +55,7 @@ ALTER TABLE @S.state ADD COLUMN credit_from bigint NOT NULL DEFAULT @FAR;
 )sql";
 
 inline constexpr std::string_view version_3 = R"sql(ALTER TABLE @S.state ADD COLUMN abandoned bigint[] NOT NULL DEFAULT '{}';
-)sql";
-
-inline constexpr std::string_view version_4 = R"sql(DELETE FROM @S.state s WHERE NOT EXISTS (SELECT FROM @S.key k WHERE k.id = s.id);
+DELETE FROM @S.state s WHERE NOT EXISTS (SELECT FROM @S.key k WHERE k.id = s.id);
 ALTER TABLE @S.state ADD CONSTRAINT state_of_key FOREIGN KEY (id) REFERENCES @S.key (id) ON DELETE CASCADE;
 )sql";
 
@@ -508,6 +506,36 @@ BEGIN
   IF t <= h.gate THEN RETURN ARRAY[0, p_id, 0]; END IF;
   UPDATE @S.state s SET gate = t WHERE s.id = p_id;
   RETURN ARRAY[0, p_id, 1];
+END $$;
+CREATE OR REPLACE FUNCTION @S.open_gate(p_id bigint, p_host bytea, p_role bytea) RETURNS bigint[]
+LANGUAGE plpgsql AS $$
+DECLARE h @S.state; t bigint; p_now bigint := @NEVER; p_kept bigint; p_longest bigint;
+BEGIN
+  DECLARE tries bigint := 0; BEGIN
+  LOOP
+    IF p_id = 0 THEN p_id := @S.find(p_host, p_role); END IF;
+    SELECT * INTO h FROM @S.state s WHERE s.id = p_id FOR UPDATE;
+    IF NOT FOUND THEN
+      IF p_host IS NULL THEN RETURN ARRAY[1]; END IF;
+      p_id := 0;
+      tries := tries + 1;
+      IF tries > 20 THEN PERFORM @S.no_row(); END IF;
+      CONTINUE;
+    END IF;
+    t := coalesce(p_now, @CLOCK + h.skew);
+    IF t < h.newest THEN
+      IF p_now IS NULL AND t + @STEP < h.newest THEN
+        PERFORM @S.step(p_id, @CLOCK);
+        CONTINUE;
+      END IF;
+      t := h.newest;
+    END IF;
+    EXIT WHEN h.first_expiry > t;
+    PERFORM @S.expire(p_id, t, p_kept, p_longest);
+  END LOOP;
+  END;
+  IF h.gate > @NEVER THEN UPDATE @S.state s SET gate = @NEVER WHERE s.id = p_id; END IF;
+  RETURN ARRAY[0, p_id];
 END $$;
 CREATE OR REPLACE FUNCTION @S.tune(p_id bigint, p_host bytea, p_role bytea, p_factor bigint) RETURNS bigint[]
 LANGUAGE plpgsql AS $$

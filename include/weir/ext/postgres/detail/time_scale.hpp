@@ -13,8 +13,8 @@
 
 namespace weir::postgres::detail {
 
-/// How instants of this process stand on the server: as nanoseconds of the server's clock, or under injected time as
-/// they are.
+/// Converts instants of this process to those of the server: nanoseconds of the server's clock, or unchanged under
+/// injected time.
 ///
 /// **Thread safety.** All members may be called from any thread.
 class time_scale {
@@ -27,7 +27,7 @@ public:
         return is_injected() ? std::max(last_.load(), instant{}) : steady_clock{}.now();
     }
 
-    /// Adds the time that a verb is given: nothing where the server's clock decides.
+    /// Adds the time of a verb; nothing if the server's clock decides.
     void put(parameter_list& values, instant now) {
         if (!is_injected())
             return values.nothing();
@@ -35,7 +35,7 @@ public:
         }
         values.number(now.time_since_epoch().count());
     }
-    /// The instant here that is `at` there, where it is `t` there and `here` here.
+    /// This process's instant for `at` on the server, where `t` on the server is `here` in this process.
     [[nodiscard]] instant local(std::int64_t at, std::int64_t t, instant here) const noexcept {
         const instant there{duration{at}};
         return is_injected() || there <= long_ago || there >= far_future ? there

@@ -28,7 +28,7 @@ public:
     }
     void nothing() { add(nullptr, absent, 0); }
     void bytes(std::string_view value) { add(value.data() == nullptr ? "" : value.data(), 0, value.size()); }
-    /// A bigint[] of `count` elements, to be given by `element` at once.
+    /// Begins a bigint[] of `count` elements. Call `element` for each directly after this.
     void numbers(std::size_t count) {
         const std::size_t at = bytes_.size();
         append(count == 0 ? 0 : 1, 4);
@@ -97,7 +97,7 @@ private:
     int count_ = 0;
 };
 
-/// A bigint[] as the server sends it in binary form; nothing if it is anything else.
+/// A bigint[] in the server's binary form; nothing if it is anything else.
 [[nodiscard]] inline std::optional<std::vector<std::int64_t>> parse_numbers(std::string_view bytes) {
     const auto take = [&bytes](std::size_t width) {
         std::uint64_t value = 0;
@@ -130,7 +130,7 @@ private:
     return out;
 }
 
-/// By what the server knows a plan again: what it last decided under another one says nothing.
+/// A number by which the server recognises a plan. What it decided under another plan has no meaning under this one.
 [[nodiscard]] inline std::int64_t name_of(const window_plan& plan) noexcept {
     std::uint64_t hash = 0x9E37'79B9'7F4A'7C15U;
     const auto mix = [&hash](std::int64_t value) {
@@ -144,7 +144,7 @@ private:
         mix(w.limit);
         mix(w.period.count());
     }
-    return static_cast<std::int64_t>(hash | 1);  // 0 is no plan's
+    return static_cast<std::int64_t>(hash | 1);  // 0 is the number of no plan
 }
 
 }  // namespace weir::postgres::detail

@@ -1,22 +1,25 @@
 -- SPDX-License-Identifier: MIT
 --
--- The tables, as version 1 made them; a schema of today has what version_2.sql, ... add.
+-- The tables as version 1 made them. The present schema also has the columns of version_2.sql and
+-- version_3.sql.
 --
--- A key is one hot row in `state`: its 32 to 95 newest stamps in `recent`, its newest entries in `ids` and `facts` (three
--- numbers each: units, negative once they are stamped; expiry; stamp). Older stamps lie in `log`, 32 to a row and in a
--- ring that grows on use; older entries in `block`. No index covers a column that changes, so every update can stay on its
--- page (HOT) and the pages clean themselves.
+-- A key is one hot row in `state`: its 32 to 95 newest stamps in `recent`, its newest entries in `ids`
+-- and `facts` (three numbers each: units, negative once they are stamped; expiry; stamp). Older stamps
+-- are in `log`, 32 to a row, in a ring that grows on use. Older entries are in `block`. No index
+-- covers a column that changes. So every update can stay on its page (HOT), and the pages clean
+-- themselves.
 --
--- `credit` is what makes a decision cheap: so many more units fit under `plan` at any time from `credit_from` on, because
--- stamps only age. `admit` counts it; every admission takes from it; nothing but an admission can make it too high. So
--- `stamp` and `open` are one update each, whose condition is checked on the newest version of the row however many wait
--- for it.
+-- `credit` makes a decision cheap: this number of units fits under `plan` at any time from
+-- `credit_from` on, because stamps only get older. `admit` computes it, and every admission takes from
+-- it. Only an admission can make it too high. So `stamp` and `open` are one update each, whose
+-- condition is checked on the newest version of the row, however many callers wait for it.
 --
--- The row's own lock is all that orders the holders of a key. Log and blocks change only together with the row, so a
--- reader of all three that then finds the row as it was has seen one state.
+-- Only the row's lock orders the holders of a key. Log and blocks change only together with the row.
+-- So a reader of all three that finds the row unchanged afterwards has seen one state.
 --
--- @S is the schema, @K the first part of its advisory locks, @UNLOGGED and @IS_UNLOGGED as the tables are made, @VERSION
--- the version that the program uses; @CLOCK, @STEP, @NEVER and @FAR are the clock and constants, in nanoseconds.
+-- @S is the schema, @K the first part of its advisory locks, @UNLOGGED and @IS_UNLOGGED say how the
+-- tables are made, @VERSION is the version that the program uses; @CLOCK, @STEP, @NEVER and @FAR are
+-- the clock and constants, in nanoseconds.
 
 CREATE SEQUENCE @S.key_id;
 CREATE TABLE @S.meta (
@@ -41,7 +44,7 @@ CREATE @UNLOGGED TABLE @S.log (
 CREATE @UNLOGGED TABLE @S.block (
   key bigint NOT NULL, no bigint NOT NULL, ids bigint[] NOT NULL, facts bigint[] NOT NULL, PRIMARY KEY (key, no))
   WITH (fillfactor = 50);
--- No number is given twice, also not by a schema that is made anew.
+-- No number is used twice, even by a schema that is made again.
 SELECT setval('@S.key_id', 1 + (random() * 4611686018427387903)::bigint);
 INSERT INTO @S.alive DEFAULT VALUES;
 INSERT INTO @S.meta (version, epoch, unlogged, timeline) VALUES

@@ -1,9 +1,11 @@
 -- SPDX-License-Identifier: MIT
 --
--- What the tuner keeps of a key beside the factor, as ten numbers or none (`weir::remote::tuner_record`), of which the
--- fourth says until when they matter. A column, for users who were granted the tables need nothing more then.
+-- The tuner's state of a key without the factor, as ten numbers or none
+-- (`weir::remote::tuner_record`). The fourth says until when they matter. It is a column, so that
+-- users with rights on the tables need no new rights.
 --
--- And the moment from which on `credit` holds: a clock that steps back makes stamps count again that had aged out.
+-- And the time from which `credit` is valid: if a clock steps back, stamps count again that were
+-- already too old.
 
 ALTER TABLE @S.state ADD COLUMN tuner bigint[] NOT NULL DEFAULT '{}';
 ALTER TABLE @S.state ADD COLUMN credit_from bigint NOT NULL DEFAULT @FAR;

@@ -16,7 +16,7 @@ namespace weir::redis::detail {
 
 inline constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
 
-/// Stamps to keep: as many as any window looks back for, and behind them as many as a request of `cost` may take back.
+/// How many stamps to keep: as many as any window reaches back, plus as many as a request of `cost` may take back.
 [[nodiscard]] inline std::int64_t kept(const window_plan& plan, std::int64_t cost) noexcept {
     auto max = static_cast<std::int64_t>(plan.kept.exact);
     for (const window& w : plan.windows)
@@ -24,7 +24,8 @@ inline constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
     return max + cost;
 }
 
-/// What the script `admit` is given besides an entry's id. `lives` is what the caller knows of the head, or `unknown`.
+/// The arguments of the script `admit`, besides an entry's id. `lives` is what the caller knows of the head, or
+/// `unknown`.
 [[nodiscard]] inline argument_list admit_arguments(time_scale& time, const window_plan& plan, std::int64_t cost,
                                                    instant now, admit_mode how, duration entry_ttl, double lives) {
     argument_list out{8 + 2 * plan.windows.size()};

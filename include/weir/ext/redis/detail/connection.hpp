@@ -44,12 +44,12 @@ struct reply_deleter {
 };
 using reply = std::unique_ptr<redisReply, reply_deleter>;
 
-/// The text of a reply that has one.
+/// The text of a reply, if it has one.
 [[nodiscard]] inline std::string_view text_of(const redisReply& r) noexcept {
     return r.str == nullptr ? std::string_view{} : std::string_view{r.str, static_cast<std::size_t>(r.len)};
 }
 
-/// Where the server is, for messages: without user, password or database.
+/// The server's address, for messages: without user, password or database.
 [[nodiscard]] inline std::string server_of(const redis_options& o) {
     return o.unix_socket.empty() ? fmt::format("{}:{}", o.host, o.port) : o.unix_socket;
 }
@@ -57,7 +57,7 @@ using reply = std::unique_ptr<redisReply, reply_deleter>;
 #if WEIR_REDIS_TLS
 inline constexpr bool has_tls = true;
 
-/// Keeps SIGPIPE away from this thread while OpenSSL writes, which has no flag to do without it.
+/// Blocks SIGPIPE in this thread while OpenSSL writes, because OpenSSL has no flag for that.
 class no_sigpipe {
 public:
     no_sigpipe() {
@@ -87,12 +87,12 @@ private:
 inline constexpr bool has_tls = false;
 #endif
 
-/// One socket to the server and hiredis's reader behind it.
+/// One socket to the server, and hiredis's reader.
 ///
-/// Writing and reading are done here where there is no TLS: hiredis writes without MSG_NOSIGNAL, so that a server that
-/// goes away would kill the process, and its time limit is one a piece, not one a reply.
+/// Without TLS, this class itself writes and reads. hiredis writes without MSG_NOSIGNAL, so a server that closes the
+/// connection would kill the process. Its time limit is for each piece, not for each reply.
 ///
-/// **Thread safety.** None. **Errors.** Members throw `store_error`; the connection is closed then.
+/// **Thread safety.** None. **Errors.** Members throw `store_error`; then the connection is closed.
 class connection {
 public:
     [[nodiscard]] bool is_open() const noexcept { return context_ != nullptr; }
@@ -107,7 +107,7 @@ public:
             throw store_error{fmt::format("redis: out of memory for a connection to {}", server_)};
         if (context_->err != 0)
             fail("cannot connect", context_->errstr, "is the server running there?");
-        // A child that runs another program has no use for it.
+        // A child that runs another program does not need it.
         ::fcntl(context_->fd, F_SETFD, FD_CLOEXEC);
         remote::keep_alive(context_->fd);
         if (o.tls)
@@ -123,13 +123,13 @@ public:
         held_back_ = false;
     }
 
-    /// Whether the server has not closed it: says nothing about what comes next.
+    /// Whether the server has not closed the connection. It may still close it at any moment.
     [[nodiscard]] bool seems_alive() const noexcept { return !remote::has_ended(context_->fd); }
 
-    /// Adds to what is to be written.
+    /// The buffer of what will be written.
     [[nodiscard]] std::string& out() noexcept { return unsent_; }
 
-    /// Writes all that was added, and what the kernel holds back.
+    /// Writes everything in the buffer, and everything that the kernel holds back.
     void write() {
         if (encrypted())
             return write_tls();
@@ -148,9 +148,9 @@ public:
         unsent_.clear();
         held_back_ = false;
     }
-    /// Writes as much as the socket takes at once; the rest goes with the next write. Where it `may_rest`, the kernel
-    /// holds it back for what comes next, 200 ms at most: a segment of its own, and waking the server for it, costs
-    /// more than all the rest.
+    /// Writes as much as the socket takes at once; the next write sends the rest. If `may_rest`, the kernel holds the
+    /// data back for the next message, 200 ms at most. A separate segment, and waking the server for it, costs more
+    /// than everything else.
     void write_without_waiting(bool may_rest) {
         if (encrypted())
             return write_tls();
@@ -176,7 +176,7 @@ public:
                 fail_late();
         }
     }
-    /// The next reply if it has come already.
+    /// The next reply, if it has arrived already.
     [[nodiscard]] reply read_without_waiting() {
         if (reply r = next())
             return r;
@@ -236,8 +236,8 @@ private:
             fail_with_errno("the connection broke");
         }
     }
-    /// Drops what the server has not acknowledged: TCP would go on sending it, and an admission whose caller has given
-    /// up would arrive after it was taken back.
+    /// Drops what the server has not acknowledged. Otherwise TCP would go on sending it. Then an admission whose caller
+    /// has given up would arrive after it was taken back.
     void discard_unsent() noexcept {
         const linger none{1, 0};
         if (context_ != nullptr)
@@ -245,7 +245,7 @@ private:
     }
     void push() noexcept {
         const int on = 1;
-        // Setting it anew sends what is held back; a Unix socket holds nothing back and refuses.
+        // Setting the option again sends what is held back. A Unix socket holds nothing back and refuses the option.
         if (std::exchange(held_back_, false))
             static_cast<void>(::setsockopt(context_->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on));
     }
@@ -265,7 +265,7 @@ private:
     };
     [[nodiscard]] bool encrypted() const noexcept { return tls_ != nullptr; }
 
-    /// Made here and not by hiredis, which checks the signature of the server's certificate and not the name in it.
+    /// Made here and not by hiredis, which checks the signature of the server's certificate but not the name in it.
     void start_tls(const redis_options& o) {
         std::unique_ptr<SSL_CTX, tls_deleter> made{SSL_CTX_new(TLS_client_method())};
         const auto require = [&](bool done, std::string_view what) {
@@ -285,7 +285,7 @@ private:
                     "read key_file");
         std::unique_ptr<SSL, tls_deleter> ssl{SSL_new(made.get())};
         require(ssl != nullptr, "set TLS up");
-        // An address is named in a certificate in another way than a host.
+        // A certificate contains an address in another form than a host name.
         if (X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl.get()), o.host.c_str()) != 1) {
             ERR_clear_error();
             require(SSL_set1_host(ssl.get(), o.host.c_str()) == 1 &&
@@ -298,7 +298,7 @@ private:
         if (redisInitiateSSL(context_.get(), ssl.get()) != REDIS_OK)
             fail("cannot begin TLS", context_->errstr,
                  "is it a TLS port, is its certificate signed by ca_file, and does it name this host?");
-        static_cast<void>(ssl.release());  // it is hiredis's now
+        static_cast<void>(ssl.release());  // hiredis owns it now
         tls_ = std::move(made);
     }
     [[nodiscard]] static std::string tls_error() {

@@ -13,15 +13,15 @@
 #include <string_view>
 #include <system_error>
 
-// Whether the server still has what was stored: what stands at `prefix:epoch`, and what the server says of itself. All
-// values; times are microseconds of the server's clock.
+// Whether the server still has its data: the record at `prefix:epoch`, and the fields of `INFO`. All types are values.
+// Times are microseconds of the server's clock.
 
 namespace weir::redis::detail {
 
-/// What the server says of itself in `INFO`.
+/// The fields of the server's `INFO`.
 struct server_facts {
-    bool are_known = false;  ///< false where the user may not ask
-    std::string run_id;      ///< another one after each start
+    bool are_known = false;  ///< false if the user has no right to `INFO`
+    std::string run_id;      ///< differs after each start
     std::string replid, previous_replid;
     std::string eviction_policy;
     std::int64_t uptime_s = 0;
@@ -32,7 +32,7 @@ struct server_facts {
     bool is_sentinel = false;
 };
 
-/// The value of `name:` in a text of `INFO`; of a command's statistics its `calls`.
+/// The value of `name:` in a text of `INFO`.
 [[nodiscard]] inline std::string_view info_field(std::string_view text, std::string_view name) noexcept {
     for (std::size_t at = 0; (at = text.find(name, at)) != std::string_view::npos; at += name.size()) {
         const bool begins = at == 0 || text[at - 1] == '\n';
@@ -44,6 +44,7 @@ struct server_facts {
     }
     return {};
 }
+/// The number in such a value. Of a command's statistics it is `calls`.
 [[nodiscard]] inline std::int64_t info_number(std::string_view value) noexcept {
     if (value.starts_with("calls="))
         value.remove_prefix(6);
@@ -51,7 +52,7 @@ struct server_facts {
     std::from_chars(value.data(), value.data() + value.size(), out);
     return std::clamp<std::int64_t>(out, 0, std::int64_t{1} << 52);
 }
-/// Whether a text can stand in an epoch as a word of its own.
+/// Whether a text can be a word of an epoch's text.
 [[nodiscard]] inline bool is_plain_word(std::string_view s) noexcept {
     return s.size() <= 64 &&
            std::ranges::all_of(s, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || c == '-'; });
@@ -77,15 +78,15 @@ struct server_facts {
     return out;
 }
 
-/// What stands at `prefix:epoch`.
+/// The value at `prefix:epoch`.
 struct epoch_record {
-    std::string id;  ///< 32 hexadecimal digits; another one knows nothing of what this one knew
+    std::string id;  ///< 32 hexadecimal digits; a new id means that history was lost
     std::int64_t made = 0;
-    std::int64_t lost = 0;  ///< when history was lost at the latest; 0 = it was not
+    std::int64_t lost = 0;  ///< the latest time at which history may have been lost; 0 = no loss
     std::string run_id;
     std::string replid;
-    std::int64_t evicted = 0;     ///< keys, as was last seen
-    std::int64_t evicted_at = 0;  ///< when that was seen to have grown; 0 = never
+    std::int64_t evicted = 0;     ///< the number of evicted keys when it was last read
+    std::int64_t evicted_at = 0;  ///< when that number was last seen to grow; 0 = never
 
     friend bool operator==(const epoch_record&, const epoch_record&) = default;
 };
@@ -94,7 +95,7 @@ struct epoch_record {
     return fmt::format("weir-epoch 1 {} {} {} {} {} {} {}", e.id, e.made, e.lost, word(e.run_id), word(e.replid),
                        e.evicted, e.evicted_at);
 }
-/// Nothing where the text is anything else than `text_of` writes.
+/// Reads the text of `text_of`. Returns nothing for any other text.
 [[nodiscard]] inline std::optional<epoch_record> epoch_of(std::string_view text) {
     std::array<std::string_view, 9> words;
     for (std::size_t i = 0; i < words.size(); ++i) {
@@ -121,16 +122,17 @@ struct epoch_record {
     return out;
 }
 
-/// What the epoch is from now on, and why history was lost if it was.
+/// The next epoch, and the reason of the loss if there was one.
 struct epoch_step {
     epoch_record record;
     std::string_view reason;
 };
-/// `found` is what the server has; `known` the id that this process saw last, or empty; `fresh` an id for a new epoch.
+/// `found` is the server's epoch. `known` is the id that this process read last, or empty. `fresh` is an id for a new
+/// epoch.
 ///
-/// A server that never ran a script since its start and has no epoch is a new one: there, nothing was lost that it
-/// could tell of. One that was restarted has lost what its last snapshot lacks, unless it has an append-only file; and
-/// a replica that took over, what had not reached it.
+/// A server without an epoch that has run no script since its start is new: it shows no loss. A restarted server has
+/// lost everything after its last snapshot, unless it has an append-only file. A replica that took over has lost the
+/// writes that had not arrived.
 [[nodiscard]] inline epoch_step next_epoch(const std::optional<epoch_record>& found, const server_facts& facts,
                                            std::int64_t now, const std::string& known, const std::string& fresh) {
     const auto anew = [&](std::int64_t lost, std::string_view reason) {
@@ -150,7 +152,7 @@ struct epoch_step {
         return out;
     if (!found->run_id.empty() && found->run_id != facts.run_id) {
         const bool took_over = !found->replid.empty() && found->replid == facts.previous_replid;
-        // Whoever knew the server may have been admitted until now; others until its start at the latest.
+        // A process that knew the server may have lost admissions until now, the others only until its start.
         const std::int64_t started =
             std::max(found->made, now - std::min<std::int64_t>(facts.uptime_s, 4'000'000'000) * 1'000'000);
         if (took_over)

@@ -21,13 +21,13 @@
 
 namespace weir::redis::detail {
 
-/// Notices that the server lost its memory, or a part of it: the epoch there is another one than it was, or says that
-/// history was lost.
+/// Detects that the server lost its data, or a part of it. The server contains a record, the epoch. As long as nothing
+/// was lost, every process finds the same epoch. An epoch with another id, or with the time of a loss, shows a loss.
 ///
 /// **Thread safety.** All members may be called from any thread.
 class loss_watch {
 public:
-    /// For messages: where the server is.
+    /// `server` is its address, for messages.
     explicit loss_watch(std::string server) : server_(std::move(server)) {}
 
     /// An id for a new epoch.
@@ -35,13 +35,13 @@ public:
         const std::lock_guard guard{mutex_};
         return fmt::format("{:016x}{:016x}", random_(), random_());
     }
-    /// The id that was seen last; empty before the first.
+    /// The id that was read last; empty before the first.
     [[nodiscard]] std::string known_epoch() {
         const std::lock_guard guard{mutex_};
         return id_;
     }
-    /// What the server has, by its clock at `now`, and what it says of itself; `reason` is empty where another process
-    /// found the loss.
+    /// Compares the epoch that the server has at `now` by its clock, and checks its settings. `reason` is empty if
+    /// another process found the loss.
     void compare(const epoch_record& e, std::int64_t now, const server_facts& facts, std::string_view reason) {
         const std::lock_guard guard{mutex_};
         if (facts.are_known && facts.eviction_policy != "noeviction" && !facts.eviction_policy.empty() &&
@@ -68,7 +68,7 @@ public:
         evicted_at_.store(e.evicted_at, std::memory_order_relaxed);
         if (lost == long_ago)
             return;
-        // A loss before this process's first connection makes it wait too, but is none it has seen.
+        // After a loss before its first connection this process waits too, but it has not seen that loss.
         if (is_other)
             losses_.fetch_add(1, std::memory_order_relaxed);
         lost_at_.store(lost, std::memory_order_release);
@@ -77,7 +77,7 @@ public:
                           fmt::format("redis: {} has lost history: {}; keys warm up for their shortest window", server_,
                                       reason.empty() ? std::string_view{"another process found it"} : reason)});
     }
-    /// One key's history is gone, and perhaps no other's.
+    /// The history of one key is gone. Other keys may still have theirs.
     void lost_key(std::string_view what) {
         notices_.put(
             {store_notice::kind::history_lost,
@@ -87,7 +87,7 @@ public:
     /// When a loss was last seen; `long_ago` if there was none.
     [[nodiscard]] instant lost_at() const noexcept { return lost_at_.load(std::memory_order_acquire); }
     [[nodiscard]] std::uint64_t losses() const noexcept { return losses_.load(std::memory_order_relaxed); }
-    /// Until when, by the server's clock, the epoch is known to have been the one that it is.
+    /// When the epoch was last read, by the server's clock.
     [[nodiscard]] std::int64_t checked_at() const noexcept { return checked_at_.load(std::memory_order_relaxed); }
     /// When the server was last seen to have evicted keys, by its clock; 0 = never.
     [[nodiscard]] std::int64_t evicted_at() const noexcept { return evicted_at_.load(std::memory_order_relaxed); }

@@ -9,7 +9,7 @@
 
 namespace weir::redis::detail {
 
-/// The store's steps, each a script (`ext/redis/script/`). `keep` does what is in `key_verb`.
+/// The store's steps, each a script (`ext/redis/script/`). `keep` has the verbs of `key_verb`.
 enum class script : std::size_t { admit, keep, learn };
 inline constexpr std::size_t script_count = 3;
 

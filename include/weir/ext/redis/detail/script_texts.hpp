@@ -20,7 +20,7 @@ enum class admit_mode : std::uint8_t { count = 0, open = 1, stamped = 2, forced 
 enum class obstacle : std::uint8_t { none = 0, window = 1, gate = 2, concurrency = 3 };
 
 /// What the script `keep` does.
-enum class key_verb : std::uint8_t { hold = 0, tune = 1, erase = 2, read = 3, tidy = 4 };
+enum class key_verb : std::uint8_t { hold = 0, tune = 1, erase = 2, read = 3, tidy = 4, open = 5 };
 
 namespace lua {
 
@@ -1154,6 +1154,8 @@ if what == 0 then
 if not fixed then value = began + value end
 if value > gate then gate, moved, dirty, other = value, 1, true, true end
 needed = gate > began and gate or began
+elseif what == 5 then
+if gate > -huge then gate, moved, dirty, other = -huge, 1, true, true end
 elseif what == 1 then
 factor, dirty, needed = value, true, began + 3600000000
 elseif what == 2 then

@@ -8,17 +8,18 @@
 
 namespace weir::redis::detail {
 
-/// What the server's clock shows at most: lets an answer be stamped when it came, whenever the server hears of it.
+/// An upper bound of the server's clock. With it an answer is stamped with the time of its arrival, even if the server
+/// gets it later.
 ///
-/// A reply that carries the server's time t, to a call begun here at a, proves that the server was not ahead of this
-/// machine by more than t - a. So the bound is late by no more than that call took; what the clocks may drift apart
-/// since is added. Only a server whose clock is stepped forward meanwhile is underrated, by that step, which forgives
-/// as much of all history. The clock here is one that does not stop while the machine sleeps.
+/// A reply contains the server's time t, and its call began here at a. So the server was not ahead of this machine by
+/// more than t - a. The bound is late by at most the duration of that call, plus the possible drift of the clocks since
+/// then. It is too low only if the server's clock is stepped forward in the meantime, by the size of that step; and
+/// such a step makes all history that much older. The clock here does not stop while the machine sleeps.
 ///
 /// **Thread safety.** All members may be called from any thread.
 class server_clock {
 public:
-    /// Now, here, in microseconds.
+    /// The time of this machine, in microseconds.
     [[nodiscard]] static std::int64_t here() noexcept {
 #ifdef CLOCK_BOOTTIME
         constexpr clockid_t clock = CLOCK_BOOTTIME;
@@ -30,20 +31,20 @@ public:
         return static_cast<std::int64_t>(now.tv_sec) * 1'000'000 + now.tv_nsec / 1000;
     }
 
-    /// The server's clock showed `t` after `asked` here.
+    /// Records that the server's clock showed `t`, after the call began here at `asked`.
     void learn(double t, std::int64_t asked) noexcept {
-        // The pair need not be read together: a newer offset with an older moment only adds to the bound.
+        // The two values need not be read together: a newer offset with an older time only makes the bound later.
         ahead_.store(static_cast<std::int64_t>(t) - asked, std::memory_order_relaxed);
         learnt_.store(asked, std::memory_order_relaxed);
     }
 
-    /// Whether any reply has come yet.
+    /// Whether any reply has arrived yet.
     [[nodiscard]] bool is_known() const noexcept { return learnt_.load(std::memory_order_relaxed) != 0; }
 
-    /// What the server's clock shows now, in its microseconds, as far as the last reply tells.
+    /// The server's time according to the last reply, in its microseconds.
     [[nodiscard]] std::int64_t now() const noexcept { return here() + ahead_.load(std::memory_order_relaxed); }
 
-    /// Not earlier than what the server's clock shows now, in its microseconds.
+    /// Not earlier than the server's present time, in its microseconds.
     [[nodiscard]] double at_max() const noexcept {
         const std::int64_t now = here();
         const std::int64_t drift = (now - learnt_.load(std::memory_order_relaxed)) / 1000;

@@ -31,32 +31,32 @@
 
 namespace weir::redis::detail {
 
-/// How commands name a key, made once.
+/// The parts of commands that name a key, made once.
 struct key_address {
-    std::string parts;       ///< the keys of a decision, as they stand in a call
+    std::string parts;       ///< the keys of a decision, as a part of a call
     std::string tuner_part;  ///< the third key, which only some scripts need
-    std::string note;        ///< a note before its text
+    std::string note;        ///< the part of a note before its text
     remote::key_route route{};
 };
 
-/// A settlement on its way. Repeating one changes nothing, so it is kept until its reply is read, and sent again on the
-/// next connection if there was none: all but the refund of a bare stamp, which is then lost.
+/// A settlement in progress. Repeating one changes nothing. So it is kept until its reply is read, and sent again over
+/// the next connection if there was none. The exception is the refund of a stamp without an entry, which is then lost.
 struct settlement_call {
     std::shared_ptr<key_address> key;
     std::uint64_t id = 0;
     double at = 0;
     note_kind how{};
     bool urgent = false;       ///< another process may wait for it
-    bool unimportant = false;  ///< nothing waits for it: it may go inside the next call on its key
+    bool unimportant = false;  ///< no process waits for it: it may be part of the next call on its key
 
     [[nodiscard]] bool repeatable() const noexcept { return how != note_kind::refund_stamp; }
     [[nodiscard]] remote::key_route& route() const noexcept { return key->route; }
 };
 
-/// One connection with what is said first on it, and the settlements whose replies are still to come.
+/// One connection after its greeting, and the settlements whose replies are still to come.
 ///
-/// **Thread safety.** None: the pool lends it to one thread at a time. **Errors.** Members throw `store_error`; the
-/// connection is closed then, and the settlements are kept.
+/// **Thread safety.** None: the pool lends it to one thread at a time. **Errors.** Members throw `store_error`. Then
+/// the connection is closed, and the settlements are kept.
 class session {
 public:
     using settlement = settlement_call;
@@ -65,8 +65,8 @@ public:
 
     // ---- opening
 
-    /// Connects, signs in, learns the epoch and loads the scripts: two round trips besides the connection's own, for
-    /// what is said before signing in must be short.
+    /// Connects, signs in, reads the epoch and loads the scripts: two round trips besides that of the connection. The
+    /// scripts come second, because a server accepts only short messages before the sign-in.
     void open() {
         connection_.open(options_);
         const std::string db = std::to_string(options_.db);
@@ -108,8 +108,9 @@ public:
     }
     void close() noexcept { connection_.close(); }
     [[nodiscard]] bool is_open() const noexcept { return connection_.is_open(); }
-    /// One that answered a moment ago is not asked: that costs a system call. Of one that has ended, the replies that
-    /// came before are read, so that what was carried out is not sent again.
+    /// Whether the server has not closed the connection. One that answered a moment ago is not checked, because that
+    /// costs a system call. If the connection has ended, the replies that came before are read. So no settlement that
+    /// was carried out is sent again.
     [[nodiscard]] bool seems_alive() {
         if (steady_clock{}.now() - last_used_ < std::chrono::milliseconds{1} || connection_.seems_alive())
             return true;
@@ -121,12 +122,12 @@ public:
                 answered(*r);
             }
         } catch (const store_error&) {
-            // Closed now, as it is to be.
+            // The connection is closed now, as the caller wants it.
         }
         return false;
     }
 
-    /// Reads the epoch anew, and sets it where it is gone or the server is another one.
+    /// Reads the epoch again, and sets it if it is gone or the server is another one.
     void renew_epoch() {
         say_look();
         instant deadline = begin();
@@ -139,8 +140,8 @@ public:
 
     // ---- calls
 
-    /// Runs a script on a key: one round trip, in which the settlements before it go too. `sent` says whether the
-    /// server may have carried it out where this throws.
+    /// Runs a script on a key in one round trip, which also sends the settlements before it. If it throws, `sent` says
+    /// whether the server may have carried it out.
     [[nodiscard]] reply call(script which, const key_address& key, std::span<const double> args, std::string_view tail,
                              std::string_view what, bool& sent) {
         for (int attempt = 0;; ++attempt) {
@@ -161,7 +162,7 @@ public:
                     tidy();
                 return r;
             }
-            // Only where the server forgot its scripts is it certain that nothing was done.
+            // Only if the server lost its scripts is it certain that nothing was done.
             if (text_of(*r).substr(0, 8) != "NOSCRIPT" || attempt > 0)
                 expect(r, what, "see the server's log");
             sent = false;
@@ -172,8 +173,8 @@ public:
 
     // ---- settlements
 
-    /// Buffers settlements: they are written with the next call, or by `catch_up`. Unimportant ones on the `called` key
-    /// go inside the call.
+    /// Buffers settlements: the next call writes them, or `catch_up`. Unimportant ones of the `called` key become part
+    /// of the call.
     void send(std::deque<settlement_call>& posted, const remote::key_route* called) {
         for (settlement_call& s : posted) {
             if (s.unimportant && &s.route() == called) {
@@ -186,7 +187,7 @@ public:
         }
         posted.clear();
     }
-    /// Writes what is buffered. Replies are read with the next call; where none comes they must not fill the socket.
+    /// Writes the buffer. Replies are read by the next call. If there is none, they must not fill the socket.
     void catch_up() {
         if (connection_.out().empty())
             return;
@@ -207,7 +208,7 @@ public:
     }
     [[nodiscard]] bool owes() const noexcept { return !waiting_.empty() || !carried_.empty(); }
     [[nodiscard]] bool has_undone() const noexcept { return !is_open() && owes(); }
-    /// All but those that must not be repeated.
+    /// All settlements but those that must not be repeated.
     [[nodiscard]] std::deque<settlement_call> take_undone() {
         std::erase_if(waiting_, [](const settlement_call& s) {
             if (!s.repeatable())
@@ -236,12 +237,12 @@ private:
             append_call(out, sha_[index(which)], all_key_parts(key.parts, key.tuner_part), args, tail, notes);
     }
 
-    // ---- what is said on opening
+    // ---- the greeting
 
-    /// What the server has for an epoch, what it says of itself, and when.
+    /// The server's time, epoch and settings.
     struct look {
         std::int64_t now = 0;
-        bool is_there = false;  ///< something is, be it an epoch or not
+        bool is_there = false;  ///< the key exists, whether its value is an epoch or not
         std::optional<epoch_record> found;
         server_facts facts;
     };
@@ -254,7 +255,7 @@ private:
     }
     [[nodiscard]] look read_look(reply time, instant deadline) {
         look out;
-        // A server that takes no more connections says no more than that.
+        // A server at its connection limit sends only that error.
         if (text_of(*time).find("unknown command") == std::string_view::npos)
             expect(time, "read its clock", "give the user the command TIME");
         const reply epoch = connection_.read(deadline);
@@ -276,12 +277,12 @@ private:
             out.now = info_number(text_of(*time->element[0])) * 1'000'000 + info_number(text_of(*time->element[1]));
         return out;
     }
-    /// Says what the epoch is from now on, where that is another one.
+    /// Sends the next epoch if it differs from the present one.
     [[nodiscard]] epoch_step say_epoch(const look& seen) {
         epoch_step next = next_epoch(seen.found, seen.facts, seen.now, losses_.known_epoch(), losses_.fresh_epoch());
         if (seen.found == next.record)
             return next;
-        // Of several processes that find none, one makes it.
+        // If several processes find no epoch, only one makes it.
         const std::string text = text_of(next.record);
         if (seen.is_there)
             say({"SET", epoch_key_, text, "PX", epoch_life});
@@ -326,9 +327,9 @@ private:
             answered(*connection_.read(deadline));
     }
     void answered(const redisReply& r) {
-        // A refusal (a replica, no memory) is one the next call meets too; the entry then expires. Of a right that is
-        // missing here alone no call would say anything. A note that stands
-        // alone was written where the head is lost: such a key would never expire.
+        // The next call meets the same refusal (a replica, no memory), and then the entry expires. If only this right
+        // is missing, no call reports it. A note without a head was written after the head was lost. Such a key would
+        // never expire.
         if (r.type == REDIS_REPLY_INTEGER && r.integer < static_cast<long long>(stored_head_bytes))
             headless_.push_back(waiting_.front().key);
         if (r.type == REDIS_REPLY_ERROR && error_word(text_of(r)) == "NOPERM" && !std::exchange(said_append_, true))
@@ -349,8 +350,8 @@ private:
             static_cast<void>(connection_.read(deadline));
     }
 
-    /// A server that takes no more connections says so and ends them; what was written to it meanwhile resets the
-    /// connection, and its words are lost. On another one to which nothing is written they can be read.
+    /// A server at its connection limit sends an error and ends the connection. A write that arrives after that resets
+    /// the connection, and the error is lost. On a second connection, without a write, the error can be read.
     void explain_refusal() {
         connection_.open(options_);
         connection_.set_timeout(std::chrono::milliseconds{100});
@@ -362,8 +363,8 @@ private:
         }
         expect(said, "connect", "see the server's log");
     }
-    /// Which commands the user may not use, found by using them on keys that are not there. On a connection of its own:
-    /// on this one replies may be due.
+    /// The commands that the user may not use. Each is tried on a key that does not exist. This needs a connection of
+    /// its own, because replies may be due on the present one.
     [[nodiscard]] std::string missing_rights() const {
         static constexpr std::string_view fallback =
             "the user lacks a command or the keys; docs/stores/redis.md lists them";
@@ -403,7 +404,7 @@ private:
                         .append(name);
                     ++count;
                 }
-            // Where it lacks so many, it is the keys that it lacks.
+            // If so many fail, the user has no right to the keys.
             return count == 0 || count > 6 ? std::string{fallback} : out;
         } catch (const store_error&) {
             return std::string{fallback};
@@ -412,7 +413,7 @@ private:
     void expect(const reply& r, std::string_view what, std::string_view advice) {
         if (r->type != REDIS_REPLY_ERROR)
             return;
-        // What follows the word may repeat what was sent, so it is looked at, and not shown.
+        // The text after the first word may repeat a secret that was sent. So it is compared, but not shown.
         const std::string_view text = text_of(*r);
         const std::string_view word = error_word(text);
         const auto says = [text](std::string_view words) { return text.find(words) != std::string_view::npos; };
@@ -452,7 +453,7 @@ private:
     std::deque<settlement_call> waiting_;
     std::vector<settlement_call> carried_;
     std::string notes_;
-    std::vector<std::shared_ptr<key_address>> headless_;  // keys with notes and no head
+    std::vector<std::shared_ptr<key_address>> headless_;  // keys with notes and without a head
     duration limit_{};
     instant last_used_ = long_ago;
     bool may_rest_ = true;

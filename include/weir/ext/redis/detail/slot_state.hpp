@@ -16,16 +16,16 @@ namespace weir::redis::detail {
 /// What this process keeps of a key.
 struct slot_state {
     key_address address;
-    std::atomic<std::int64_t> held = 0;  ///< entries of this process; settle runs beside the other verbs
-    // Written by one verb at a time.
+    std::atomic<std::int64_t> held = 0;  ///< entries of this process; settle runs besides other verbs
+    // Only one verb at a time writes these.
     multiplier factor{};
-    remote::tuner_record tuner;  ///< as the server has it, or had
+    remote::tuner_record tuner;  ///< the server's present or earlier record
     instant lost_at = long_ago;
     double born = 0;                ///< the head's first moment, ...
-    std::uint32_t seq = 0;          ///< ... how many admissions it had seen, ...
-    std::atomic<double> lives = 0;  ///< ... and until when it should at least live, by the server's clock
+    std::uint32_t seq = 0;          ///< ... how many admissions it had recorded, ...
+    std::atomic<double> lives = 0;  ///< ... and until when it should exist at least, by the server's clock
 
-    /// Whether `head` should know of an admission here, and does not.
+    /// Whether `head` should contain an admission of this process, and does not.
     [[nodiscard]] bool remembers(const admitted& head, double head_born) const noexcept {
         return born != 0 && head.t < lives && (head_born != born || static_cast<std::int32_t>(head.seq - seq) <= 0);
     }

@@ -15,8 +15,8 @@
 
 namespace weir::redis::detail {
 
-/// How instants and spans of this process stand in the scripts: as microseconds of the server's clock, or under
-/// injected time as nanoseconds from the origin.
+/// Converts instants and spans of this process for the scripts: to microseconds of the server's clock, or under
+/// injected time to nanoseconds from the origin.
 ///
 /// **Thread safety.** All members may be called from any thread.
 class time_scale {
@@ -29,7 +29,7 @@ public:
         return is_injected() ? std::max(last_.load(), instant{}) : steady_clock{}.now();
     }
 
-    /// The time a verb is given, as the script takes it.
+    /// The time of a verb, as the script takes it.
     [[nodiscard]] double argument(instant now) noexcept {
         if (!is_injected())
             return server_time;
@@ -37,7 +37,7 @@ public:
         }
         return injected(now);
     }
-    /// The time of a verb that has no instant of its own.
+    /// The time of a verb without an instant.
     [[nodiscard]] double no_argument() const noexcept { return is_injected() ? -never : server_time; }
 
     /// An instant under injected time.
@@ -47,7 +47,7 @@ public:
     [[nodiscard]] double span(duration d) const noexcept {
         return is_injected() ? static_cast<double>(d.count()) : microseconds_up(d);
     }
-    /// The instant here that is `at` there, where it is `t` there and `here` here.
+    /// This process's instant for `at` on the server, where `t` on the server is `here` in this process.
     [[nodiscard]] instant local(double at, double t, instant here) const noexcept {
         if (std::isinf(at))
             return at < 0 ? long_ago : far_future;

@@ -14,7 +14,7 @@
 #include <string>
 #include <string_view>
 
-// What `script::learn` is sent and returns, as values.
+// What `script::learn` gets and returns, as values.
 
 namespace weir::redis::detail {
 
@@ -22,7 +22,7 @@ struct tuner_call {
     std::array<double, 5> args;
     std::string tail;
 };
-/// `time` is what the script takes for the time; where it is not the server's, nothing has to expire.
+/// `time` is the script's time argument. If it is not the server's clock, nothing expires.
 [[nodiscard]] inline tuner_call tuner_call_of(const remote::swap_offer& offer, double time) {
     tuner_call out{{time, static_cast<double>(offer.seen_factor.millionths()),
                     static_cast<double>(offer.next_factor.millionths()), -never, 0},

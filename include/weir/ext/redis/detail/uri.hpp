@@ -23,7 +23,7 @@ struct uri {
     std::string port;
     std::string path;  ///< with its slash
     std::vector<std::pair<std::string, std::string>> parameters;
-    bool malformed = false;  ///< a percent sign that encodes nothing
+    bool malformed = false;  ///< a percent sign without two hexadecimal digits
 };
 
 inline constexpr std::int64_t max_db = 1'000'000;
@@ -40,10 +40,10 @@ inline constexpr std::int64_t max_db = 1'000'000;
     return value <= max ? std::optional{value} : std::nullopt;
 }
 
-/// Takes `[user[:password]@]host[:port]` apart; `decode` undoes percent signs.
+/// Splits `[user[:password]@]host[:port]`; `decode` decodes percent signs.
 template <class Decode>
 void split_authority(std::string_view text, uri& out, Decode&& decode) {
-    // The last @: a password may contain one that is not encoded.
+    // The last @, because a password may contain one that is not encoded.
     if (const auto at = text.rfind('@'); at != std::string_view::npos) {
         const std::string_view user = text.substr(0, at);
         text = text.substr(at + 1);
@@ -66,7 +66,7 @@ void split_authority(std::string_view text, uri& out, Decode&& decode) {
         out.port = text.substr(colon + 1);
 }
 
-/// Takes `name=value&...` apart.
+/// Splits `name=value&...`.
 template <class Decode>
 void split_query(std::string_view text, uri& out, Decode&& decode) {
     while (!text.empty()) {
@@ -80,7 +80,7 @@ void split_query(std::string_view text, uri& out, Decode&& decode) {
     }
 }
 
-/// Splits `scheme://[user[:password]@]host[:port][/path][?name=value&...]`; nothing when there is no scheme.
+/// Splits `scheme://[user[:password]@]host[:port][/path][?name=value&...]`; nothing if there is no scheme.
 [[nodiscard]] inline std::optional<uri> split_uri(std::string_view text) {
     uri out;
     const auto mark = text.find("://");

@@ -22,7 +22,7 @@
 #include <string_view>
 #include <vector>
 
-// What goes over the wire, as values: commands, packed doubles, names of keys.
+// Everything that is sent and received, as values: commands, packed doubles, names of keys.
 
 namespace weir::redis::detail {
 
@@ -45,7 +45,7 @@ inline constexpr double server_time = std::numeric_limits<double>::quiet_NaN();
     return std::bit_cast<double>(value);
 }
 
-/// A factor as the scripts have it.
+/// A factor of the scripts as a multiplier.
 [[nodiscard]] inline multiplier factor_of(double millionths) noexcept {
     return multiplier::of(millionths / static_cast<double>(multiplier::one));
 }
@@ -58,15 +58,15 @@ inline constexpr double server_time = std::numeric_limits<double>::quiet_NaN();
     return value;
 }
 
-/// Bytes of a head's fields, as the scripts pack them. An admission returns those that every admission changes, with or
-/// without the three that open entries change, or all if the caller does not know the head as it is; and four doubles
-/// more if something stood in its way. A denial returns six doubles.
+/// Bytes of a head's fields, as the scripts pack them. An admission returns the fields that every admission changes. It
+/// adds the three that open entries change, or all fields if the caller does not know the present head. If something
+/// stood in its way, four doubles follow. A denial returns six doubles.
 inline constexpr std::size_t brief_bytes = 29;
 inline constexpr std::size_t busy_bytes = brief_bytes + 16;
 inline constexpr std::size_t head_bytes = busy_bytes + 60;
 inline constexpr std::size_t obstacle_bytes = 4 * 8;
 inline constexpr std::size_t denied_bytes = 6 * 8;
-/// A stored head is at least its mark and its fields.
+/// The smallest stored head: its mark and its fields.
 inline constexpr std::size_t stored_head_bytes = 4 + head_bytes;
 
 /// What an admission returns.
@@ -74,10 +74,10 @@ struct admitted {
     double t;
     double lives;
     std::uint32_t seq;
-    bool is_whole;  ///< whether the two below are there
+    bool is_whole;  ///< whether the two members below are present
     double born;
     std::uint32_t factor;
-    std::string_view obstacle;  ///< what stood in the way, or nothing
+    std::string_view obstacle;  ///< what stood in the way, or empty
 };
 [[nodiscard]] inline std::optional<admitted> admitted_of(std::string_view bytes) noexcept {
     for (const std::size_t size : {brief_bytes, busy_bytes, head_bytes}) {
@@ -95,7 +95,7 @@ struct admitted {
     return std::nullopt;
 }
 
-/// The numbers that a script is given.
+/// The numeric arguments of a script.
 ///
 /// **Complexity.** No heap up to 16 windows.
 class argument_list {
@@ -140,25 +140,25 @@ inline void append_part(std::string& out, std::string_view text) {
     return out;
 }
 
-/// Where in `key_parts` it stands how many keys there are.
+/// The offset in `key_parts` of the number of keys.
 inline constexpr std::size_t keys_count = 4;
 
-/// A note, as the scripts read it. Repeating one that names an entry changes nothing.
+/// Appends a note, as the scripts read it. Repeating a note that names an entry changes nothing.
 inline void append_note(std::string& out, std::uint64_t id, double at, note_kind how) {
     const auto name = bytes_of(id);
     const auto time = bytes_of(std::bit_cast<std::uint64_t>(at));
     out.append(name.data(), name.size()).append(time.data(), time.size());
     out += static_cast<char>(how);
 }
-/// The same at the end of its key's head: `APPEND head note`, appended; `start` is what `note_start` made.
+/// Appends `APPEND head note`, which adds the note to its key's head. `start` is made by `note_start`.
 inline void append_noting(std::string& out, std::string_view start, std::uint64_t id, double at, note_kind how) {
     out.append(start);
     append_note(out, id, at, how);
     out.append("\r\n");
 }
 
-/// `EVALSHA sha keys arguments [notes]`, appended; `keys` is what `key_parts` or `all_key_parts` made; `tail` is the
-/// end of the arguments.
+/// Appends `EVALSHA sha keys arguments [notes]`. `keys` is made by `key_parts` or `all_key_parts`; `tail` is the end of
+/// the arguments.
 inline void append_call(std::string& out, std::string_view sha, std::string_view keys, std::span<const double> args,
                         std::string_view tail, std::string_view notes) {
     const std::size_t parts = 4 + static_cast<std::size_t>(keys[keys_count] - '0') + (notes.empty() ? 0 : 1);
@@ -177,8 +177,8 @@ inline void append_call(std::string& out, std::string_view sha, std::string_view
         append_part(out, notes);
 }
 
-/// One name of a key as it may stand inside another: letters, digits, dots and dashes as they are, every other byte as
-/// %XX. So no two pairs of names join to the same text, and none can end the hash tag.
+/// Appends one name for use inside a key: letters, digits, dots and dashes unchanged, every other byte as %XX. So two
+/// different pairs of names never give the same text, and no name can end the hash tag.
 inline void append_escaped(std::string& out, std::string_view name) {
     for (const char c : name) {
         const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
@@ -190,9 +190,9 @@ inline void append_escaped(std::string& out, std::string_view name) {
     }
 }
 
-/// The names of a key's head, its list and what the tuner keeps of it: `prefix:1:{host|role}`, and the same with `:s`
-/// and with `:t`; 1 is the version of what they hold. The text in the braces alone decides the Cluster slot, so all lie
-/// in one.
+/// The names of a key's head, its list and its tuner record: `prefix:1:{host|role}`, and the same with `:s` and with
+/// `:t`. The 1 is the version of their content. Only the text in the braces decides the Cluster slot, so all three are
+/// in one slot.
 struct key_names {
     std::string head;
     std::string list;
@@ -209,14 +209,14 @@ struct key_names {
     out.tuner = out.head + ":t";
     return out;
 }
-/// The part of a call that names head and list.
+/// The part of a call with the names of head and list.
 [[nodiscard]] inline std::string key_parts(const key_names& names) {
     std::string out = "$1\r\n2\r\n";
     append_part(out, names.head);
     append_part(out, names.list);
     return out;
 }
-/// The same with the third key, of which `tuner` is the part; made anew for the few calls that need it.
+/// The same with the third key; `tuner` is its part. It is made again for the few calls that need it.
 [[nodiscard]] inline std::string all_key_parts(std::string_view two, std::string_view tuner) {
     std::string out{two};
     out[keys_count] = '3';
@@ -232,12 +232,12 @@ struct key_names {
 
 // ---- time: the store's own unit is the microsecond, or under injected time the nanosecond since an origin
 
-/// Nanoseconds as microseconds, rounded up: for periods, gates and times to live, which must not end early.
+/// Nanoseconds as microseconds, rounded up: periods, gates and times to live must not end early.
 [[nodiscard]] constexpr double microseconds_up(duration span) noexcept {
     const std::int64_t whole = span.count() / 1000;
     return static_cast<double>(whole + (span.count() % 1000 > 0 ? 1 : 0));
 }
-/// Microseconds as a span of the local timeline; what is longer than any is the longest.
+/// Microseconds as a span of the local timeline, limited to the longest span.
 [[nodiscard]] constexpr duration span_of(double microseconds) noexcept {
     constexpr double max = 4.6e15;
     if (!(microseconds < max))
@@ -247,7 +247,7 @@ struct key_names {
     return duration{static_cast<std::int64_t>(microseconds) * 1000};
 }
 
-/// An entry that is nothing but its stamp has that for an id, marked, and raised so that it is not negative.
+/// The id of an entry without anything but its stamp: the stamp, marked, and raised so that it is not negative.
 inline constexpr std::uint64_t stamp_mark = std::uint64_t{1} << 63;
 inline constexpr std::int64_t stamp_raised = std::int64_t{1} << 60;
 [[nodiscard]] constexpr bool is_stamp(std::uint64_t id) noexcept { return (id & stamp_mark) != 0; }
@@ -258,7 +258,7 @@ inline constexpr std::int64_t stamp_raised = std::int64_t{1} << 60;
     return static_cast<double>(static_cast<std::int64_t>(id & ~stamp_mark) - stamp_raised);
 }
 
-/// What an error reply begins with, if it is a plain word: what follows may repeat what was sent.
+/// The first word of an error reply, if it is plain. The rest may repeat what was sent, so it is not used.
 [[nodiscard]] inline std::string_view error_word(std::string_view reply) noexcept {
     std::size_t size = 0;
     while (size < reply.size() && size < 20 && reply[size] >= 'A' && reply[size] <= 'Z')

@@ -1,11 +1,13 @@
 -- SPDX-License-Identifier: MIT
 --
--- Decides, and enters what is admitted.
+-- Decides, and records what is admitted.
 --
--- ARGV[1]: what (`admit_mode`; plus `forced`: enter whatever stands in the way), cost, time, an entry's time to live,
--- ceiling, longest period, stamps to keep, the `lives` that the caller knows; then limit and period of every window; then
--- the entry's id if there is one. Returns the head's first fields where it admits, then why, window, when and the gate if
--- something stood in the way; else why, window, when, the gate, the time, the factor. `why` is a `weir::cause`.
+-- ARGV[1]: what (`admit_mode`; plus `forced`: admit whatever stands in the way), cost, time, an
+-- entry's time to live, ceiling, longest period, stamps to keep, the `lives` that the caller knows;
+-- then limit and period of every window; then the entry's id if there is one. If it admits, it returns
+-- the head's first fields, then cause, window, time and gate if something stood in the way. Otherwise
+-- it returns cause, window, time, gate, the server's time and the factor. The cause is a
+-- `weir::cause`.
 
 --@ include part/names.lua
 local what, cost, t, ttl, most, longest, keep, known, at = get('<dddddddd', a)
@@ -21,7 +23,7 @@ if cost > 0 then
   while at < ends do
     local limit, period
     limit, period, at = get('<dd', a, at)
-    -- More units than a window holds go into it when it is empty.
+    -- A cost above the limit is admitted when the window is empty.
     local back = limit - cost
     if back < 0 then back = 0 end
     if back < open then
@@ -45,7 +47,8 @@ if cost > 0 then
               blocker = get('<d', chunk, 121 - 8 * last)
               local bound = get('<d', chunk, 121)
               if bound + period <= free then
-                -- Where the window is not half full, as far as from there to here is known at once.
+                -- If the window is less than half full, remember the fact for a place nearer to the front, so that it
+                -- stays useful for longer.
                 local near = math.floor(place / 2)
                 chunk = near < place and try('LINDEX', KEYS[2], near)
                 --@ include part/chunk.lua

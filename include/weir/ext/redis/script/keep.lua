@@ -2,8 +2,8 @@
 --
 -- The verbs that decide nothing.
 --
--- ARGV[1]: what (`key_verb`), time, value (of hold: an absolute gate or a span from now; of tune: the factor); to read,
--- then the periods of the windows. To tidy is to delete notes that have no head.
+-- ARGV[1]: what (`key_verb`), time, value (for hold: an absolute gate or a span from now; for tune:
+-- the factor); for read, then the periods of the windows. `tidy` deletes notes that have no head.
 
 --@ include part/names.lua
 local what, t, value, at = get('<ddd', a)
@@ -16,6 +16,8 @@ if what == key_verb.hold then
   if not fixed then value = began + value end
   if value > gate then gate, moved, dirty, other = value, 1, true, true end
   needed = gate > began and gate or began
+elseif what == key_verb.open then
+  if gate > -huge then gate, moved, dirty, other = -huge, 1, true, true end
 elseif what == key_verb.tune then
   factor, dirty, needed = value, true, began + 3600000000
 elseif what == key_verb.erase then
@@ -24,7 +26,7 @@ elseif what == key_verb.erase then
   recent, last_stamp, r, n, b1, b2 = '', '', 0, 0, huge, huge
 end
 if what == key_verb.tune or what == key_verb.erase then
-  -- A caller that knows the factor by `lives` must be sent the new one.
+  -- A caller that recognises the head by `lives` must get the new factor.
   other = true
   if lives > needed then needed = lives end
   lives = -huge

@@ -1,11 +1,12 @@
 -- SPDX-License-Identifier: MIT
 --
--- Replaces what the tuner keeps, if it is what the caller saw last.
+-- Replaces the tuner's record, if it is what the caller saw last.
 --
--- ARGV[1]: time, the factor and the bytes that the caller saw last, the new factor, until when they matter, how many
--- bytes; the bytes that were seen, the new ones. Returns whether they were still the same, the time and the factor; then,
--- if not, the bytes that are there. The bytes outlive the head by a day, for a head's time grows with admissions, which do
--- not look at them, and a factor whose history is gone would not recover by itself.
+-- ARGV[1]: time, the factor and the number of bytes that the caller saw last, the new factor, until
+-- when the bytes matter; the bytes that were seen, the new ones. Returns whether they were still the
+-- same, the time and the factor; if not, then the present bytes. The bytes exist for a day longer than
+-- the head. The head's time to live grows with admissions, which do not read the bytes, and a factor
+-- without its record would not recover by itself.
 
 --@ include part/names.lua
 local t, seen, new, needed, length = get('<ddddd', a)
@@ -25,7 +26,7 @@ if not writes then
 else
   if needed < began then needed = began end
   if lives > needed then needed = lives end
-  -- A caller that knows the factor by `lives` must be sent the new one.
+  -- A caller that recognises the head by `lives` must get the new factor.
   if factor ~= new then factor, other, lives = new, true, -huge end
   dirty = true
 end

@@ -21,17 +21,17 @@
 
 namespace weir::sqlite::detail {
 
-/// How long a verb may still wait for others, and the waiting itself.
+/// How long a verb may still wait for other users of the file. It also does the waiting.
 ///
-/// SQLite's own busy handler sleeps up to 100 ms at a time, and whoever came last then often goes first. A verb holds
-/// the file for some 15 µs: so a few turns of the processor are given away first, then short random sleeps follow, all
-/// of the same length however long the wait has lasted.
+/// SQLite's own busy handler sleeps up to 100 ms at a time, and then the last to come often goes first. A verb holds
+/// the file for about 15 µs. So this first yields the processor a few times, then sleeps for short random times. The
+/// sleeps do not get longer.
 class patience {
 public:
     void begin(std::chrono::steady_clock::time_point until) noexcept { until_ = until; }
     [[nodiscard]] std::chrono::steady_clock::time_point until() const noexcept { return until_; }
 
-    /// Waits a little before try number `tries`, from 0; false when the time is over.
+    /// Waits a little before try number `tries`, from 0; false if the time is over.
     [[nodiscard]] bool wait(int tries) {
         const auto left = until_ - std::chrono::steady_clock::now();
         if (left <= left.zero())
@@ -51,13 +51,13 @@ private:
     std::uint64_t random_ = reinterpret_cast<std::uintptr_t>(this);
 };
 
-/// Whether this process may open files: SQLite keeps a picture of a file's locks in memory, and in a child after
-/// `fork()` that of files the parent had open shows locks that the child does not hold.
+/// Whether this process may open files. SQLite keeps the state of a file's locks in memory. In a child after `fork()`,
+/// that state shows locks of the parent that the child does not hold.
 ///
 /// **Thread safety.** All members.
 class open_files {
 public:
-    /// Notes one more open file; false in the child of a process that had one open.
+    /// Records one more open file; false in the child of a process that had one open.
     [[nodiscard]] static bool enter() noexcept {
         const auto me = static_cast<std::uint64_t>(::getpid());
         std::uint64_t seen = owner_and_count.load();
@@ -76,7 +76,7 @@ private:
     static inline std::atomic<std::uint64_t> owner_and_count{0};
 };
 
-/// One connection to a database file. Every failure is a `store_error` that says what was being done.
+/// One connection to a database file. Every failure is a `store_error` with the action that failed.
 ///
 /// **Thread safety.** None: the store's mutex.
 class connection {
@@ -103,7 +103,7 @@ public:
     [[nodiscard]] const std::string& path() const noexcept { return path_; }
     [[nodiscard]] patience& waiting() const noexcept { return waiting_; }
 
-    /// What is being done, for messages.
+    /// Sets the present action, for messages.
     void doing(std::string_view what) noexcept { doing_ = what; }
     /// Whether a failure has made this connection useless.
     [[nodiscard]] bool broken() const noexcept { return broken_; }
@@ -148,7 +148,7 @@ private:
     bool broken_ = false;
 };
 
-/// A prepared statement. What is bound must stay alive until it has run.
+/// A prepared statement. Bound data must stay alive until it has run.
 class statement {
 public:
     statement(connection& db, const char* sql) : db_(&db) {
@@ -168,7 +168,7 @@ public:
         return *this;
     }
 
-    /// Runs to the first row and calls `use(*this)` on it, if there is one; says whether there was.
+    /// Runs to the first row and calls `use(*this)` on it, if there is one. Returns whether there was one.
     template <class Use>
     bool first(Use&& use) {
         const resetting at_end{statement_.get()};
@@ -217,7 +217,7 @@ private:
     std::unique_ptr<sqlite3_stmt, finalizer> statement_;
 };
 
-/// What a one-line query gives, or `otherwise`.
+/// The result of a one-line query, or `otherwise`.
 [[nodiscard]] inline std::int64_t ask(connection& db, const char* sql, std::int64_t otherwise = 0) {
     statement{db, sql}.first([&](const statement& row) { otherwise = row.integer(0); });
     return otherwise;

@@ -37,14 +37,14 @@ namespace weir::sqlite::detail {
     }
 }
 
-/// The error of `doing` something on the file at `path`.
+/// The error of the action `doing` on the file at `path`.
 [[nodiscard]] inline store_error failed(std::string_view doing, std::string_view path, std::string_view why,
                                         std::string_view what_to_do) {
     return store_error{
         fmt::format("sqlite: {} in {} failed: {}; {}", doing, weir::detail::in_quotes(path), why, what_to_do)};
 }
 
-/// Whether a connection is of no more use after `code`.
+/// Whether a connection cannot be used after `code`.
 [[nodiscard]] inline bool breaks_connection(int code) noexcept {
     switch (code & 0xff) {
     case SQLITE_BUSY:

@@ -44,7 +44,7 @@ public:
             ahead_ = duration{time_of(clock)};
         main_ = identity_of(options.path);
         ask_lost();
-        // Each process begins elsewhere, or short-lived ones would look at the same few keys for ever.
+        // Each process begins at a random key. Otherwise short-lived processes would always check the same few keys.
         sqlite3_randomness(sizeof swept_, &swept_);
         swept_ = static_cast<std::int64_t>(static_cast<std::uint64_t>(swept_) >> 1) %
                  (ask(db_, "SELECT seq FROM sqlite_sequence WHERE name = 'keys'") + 1);
@@ -67,7 +67,7 @@ public:
         unretire_.emplace(db_, "DELETE FROM retired WHERE key = ?1");
     }
 
-    /// One atomic step: everything between construction and `commit` happens, or nothing.
+    /// One atomic step: everything between construction and `commit` is done, or nothing.
     class transaction {
     public:
         explicit transaction(file& f) : file_(f) { f.begin_->run(); }
@@ -92,24 +92,25 @@ public:
     [[nodiscard]] duration ahead() const noexcept { return ahead_; }
     [[nodiscard]] connection& db() noexcept { return db_; }
 
-    /// Whether the names still lead to the files that were opened: the database and the two beside it, without which
-    /// other processes do not see what this one writes.
+    /// Whether the paths still lead to the opened files: the database and the two files beside it. Without those, other
+    /// processes do not see what this one writes.
     [[nodiscard]] bool is_in_place() noexcept {
         return main_ == identity_of(db_.path()) && main_.is_there && is_beside("-shm", shared_) &&
                is_beside("-wal", log_);
     }
     /// Whether the file is new, and the files beside it show that another process has its predecessor open.
     [[nodiscard]] bool was_taken_away() const noexcept { return was_taken_away_ && lost_ == 0; }
-    /// When a process last saw that history was lost, on the file's time.
+    /// When a process last detected a loss, in the file's time.
     [[nodiscard]] instant lost_since() const noexcept { return lost_ == 0 ? long_ago : instant{duration{lost_}}; }
-    /// Tells processes that open the file later.
+    /// Records a loss for the processes that open the file later.
     void note_loss(instant at) {
         statement{db_, "INSERT OR REPLACE INTO meta VALUES ('lost', ?1)"}.bind(1, at.time_since_epoch().count()).run();
     }
 
     // ---- keys
 
-    /// Reads a key's row into `row`, by its id if that is known and still right. Without one, `row` is a new key.
+    /// Reads a key's row into `row`, by its id if that is known and still correct. If there is none, `row` is a new
+    /// key.
     void load(key_row& row, std::int64_t id, std::string_view name) {
         bool good = true;
         const auto read = [&](const statement& s, int first, std::int64_t found) {
@@ -121,7 +122,7 @@ public:
         const bool known = id != 0 && by_id_->bind(1, id).first([&](const statement& s) { read(s, 0, id); });
         if (!known && !by_name_->bind(1, name).first([&](const statement& s) { read(s, 1, s.integer(0)); })) {
             row.clear();
-            // Random, so that an entry of a row that was forgotten is never taken for one of this row.
+            // Random, so that an entry of a forgotten row is never taken for an entry of this row.
             sqlite3_randomness(sizeof row.last_id, &row.last_id);
             row.last_id >>= 2;
         }
@@ -142,15 +143,15 @@ public:
             set_tuner_->bind(1, row.id).bind(2, words).run();
         }
     }
-    /// Removes the row and forgets its blocks, which go in small steps.
+    /// Removes the row and marks its blocks as forgotten; they are removed in small steps.
     void forget(std::int64_t id, bool has_blocks = true) {
         remove_->bind(1, id).run();
         if (has_blocks)
             retire_->bind(1, id).run();
     }
 
-    /// Forgets a few keys whose time is over at `now`, and a few blocks of those forgotten before. Every 64th step
-    /// looks, and the next one does as long as something is found.
+    /// Forgets a few keys that expired before `now`, and a few blocks of forgotten keys. Every 64th step looks for
+    /// them, and the next step does so too if something was found.
     void tidy(instant now) {
         if (++steps_ % 64 != 0 && !untidy_)
             return;
@@ -177,7 +178,7 @@ public:
         untidy_ = untidy_ || found > 0;
     }
 
-    /// The blocks of one key, as `key_log` wants them.
+    /// The blocks of one key, in the form that `key_log` needs.
     struct key_blocks {
         file& in;
         const key_row& row;
@@ -196,7 +197,7 @@ public:
         void drop(std::int64_t no) { in.drop_block_->bind(1, row.id).bind(2, no).run(); }
 
     private:
-        /// A new key that fills blocks at once needs its row first.
+        /// The id of the key. A new key that fills blocks at once needs its row first.
         [[nodiscard]] std::int64_t id() {
             if (row.id == 0)
                 in.save(const_cast<key_row&>(row), name);
@@ -205,7 +206,7 @@ public:
     };
 
 private:
-    /// Which file a name leads to.
+    /// The file at a path.
     struct identity {
         bool is_there = false;
         dev_t device{};
@@ -222,7 +223,7 @@ private:
             return {};
         return {true, about.st_dev, about.st_ino, about.st_size};
     }
-    /// Whether a file beside the database is the one that it was, once it was there.
+    /// Whether a file beside the database is still the one that was found first.
     [[nodiscard]] bool is_beside(const char* ending, identity& known) const noexcept {
         const identity now = identity_of(db_.path() + ending);
         if (!known.is_there)
@@ -236,14 +237,14 @@ private:
     void ask_lost() {
         statement{db_, "SELECT value FROM meta WHERE name = 'lost'"}.first(
             [&](const statement& row) { lost_ = row.integer(0); });
-        static_cast<void>(is_in_place());  // what is beside it is there now
+        static_cast<void>(is_in_place());  // finds the two files beside it, which exist now
     }
     [[noreturn]] void damaged(std::string_view what) {
         db_.fail(fmt::format("the row of {} is damaged", what), advice(SQLITE_CORRUPT));
     }
 
-    /// How far the file's time is ahead of the time since boot. The wall clock is looked at once in a run of the
-    /// machine, by whoever comes first: what it does later, and how often it is set, has no effect.
+    /// How far the file's time is ahead of the time since boot. Only the first process after a boot reads the wall
+    /// clock. So later changes of that clock have no effect.
     template <clock_set Clock>
     [[nodiscard]] std::int64_t time_of(const Clock& clock) {
         const std::string boot = clock.boot();
@@ -269,13 +270,13 @@ private:
         return ahead;
     }
 
-    const bool was_taken_away_;  // asked before it is opened, which makes the file
+    const bool was_taken_away_;  // read before the file is opened, because opening makes it
     connection db_;
     std::int64_t epoch_ = 0;
     std::int64_t lost_ = 0;
     duration ahead_{};
     identity main_, shared_, log_;
-    std::uint64_t steps_ = 56;  // who lives shortly tidies too
+    std::uint64_t steps_ = 56;  // near 64, so that short-lived processes also clean up
     std::int64_t swept_ = 0;
     bool untidy_ = false;
     std::string bytes_;

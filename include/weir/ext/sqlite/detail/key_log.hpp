@@ -19,13 +19,14 @@ namespace weir::sqlite::detail {
 /// A key's history: the newest stamps in its row, older ones in blocks. `Blocks` has `get(no, block)`, `put(no, block)`
 /// and `drop(no)`.
 ///
-/// Answers as `weir::stamp_log` does; where that has a coarse tail, this has one stamp, the newest that was dropped.
+/// It answers like `weir::stamp_log`. Instead of the coarse tail it has one stamp, the newest that was dropped.
 template <class Blocks>
 class key_log {
 public:
     key_log(key_row& row, Blocks& blocks) : row_(row), blocks_(blocks) {}
 
-    /// The most units that are kept, whatever the limit: 8 MiB a key. A larger window is late, never over.
+    /// The maximum of units that are kept, whatever the limit: 8 MiB a key. A larger window admits late, never too
+    /// many.
     static constexpr std::int64_t max_units = std::int64_t{1} << 20;
 
     void push(instant at, std::int64_t units, const window_plan& plan) {
@@ -44,7 +45,7 @@ public:
     /// Takes back up to `units` units stamped exactly `at`.
     void remove(instant at, std::int64_t units) {
         auto& recent = row_.recent;
-        // Blocks that may hold some of them come back into the row, and leave it again.
+        // Blocks that may contain some of them move back into the row, and leave it again later.
         while (row_.end_block > row_.first_block && (recent.empty() || recent.front() >= at)) {
             stamp_block block = fetch(row_.end_block - 1);
             if (block.stamps.back() < at)
@@ -73,7 +74,7 @@ public:
         return fetch(no).stamps[block_units - 1 - static_cast<std::size_t>(k) % block_units];
     }
 
-    /// Units stamped later than `at`, of those that are kept: no window asks for more.
+    /// Number of kept units that are stamped later than `at`. No window needs more.
     [[nodiscard]] std::int64_t newer_than(instant at) const {
         std::int64_t low = 0;
         std::int64_t high = (row_.end_block - row_.first_block) * std::int64_t{block_units} +
@@ -93,7 +94,7 @@ private:
         auto max = static_cast<std::int64_t>(plan.kept.exact);
         for (const window& w : plan.windows)
             max = std::max(max, w.limit);
-        // One request may be more than a window holds.
+        // One request may cost more than a window holds.
         if (!plan.windows.empty() && plan.max_cost < INT64_MAX)
             max = std::max(max, plan.max_cost);
         return std::min(max, max_units);
@@ -109,7 +110,7 @@ private:
         blocks_.put(row_.end_block++, block);
         row_.recent.erase(row_.recent.begin(), row_.recent.begin() + block_units);
     }
-    /// Makes a block of the oldest stamps in the row, and drops a few that no window of `plan` asks for.
+    /// Makes a block from the oldest stamps in the row, and drops a few that no window of `plan` needs.
     void spill(const window_plan& plan, std::int64_t kept) {
         spill_oldest();
         for (int i = 0; i < 8 && row_.first_block < row_.end_block; ++i) {
@@ -127,7 +128,7 @@ private:
     Blocks& blocks_;
 };
 
-/// What `weir::assess` looks at, and the steps of a verb.
+/// What `weir::assess` reads, and the steps of a verb.
 template <class Blocks>
 struct key_view {
     key_view(key_row& r, Blocks& blocks) : row(r), log(r, blocks) { refresh(); }
@@ -138,15 +139,17 @@ struct key_view {
     std::int64_t in_flight = 0;
     instant gate{};
 
-    /// Entries whose holder said nothing until `t` are answered at their expiry.
+    /// An entry whose holder has not settled it until its expiry counts as answered then.
     void expire(instant t, const window_plan& plan) {
         if (row.next_expiry > t)
             return;
         std::vector<held_entry> gone;
         row.next_expiry = far_future;
         std::erase_if(row.entries, [&](const held_entry& e) {
-            if (e.expires > t)
-                return row.next_expiry = std::min(row.next_expiry, e.expires), false;
+            if (e.expires > t) {
+                row.next_expiry = std::min(row.next_expiry, e.expires);
+                return false;
+            }
             gone.push_back(e);
             return true;
         });
@@ -161,7 +164,7 @@ struct key_view {
         refresh();
     }
 
-    /// Enters an admitted request; returns its id.
+    /// Records an admitted request; returns its id.
     std::uint64_t enter(const window_plan& plan, std::int64_t cost, instant t, instant expires) {
         if (plan.from_response)
             row.add({++row.last_id, cost, true, t, expires});
@@ -176,8 +179,8 @@ struct key_view {
         return row.last_id;
     }
 
-    /// Settles the entry `id`, if it is still there; returns the id it goes by from now on, 0 = none.
-    /// `grace` is for `settlement::abandoned`.
+    /// Settles the entry `id`, if it still exists. Returns its id from now on; 0 = it has none. `grace` is for
+    /// `settlement::abandoned`.
     std::uint64_t settle(const window_plan& plan, std::uint64_t id, std::int64_t cost, settlement how, instant t,
                          duration grace) {
         if (is_stamp_only(id)) {
@@ -215,7 +218,7 @@ struct key_view {
         return stamp_only(stamp);
     }
 
-    /// Lowers the entry `id` from `before` units to `cost`, if it is still there.
+    /// Lowers the entry `id` from `before` units to `cost`, if it still exists.
     void reduce(std::uint64_t id, std::int64_t before, std::int64_t cost) {
         if (is_stamp_only(id))
             return log.remove(stamp_of(id), before - cost);
@@ -230,7 +233,7 @@ struct key_view {
             log.remove(e->stamp, unused);
     }
 
-    /// An entry of which nothing is left to know but its stamp needs no place in the row: the id is the stamp.
+    /// An entry that is only a stamp needs no place in the row: its id is the stamp.
     [[nodiscard]] static bool is_stamp_only(std::uint64_t id) noexcept { return id >> 63 != 0; }
     [[nodiscard]] static std::uint64_t stamp_only(instant t) noexcept {
         return static_cast<std::uint64_t>(t.time_since_epoch().count()) | std::uint64_t{1} << 63;

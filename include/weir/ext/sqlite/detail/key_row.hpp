@@ -17,45 +17,45 @@
 
 namespace weir::sqlite::detail {
 
-/// Stamps in one row of `blocks`; the key's own row holds up to twice as many, the newest.
+/// Stamps in one row of `blocks`. The key's own row has up to twice as many, the newest ones.
 inline constexpr std::size_t block_units = 64;
 
-/// One admitted request that is not done.
+/// One admitted request that has not ended.
 struct held_entry {
-    std::uint64_t id;  ///< 0 = abandoned: over, and open until it expires
+    std::uint64_t id;  ///< 0 = abandoned: it has ended, and stays open until it expires
     std::int64_t cost;
     bool open;        ///< not answered: its units count, but have no stamp
     instant stamp;    ///< of its units, once it is not open
-    instant expires;  ///< when its holder is taken for dead
+    instant expires;  ///< when its holder counts as dead
 };
 
-/// A key's state as its row holds it. The times are the file's, plus `shift`.
+/// A key's state as in its row. The times are the file's, plus `shift`.
 struct key_row {
     instant newest = long_ago;
     instant seen = long_ago;  ///< the key's time at its last change
     instant gate = long_ago;
-    instant dropped = long_ago;  ///< the newest stamp that is no longer kept
+    instant dropped = long_ago;  ///< the newest stamp that was dropped
     duration shift{};            ///< how far this key's time is ahead of the file's, after stamps from the far future
     std::int64_t millionths = multiplier::one;
     std::int64_t open = 0;  ///< units of open entries
     std::uint64_t last_id = 0;
     std::int64_t first_block = 0;
     std::int64_t end_block = 0;
-    instant next_expiry = far_future;  ///< not later than the first of an entry
-    instant last_expiry = long_ago;    ///< not earlier than the last of an entry
+    instant next_expiry = far_future;  ///< not later than the first expiry of an entry
+    instant last_expiry = long_ago;    ///< not earlier than the last expiry of an entry
     std::vector<held_entry> entries;
     std::vector<instant> recent;  ///< the newest stamps, oldest first
 
     // Not part of the row's bytes.
     std::int64_t id = 0;  ///< 0 = there is no row yet
     std::int64_t forget_at = 0;
-    remote::tuner_record tuner;  ///< a column of its own, which is written only when it has changed
+    remote::tuner_record tuner;  ///< a separate column, which is written only if it has changed
     std::size_t entry_room = 0;
     std::size_t stamp_room = 0;
     bool changed = false;
     bool tuner_changed = false;
 
-    /// As a key that has no row.
+    /// The state of a key that has no row.
     void clear() {
         auto keep_entries = std::move(entries);
         auto keep_recent = std::move(recent);
@@ -85,8 +85,8 @@ struct key_row {
     /// How many bytes the row takes.
     [[nodiscard]] std::size_t bytes() const noexcept { return 8 * (header + entry_words * entry_room + stamp_room); }
 
-    /// Writes the row's bytes. Their number changes only when entries or stamps have outgrown it, or when most of it is
-    /// unused: SQLite then rewrites no more than the page that differs.
+    /// Writes the row's bytes. Their number changes only if entries or stamps need more room, or if most of it is
+    /// unused. So SQLite rewrites only the page that differs.
     void encode(std::string& out) {
         entry_room = room(entries.size(), entry_room, 4);
         stamp_room = room(recent.size(), stamp_room, 8);
@@ -115,7 +115,7 @@ struct key_row {
         to.skip(stamp_room - recent.size());
     }
 
-    /// Reads what `encode` wrote; false when the bytes are anything else.
+    /// Reads the result of `encode`; false if the bytes are anything else.
     [[nodiscard]] bool decode(std::string_view bytes) {
         reader from{bytes.data()};
         if (bytes.size() < 8 * header || from.word() != format)
@@ -151,7 +151,7 @@ struct key_row {
     }
 
 private:
-    /// Whether the fields can be what `encode` was given: of bytes from elsewhere no arithmetic may overflow.
+    /// Whether `encode` can have written these fields. With other bytes, arithmetic could overflow.
     [[nodiscard]] bool is_sound() const noexcept {
         constexpr std::int64_t max_units = std::int64_t{1} << 40;
         constexpr duration max_shift{std::int64_t{1} << 61};
@@ -176,7 +176,7 @@ private:
         return used <= now && now <= std::max(min, used * 8) ? now : std::bit_ceil(std::max(used, min));
     }
 
-    /// 64-bit words, least significant byte first on every machine; compilers make one move of it.
+    /// 64-bit words, least significant byte first on every machine; compilers make one move instruction of it.
     struct writer {
         char* at;
         void put(std::uint64_t v) noexcept {
@@ -201,7 +201,7 @@ private:
     friend class stamp_block;
 };
 
-/// The stamps of one full block, oldest first, and as its row holds them.
+/// The stamps of one full block, oldest first, and their bytes in a row.
 class stamp_block {
 public:
     std::array<instant, block_units> stamps;

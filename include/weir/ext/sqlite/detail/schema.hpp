@@ -14,15 +14,15 @@
 
 namespace weir::sqlite::detail {
 
-/// Tells a file of ours from any other program's: "weir".
+/// Distinguishes our files from those of other programs: "weir".
 inline constexpr std::int64_t application_id = 0x77656972;
 
-/// Step i brings a file of version i to version i + 1. A released step is never changed: add another.
+/// Step i changes a file of version i to version i + 1. A released step never changes: add another.
 ///
-/// `keys` holds a key's state in one blob of steady size, for then an update writes the one page that changed; its
-/// name comes last, so that a long one is out of the way. `blocks` holds the older stamps, 64 a row.
+/// `keys` has a key's state in one blob of constant size, so that an update writes only the page that changed. Its name
+/// is the last column, so that a long name does no harm. `blocks` has the older stamps, 64 a row.
 ///
-/// `tuner` is what the tuner keeps of a key: ten 64-bit words, or nothing (`remote::tuner_record`).
+/// `tuner` is the tuner's state of a key: ten 64-bit words, or nothing (`remote::tuner_record`).
 inline constexpr std::array<const char*, 2> migrations{
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
     "INSERT INTO meta VALUES ('epoch', random());"
@@ -35,9 +35,9 @@ inline constexpr std::array<const char*, 2> migrations{
     "ALTER TABLE keys ADD COLUMN tuner BLOB;",
 };
 
-/// Whether the file may be used at all; it is not touched.
+/// Checks whether the file may be used. The file is not changed.
 inline void check_owner(connection& db) {
-    // One statement is one moment: another process may be creating the tables just now.
+    // One statement reads one state: another process may be creating the tables now.
     std::int64_t version = 0, owner = 0, tables = 0;
     statement{db, "SELECT (SELECT user_version FROM pragma_user_version), (SELECT application_id FROM "
                   "pragma_application_id), (SELECT count(*) FROM sqlite_master)"}
@@ -50,7 +50,7 @@ inline void check_owner(connection& db) {
         db.fail("it is the database of another program", "name a file of its own for the limits");
 }
 
-/// Brings the file to the newest version, in one transaction. Of several processes at once one does it.
+/// Updates the file to the newest version, in one transaction. If several processes try at once, one does it.
 inline void migrate(connection& db, std::span<const char* const> steps = migrations) {
     const auto newest = static_cast<std::int64_t>(steps.size());
     const auto version = [&db] { return ask(db, "PRAGMA user_version"); };
@@ -78,9 +78,9 @@ inline void migrate(connection& db, std::span<const char* const> steps = migrati
     }
 }
 
-/// Puts the file into WAL mode, in which a commit costs no wait for the disk and readers do not stop writers.
+/// Sets the file to WAL mode. There a commit does not wait for the disk, and readers do not stop writers.
 inline void use_wal(connection& db) {
-    // Changing the mode does not ask the busy handler, for its lock might never come.
+    // Changing the mode does not call the busy handler, because that could wait for ever.
     for (int tries = 0;; ++tries) {
         sqlite3_stmt* raw = nullptr;
         int code = sqlite3_prepare_v2(db.get(), "PRAGMA journal_mode = WAL", -1, &raw, nullptr);

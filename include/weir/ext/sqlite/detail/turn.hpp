@@ -7,9 +7,9 @@
 
 namespace weir::sqlite::detail {
 
-/// One thread at a time, for `std::unique_lock`; a wait has an end on the steady clock.
+/// A lock with a time limit on the steady clock, for `std::unique_lock`.
 ///
-/// As `std::timed_mutex`, whose wait on that clock ThreadSanitizer of GCC 12 does not see.
+/// Like `std::timed_mutex`, but ThreadSanitizer of GCC 12 does not see that one's wait on the steady clock.
 class turn {
 public:
     [[nodiscard]] bool try_lock_until(std::chrono::steady_clock::time_point until) {

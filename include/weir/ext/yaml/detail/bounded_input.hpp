@@ -10,20 +10,20 @@
 
 namespace weir::yaml::detail {
 
-/// Ends the parsing early, out of the input.
+/// Ends the parsing from inside the input.
 struct starved {};
 
-/// Gives a text to the parser piece by piece, and no more when it has read far ahead of its last event.
+/// Gives a text to the parser piece by piece. It stops if the parser has read far beyond its last event.
 ///
-/// Whoever writes a scalar of megabytes, a quote or bracket that is never closed or a list on one endless line makes
-/// the scanner hold all of it, with a cost that grows faster than the text; no event comes, so nobody else can stop it.
+/// A scalar of megabytes, a quote or bracket without an end, or a list in one endless line makes the scanner buffer all
+/// of it. The cost grows faster than the text. No event comes during this, so only the input can stop it.
 class bounded_input final : public std::streambuf {
 public:
     static constexpr std::size_t max_ahead = 64U << 10U;
 
     explicit bounded_input(std::string_view text) : rest_(text) {}
 
-    /// An event has come.
+    /// Called at each event.
     void progress() noexcept { ahead_ = 0; }
 
 protected:

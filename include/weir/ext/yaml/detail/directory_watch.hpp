@@ -25,10 +25,10 @@ namespace weir::yaml::detail {
 
 #ifdef __linux__
 
-/// Hears from the system when files may have changed. It watches the folders and not the files, because most files are
-/// changed by putting another one in their place: every folder that holds a file, or a link on the way to one.
+/// Gets notifications from the system when files may have changed. It watches folders and not files, because most
+/// programs change a file by replacing it. It watches every folder that contains a file, or a link on the path to one.
 ///
-/// A file that is written is heard of once it is closed, so that it is not read by halves.
+/// A written file is reported after it is closed, so that it is not read while half of it is written.
 class directory_watch {
 public:
     directory_watch() : fd_(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC)) {}
@@ -45,7 +45,7 @@ public:
             ::close(fd_);
     }
 
-    /// Watches the way to each of `paths` as it is now, and nothing else any more.
+    /// Watches the path to each of `paths` as it is now, and nothing else.
     void follow(std::span<const std::string> paths) {
         if (fd_ < 0)
             return;
@@ -58,7 +58,7 @@ public:
                 ::inotify_rm_watch(fd_, watch);
     }
 
-    /// Takes what has been heard; true when it may concern one of the paths.
+    /// Reads all notifications. Returns true if one may concern one of the paths.
     [[nodiscard]] bool drain() {
         bool concerns = false;
         alignas(inotify_event) std::array<char, 4096> buffer;
@@ -78,7 +78,7 @@ public:
         return concerns;
     }
 
-    /// Readable when there is something to drain; -1 = the system has no more of these.
+    /// Readable if there is something to drain; -1 = the system has no more watch descriptors.
     [[nodiscard]] int fd() const noexcept { return fd_; }
     /// Whether every folder could be watched.
     [[nodiscard]] bool is_complete() const noexcept { return fd_ >= 0 && is_complete_; }
@@ -92,7 +92,7 @@ private:
         std::deque<fs::path> rest;
         for (const fs::path& name : whole.relative_path())
             rest.push_back(name);
-        constexpr int max_links = 40;  // as the system: more are a circle
+        constexpr int max_links = 40;  // the same as the system's: more are a circle
         for (int links = 0; !rest.empty() && links < max_links;) {
             const fs::path name = rest.front();
             rest.pop_front();
@@ -103,7 +103,7 @@ private:
                 continue;
             }
             const fs::file_type kind = fs::symlink_status(folder / name, failure).type();
-            // Watched before the link is read: it may be put in another's place at any moment.
+            // Watched before the link is read, because the link may be replaced at any moment.
             if (kind != fs::file_type::directory)
                 watch(folder, name);
             if (kind == fs::file_type::symlink) {
@@ -136,7 +136,7 @@ private:
             return true;
         const auto found = names_.find(e.wd);
         if (found == names_.end())
-            return false;  // of a folder that is no longer watched
+            return false;  // from a folder that is not watched any more
         return e.len == 0 || found->second.contains(std::string_view{name});
     }
 
@@ -147,7 +147,7 @@ private:
 
 #else
 
-/// Stands where the system tells nothing: files are compared each time.
+/// For systems without notifications: files are compared at each poll.
 class directory_watch {
 public:
     void follow(std::span<const std::string>) noexcept {}

@@ -10,20 +10,21 @@
 
 namespace weir::yaml::detail {
 
-/// What tells one content of a file from another without reading it.
+/// Distinguishes one content of a file from another without reading it.
 struct file_state {
     using time = std::chrono::sys_time<std::chrono::nanoseconds>;
 
-    int failure = 0;  ///< `errno` where nothing could be learned
+    int failure = 0;  ///< `errno` if the state could not be read
     std::uint64_t device = 0;
     std::uint64_t node = 0;
     std::uint64_t size = 0;
     time modified{};
-    time changed{};  ///< of the file's node too: a file that can be read again, or a time of writing that was put back
+    time changed{};  ///< of the file's node: it shows changed permissions and a write time that was set back
 
     friend bool operator==(const file_state&, const file_state&) = default;
 
-    /// The file that `path` leads to, through links. A pipe or a device, whose times change as it is read, has none.
+    /// The state of the file at the end of `path`, through links. A pipe or a device has none, because reading changes
+    /// its times.
     [[nodiscard]] static file_state of(const std::string& path) {
         file_state out;
         struct stat found{};

@@ -12,17 +12,18 @@
 
 namespace weir::yaml::detail {
 
-/// The keys of one mapping, by the leaves they made. Kept flat, because a hostile file has half a million of them.
+/// The keys of one mapping, by the leaves that they made. It is a flat table, because a hostile file has half a million
+/// of them.
 class key_set {
 public:
     struct found {
-        const leaf* first = nullptr;  ///< the key is not new: the leaf that has it; until the layer grows
-        bool crowded = false;         ///< so many keys meet in one place of the table that it is by intent
+        const leaf* first = nullptr;  ///< the leaf that already has this key, if any; valid until the layer grows
+        bool crowded = false;         ///< so many keys are in one part of the table that the file must be hostile
     };
 
-    /// Looks for a key; if it is new, `index` is remembered as the leaf that will have it.
+    /// Looks for a key. If it is new, `index` is stored as the leaf that will have it.
     ///
-    /// **Complexity.** O(1) whatever the keys are; nobody's choice of keys makes it slow, because a crowd is refused.
+    /// **Complexity.** O(1) for any keys: if a file chooses keys that are slow to find, `crowded` refuses them.
     found add(const layer& in, std::string_view key, std::uint32_t index) {
         constexpr std::size_t max_looks = 256;
         if (leaves_.size() < few) {
@@ -46,7 +47,7 @@ public:
         return {};
     }
 
-    /// Forgets all and keeps the memory of a small one.
+    /// Removes all keys, and keeps the memory if it is small.
     void clear() {
         leaves_.clear();
         if (!table_.empty())
@@ -54,7 +55,7 @@ public:
     }
 
 private:
-    static constexpr std::size_t few = 16;  // so many are compared one by one
+    static constexpr std::size_t few = 16;  // up to this number, keys are compared one by one
 
     [[nodiscard]] std::size_t place_of(std::string_view key) const noexcept {
         return std::hash<std::string_view>{}(key) & (table_.size() - 1);
@@ -71,7 +72,7 @@ private:
     }
 
     std::vector<std::uint32_t> leaves_;
-    std::vector<std::uint32_t> table_;  // of two to the power of something; 0 = free, else one more than a leaf's index
+    std::vector<std::uint32_t> table_;  // its size is a power of two; 0 = free, else a leaf's index plus one
 };
 
 }  // namespace weir::yaml::detail

@@ -23,29 +23,30 @@
 
 namespace weir::yaml::detail {
 
-/// Ends the parsing early; the layer holds the reason.
+/// Ends the parsing early. The layer has the reason.
 struct stop {};
 
-/// Turns the parser's events into leaves. Events, not a node tree: a tree drops the second of two equal keys, shares
-/// aliased nodes and forgets which scalar was quoted.
+/// Turns the parser's events into leaves. It uses events and not a node tree, because a tree drops the second of two
+/// equal keys, shares aliased nodes and loses which scalar was quoted.
 ///
-/// A fault does not end the reading, so that all are told at once; only what makes the rest meaningless or dear does.
+/// A fault does not end the reading, so that all faults are reported together. Reading ends early only if the rest has
+/// no meaning or would cost too much.
 class leaf_handler final : public YAML::EventHandler {
 public:
     leaf_handler(layer& out, const source_location& file, bounded_input& input, const parse_limits& bounds)
         : out_(out), file_(file), input_(input), bounds_(bounds) {}
 
-    /// Says what can only be known at the end.
+    /// Reports the faults that are known only at the end.
     void finish() {
         if (documents_ == 0)
             fail(file_, empty);
     }
-    /// Forgets the value that a syntax error cut off: what is wrong with half of it would mislead.
+    /// Forgets the value that a syntax error interrupted, because a fault about half a value would mislead.
     void cut() {
         if (!out_.leaves().empty() && out_.leaves().back().kind != value_kind::section)
             out_.drop_key();
     }
-    /// Says why the input gave no more.
+    /// Reports why the input ended early.
     void starve() {
         out_.add_fault(at(last_), "",
                        fmt::format("from here on {} KiB hold no key and no value; is a quote or a bracket not closed, "
@@ -137,12 +138,12 @@ private:
 
     struct frame {
         bool is_list = false;
-        bool is_key = false;  ///< it stands where a key does, which is a fault
-        bool kept = true;     ///< false below what was refused: read on, for its faults, but make no leaves
+        bool is_key = false;  ///< it is in the position of a key, which is a fault
+        bool kept = true;     ///< false inside a refused value: it is read for its faults, but makes no leaves
         bool has_key = false;
         bool key_kept = true;
-        bool is_hosts = false;              ///< it may have more keys than others
-        std::uint32_t section = leaf::top;  ///< the leaf that a mapping is the value of
+        bool is_hosts = false;              ///< it may have more keys than other mappings
+        std::uint32_t section = leaf::top;  ///< the leaf whose value is this mapping
         std::size_t items = 0;
     };
 
@@ -161,7 +162,7 @@ private:
         out_.add_fault(where, "", fmt::format("these are {} faults; what follows is not read", max_faults));
         throw stop{};
     }
-    /// One more key or item.
+    /// Counts one more key or item.
     void count() {
         frame& f = top();
         if (++count_ > bounds_.leaves)
@@ -186,7 +187,7 @@ private:
 
     [[nodiscard]] frame& top() { return frames_.back(); }
     [[nodiscard]] bool wants_key() { return !top().is_list && !top().has_key; }
-    /// Whether the value that comes makes a leaf.
+    /// Whether the next value makes a leaf.
     [[nodiscard]] bool keep() { return !top().is_list && top().kept && top().key_kept; }
     void end_value() { top().has_key = false; }
     void refuse_key() {
@@ -194,7 +195,7 @@ private:
         top().key_kept = false;
     }
 
-    /// Whether a list or mapping may begin here; says why not.
+    /// Whether a list or mapping may begin here. If not, it reports why.
     [[nodiscard]] bool may_open(const YAML::Mark& mark, std::string_view what) {
         if (wants_key())
             fail(at(mark), fmt::format("found {} where a key stands", what), path());
@@ -227,7 +228,7 @@ private:
     }
     void close() {
         const bool was_key = top().is_key;
-        // A list whose every item is refused is not an empty one.
+        // A list whose items were all refused is not an empty list.
         if (top().is_list && top().kept && top().items > 0 && out_.leaves().back().item_count == 0)
             out_.drop_key();
         frames_.pop_back();
@@ -262,7 +263,7 @@ private:
 
     [[nodiscard]] static bool is_long(std::string_view key) { return key == "hosts" || key == "host_groups"; }
 
-    /// Of the key whose value is being read, or else of the mapping.
+    /// The path of the key whose value is being read, or of the mapping.
     [[nodiscard]] std::string path() const {
         const auto inner = std::find_if(frames_.rbegin(), frames_.rend(), [](const frame& f) { return f.kept; });
         if (inner == frames_.rend() || out_.leaves().empty())
@@ -280,7 +281,7 @@ private:
     std::size_t documents_ = 0;
     YAML::Mark last_{};  // of the last event
     std::vector<frame> frames_;
-    std::vector<key_set> keys_;  // of the frame of the same depth; kept for the next one there
+    std::vector<key_set> keys_;  // of the frame of the same depth; its memory is used again
 };
 
 }  // namespace weir::yaml::detail

@@ -10,9 +10,9 @@
 
 namespace weir::yaml::detail {
 
-/// What a message of the parser means, in our words. The parser's own differ from one of its versions to the next.
+/// A message of the parser, and our text for it. The parser's texts differ between its versions.
 struct syntax_rule {
-    std::string_view begins_with;  ///< of the parser's message, as 0.7, 0.8 and 0.9 write it
+    std::string_view begins_with;  ///< the start of the parser's message in versions 0.7, 0.8 and 0.9
     std::string_view meaning;
 };
 
@@ -77,7 +77,7 @@ inline constexpr std::array<syntax_rule, 41> syntax_rules{{
     {"unexpected character in block scalar", syntax::block},
 }};
 
-/// What to say about a text that is not YAML. No word of it is the parser's.
+/// The fault text for a text that is not YAML. It contains nothing of the parser's message.
 [[nodiscard]] inline std::string syntax_fault(const YAML::Exception& e, std::string_view text) {
     std::string_view meaning = syntax::unknown;
     for (const syntax_rule& rule : syntax_rules)

@@ -11,21 +11,21 @@
 
 namespace weir::yaml::detail {
 
-/// The first thing in a text that the YAML scanner must not see; no message when there is none.
+/// The first thing in a text that the YAML scanner must not read; an empty message if there is none.
 struct oddity {
     const char* message = nullptr;
     std::uint32_t line = 0;
     std::uint32_t column = 0;  ///< in bytes, as the scanner counts
 };
 
-/// Looks at every byte once: NUL and bad UTF-8 make the scanner guess an encoding.
+/// Checks every byte once. NUL and bad UTF-8 would make the scanner guess an encoding.
 [[nodiscard]] inline oddity validate_text(std::string_view text) noexcept {
     constexpr std::uint64_t ones = 0x0101010101010101, tops = 0x8080808080808080;
     for (std::size_t i = 0; i < text.size();) {
         if (text.size() - i >= 8) {
             std::uint64_t eight = 0;
             std::memcpy(&eight, text.data() + i, 8);
-            if (((eight | (eight - ones)) & tops) == 0) {  // ASCII, and a zero byte would have borrowed
+            if (((eight | (eight - ones)) & tops) == 0) {  // only ASCII; a zero byte would have caused a borrow
                 i += 8;
                 continue;
             }

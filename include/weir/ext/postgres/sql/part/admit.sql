@@ -1,15 +1,16 @@
 -- SPDX-License-Identifier: MIT
 --
--- Deciding. Answers [t, factor] or [0, id, t, factor] for granted, [0, id, t, factor, retry_at, cause, window, gate] for
--- denied, the same with a 1 behind it for entered all the same, and [1] when the id is of a key that is gone and no names
--- were given. p_rules: ceiling, stamps to keep, longest period, then limit and period of every window.
+-- Deciding. Answers [t, factor] or [0, id, t, factor] for granted, [0, id, t, factor, retry_at, cause,
+-- window, gate] for denied, the same with a 1 at the end for a request that is admitted all the same,
+-- and [1] if the id belongs to a key that is gone and no names were given. p_rules: ceiling, stamps to
+-- keep, longest period, then limit and period of every window.
 --
 --@ enum obstacle none window gate concurrency: What stands in the way, as `weir::cause` has it.
 --@ enum admit_mode stamped stamped_entry open uncounted forced=4: Stamped at once, the same with an entry, an open entry, or not counted; `forced` is added.
 
--- The row was locked by another session while the clock went on, and what was entered last bears a time from before that.
--- The row is ours now, so the entry gets the time that it is. An UPDATE takes its values before it waits; only what it
--- returns is computed behind the wait.
+-- Another session locked the row, and the last stamp or entry has the time before the wait. This
+-- session has the row now, so the stamp gets the present time. An UPDATE computes its values before it
+-- waits for the row; only the values in RETURNING are computed after the wait.
 CREATE OR REPLACE FUNCTION @S.restamp(p_id bigint, p_units bigint, p_mode bigint, p_ttl bigint, p_skew bigint)
 RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE t bigint;
@@ -71,7 +72,7 @@ BEGIN
     IF p_cost > 0 THEN
       total := spilled * 32 + n;
       FOR i IN 0 .. cardinality(p_rules) / 2 - 2 LOOP
-        -- More units than a window holds go into it when it is empty.
+        -- A cost above the limit is admitted when the window is empty.
         k := greatest(p_rules[4 + 2 * i] - p_cost, 0) - open;
         period := p_rules[5 + 2 * i];
         IF k < 0 THEN
@@ -91,7 +92,7 @@ BEGIN
             at := chunk[32 - k % 32];
             c := width_bucket(t - period, chunk) - (32 - k % 32);
           ELSE
-            -- All that was dropped is as old as that or older, down to the oldest row that is kept.
+            -- All dropped stamps are this old or older, down to the oldest row that is kept.
             at := dropped;
             c := CASE WHEN at + period <= t THEN greatest(k - span * 32, 0) ELSE 0 END;
           END IF;
@@ -116,9 +117,10 @@ BEGIN
     END IF;
     IF why <> obstacle.none AND NOT pass THEN RETURN ARRAY[0, p_id, t, factor, best, why, win, gate]; END IF;
     EXIT WHEN p_mode = admit_mode.uncounted;
-    -- A key with a time of its own has no cheap way: that one reads the plain clock.
+    -- A key with a time of its own must not use the credit, because that reads the plain clock.
     IF skew <> 0 OR why <> obstacle.none THEN left_over := 0; END IF;
-    -- Whoever was faster made this decision stale; having waited for them we hold the row, and the next one stands.
+    -- A faster transaction has made this decision out of date. After waiting for it we hold the row, so
+    -- the next decision is valid.
     IF p_mode = admit_mode.stamped THEN
       UPDATE @S.state s SET newest = t, recent = s.recent || array_fill(t, ARRAY[p_cost::int]), plan = p_plan,
           credit = left_over, credit_from = t, longest = greatest(s.longest, p_rules[3])
@@ -145,7 +147,7 @@ BEGIN
   RETURN ARRAY[0, p_id, t, factor];
 END $$;
 
--- Most decisions end here. Each condition, and the stamp, is seen on the newest version of the row.
+-- Most decisions end here. Each condition, and the stamp, is read from the newest version of the row.
 CREATE OR REPLACE FUNCTION @S.stamp(p_id bigint, p_host bytea, p_role bytea, p_now bigint, p_plan bigint, p_rules bigint[])
 RETURNS bigint[] LANGUAGE plpgsql AS $$
 DECLARE t bigint := coalesce(p_now, @CLOCK); f bigint; late bigint;

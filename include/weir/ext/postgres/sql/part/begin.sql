@@ -1,10 +1,10 @@
 -- SPDX-License-Identifier: MIT
 --
--- How a verb that writes begins: the key's row, locked, in `h` and its time in `t`, with all that has expired by then
--- stamped.
+-- The beginning of a verb that writes. It locks the key's row, reads it into `h` and its time into
+-- `t`, and stamps everything that has expired by then.
 --
--- A wall clock that stepped back by more than a second goes on from the newest stamp: the key's own time then runs ahead
--- by `skew` for good.
+-- If a wall clock steps back by more than a second, the key's time continues from the newest stamp.
+-- From then on the key's own time is ahead by `skew`.
 
   DECLARE tries bigint := 0; BEGIN
   LOOP

@@ -1,9 +1,11 @@
 -- SPDX-License-Identifier: MIT
 --
--- Greets a connection: [version, epoch, ns since history was lost or -1, unlogged, read-only].
+-- The greeting of a connection: [version, epoch, ns since history was lost or -1, unlogged,
+-- read-only].
 --
--- The row in `alive` does not outlive a crash, for its table is unlogged, and a promoted standby starts a new timeline: so
--- a server that may have forgotten something says so, to every process and also to those it never knew.
+-- The row in `alive` does not survive a crash, because its table is unlogged. A promoted standby
+-- starts a new timeline. So a server that may have lost history reports it to every process, also to
+-- new ones.
 
 CREATE OR REPLACE FUNCTION @S.hello(p_relaxed bigint) RETURNS bigint[] LANGUAGE plpgsql AS $$
 DECLARE m @S.meta; here text;

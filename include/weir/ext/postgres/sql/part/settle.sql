@@ -1,10 +1,10 @@
 -- SPDX-License-Identifier: MIT
 --
--- Ending an entry; answers [0], or [1] for a key that is gone.
+-- Ends an entry; answers [0], or [1] for a key that is gone.
 --
 --@ enum settle_verb answered released refunded refund_stamp lower abandoned: What became of an entry; `refund_stamp` takes back units that have none.
 
--- Ends an entry that lies in a block and is stamped; says whether there was one.
+-- Ends a stamped entry in a block; returns whether there was one.
 CREATE OR REPLACE FUNCTION @S.unblock(p_id bigint, p_entry bigint) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE b @S.block; p bigint;
 BEGIN
@@ -20,9 +20,9 @@ BEGIN
   RETURN true;
 END $$;
 
--- p_how: a settle_verb. refund_stamp takes back p_cost units stamped p_entry, lower lowers the entry to p_cost units, and
--- abandoned lets it expire p_cost nanoseconds after its end at the latest.
--- p_ago: how long ago that was, for one that was sent late. p_ended: stamped entries that are over as well.
+-- p_how: a settle_verb. refund_stamp takes back p_cost units stamped p_entry. lower lowers the entry
+-- to p_cost units. abandoned lets the entry expire at most p_cost nanoseconds after its end. p_ago:
+-- how long ago this happened, if it was sent late. p_ended: stamped entries that have ended too.
 CREATE OR REPLACE FUNCTION @S.settle(p_id bigint, p_now bigint, p_ago bigint, p_entry bigint, p_how bigint, p_cost bigint,
   p_kept bigint, p_longest bigint, p_ended bigint[]) RETURNS bigint[] LANGUAGE plpgsql AS $$
 DECLARE
@@ -67,7 +67,7 @@ BEGIN
     v_facts[3 * p - 2] := -units;
     v_facts[3 * p] := stamp;
   ELSIF p_how = settle_verb.lower THEN
-    -- Below, the rest is given back as a refunded entry of its own would be.
+    -- Below, the other units are given back as in the refund of an entry of their own.
     v_facts[3 * p - 2] := sign(units) * p_cost;
     units := units - sign(units) * p_cost;
   ELSE

@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
 --
--- What the verbs are made of.
+-- The steps that the verbs consist of.
 
--- A row that was made and cannot be seen: a policy of row security or a trigger hides it.
+-- The row was made and is not visible: a policy of row security or a trigger hides it.
 CREATE OR REPLACE FUNCTION @S.no_row() RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
   RAISE EXCEPTION 'the row of a key is gone as soon as it is made' USING ERRCODE = 'P0002';
@@ -15,8 +15,8 @@ BEGIN
     SELECT k.id, EXISTS (SELECT FROM @S.state s WHERE s.id = k.id) INTO v, has_state FROM @S.key k WHERE k.digest = d;
     IF FOUND AND has_state THEN RETURN v; END IF;
     IF FOUND THEN
-      -- The state alone was deleted, by hand: no verb does that. The key is made anew, under another number, so that no
-      -- process goes on with what was left of it.
+      -- Only the state was deleted, by hand: no verb does that. The key is made again with another
+      -- id, so that no process uses the rest of the old one.
       DELETE FROM @S.log l WHERE l.key = v;
       DELETE FROM @S.block b WHERE b.key = v;
       DELETE FROM @S.key k WHERE k.id = v AND NOT EXISTS (SELECT FROM @S.state s WHERE s.id = v);
@@ -31,13 +31,13 @@ BEGIN
   PERFORM @S.no_row();
 END $$;
 
--- The clock has stepped back: the key's time goes on from its newest stamp.
+-- The clock has stepped back: the key's time continues from its newest stamp.
 CREATE OR REPLACE FUNCTION @S.step(p_id bigint, p_clock bigint) RETURNS void LANGUAGE sql AS $$
   UPDATE @S.state s SET skew = s.newest - p_clock, credit = 0 WHERE s.id = p_id AND p_clock + s.skew < s.newest;
 $$;
 
--- Moves all but the newest 32 stamps or more from the row to the log. The ring of log rows doubles while what it would
--- overwrite may still decide something.
+-- Moves all but the newest 32 or more stamps from the row to the log. The ring of log rows doubles
+-- while the rows that it would overwrite may still decide something.
 CREATE OR REPLACE FUNCTION @S.spill(p_id bigint, p_t bigint, p_kept bigint, p_longest bigint) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE h @S.state; o bigint := 0; last bigint;
 BEGIN
@@ -85,7 +85,8 @@ BEGIN
   PERFORM @S.spill(p_id, p_t, p_kept, p_longest);
 END $$;
 
--- Ends the entries whose time is over. Those still open are stamped with their expiry: their holder died, or gave them up.
+-- Ends the entries whose time is over. If such an entry is still open, its holder died or abandoned
+-- it; it is stamped with its expiry.
 CREATE OR REPLACE FUNCTION @S.expire(p_id bigint, p_t bigint, p_kept bigint, p_longest bigint) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE h @S.state; e record;
 BEGIN
@@ -129,7 +130,7 @@ BEGIN
   IF cardinality(h.recent) >= 64 THEN PERFORM @S.spill(p_id, p_t, p_kept, p_longest); END IF;
 END $$;
 
--- Moves the oldest entries out of the row, so that it stays small however many are open.
+-- Moves the oldest entries out of the row, so that it stays small with many open entries.
 CREATE OR REPLACE FUNCTION @S.stow(p_id bigint) RETURNS void LANGUAGE sql AS $$
   INSERT INTO @S.block (key, no, ids, facts)
     SELECT s.id, 1 + coalesce((SELECT max(b.no) FROM @S.block b WHERE b.key = p_id), 0), s.ids[: 16], s.facts[: 48]

@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
 --
--- The other verbs. `hold` answers [0, id, moved]; `learn` [0, id, 1, t, factor], or where the key does not have what the
--- caller saw last, [0, id, 0, t, factor, numbers...]; `read` [0, id, t, factor, open, in flight, gate, newest, used...];
--- `sweep` [where to go on, keys forgotten].
+-- The other verbs. `hold` answers [0, id, moved]; `learn` [0, id, 1, t, factor], or [0, id, 0, t,
+-- factor, numbers...] if the key does not have what the caller saw last; `read` [0, id, t, factor,
+-- open, in flight, gate, newest, used...]; `sweep` [where to continue, keys forgotten].
 
 CREATE OR REPLACE FUNCTION @S.hold(p_id bigint, p_host bytea, p_role bytea, p_until bigint, p_ahead bigint) RETURNS bigint[]
 LANGUAGE plpgsql AS $$
@@ -13,6 +13,15 @@ BEGIN
   IF t <= h.gate THEN RETURN ARRAY[0, p_id, 0]; END IF;
   UPDATE @S.state s SET gate = t WHERE s.id = p_id;
   RETURN ARRAY[0, p_id, 1];
+END $$;
+
+CREATE OR REPLACE FUNCTION @S.open_gate(p_id bigint, p_host bytea, p_role bytea) RETURNS bigint[]
+LANGUAGE plpgsql AS $$
+DECLARE h @S.state; t bigint; p_now bigint := @NEVER; p_kept bigint; p_longest bigint;
+BEGIN
+--@ include part/begin.sql
+  IF h.gate > @NEVER THEN UPDATE @S.state s SET gate = @NEVER WHERE s.id = p_id; END IF;
+  RETURN ARRAY[0, p_id];
 END $$;
 
 CREATE OR REPLACE FUNCTION @S.tune(p_id bigint, p_host bytea, p_role bytea, p_factor bigint) RETURNS bigint[]
@@ -67,7 +76,7 @@ BEGIN
   RETURN ARRAY[0, p_id, t, h.factor, h.open, cardinality(h.ids) + h.blocked, h.gate, h.newest] || used;
 END $$;
 
--- Forgets keys that decide nothing any more, of the next p_limit behind p_after.
+-- Forgets idle keys among the next p_limit keys after p_after.
 CREATE OR REPLACE FUNCTION @S.sweep(p_after bigint, p_limit bigint) RETURNS bigint[] LANGUAGE plpgsql AS $$
 DECLARE h @S.state; t bigint := @CLOCK; gone bigint := 0; seen bigint := 0; last bigint := 0;
 BEGIN

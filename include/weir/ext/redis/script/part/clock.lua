@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 --
--- `t` becomes the time: NaN means the server's. `fixed` says that it was given.
+-- `t` becomes the time: NaN means the server's. `fixed` says that it was an argument.
 
 local fixed = t == t
 if not fixed then

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 --
--- Entries whose time is over: their holder died, or gave them up. Those still open are stamped with the end of their time.
+-- Ends entries whose time is over. If such an entry is still open, its holder died or abandoned it; it
+-- is stamped with the end of its time.
 
 if soonest <= t then
   local due, left = {}, {}

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 --
--- `place` becomes where the entry that a settlement names begins, if it is there.
+-- `place` becomes the offset of the entry that a settlement names, if it exists.
 
 local id, place = sub(notes, i, i + 7)
 if sub(entries, 1, 8) == id then

@@ -1,14 +1,17 @@
 -- SPDX-License-Identifier: MIT
 --
--- Takes the head apart. `lives` is until when the keys live at least, and changes with `born`, when the head was made, and
--- the factor; `seq` is how often it admitted, `dropped` the newest stamp that was let go, `deep` how many are kept; `n`
--- chunks are in the list; no stamp there at place `p1` or behind is younger than `b1`, none at `p2` or behind than `b2`;
--- `r` stamps are in `recent` and `last_stamp`, which is the newest or nothing; `entered` entries are in `entries`; the
--- settlements begin at `from`. `busier` and `other` say which fields are not what they were.
+-- Unpacks the head. `lives` is the time until which the keys exist at least; it changes with the
+-- factor and with `born`, the time when the head was made. `seq` counts its admissions. `dropped` is
+-- the newest dropped stamp, `deep` the number of kept stamps. The list has `n` chunks. No stamp at
+-- place `p1` of the list or behind it is newer than `b1`, and none at `p2` or behind it is newer than
+-- `b2`. `recent` and `last_stamp` (the newest stamp, or empty) have `r` stamps. `entries` has
+-- `entered` entries. The settlements begin at `from`. `busier` and `other` say which fields have
+-- changed.
 --
--- A value is a head if it begins with `mark`, which names the format and its version, and is as long as its fields say.
--- Anything else is deleted: settlements that were noted where the head is gone, another program's value, half a value. A
--- list without a head was left by an eviction: what it lacks is unknown, so it counts for nothing.
+-- A value is a head if it begins with `mark`, which contains the format and its version, and if its
+-- length is the one that its fields give. Every other value is deleted: settlements without a head,
+-- another program's value, a part of a value. A list without a head remains after an eviction: what
+-- it lacks is unknown, so it is ignored.
 
 local mark = 'wr\1\n'
 local h = try('GET', key)

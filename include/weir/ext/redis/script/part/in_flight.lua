@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 --
--- `in_flight` becomes how many entries are of requests that are not over.
+-- `in_flight` becomes the number of entries whose requests have not ended.
 
 local in_flight = entered
 for i = 1, #entries, 32 do

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 --
--- Writes the head, with a time to live that reaches `needed` at least; leaves in `reply` what an admission returns.
+-- Writes the head, with a time to live until `needed` at least. `reply` becomes what an admission
+-- returns.
 
 local extend = needed > lives
 if extend then lives = needed + spare end

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 --
--- Carries out the settlements noted since the head was written, each as of its time, then lets entries expire.
+-- Carries out the settlements that were noted since the head was written, each at its own time. Then
+-- expires entries.
 
 local notes = ARGV[2]
 if from <= size then notes = notes and sub(h, from) .. notes or sub(h, from) end
@@ -43,7 +44,7 @@ if notes then
       --@ include part/expire.lua
       --@ include part/find.lua
       if how == note_kind.answered and sub(notes, i + 17, i + 24) == id then
-        -- Answered, and mostly ended since: that is one step.
+        -- Answered, and in most cases ended since then: both are one step.
         local _, next = get('<dB', notes, i + 25)
         if next == note_kind.released then how, i = next, i + 17 end
       end

@@ -16,7 +16,7 @@ if r > 25 then
       end
       if length <= n then dropped = newest end
       if length > n + 1 then
-        -- Behind the chunks lies what another program put there.
+        -- The elements behind the chunks are another program's.
         call('RPOP', list, length - n - 1)
         length = n + 1
       end

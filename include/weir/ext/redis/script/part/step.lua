@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: MIT
 --
--- The server's clock has stepped back by more than a second: all times of the key move with it, so that it goes on from its
--- newest stamp and does not wait until the clock is there again. `born` stays, for it tells this head from another.
+-- If the server's clock has stepped back by more than a second, all times of the key move back too.
+-- Otherwise the key would wait until the clock reaches its newest stamp again. `born` does not change,
+-- because it identifies the head.
 
 if not fixed and newest > t + 1000000 then
   local back = newest - t

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 --
--- Takes out `units` units stamped `stamp`, as far as they are there.
+-- Removes up to `units` units stamped `stamp`.
 
 --@ include part/join.lua
 while n > 0 and (r == 0 or get('<d', recent) >= stamp) do

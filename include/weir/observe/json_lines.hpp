@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "weir/limiter/observer.hpp"
+#include "weir/observe/observer.hpp"
 
 #include "weir/core/decision.hpp"
 #include "weir/core/detail/json_text.hpp"
@@ -26,7 +26,7 @@ namespace weir {
 
 namespace detail {
 
-/// Appends `2025-10-21T15:30:45.123Z`, rounded down. A year past 9999 has more digits.
+/// Appends `2025-10-21T15:30:45.123Z`, rounded down. A year after 9999 has more digits.
 inline void append_utc(std::string& out, std::chrono::sys_time<std::chrono::milliseconds> at) {
     const auto day = std::chrono::floor<std::chrono::days>(at);
     const std::chrono::year_month_day date{day};
@@ -56,34 +56,35 @@ inline void append_ms(std::string& out, duration span) {
 ///  "role":"metadata","delay_ms":45,"policy_max_delay_ms":200,"acquired":true}
 /// ```
 ///
-/// A denial adds `cause`, `limit` (the full rate) and `retry_at`, and so does `shadow`, which was acquired all the
-/// same; a response has its `status`; a gate its `retry_at`; `tune` has `before`, `after`, `reason`, `answers` and
-/// `refusals`; `history_lost` and `store_warning` have `text`; a reload `ok`, and `error` when it was refused.
-/// `policy_max_delay_ms` is the longest this caller would have waited. Times are UTC.
+/// A denial also has `cause`, `limit` (the full rate) and `retry_at`. So has `shadow`, although its request was
+/// acquired. A response has its `status`, a gate its `retry_at`. `tune` has `before`, `after`, `reason`, `answers` and
+/// `refusals`. `history_lost` and `store_warning` have `text`. A reload has `ok`, and `error` if it was refused.
+/// `policy_max_delay_ms` is the longest time that this caller would have waited. Times are UTC.
 ///
 /// **Thread safety.** All members; lines never mix. **Lifetime.** Copies share one sink and one lock; the file or
-/// stream must outlive them. **Errors.** What a stream or a callback throws reaches the registry, which swallows it.
+/// stream must outlive them. **Errors.** The registry ignores what a stream or a callback throws.
 class json_lines {
 public:
     /// Which events make a line.
     enum class level : std::uint8_t {
-        trouble,    ///< all but those below
-        decisions,  ///< the same, acquire and head_skip
-        all,        ///< the same, and response
+        trouble,    ///< all events except those below
+        decisions,  ///< those of `trouble`, and acquire and head_skip
+        all,        ///< those of `decisions`, and response
     };
     using wall_time = std::chrono::system_clock::time_point;
 
     struct options {
-        /// Which events make a line.
+        /// The least important events that make a line.
         level min = level::decisions;
         /// The wall clock for `timestamp` and `retry_at`; empty = the system's.
         std::function<wall_time()> wall_clock{};
     };
 
-    /// Writes each line, with its line end, by one call of `sink`, one call at a time.
+    /// Writes each line, including its line end, by one call of `sink`. There is only one call at a time.
     explicit json_lines(std::function<void(std::string_view line)> sink, options o = default_options())
         : shared_(std::make_shared<shared>(std::move(sink), std::move(o))) {}
-    /// Writes to a C file and flushes each line. A failing write is silent: observing must not end a download.
+    /// Writes to a C file and flushes each line. A failed write is ignored, because an observer must not end a
+    /// download.
     explicit json_lines(std::FILE* file, options o = default_options())
         : json_lines(
               [file](std::string_view line) {
@@ -99,7 +100,7 @@ public:
               },
               std::move(o)) {}
 
-    /// Writes one event, if its level is wanted.
+    /// Writes one event, if its level is selected.
     void on_event(const event& e) {
         if (level_of(e.type) > shared_->chosen.min)
             return;
@@ -109,8 +110,8 @@ public:
         shared_->sink(text);
     }
 
-    /// The line of an event seen at `now`. Its `retry_at`, an instant on the store's timeline, becomes a wall time by
-    /// its distance from the event.
+    /// The line of an event seen at `now`. Its `retry_at` is an instant on the store's timeline. It becomes a wall time
+    /// by its distance from the event.
     [[nodiscard]] static std::string line(const event& e, wall_time now) {
         const auto ms = std::chrono::floor<std::chrono::milliseconds>(now);
         std::string out = R"({"timestamp":")";
@@ -154,7 +155,7 @@ private:
         const options chosen;
     };
 
-    // A default argument cannot use a nested aggregate's initialisers inside its class; a function can.
+    // A default argument cannot use the initialisers of a nested aggregate inside its class; a function can.
     static options default_options() { return {}; }
 
     static constexpr level level_of(event_type t) noexcept {
@@ -179,11 +180,11 @@ private:
                                 std::chrono::sys_time<std::chrono::milliseconds> now) {
         out.append(R"(,"retry_at":)");
         if (e.verdict.retry_at >= far_future) {
-            out.append("null");  // only a change can tell
+            out.append("null");  // only a change can make room, so there is no time
             return;
         }
-        // Up, so that whoever comes back at the printed millisecond is not early; in ms, which 64 bits hold for any
-        // span.
+        // Rounded up, so that a caller that comes back at the printed millisecond is not early. In ms, because then
+        // every span fits into 64 bits.
         const auto ahead = std::chrono::ceil<std::chrono::milliseconds>(e.verdict.retry_at - e.at);
         out += '"';
         detail::append_utc(out, now + ahead);

@@ -20,12 +20,12 @@ enum class event_type : std::uint8_t {
     head_skip,      ///< a HEAD request passed uncounted
     response,       ///< response headers arrived
     gate,           ///< the gate moved forward
-    shadow,         ///< admitted although its limit says no: the policy is not enforced
+    shadow,         ///< admitted although a limit denies it: the policy is not enforced
     reload,         ///< a new configuration took effect, or was refused
     store,          ///< a verb of the shared store failed
     tune,           ///< the tuner changed the factor on the key's rates
     history_lost,   ///< the shared store has lost history: keys warm up
-    store_warning,  ///< the shared store is set up so that it may lose something
+    store_warning,  ///< a setting of the shared store's server may lose history
 };
 
 [[nodiscard]] constexpr std::string_view to_string(event_type t) noexcept {
@@ -65,44 +65,44 @@ struct event {
     std::string_view host;
     std::string_view role;
     decision verdict{};    ///< for acquire, block, cancel, head_skip and shadow; `retry_at` for gate
-    duration max_delay{};  ///< the longest this caller would have waited
+    duration max_delay{};  ///< the longest time that this caller would have waited
     int status = 0;        ///< for response: the HTTP status, 0 = unknown
     std::string_view
         text{};           ///< for reload: the faults, or "" when it took effect; for store: what failed; for tune: why
     multiplier before{};  ///< for tune: the factor until now
     multiplier after{};   ///< for tune: the factor from now on
-    std::int64_t answers = 0;   ///< for tune: those that decided, refusals among them
+    std::int64_t answers = 0;   ///< for tune: the answers that decided, including refusals
     std::int64_t refusals = 0;  ///< for tune: 429 and 503 among `answers`
 };
 
 /// Sees what the limiter does, and cannot change it.
 ///
-/// It is called on the thread that made the event, with no lock held; from several threads at once. What it throws is
-/// swallowed: it never breaks an acquire and never loses a permit.
+/// It is called on the thread that made the event, with no lock held, and from several threads at once. Its exceptions
+/// are ignored, so it cannot break an acquire or lose a permit.
 template <class O>
 concept observer = requires(O& o, const event& e) {
-    // One function, so that adding a kind of event breaks no observer.
+    // One function, so that a new kind of event breaks no observer.
     o.on_event(e);
 };
 
-/// Sees nothing and costs nothing.
+/// Ignores every event and costs nothing.
 struct no_observer {
     static constexpr void on_event(const event&) noexcept {}
 };
 
 static_assert(observer<no_observer>);
 
-/// Tells an observer; the default one is compiled away together with the event.
+/// Sends an event to an observer. With the default observer, the compiler removes the event too.
 template <observer O, class MakeEvent>
 inline void notify(O& o, MakeEvent&& make) noexcept {
     if constexpr (!std::is_same_v<O, no_observer>) {
-        // An observer that is empty at run time: making the event is most of the price.
+        // An observer may turn out to be empty at run time. Making the event is most of the cost, so it is asked first.
         if constexpr (requires { o.is_listening(); })
             if (!o.is_listening())
                 return;
         try {
             o.on_event(make());
-        } catch (...) {  // NOLINT: an observer's failure is its own
+        } catch (...) {  // NOLINT: a failure of the observer must not become the caller's
         }
     }
 }

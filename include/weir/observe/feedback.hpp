@@ -30,31 +30,31 @@ enum class limit_unit : std::uint8_t {
     return "requests";
 }
 
-/// One limit as a response told of it; what it did not tell is absent.
+/// One limit that a response reported. A member that it did not report is absent.
 struct reported_limit {
     limit_unit unit = limit_unit::requests;
-    /// Units a window may hold.
+    /// The units that a window may hold.
     std::optional<std::int64_t> limit{};
-    /// More than nothing.
+    /// Always longer than 0.
     std::optional<duration> window{};
     /// Units left when the response was made.
     std::optional<std::int64_t> remaining{};
-    /// From the response's arrival until there is more, not necessarily all of it.
+    /// From the arrival of the response until more units are available, perhaps not all of them.
     std::optional<duration> reset{};
 
     friend bool operator==(const reported_limit&, const reported_limit&) = default;
 };
 
-/// What a response says about the limit, already freed from HTTP's spelling. Handed to `permit::arrived`.
+/// What a response says about the limit, independent of HTTP's spelling. It is passed to `permit::arrived`.
 struct feedback {
     /// The HTTP status; 0 = unknown.
     int status = 0;
-    /// How long the server asked us to stay away, from the moment its response arrived; absent = it did not say.
+    /// How long the server asked us to send nothing, from the arrival of its response; absent = it did not say.
     std::optional<duration> retry_after{};
-    /// The limits it told of. **Lifetime.** Theirs, for the length of the call.
+    /// The limits that it reported. **Lifetime.** The caller's, for the length of the call.
     std::span<const reported_limit> limits{};
 
-    /// Whether the server refused because of a limit or a load.
+    /// Whether the server refused because of a limit or of overload.
     [[nodiscard]] constexpr bool refuses() const noexcept { return status == 429 || status == 503; }
 };
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "weir/limiter/json_lines.hpp"
+#include "weir/observe/json_lines.hpp"
 
 #include "support/catch.hpp"
 
@@ -59,14 +59,14 @@ TEST_CASE("json_lines: an acquire has the fields of the deployment guide, in its
           "\"acquired\":true}\n");
 }
 
-TEST_CASE("json_lines: a block says cause, limit, and a wall time to come back at that is never early") {
+TEST_CASE("json_lines: a block has cause, limit, and a wall time to come back that is never early") {
     CHECK(json_lines::line(blocked(), noon) ==
           "{\"timestamp\":\"2025-10-21T15:30:45.123Z\",\"stage\":\"rate-limiter\",\"event_type\":\"block\","
           "\"host\":\"h\",\"role\":\"r\",\"delay_ms\":0,\"policy_max_delay_ms\":200,\"acquired\":false,"
           "\"cause\":\"window\",\"limit\":\"10/1s\",\"retry_at\":\"2025-10-21T15:30:46.124Z\"}\n");
 }
 
-TEST_CASE("json_lines: never has no time to come back at") {
+TEST_CASE("json_lines: never has no time to come back") {
     weir::event e = blocked();
     e.verdict.outcome = weir::outcome::never;
     e.verdict.cause = weir::cause::never;
@@ -125,7 +125,7 @@ TEST_CASE("json_lines: the calendar is right at leap days, before 1970 and far a
     CHECK(json_lines::line(e, noon).find("\"retry_at\":\"2171-") != std::string::npos);
 }
 
-TEST_CASE("json_lines: hostile bytes are escaped, and what is not UTF-8 never gets out") {
+TEST_CASE("json_lines: hostile bytes are escaped, and bytes that are not UTF-8 are never written") {
     CHECK(escaped("a\"b\\c") == R"("a\"b\\c")");
     CHECK(escaped(std::string_view{"\0\n\x1b[31m\x7f", 8}) == R"("\u0000\u000a\u001b[31m\u007f")");
     CHECK(escaped("\xff\xfe") == R"("\u00ff\u00fe")");
@@ -139,7 +139,7 @@ TEST_CASE("json_lines: hostile bytes are escaped, and what is not UTF-8 never ge
     CHECK(escaped("") == "\"\"");
 }
 
-TEST_CASE("json_lines: responses are left out unless asked for, and quiet keeps trouble alone") {
+TEST_CASE("json_lines: responses are left out by default, and `trouble` writes only trouble") {
     using weir::event_type;
     const auto kinds = [](json_lines::level min) {
         std::size_t lines = 0;
@@ -215,7 +215,7 @@ TEST_CASE("json_lines: a sink that throws is swallowed by notify, and the next l
     CHECK(calls == 2);
 }
 
-TEST_CASE("json_lines: what passed in shadow was acquired, with what would have stood in its way") {
+TEST_CASE("json_lines: a request that passed in shadow was acquired, with the cause that would have stopped it") {
     weir::event e = acquired();
     e.type = weir::event_type::shadow;
     e.verdict.cause = weir::cause::window;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "weir/limiter/observer.hpp"
+#include "weir/observe/observer.hpp"
 
 #include "support/catch.hpp"
 
@@ -26,7 +26,7 @@ TEST_CASE("observer: every type of event has a word of its own") {
     CHECK(words.size() == 8);
 }
 
-TEST_CASE("observer: defect 23: what an observer throws is its own affair") {
+TEST_CASE("observer: an exception of an observer is ignored") {
     throwing_observer o;
     weir::notify(o, [] { return weir::event{}; });
     counting_observer c;
@@ -34,7 +34,7 @@ TEST_CASE("observer: defect 23: what an observer throws is its own affair") {
     CHECK(c.seen == 1);
 }
 
-TEST_CASE("observer: for the default one no event is even made") {
+TEST_CASE("observer: the default one makes no event") {
     weir::no_observer nobody;
     bool made = false;
     weir::notify(nobody, [&] {
