@@ -279,7 +279,8 @@ TEST_CASE("postgres: a connection that the server closed while it was idle costs
         }
 }
 
-TEST_CASE("postgres: the schema is dropped: no process gets units for that, in any order of calls, and it is an event") {
+TEST_CASE(
+    "postgres: the schema is dropped: no process gets units for that, in any order of calls, and it is an event") {
     WEIR_NEEDS_POSTGRES();
     const auto& server = postgres_server::common();
     const auto plan = weir::plan_windows(weir_test::rates({{10, 2s}}));
