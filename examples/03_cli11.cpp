@@ -20,10 +20,14 @@ int main(int argc, char** argv) {
     weir::cli11::rate_flags rate{app};
     CLI11_PARSE(rate, argc, argv);
     const auto config = weir::yaml::configure(rate.flags(), weir::read_environment("MYAPP_RLIMIT", environ));
-    if (!config)
-        return std::fputs(config.fault_text().c_str(), stderr), 2;
-    if (!config.explanation.empty())
-        return std::fputs(config.explanation.c_str(), stdout), 0;
+    if (!config) {
+        std::fputs(config.fault_text().c_str(), stderr);
+        return 2;
+    }
+    if (!config.explanation.empty()) {
+        std::fputs(config.explanation.c_str(), stdout);
+        return 0;
+    }
 
     fmt::print("{} works", max);
     const auto policy = config->policy_for("h.org", "metadata");

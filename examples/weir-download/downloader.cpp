@@ -150,8 +150,12 @@ void downloader::push_file(wish w, int urgency, std::function<void(bool)> then) 
             if (there) {
                 const auto entry = known_.find(w.path);
                 const std::uint64_t bytes = entry ? entry->bytes : 0;
-                reporter_.count([bytes](tally& t) { ++t.fetched, t.bytes += bytes; }, log_level::info,
-                                fmt::format("fetched: {} ({})", name, size_text(bytes)));
+                reporter_.count(
+                    [bytes](tally& t) {
+                        ++t.fetched;
+                        t.bytes += bytes;
+                    },
+                    log_level::info, fmt::format("fetched: {} ({})", name, size_text(bytes)));
             } else {
                 fail(name, end.why);
             }

@@ -185,8 +185,10 @@ int main(int argc, char** argv) {
                                                .environ = environ,
                                                .idna = recorded<weir::curl::transport>::idna,
                                                .terminal = isatty(STDOUT_FILENO) == 1});
-    if (!config.explanation.empty())
-        return std::fputs(config.explanation.c_str(), stdout), 0;
+    if (!config.explanation.empty()) {
+        std::fputs(config.explanation.c_str(), stdout);
+        return 0;
+    }
     try {
         // Both speak before anything is done: a slip in one must not hide another.
         std::string faults = weir::with_store(config, built_in()).fault_text();

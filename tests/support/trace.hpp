@@ -410,8 +410,10 @@ private:
             l.permit.arrived();  // a step of its own, in which the request is still in flight
             apply_events();
         }
-        if (l.cost > 0)
-            --k.truth.in_flight, --in_flight_;
+        if (l.cost > 0) {
+            --k.truth.in_flight;
+            --in_flight_;
+        }
         if (how == ending::refunded) {
             for (const auto& i : l.answered ? std::vector<naive_key::item>{} : k.truth.stamped)
                 // What the log has thinned out cannot be taken back any more.

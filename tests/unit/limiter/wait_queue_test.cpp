@@ -15,33 +15,33 @@ using namespace std::chrono_literals;
 using weir::assessment;
 using weir::cause;
 using weir::instant;
-using node = weir_test::noting_waiter;
+using noting = weir_test::noting_waiter;
 
 namespace {
 
 assessment at(instant t) { return {t, cause::window, 0}; }
 
 struct queue_fixture {
-    node& add(instant deadline, std::int64_t cost = 1, instant expected = instant{1s}) {
-        node& w = nodes.emplace_back(deadline);
+    noting& add(instant deadline, std::int64_t cost = 1, instant expected = instant{1s}) {
+        noting& w = nodes.emplace_back(deadline);
         w.cost = cost;
         queue.push(w, at(expected));
         return w;
     }
-    void complete(node& w) { queue.complete(w, {}, instant{0s}, done); }
+    void complete(noting& w) { queue.complete(w, {}, instant{0s}, done); }
 
     weir::wait_queue queue;
     weir::completions done;
-    std::deque<node> nodes;
+    std::deque<noting> nodes;
 };
 
 }  // namespace
 
 TEST_CASE("wait_queue: waiters leave from anywhere, and the others stay in order") {
     queue_fixture f;
-    node& a = f.add(instant{9s});
-    node& b = f.add(instant{9s});
-    node& c = f.add(instant{9s});
+    noting& a = f.add(instant{9s});
+    noting& b = f.add(instant{9s});
+    noting& c = f.add(instant{9s});
     CHECK(f.queue.is_front(a));
     f.complete(b);
     CHECK(f.queue.size() == 2);
@@ -58,8 +58,8 @@ TEST_CASE("wait_queue: waiters leave from anywhere, and the others stay in order
 TEST_CASE("wait_queue: the earliest deadline is known, also after its waiter has left") {
     queue_fixture f;
     f.add(instant{9s});
-    node& b = f.add(instant{3s});
-    node& c = f.add(instant{5s});
+    noting& b = f.add(instant{3s});
+    noting& c = f.add(instant{5s});
     CHECK(f.queue.first_deadline() == instant{3s});
     CHECK(f.queue.next_late(instant{3s - 1ns}) == nullptr);
     CHECK(f.queue.next_late(instant{3s}) == &b);
@@ -73,7 +73,7 @@ TEST_CASE(
     "wait_queue: the waiters ahead are a sequence of units with their assessments, and empty places count nothing") {
     queue_fixture f;
     f.add(instant{99s}, 2, instant{10s});
-    node& gone = f.add(instant{99s}, 3, instant{20s});
+    noting& gone = f.add(instant{99s}, 3, instant{20s});
     f.add(instant{99s}, 1, instant{30s});
     CHECK(f.queue.all_ahead().units() == 6);
     CHECK(f.queue.all_ahead().nth_newest(0) == instant{30s});
@@ -109,7 +109,7 @@ TEST_CASE("wait_queue: a long queue assesses its waiters again after as many cha
 }
 
 TEST_CASE("wait_queue: a cancel that comes during the first decision is kept") {
-    node w;
+    noting w;
     CHECK_FALSE(weir::wait_queue::cancel_early(w));
     weir::wait_queue::begin(w);
     CHECK(weir::wait_queue::cancel_early(w));
@@ -119,9 +119,9 @@ TEST_CASE("wait_queue: a cancel that comes during the first decision is kept") {
 
 TEST_CASE("wait_queue: waiters that come and leave behind a long-waiting front use no memory afterwards") {
     queue_fixture f;
-    node& front = f.add(instant{99s});
+    noting& front = f.add(instant{99s});
     for (int i = 0; i < 10'000; ++i) {
-        node w{instant{50s}};
+        noting w{instant{50s}};
         f.queue.push(w, at(instant{1s}));
         f.queue.complete(w, {}, instant{0s}, f.done);
         f.done.call();
@@ -133,7 +133,7 @@ TEST_CASE("wait_queue: waiters that come and leave behind a long-waiting front u
 
 TEST_CASE("wait_queue: the front is woken when its time becomes earlier, and not when it becomes later") {
     queue_fixture f;
-    node& a = f.add(instant{99s});
+    noting& a = f.add(instant{99s});
     f.queue.set_front_due(instant{10s});
     f.queue.notify_front();
     CHECK(a.woken == 1);

@@ -36,7 +36,7 @@ namespace {
 
 using clock_type = weir::testing::manual_clock;
 using memory_store = weir::memory_store<clock_type>;
-using shared_store = weir::testing::shared_store<clock_type>;
+using remote_store = weir::testing::shared_store<clock_type>;
 
 weir::policy searching(std::int64_t limit) {
     weir::policy p;
@@ -293,10 +293,10 @@ TEST_CASE("lack of memory: the same through the facade") {
 }
 
 TEST_CASE("lack of memory: on a shared store it may be a failure of the store, and nothing is lost") {
-    const counts c = check_all<world<weir::registry<shared_store>, shared_store>>(false);
+    const counts c = check_all<world<weir::registry<remote_store>, remote_store>>(false);
     CAPTURE(c.thrown, c.hidden);
     CHECK(c.thrown > 50);
-    check_all<world<weir::limits, shared_store>>(false);
+    check_all<world<weir::limits, remote_store>>(false);
 }
 
 TEST_CASE("lack of memory: a reload that failed keeps no key from being made") {

@@ -57,7 +57,10 @@ struct rounded_to_microseconds : model {
     }
 };
 struct gate_goes_back : model {
-    bool hold(slot& s, weir::instant until) { return s.gate = until, true; }
+    bool hold(slot& s, weir::instant until) {
+        s.gate = until;
+        return true;
+    }
 };
 struct gate_stays_closed : model {
     void open_gate(slot&) {}

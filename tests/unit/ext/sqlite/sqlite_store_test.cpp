@@ -424,7 +424,10 @@ TEST_CASE("sqlite: a file of the first version is updated with all its data") {
             .bind(3, name)
             .run();
     }
-    const auto learnt = [](weir::tuner_state t) { return ++t.answers, t; };
+    const auto learnt = [](weir::tuner_state t) {
+        ++t.answers;
+        return t;
+    };
     {
         set_store s{here.options(), clock};
         CHECK(used(s, plan) == 2);

@@ -29,7 +29,10 @@ struct server {
     }
 };
 
-const auto one_more = [](weir::tuner_state s) { return ++s.answers, s; };
+const auto one_more = [](weir::tuner_state s) {
+    ++s.answers;
+    return s;
+};
 const auto known = [] { return std::optional<weir::duration>{10s}; };
 
 }  // namespace
@@ -70,7 +73,11 @@ TEST_CASE("compare and swap: while the server's time is unknown it reads first, 
     server there;
     remote::tuner_record seen;
     int steps = 0;
-    const auto counted = [&](weir::tuner_state s) { return ++steps, ++s.answers, s; };
+    const auto counted = [&](weir::tuner_state s) {
+        ++steps;
+        ++s.answers;
+        return s;
+    };
     const auto ahead = [&]() -> std::optional<weir::duration> {
         return there.calls == 0 ? std::nullopt : std::optional<weir::duration>{10s};
     };
