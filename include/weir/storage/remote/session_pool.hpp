@@ -254,25 +254,50 @@ private:
         return true;
     }
 
+    /// A verb that waits for a session.
+    struct borrower {
+        const key_route& route;
+    };
+    /// Whether one of the first `ahead` verbs in the line can use session `i`. They go first: otherwise a thread that
+    /// gives a session back and borrows again would always be faster than the waiting threads.
+    [[nodiscard]] bool is_reserved(std::size_t i, std::size_t ahead) const noexcept {
+        return std::any_of(line_.begin(), line_.begin() + static_cast<std::ptrdiff_t>(ahead), [i](const borrower* b) {
+            return b->route.home == i || b->route.unanswered.load(std::memory_order_acquire) == 0;
+        });
+    }
+
     [[nodiscard]] std::size_t wait_for(const key_route& route, moment until) {
         std::unique_lock lock{mutex_};
         std::size_t found = seats_.size();
-        const bool got = wait_until(lock, until, [&] {
+        const auto find = [&](std::size_t ahead) {
+            found = seats_.size();
             const bool needs_home = route.unanswered.load(std::memory_order_acquire) != 0;
             // While the server refuses connections, the verb waits for an open session.
             const bool needs_open =
                 !needs_home && back_off_.left(clock_.now()) > duration::zero() && is_any_connected();
-            const auto is_fit = [&](const seat& at) { return !at.busy && (!needs_open || at.session.is_open()); };
-            if (is_fit(*seats_[route.home])) {
+            const auto is_fit = [&](std::size_t i) {
+                const seat& at = *seats_[i];
+                return !at.busy && (!needs_open || at.session.is_open()) && !is_reserved(i, ahead);
+            };
+            if (is_fit(route.home)) {
                 found = route.home;
             } else if (!needs_home) {
                 // An open session is preferred, because connecting takes longer.
                 for (std::size_t i = 0; i < seats_.size(); ++i)
-                    if (is_fit(*seats_[i]) && (found == seats_.size() || seats_[i]->session.is_open()))
+                    if (is_fit(i) && (found == seats_.size() || seats_[i]->session.is_open()))
                         found = i;
             }
             return found != seats_.size();
-        });
+        };
+        bool got = find(line_.size());
+        if (!got) {
+            const borrower me{route};
+            line_.push_back(&me);
+            const auto place = [&] { return std::ranges::find(line_, &me) - line_.begin(); };
+            got = wait_until(lock, until, [&] { return find(static_cast<std::size_t>(place())); });
+            line_.erase(line_.begin() + place());
+            freed_.notify_all();  // the next in the line may use another session
+        }
         if (!got)
             throw store_busy{fmt::format("{}: no connection to {} came free within {} ms: all {} are in use; {}",
                                          options_.store, options_.server,
@@ -392,6 +417,7 @@ private:
     std::mutex mutex_;
     std::condition_variable freed_;
     std::size_t waiting_ = 0;
+    std::vector<const borrower*> line_;  // first come, first served
     std::vector<std::unique_ptr<seat>> seats_;
     std::mt19937_64 random_;
     back_off back_off_;
