@@ -38,7 +38,8 @@ std::optional<log_entry> read_arrival(std::string_view line) {
 
 std::optional<log_entry> read_event(std::string_view line) {
     // A kind that is not known yet might be one more way to send a request, so it is not passed over.
-    static constexpr std::array<std::string_view, 6> others{"block", "cancel", "head_skip", "gate", "reload", "store"};
+    static constexpr std::array<std::string_view, 8> others{"block",  "cancel", "head_skip",    "gate",
+                                                            "reload", "store",  "history_lost", "store_warning"};
     const auto json = nlohmann::json::parse(line, nullptr, false);
     if (!json.is_object() || !has_text(json, "timestamp") || !has_text(json, "event_type"))
         return {};

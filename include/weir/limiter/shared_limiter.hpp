@@ -47,7 +47,9 @@ public:
     using change = typename step::change;
 
     /// How long after a call that failed, or met a ceiling of other processes, the store is called again.
-    static constexpr duration retry_failed = detail::store_outage::retry_after;
+    static constexpr duration retry_failed = detail::store_outage::retry_failed;
+    static constexpr duration retry_hanging = detail::store_outage::retry_hanging;
+    static constexpr duration retry_busy = detail::store_outage::retry_busy;
     static constexpr duration retry_ceiling = detail::shared_queue_driver::retry_ceiling;
 
     shared_limiter(key_core& key, typename Store::slot slot) : key_(key), log_(key, std::move(slot)), driver_(key) {

@@ -58,8 +58,8 @@ inline void append_ms(std::string& out, duration span) {
 ///
 /// A denial also has `cause`, `limit` (the full rate) and `retry_at`. So has `shadow`, although its request was
 /// acquired. A response has its `status`, a gate its `retry_at`. `tune` has `before`, `after`, `reason`, `answers` and
-/// `refusals`. A reload has `ok`, and `error` if it was refused. `policy_max_delay_ms` is the longest time that this
-/// caller would have waited. Times are UTC.
+/// `refusals`. `history_lost` and `store_warning` have `text`. A reload has `ok`, and `error` if it was refused.
+/// `policy_max_delay_ms` is the longest time that this caller would have waited. Times are UTC.
 ///
 /// **Thread safety.** All members; lines never mix. **Lifetime.** Copies share one sink and one lock; the file or
 /// stream must outlive them. **Errors.** The registry ignores what a stream or a callback throws.
@@ -67,7 +67,7 @@ class json_lines {
 public:
     /// Which events make a line.
     enum class level : std::uint8_t {
-        trouble,    ///< block, shadow, cancel, gate, reload, store, tune
+        trouble,    ///< all events except those below
         decisions,  ///< those of `trouble`, and acquire and head_skip
         all,        ///< those of `decisions`, and response
     };
@@ -127,6 +127,11 @@ public:
         detail::append_json_text(out, e.host);
         out.append(R"(,"role":)");
         detail::append_json_text(out, e.role);
+        if (e.type == event_type::history_lost || e.type == event_type::store_warning) {
+            out.append(R"(,"text":)");
+            detail::append_json_text(out, e.text);
+            return out.append("}\n");
+        }
         if (e.type == event_type::response)
             return out.append(fmt::format(",\"status\":{}}}\n", e.status));
         if (e.type == event_type::tune)

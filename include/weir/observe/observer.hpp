@@ -14,16 +14,18 @@ namespace weir {
 
 /// What happened to a key.
 enum class event_type : std::uint8_t {
-    acquire,    ///< admitted
-    block,      ///< denied, or never
-    cancel,     ///< the caller gave up while waiting
-    head_skip,  ///< a HEAD request passed uncounted
-    response,   ///< response headers arrived
-    gate,       ///< the gate moved forward
-    shadow,     ///< admitted although a limit denies it: the policy is not enforced
-    reload,     ///< a new configuration took effect, or was refused
-    store,      ///< a verb of the shared store failed
-    tune,       ///< the tuner changed the factor on the key's rates
+    acquire,        ///< admitted
+    block,          ///< denied, or never
+    cancel,         ///< the caller gave up while waiting
+    head_skip,      ///< a HEAD request passed uncounted
+    response,       ///< response headers arrived
+    gate,           ///< the gate moved forward
+    shadow,         ///< admitted although a limit denies it: the policy is not enforced
+    reload,         ///< a new configuration took effect, or was refused
+    store,          ///< a verb of the shared store failed
+    tune,           ///< the tuner changed the factor on the key's rates
+    history_lost,   ///< the shared store has lost history: keys warm up
+    store_warning,  ///< a setting of the shared store's server may lose history
 };
 
 [[nodiscard]] constexpr std::string_view to_string(event_type t) noexcept {
@@ -48,6 +50,10 @@ enum class event_type : std::uint8_t {
         return "store";
     case event_type::tune:
         return "tune";
+    case event_type::history_lost:
+        return "history_lost";
+    case event_type::store_warning:
+        return "store_warning";
     }
     return "?";
 }

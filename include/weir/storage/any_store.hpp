@@ -2,6 +2,7 @@
 #pragma once
 
 #include "weir/storage/store.hpp"
+#include "weir/storage/store_notice.hpp"
 
 #include "weir/algorithm/admission.hpp"
 #include "weir/algorithm/window_plan.hpp"
@@ -12,6 +13,7 @@
 #include <concepts>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -92,6 +94,9 @@ public:
     /// **Errors.** `store_error`.
     void flush() { impl_->flush(); }
 
+    /// The next notice of the store in it. Each is returned once.
+    [[nodiscard]] std::optional<store_notice> take_notice() { return impl_->take_notice(); }
+
 private:
     struct any_model {
         any_model() = default;
@@ -120,6 +125,7 @@ private:
         virtual void erase(any_slot& s) = 0;
         [[nodiscard]] virtual bool idle(const any_slot& s, const window_plan& plan, instant now) const = 0;
         virtual void flush() = 0;
+        [[nodiscard]] virtual std::optional<store_notice> take_notice() = 0;
     };
 
     template <class Store>
@@ -213,6 +219,12 @@ private:
         void flush() override {
             if constexpr (requires { store_.flush(); })
                 store_.flush();
+        }
+        [[nodiscard]] std::optional<store_notice> take_notice() override {
+            if constexpr (requires { store_.take_notice(); })
+                return store_.take_notice();
+            else
+                return std::nullopt;
         }
 
     private:

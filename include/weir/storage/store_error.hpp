@@ -16,4 +16,11 @@ public:
     explicit store_error(std::string sentence) : exception({errc::store_failed, std::move(sentence)}) {}
 };
 
+/// The request was not sent, because every connection of this process was in use. The store may work, and other
+/// processes may use it. So the limiter does not decide without it.
+class store_busy : public store_error {
+public:
+    explicit store_busy(std::string sentence) : store_error(std::move(sentence)) {}
+};
+
 }  // namespace weir

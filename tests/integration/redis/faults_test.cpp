@@ -224,10 +224,10 @@ TEST_CASE("redis: all connections are in use: an error within the time that was 
 TEST_CASE("redis: an ACL user with the commands that are documented, and no other, can do everything") {
     WEIR_NEEDS_REDIS();
     weir_test::redis_server server;
-    const std::vector<std::string> rule{"ACL",       "SETUSER", "limiter", "on",       ">p@ss:w%rd",
-                                        "resetkeys", "~weir:*", "-@all",   "+evalsha", "+script|load",
-                                        "+append",   "+set",    "+get",    "+del",     "+time",
-                                        "+pexpire",  "+lindex", "+lpush",  "+lpop",    "+rpop"};
+    const std::vector<std::string> rule{"ACL",     "SETUSER", "limiter",  "on",           ">p@ss:w%rd", "resetkeys",
+                                        "~weir:*", "-@all",   "+evalsha", "+script|load", "+append",    "+set",
+                                        "+get",    "+del",    "+time",    "+pexpire",     "+lindex",    "+lpush",
+                                        "+lpop",   "+rpop",   "+info"};
     REQUIRE(server.say(rule) == "OK");
     auto store = a_store("redis://limiter:p%40ss%3Aw%25rd@127.0.0.1:" + std::to_string(server.port()));
     auto slot = store.make_slot("h.org", "metadata");

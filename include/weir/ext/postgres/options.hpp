@@ -28,8 +28,9 @@ struct postgres_options {
     /// The schema of tables and functions, a lower-case identifier. One database may have several.
     std::string schema = "weir";
     std::size_t pool = 4;  ///< maximum of connections, opened on use; at least 1
-    /// The longest time that a verb waits for a connection when all are in use; 0 = not at all.
-    duration pool_wait = std::chrono::milliseconds{50};
+    /// The longest time that a verb waits for a connection when all are in use; 0 = not at all. A verb that gets none
+    /// fails with `store_busy`, which does not mean that the store has failed.
+    duration pool_wait = std::chrono::milliseconds{1000};
     /// The longest time for connecting, including sign-in and preparation.
     duration connect_timeout = std::chrono::seconds{1};
     /// The longest time that the server works on a verb (its statement_timeout). A reply is awaited for a quarter

@@ -23,6 +23,7 @@
 #include "weir/storage/remote/session_pool.hpp"
 #include "weir/storage/store.hpp"
 #include "weir/storage/store_error.hpp"
+#include "weir/storage/store_notice.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -249,6 +250,8 @@ public:
 
     /// How many losses of the server's history this process has seen.
     [[nodiscard]] std::uint64_t losses() const noexcept { return shared_->losses.losses(); }
+    /// The next notice: a loss of history, or a warning. Each is returned once.
+    [[nodiscard]] std::optional<store_notice> take_notice() { return shared_->losses.notices().take(); }
     [[nodiscard]] const postgres_options& options() const noexcept { return shared_->options; }
 
 private:
@@ -256,7 +259,7 @@ private:
 
     struct shared {
         explicit shared(postgres_options o)
-            : options(std::move(o)), server(detail::server_of(options.connection)),
+            : options(std::move(o)), server(detail::server_of(options.connection)), losses(server),
               pool(pool_of(options, server), {}, &options, server, &losses) {}
         const postgres_options options;
         const std::string server;

@@ -38,8 +38,9 @@ struct redis_options {
     std::string key_file{};
     std::string prefix = "weir";  ///< all keys begin with `prefix:`; it has no braces
     std::size_t pool = 4;         ///< maximum of connections, opened on use; at least 1
-    /// The longest time that a verb waits for a connection when all are in use; 0 = not at all.
-    duration pool_wait = std::chrono::milliseconds{50};
+    /// The longest time that a verb waits for a connection when all are in use; 0 = not at all. A verb that gets none
+    /// fails with `store_busy`, which does not mean that the store has failed.
+    duration pool_wait = std::chrono::milliseconds{500};
     /// The longest time for connecting, including the greeting.
     duration connect_timeout = std::chrono::milliseconds{500};
     /// The longest time that a verb waits for its reply.

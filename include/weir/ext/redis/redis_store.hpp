@@ -18,6 +18,7 @@
 #include "weir/storage/remote/session_pool.hpp"
 #include "weir/storage/store.hpp"
 #include "weir/storage/store_error.hpp"
+#include "weir/storage/store_notice.hpp"
 
 #include <algorithm>
 #include <array>
@@ -228,13 +229,17 @@ public:
     [[nodiscard]] std::uint64_t losses() const noexcept {
         return shared_->losses.losses() + shared_->lost_keys.load(std::memory_order_relaxed);
     }
+    /// The next notice: a loss of history, or a warning. Each is returned once.
+    [[nodiscard]] std::optional<store_notice> take_notice() { return shared_->losses.notices().take(); }
     [[nodiscard]] const redis_options& options() const noexcept { return shared_->options; }
 
 private:
     using pool_type = remote::session_pool<detail::session>;
 
     struct shared {
-        explicit shared(redis_options o) : options(std::move(o)), pool(pool_of(options), {}, &options, &losses) {}
+        explicit shared(redis_options o)
+            : options(std::move(o)), losses(detail::server_of(options)), pool(pool_of(options), {}, &options, &losses) {
+        }
         const redis_options options;
         detail::loss_watch losses;
         pool_type pool;
@@ -318,7 +323,7 @@ private:
         if (!head)
             bad_reply("admit");
         shared_->clock.learn(head->t, asked);
-        remember(*session, key, *head);
+        remember(*session, key, *head, shared_->time.span(plan.kept.longest) + shared_->time.span(options().entry_ttl));
         // This very call may have detected a loss, or another one during it.
         warm = warming(key, plan, cost, now);
         if (!warm.admits() && plan.enforce) {
@@ -343,12 +348,14 @@ private:
     }
 
     /// Keeps the data of a head that the next call on its key needs, and checks that it is the same head.
-    void remember(detail::session& session, detail::slot_state& key, const detail::admitted& head) {
+    void remember(detail::session& session, detail::slot_state& key, const detail::admitted& head, double span) {
         const double born = head.is_whole ? head.born : key.born;
         if (head.is_whole)
             key.factor = detail::factor_of(head.factor);
         if (!shared_->time.is_injected() && key.remembers(head, born)) [[unlikely]]
-            lose(session, key);
+            lose(session, key, this->now(), true);
+        else if (!shared_->time.is_injected() && key.born == 0) [[unlikely]]
+            meet(session, key, head, span);
         key.born = born;
         key.seq = head.seq;
         key.lives = head.lives;
@@ -389,11 +396,25 @@ private:
             return {now, cause::none, 0};
         return warm_up(plan, cost, lost, now);
     }
-    void lose(detail::session& session, detail::slot_state& key) {
+    void lose(detail::session& session, detail::slot_state& key, instant at, bool looks) {
         shared_->lost_keys.fetch_add(1, std::memory_order_relaxed);
-        key.lost_at = this->now();
+        key.lost_at = at;
+        const std::uint64_t before = shared_->losses.losses();
+        if (looks)
+            look_anew(session);  // finds out whether the server lost everything, or only this key
+        if (shared_->losses.losses() == before)
+            shared_->losses.lost_key("a key is gone or older than it was, deleted or evicted");
+    }
+    /// The first use of a key. If its head is newer than the last look at the epoch, a loss may have come between them.
+    void meet(detail::session& session, detail::slot_state& key, const detail::admitted& head, double span) {
+        if (head.born > static_cast<double>(shared_->losses.checked_at()))
+            look_anew(session);
+        if (const auto at = static_cast<double>(shared_->losses.evicted_at()); at > 0 && at + span > head.t)
+            lose(session, key, shared_->time.local(std::min(head.born, head.t), head.t, this->now()), false);
+    }
+    static void look_anew(detail::session& session) {
         try {
-            session.renew_epoch();  // finds out whether the server lost everything, or only this key
+            session.renew_epoch();
         } catch (const store_error&) {
             // The next connection compares the epoch too.
         }

@@ -19,6 +19,7 @@
 #include "weir/storage/remote/tuner_record.hpp"
 #include "weir/storage/store.hpp"
 #include "weir/storage/store_error.hpp"
+#include "weir/storage/store_notice.hpp"
 
 #include <unistd.h>
 
@@ -243,6 +244,9 @@ public:
     /// Does nothing: every verb is in the file when it returns.
     void flush() noexcept {}
 
+    /// The next notice: a loss of history, or a warning. Each is returned once.
+    [[nodiscard]] std::optional<store_notice> take_notice() { return all_->notices.take(); }
+
     /// What this process keeps of a key.
     ///
     /// **Lifetime.** Movable; used with the store that made it.
@@ -300,6 +304,7 @@ private:
         std::atomic<instant> last{long_ago};  // the latest injected time; read without the mutex
         std::chrono::steady_clock::time_point checked{};  // when the file was last seen at its path
         key_row row;                                      // used for one verb at a time
+        notice_board notices;
     };
 
     /// The times of one step: the key's, the file's and this process's.
@@ -325,8 +330,10 @@ private:
         const auto until = std::chrono::steady_clock::now() + all_->options.busy_timeout;
         std::unique_lock lock{all_->mutex, until};
         if (!lock)
-            throw detail::failed(doing, all_->options.path, "other threads of this process are waiting for the file",
-                                 detail::advice(SQLITE_BUSY));
+            throw store_busy{detail::failed(doing, all_->options.path,
+                                            "other threads of this process are waiting for the file",
+                                            detail::advice(SQLITE_BUSY))
+                                 .what()};
         all_->waiting.begin(until);
         return lock;
     }
@@ -337,15 +344,19 @@ private:
         const auto now = std::chrono::steady_clock::now();
         if (all.opened && now - all.checked > std::chrono::milliseconds{100}) {
             all.checked = now;
-            if (!all.opened->is_in_place())
+            if (!all.opened->is_in_place()) {
                 all.opened.reset();
+                // Other processes do not see the writes since the files were removed.
+                all.lost = true;
+            }
         }
         if (!all.opened) {
             all.opened = std::make_unique<detail::file>(all.options, all.clock, all.waiting);
             all.checked = now;
             ++all.opening;
-            all.lost = all.lost || (all.epoch && *all.epoch != all.opened->epoch());
+            all.lost = all.lost || (all.epoch && *all.epoch != all.opened->epoch()) || all.opened->was_taken_away();
             all.epoch = all.opened->epoch();
+            all.lost_since = std::max(all.lost_since, all.opened->lost_since());
         }
         return *all.opened;
     }
@@ -394,7 +405,7 @@ private:
         }
     }
 
-    [[nodiscard]] moment moment_of(key_row& row, const detail::file& in, std::optional<instant> now) {
+    [[nodiscard]] moment moment_of(key_row& row, detail::file& in, std::optional<instant> now) {
         shared& all = *all_;
         moment m{};
         m.injected = all.options.injected_time;
@@ -404,6 +415,7 @@ private:
             all.last.store(std::max(last, m.base));
         } else {
             m.base = all.clock.since_boot() + in.ahead();
+            all.lost_since = std::min(all.lost_since, m.base);
         }
         m.here = m.injected ? m.base : this->now();
         m.t = m.base + row.shift;
@@ -418,6 +430,12 @@ private:
         if (all.lost) {
             all.lost = false;
             all.lost_since = m.base;
+            in.note_loss(m.base);
+            all.notices.put(
+                {store_notice::kind::history_lost,
+                 fmt::format("sqlite: {} has lost history: the file, or one of those beside it, was removed or "
+                             "replaced; keys warm up for their shortest window",
+                             weir::detail::in_quotes(all.options.path))});
         }
         return m;
     }

@@ -250,9 +250,11 @@ private:
             if (f.cause == cause::gate)
                 leases_.close();  // the gate is newer than what was taken in advance
             return f;
-        } else if (mode != store_failure::closed) {
-            s.now = s.store.after(s.now);
-            outage_.begin(s.now, calls_.error());
+        } else {
+            const instant asked = std::exchange(s.now, s.store.after(s.now));
+            if (calls_.was_busy())
+                return store_outage::decide_busy(mode, calls_.unsent_gate(), known_.at(s.now), s.now);
+            outage_.begin(asked, s.now, calls_.error());
         }
         return outage_.decide(mode, key_.rules, factor_, calls_.unsent_gate(), known_.at(s.now), s.now, verb_local);
     }

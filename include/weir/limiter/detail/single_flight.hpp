@@ -3,6 +3,8 @@
 
 #include "weir/limiter/detail/spin_lock.hpp"
 
+#include "weir/storage/store_error.hpp"
+
 #include <atomic>
 #include <exception>
 #include <string>
@@ -48,16 +50,19 @@ public:
         lock_.unlock();
         std::string error;
         bool has_failed = false;
+        bool is_busy = false;
         try {
             call();
         } catch (const std::exception& e) {
             has_failed = true;
+            is_busy = dynamic_cast<const store_busy*>(&e) != nullptr;
             try {
                 error = e.what();
             } catch (...) {  // NOLINT: if there is no memory, the failure has no text
             }
         }
         lock_.lock();
+        was_busy_ = is_busy;
         if (has_failed)
             error_ = error.empty() ? std::string{"?"} : std::move(error);
         return !has_failed;
@@ -66,12 +71,15 @@ public:
     /// The text of the last failed call; the next call of this returns an empty text.
     [[nodiscard]] std::string take_error() noexcept { return std::exchange(error_, {}); }
     [[nodiscard]] const std::string& error() const noexcept { return error_; }
+    /// Whether the last call failed because every connection of this process was in use.
+    [[nodiscard]] bool was_busy() const noexcept { return was_busy_; }
     void set_error(std::string text) noexcept { error_ = std::move(text); }
 
 private:
     spin_lock& lock_;
     std::atomic<bool> calling_{false};
     std::string error_;
+    bool was_busy_ = false;
 };
 
 }  // namespace weir::detail

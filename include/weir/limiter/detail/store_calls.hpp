@@ -72,6 +72,8 @@ public:
     /// The text of the last call that failed, once.
     [[nodiscard]] std::string take_error() noexcept { return flight_.take_error(); }
     [[nodiscard]] const std::string& error() const noexcept { return flight_.error(); }
+    /// Whether the last call failed because every connection of this process was in use.
+    [[nodiscard]] bool was_busy() const noexcept { return flight_.was_busy(); }
     void set_error(std::string text) noexcept { flight_.set_error(std::move(text)); }
 
 private:

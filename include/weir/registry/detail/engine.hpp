@@ -349,16 +349,22 @@ private:
                 after_step(s.done, is_earlier);
         } else {
             const std::string failure = n.log.take_store_error();
-            if (!failure.empty())
+            std::optional<store_notice> notice;
+            if constexpr (requires { store_.take_notice(); })
+                notice = store_.take_notice();
+            if (!failure.empty() || notice)
                 ++n.key.references;  // the event names the key
             n.unlock();
             after_step(s.done, is_earlier);
             if (s.has_freed)
                 serve_line(store_.now());
-            if (!failure.empty()) {
+            if constexpr (requires { store_.take_notice(); })
+                for (auto more = notice; more; more = store_.take_notice())
+                    events_.store_noticed(n, *more, store_.now());
+            if (!failure.empty())
                 events_.store_failed(n, failure, store_.now());
+            if (!failure.empty() || notice)
                 n.release();
-            }
         }
     }
     [[gnu::noinline]] void after_step(completions& done, bool is_earlier) noexcept {

@@ -4,6 +4,7 @@
 #include "weir/core/decision.hpp"
 #include "weir/core/time.hpp"
 #include "weir/observe/observer.hpp"
+#include "weir/storage/store_notice.hpp"
 #include "weir/tuner/aimd_law.hpp"
 
 #include <cstdint>
@@ -65,6 +66,16 @@ struct event_emitter {
         notify(to, [&] {
             event e{event_type::reload, now, {}, {}};
             e.text = faults;
+            return e;
+        });
+    }
+    template <class Node>
+    void store_noticed([[maybe_unused]] const Node& n, [[maybe_unused]] const store_notice& what,
+                       [[maybe_unused]] instant now) noexcept {
+        notify(to, [&] {
+            const bool is_loss = what.type == store_notice::kind::history_lost;
+            event e{is_loss ? event_type::history_lost : event_type::store_warning, now, n.host, n.role};
+            e.text = what.text;
             return e;
         });
     }

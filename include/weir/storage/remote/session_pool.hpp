@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <concepts>
@@ -32,8 +33,8 @@ namespace weir::remote {
 
 /// How the messages about one key travel.
 struct key_route {
-    std::size_t home = 0;                      ///< the session its settlements go through
-    std::atomic<std::int64_t> unanswered = 0;  ///< settlements whose reply has not been read
+    mutable std::atomic<std::size_t> home = 0;  ///< the session its settlements go through
+    std::atomic<std::int64_t> unanswered = 0;   ///< settlements whose reply has not been read
 };
 
 /// What a pool needs of a session.
@@ -46,7 +47,7 @@ concept pooled_session = requires(S& session, const S& seen, std::deque<typename
     { one.route() } -> std::convertible_to<key_route&>;
     { seen.is_open() } -> std::same_as<bool>;
     // Whether the server has not closed the connection, as far as this is known without a round trip.
-    { seen.seems_alive() } -> std::same_as<bool>;
+    { session.seems_alive() } -> std::same_as<bool>;
     // Connects, and prepares the verbs.
     session.open();
     session.close();
@@ -94,6 +95,7 @@ class session_pool {
 
         Session session;
         bool busy = false;
+        bool is_connected = false;  ///< when it was last taken or given back
         std::deque<typename Session::settlement> posted{};
     };
 
@@ -135,20 +137,31 @@ public:
     /// An open session for a verb on the key of `route`. All settlements posted for it have been sent before. If the
     /// verb `carries` settlements, those of its own key may be part of it.
     ///
-    /// **Errors.** `store_error` if no session is free within `wait`, or the server cannot be reached.
+    /// If the server refuses a further connection and this pool has others, the verb waits for one of those.
+    ///
+    /// **Errors.** `store_busy` if no session is free within `wait`; `store_error` if the server cannot be reached.
     [[nodiscard]] lease borrow(const key_route& route, bool carries = false) {
-        const std::size_t i = wait_for(route);
-        lease mine{*this, i};
-        make_ready(*seats_[i], carries ? &route : nullptr);
-        return mine;
+        const auto until = std::chrono::steady_clock::now() + options_.wait;
+        for (;;) {
+            const std::size_t i = wait_for(route, until);
+            lease mine{*this, i};
+            try {
+                make_ready(*seats_[i], carries ? &route : nullptr);
+                return mine;
+            } catch (const store_error&) {
+                if (std::chrono::steady_clock::now() >= until || !move_home(i, route))
+                    throw;
+            }
+        }
     }
 
     /// Sends a settlement, or leaves it to the thread that has its session. It never waits, and throws only
     /// `std::bad_alloc`.
     void post(settlement s, departure when = departure::now) {
-        const std::size_t home = s.route().home;
+        std::size_t home = 0;
         {
             const std::lock_guard guard{mutex_};
+            home = s.route().home;
             seat& at = *seats_[home];
             s.route().unanswered.fetch_add(1, std::memory_order_relaxed);
             at.posted.push_back(std::move(s));
@@ -171,7 +184,7 @@ public:
             seat& at = *seats_[i];
             {
                 std::unique_lock lock{mutex_};
-                if (!wait_until(lock, options_.flush_wait, [&] { return !at.busy; }))
+                if (!wait_until(lock, std::chrono::steady_clock::now() + options_.flush_wait, [&] { return !at.busy; }))
                     throw store_error{
                         fmt::format("{}: cannot flush settlements at {}: a connection stays in use; try again",
                                     options_.store, options_.server)};
@@ -206,35 +219,90 @@ private:
 
     // ---- borrowing
 
+    using moment = std::chrono::steady_clock::time_point;
+
     template <class Condition>
-    [[nodiscard]] bool wait_until(std::unique_lock<std::mutex>& lock, duration longest, Condition&& is_met) {
+    [[nodiscard]] bool wait_until(std::unique_lock<std::mutex>& lock, moment until, Condition&& is_met) {
         if (is_met())
             return true;
         ++waiting_;
-        const bool met = freed_.wait_for(lock, longest, is_met);
+        const bool met = freed_.wait_until(lock, until, is_met);
         --waiting_;
         return met;
     }
 
-    [[nodiscard]] std::size_t wait_for(const key_route& route) {
+    /// **Preconditions.** The mutex is held.
+    [[nodiscard]] bool is_any_connected() const noexcept {
+        return std::ranges::any_of(seats_, [](const auto& at) { return at->is_connected; });
+    }
+    /// The server refused the connection of the seat `from`. Makes an open session the home of its settlements and of
+    /// `route`. Returns false if no session is open.
+    [[nodiscard]] bool move_home(std::size_t from, const key_route& route) {
+        const std::lock_guard guard{mutex_};
+        const auto found = std::ranges::find_if(seats_, [](const auto& at) { return at->is_connected; });
+        if (found == seats_.end())
+            return false;
+        const auto to = static_cast<std::size_t>(found - seats_.begin());
+        seat& old = *seats_[from];
+        for (settlement& s : old.posted) {
+            s.route().home = to;
+            (*found)->posted.push_back(std::move(s));
+        }
+        old.posted.clear();
+        if (route.home == from)
+            route.home = to;
+        return true;
+    }
+
+    /// A verb that waits for a session.
+    struct borrower {
+        const key_route& route;
+    };
+    /// Whether one of the first `ahead` verbs in the line can use session `i`. They go first: otherwise a thread that
+    /// gives a session back and borrows again would always be faster than the waiting threads.
+    [[nodiscard]] bool is_reserved(std::size_t i, std::size_t ahead) const noexcept {
+        return std::any_of(line_.begin(), line_.begin() + static_cast<std::ptrdiff_t>(ahead), [i](const borrower* b) {
+            return b->route.home == i || b->route.unanswered.load(std::memory_order_acquire) == 0;
+        });
+    }
+
+    [[nodiscard]] std::size_t wait_for(const key_route& route, moment until) {
         std::unique_lock lock{mutex_};
         std::size_t found = seats_.size();
-        const bool got = wait_until(lock, options_.wait, [&] {
-            if (!seats_[route.home]->busy) {
+        const auto find = [&](std::size_t ahead) {
+            found = seats_.size();
+            const bool needs_home = route.unanswered.load(std::memory_order_acquire) != 0;
+            // While the server refuses connections, the verb waits for an open session.
+            const bool needs_open =
+                !needs_home && back_off_.left(clock_.now()) > duration::zero() && is_any_connected();
+            const auto is_fit = [&](std::size_t i) {
+                const seat& at = *seats_[i];
+                return !at.busy && (!needs_open || at.session.is_open()) && !is_reserved(i, ahead);
+            };
+            if (is_fit(route.home)) {
                 found = route.home;
-            } else if (route.unanswered.load(std::memory_order_acquire) == 0) {
+            } else if (!needs_home) {
                 // An open session is preferred, because connecting takes longer.
                 for (std::size_t i = 0; i < seats_.size(); ++i)
-                    if (!seats_[i]->busy && (found == seats_.size() || seats_[i]->session.is_open()))
+                    if (is_fit(i) && (found == seats_.size() || seats_[i]->session.is_open()))
                         found = i;
             }
             return found != seats_.size();
-        });
+        };
+        bool got = find(line_.size());
+        if (!got) {
+            const borrower me{route};
+            line_.push_back(&me);
+            const auto place = [&] { return std::ranges::find(line_, &me) - line_.begin(); };
+            got = wait_until(lock, until, [&] { return find(static_cast<std::size_t>(place())); });
+            line_.erase(line_.begin() + place());
+            freed_.notify_all();  // the next in the line may use another session
+        }
         if (!got)
-            throw store_error{fmt::format("{}: no connection to {} came free within {} ms: all {} are in use; {}",
-                                          options_.store, options_.server,
-                                          std::chrono::ceil<std::chrono::milliseconds>(options_.wait).count(),
-                                          seats_.size(), options_.advice)};
+            throw store_busy{fmt::format("{}: no connection to {} came free within {} ms: all {} are in use; {}",
+                                         options_.store, options_.server,
+                                         std::chrono::ceil<std::chrono::milliseconds>(options_.wait).count(),
+                                         seats_.size(), options_.advice)};
         seats_[found]->busy = true;
         return found;
     }
@@ -247,20 +315,22 @@ private:
         if (!session.is_open() || !session.seems_alive()) {
             session.close();
             take_back(at);
-            open(session);
+            open(at);
         }
         send_posted(at, called);
         if (!session.is_open()) {
             // The connection broke while settlements were sent; the verb itself was not sent.
             take_back(at);
-            open(session);
+            open(at);
             send_posted(at, called);
         }
     }
 
-    void open(Session& session) {
+    void open(seat& at) {
+        Session& session = at.session;
         {
             const std::lock_guard guard{mutex_};
+            at.is_connected = false;
             const instant now = clock_.now();
             if (const duration left = back_off_.left(now); left > duration::zero())
                 throw store_error{fmt::format(
@@ -277,6 +347,7 @@ private:
             throw;
         }
         const std::lock_guard guard{mutex_};
+        at.is_connected = true;
         back_off_.succeeded();
     }
 
@@ -331,6 +402,7 @@ private:
                 const std::lock_guard guard{mutex_};
                 if (at.posted.empty() || !at.session.is_open() || at.session.is_full()) {
                     at.busy = false;
+                    at.is_connected = at.session.is_open();
                     if (waiting_ > 0)
                         freed_.notify_all();
                     return;
@@ -345,6 +417,7 @@ private:
     std::mutex mutex_;
     std::condition_variable freed_;
     std::size_t waiting_ = 0;
+    std::vector<const borrower*> line_;  // first come, first served
     std::vector<std::unique_ptr<seat>> seats_;
     std::mt19937_64 random_;
     back_off back_off_;

@@ -54,6 +54,12 @@ TEST_CASE("postgres store: every statement of a migration names its schema, and 
     }
 }
 
+TEST_CASE("postgres store: the messages name a transaction pooler, and hidden rows") {
+    for (const char* state : {"42P05", "26000"})
+        CHECK(detail::advice(state).find("pooler") != std::string_view::npos);
+    CHECK(detail::advice("P0002").find("row security") != std::string_view::npos);
+}
+
 TEST_CASE("postgres store: parameters are sized and in the server's byte order") {
     detail::parameter_list values;
     values.number(0x0102030405060708);

@@ -260,6 +260,38 @@ TEST_CASE("session pool: after a refusal nothing is tried until the pause is ove
     CHECK(f.net.opened == 1);
 }
 
+TEST_CASE("session pool: no session free is an error of its own, because the server may work") {
+    fixture f{1};
+    const auto a = f.key();
+    const auto mine = f.pool.borrow(*a);
+    CHECK_THROWS_AS(f.pool.borrow(*a), weir::store_busy);
+}
+
+TEST_CASE("session pool: if a server refuses a further connection, the open ones are used") {
+    fixture f{3, 1h};
+    const auto a = f.key(), b = f.key(), c = f.key();
+    static_cast<void>(f.pool.borrow(*a));
+    f.net.refuses = true;
+    f.pool.post({b, "b, before it has a session"});
+    CHECK(f.net.sent.empty());
+    static_cast<void>(f.pool.borrow(*b));
+    static_cast<void>(f.pool.borrow(*c));
+    CHECK(f.net.opened == 1);
+    CHECK(f.net.sent == texts{"b, before it has a session"});
+    f.pool.post({b, "b"});
+    CHECK(f.net.sent.size() == 2);
+    std::jthread other;
+    {
+        const auto mine = f.pool.borrow(*a);
+        other = std::jthread{[&] { static_cast<void>(f.pool.borrow(*c)); }};
+        std::this_thread::sleep_for(10ms);
+    }
+    other.join();
+    // If the open session breaks too, the refusal remains.
+    f.pool.borrow(*a)->alive = false;
+    CHECK_FALSE(f.trouble_of(*a).empty());
+}
+
 TEST_CASE("session pool: the settlements for an unreachable server are bounded, and the oldest is dropped") {
     fixture f{1};
     const auto a = f.key();

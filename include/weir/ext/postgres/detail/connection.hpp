@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "weir/storage/remote/socket_life.hpp"
 #include "weir/storage/store_error.hpp"
 
 #include <fmt/format.h>
@@ -46,6 +47,11 @@ using query_result = std::unique_ptr<PGresult, query_result_free>;
         return "the schema is not there or not whole: allow weir_migrate, or name another weir_schema";
     if (state == "57014")
         return "look for a session that holds a lock, or for an overloaded server, or raise weir_command_timeout_ms";
+    if (state == "42P05" || state == "26000")
+        return "a pooler between hands connections out by transaction: name the server itself, or have the pooler hand "
+               "out sessions (pool_mode = session)";
+    if (state == "P0002")
+        return "look for row security or a trigger on the tables of the schema";
     if (state == "42501")
         return "grant the user what it lacks, or CREATE on the database while the schema is made";
     return "see the server's log";
@@ -106,15 +112,12 @@ public:
         }
         PQsetNoticeProcessor(handle_, [](void*, const char*) {}, nullptr);
         PQsetnonblocking(handle_, 1);
+        if (!names_keepalives())
+            remote::keep_alive(PQsocket(handle_));
     }
 
-    /// Whether the server has not ended the connection, as far as this is known without a round trip. Without a
-    /// statement, the server only sends an end.
-    [[nodiscard]] bool seems_alive(bool replies_due) const noexcept {
-        char byte = 0;
-        const auto got = ::recv(PQsocket(handle_), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-        return got < 0 ? errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR : got > 0 && replies_due;
-    }
+    /// Whether the server has not ended the connection, as far as this is known without a round trip.
+    [[nodiscard]] bool seems_alive() const noexcept { return !remote::has_ended(PQsocket(handle_)); }
 
     /// The next result; null at the end of a statement's results.
     [[nodiscard]] query_result next(deadline until, std::string_view what) {
@@ -178,6 +181,14 @@ public:
     }
 
 private:
+    /// Whether the user has set a keepalive parameter.
+    [[nodiscard]] bool names_keepalives() const {
+        const std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> all{PQconninfo(handle_), &PQconninfoFree};
+        for (const PQconninfoOption* o = all.get(); o != nullptr && o->keyword != nullptr; ++o)
+            if (std::string_view{o->keyword}.starts_with("keepalives") && o->val != nullptr && *o->val != '\0')
+                return true;
+        return false;
+    }
     [[nodiscard]] query_result last_result(deadline until, std::string_view what) {
         query_result last;
         flush(until, what);

@@ -3,12 +3,17 @@
 
 #include "weir/core/clock.hpp"
 #include "weir/core/time.hpp"
+#include "weir/storage/store_notice.hpp"
+
+#include <fmt/format.h>
 
 #include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <mutex>
 #include <optional>
+#include <string>
+#include <utility>
 #include <vector>
 
 namespace weir::postgres::detail {
@@ -32,6 +37,9 @@ struct greeting {
 /// **Thread safety.** All members may be called from any thread.
 class loss_watch {
 public:
+    /// `server` is its address, for messages.
+    explicit loss_watch(std::string server) : server_(std::move(server)) {}
+
     void opened(const greeting& said) {
         greeted(said);
         generation_.fetch_add(1);
@@ -39,7 +47,8 @@ public:
     void greeted(const greeting& said) {
         const std::lock_guard guard{mutex_};
         instant lost = said.lost_ago < 0 ? long_ago : steady_clock{}.now() - duration{said.lost_ago};
-        if (epoch_ != 0 && epoch_ != said.epoch)
+        const bool is_other = epoch_ != 0 && epoch_ != said.epoch;
+        if (is_other)
             lost = steady_clock{}.now();
         epoch_ = said.epoch;
         // Two reports of one loss differ by the time that they took to arrive.
@@ -48,6 +57,13 @@ public:
             if (generation_.load() > 0)
                 losses_.fetch_add(1);
             lost_at_.store(lost);
+            if (generation_.load() > 0 || lost > steady_clock{}.now() - std::chrono::minutes{10})
+                notices_.put(
+                    {store_notice::kind::history_lost,
+                     fmt::format("postgres: {} has lost history: {}; keys warm up for their shortest window", server_,
+                                 is_other ? "the schema was made anew"
+                                          : "it was killed with unsaved data, a standby took over, or the "
+                                            "schema was made anew")});
         }
     }
 
@@ -56,8 +72,11 @@ public:
     /// When history was lost, on this process's clock; `long_ago` if it was not.
     [[nodiscard]] instant lost_at() const noexcept { return lost_at_.load(); }
     [[nodiscard]] std::uint64_t losses() const noexcept { return losses_.load(); }
+    [[nodiscard]] notice_board& notices() noexcept { return notices_; }
 
 private:
+    const std::string server_;
+    notice_board notices_;
     std::mutex mutex_;
     std::int64_t epoch_ = 0;
     std::atomic<std::uint64_t> generation_{0};

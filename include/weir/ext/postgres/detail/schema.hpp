@@ -41,6 +41,7 @@ inline constexpr std::int64_t schema_version = 3;
     };
     put("@CLOCK", "(date_part('epoch', clock_timestamp()) * 1e6)::bigint * 1000");
     put("@STEP", "1000000000");
+    put("@WAITED", "1000000");
     put("@NEVER", "(-4611686018427387904)");
     put("@FAR", "4611686018427387903");
     put("@IS_UNLOGGED", unlogged ? "true" : "false");

@@ -90,7 +90,7 @@ public:
     /// checked.
     [[nodiscard]] bool seems_alive() const noexcept {
         return is_open() && (std::chrono::steady_clock::now() - answered_ < std::chrono::milliseconds{1} ||
-                             connection_.seems_alive(!pending_.empty()));
+                             connection_.seems_alive());
     }
 
     // ---- verbs
@@ -231,6 +231,9 @@ private:
         if (said->unlogged != options_.unlogged)
             throw unfit(fmt::format("it was made with weir_unlogged={}", said->unlogged ? "on" : "off"),
                         "write the same, or name another weir_schema");
+        // This lock shows that the schema is in use. A process that finds no schema, but this lock, detects a loss.
+        connection_.must(fmt::format("SELECT pg_advisory_lock_shared({}, -3)", lock_class(options_.schema)), until,
+                         what);
         return *said;
     }
 
@@ -255,7 +258,27 @@ private:
             version = std::stoll(ask("SELECT version FROM \"{}\".meta"));
         if (version < schema_version)
             connection_.must(migration_text(version, options_.schema, options_.unlogged), until, what);
+        if (version == 0)
+            note_drop(ask, until, what);
         connection_.must("COMMIT", until, what);
+    }
+
+    /// Records a loss if other sessions use a schema of this name: it was dropped, and its history is gone. The lock of
+    /// a process that has just ended disappears a moment later, so the check is repeated.
+    template <class Ask>
+    void note_drop(Ask&& ask, deadline until, const std::string& what) {
+        const std::string used = fmt::format(
+            "SELECT EXISTS (SELECT FROM pg_locks l WHERE l.locktype = 'advisory' AND l.classid::bigint = {} AND "
+            "l.objid::bigint = 4294967293 AND l.objsubid = 2 AND l.pid <> pg_backend_pid() AND l.database = (SELECT "
+            "d.oid FROM pg_database d WHERE d.datname = current_database()))",
+            lock_class(options_.schema));
+        for (int i = 0; i < 5; ++i) {
+            if (ask(used) == "f")
+                return;
+            static_cast<void>(ask("SELECT 1 FROM pg_sleep(0.02)"));
+        }
+        connection_.must(fmt::format("UPDATE \"{}\".meta SET lost_at = clock_timestamp()", options_.schema), until,
+                         what);
     }
 
     /// Prepares the verbs, in one round trip, and stays in pipeline mode.

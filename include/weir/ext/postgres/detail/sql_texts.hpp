@@ -55,6 +55,8 @@ ALTER TABLE @S.state ADD COLUMN credit_from bigint NOT NULL DEFAULT @FAR;
 )sql";
 
 inline constexpr std::string_view version_3 = R"sql(ALTER TABLE @S.state ADD COLUMN abandoned bigint[] NOT NULL DEFAULT '{}';
+DELETE FROM @S.state s WHERE NOT EXISTS (SELECT FROM @S.key k WHERE k.id = s.id);
+ALTER TABLE @S.state ADD CONSTRAINT state_of_key FOREIGN KEY (id) REFERENCES @S.key (id) ON DELETE CASCADE;
 )sql";
 
 inline constexpr std::string_view functions = R"sql(CREATE OR REPLACE FUNCTION @S.hello(p_relaxed bigint) RETURNS bigint[] LANGUAGE plpgsql AS $$
@@ -79,12 +81,21 @@ BEGIN
     CASE WHEN m.lost_at IS NULL THEN -1
       ELSE (greatest(date_part('epoch', clock_timestamp() - m.lost_at), 0) * 1e9)::bigint END, m.unlogged::int, 0];
 END $$;
-CREATE OR REPLACE FUNCTION @S.find(p_host bytea, p_role bytea) RETURNS bigint LANGUAGE plpgsql AS $$
-DECLARE d bytea := sha256(int4send(length(p_host)) || p_host || p_role); v bigint;
+CREATE OR REPLACE FUNCTION @S.no_row() RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-  LOOP
-    SELECT k.id INTO v FROM @S.key k WHERE k.digest = d;
-    IF FOUND THEN RETURN v; END IF;
+  RAISE EXCEPTION 'the row of a key is gone as soon as it is made' USING ERRCODE = 'P0002';
+END $$;
+CREATE OR REPLACE FUNCTION @S.find(p_host bytea, p_role bytea) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE d bytea := sha256(int4send(length(p_host)) || p_host || p_role); v bigint; has_state boolean;
+BEGIN
+  FOR i IN 1 .. 20 LOOP
+    SELECT k.id, EXISTS (SELECT FROM @S.state s WHERE s.id = k.id) INTO v, has_state FROM @S.key k WHERE k.digest = d;
+    IF FOUND AND has_state THEN RETURN v; END IF;
+    IF FOUND THEN
+      DELETE FROM @S.log l WHERE l.key = v;
+      DELETE FROM @S.block b WHERE b.key = v;
+      DELETE FROM @S.key k WHERE k.id = v AND NOT EXISTS (SELECT FROM @S.state s WHERE s.id = v);
+    END IF;
     v := nextval('@S.key_id');
     INSERT INTO @S.key VALUES (v, d, p_host, p_role) ON CONFLICT DO NOTHING;
     IF FOUND THEN
@@ -92,6 +103,7 @@ BEGIN
       RETURN v;
     END IF;
   END LOOP;
+  PERFORM @S.no_row();
 END $$;
 CREATE OR REPLACE FUNCTION @S.step(p_id bigint, p_clock bigint) RETURNS void LANGUAGE sql AS $$
   UPDATE @S.state s SET skew = s.newest - p_clock, credit = 0 WHERE s.id = p_id AND p_clock + s.skew < s.newest;
@@ -188,6 +200,22 @@ CREATE OR REPLACE FUNCTION @S.stow(p_id bigint) RETURNS void LANGUAGE sql AS $$
       FROM @S.state s WHERE s.id = p_id;
   UPDATE @S.state s SET ids = s.ids[17 :], facts = s.facts[49 :], blocked = s.blocked + 16 WHERE s.id = p_id;
 $$;
+CREATE OR REPLACE FUNCTION @S.restamp(p_id bigint, p_units bigint, p_mode bigint, p_ttl bigint, p_skew bigint)
+RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE t bigint;
+BEGIN
+  SELECT greatest(s.newest, @CLOCK + p_skew) INTO t FROM @S.state s WHERE s.id = p_id;
+  IF p_mode < 2 THEN
+    UPDATE @S.state s SET newest = t,
+        recent = s.recent[: cardinality(s.recent) - p_units] || array_fill(t, ARRAY[p_units::int]),
+        facts = CASE p_mode WHEN 0 THEN s.facts
+          ELSE s.facts[: cardinality(s.facts) - 2] || ARRAY[t + p_ttl, t] END
+      WHERE s.id = p_id;
+  ELSE
+    UPDATE @S.state s SET facts = s.facts[: cardinality(s.facts) - 2] || ARRAY[t + p_ttl, 0] WHERE s.id = p_id;
+  END IF;
+  RETURN t;
+END $$;
 CREATE OR REPLACE FUNCTION @S.admit(p_id bigint, p_host bytea, p_role bytea, p_now bigint, p_plan bigint, p_cost bigint,
   p_mode bigint, p_entry bigint, p_ttl bigint, p_rules bigint[]) RETURNS bigint[] LANGUAGE plpgsql AS $$
 #variable_conflict use_variable
@@ -195,6 +223,7 @@ DECLARE
   t bigint; seen xid; newest bigint; gate bigint; factor bigint; open bigint; first_expiry bigint; skew bigint;
   spilled bigint; span bigint; dropped bigint; blocked bigint; recent bigint[]; ids bigint[]; n bigint; total bigint;
   k bigint; c bigint; period bigint; at bigint; chunk bigint[]; best bigint; why bigint; win bigint; left_over bigint;
+  late bigint; tries bigint := 0;
   pass boolean := p_mode >= 4;
 BEGIN
   p_mode := p_mode % 4;
@@ -207,6 +236,8 @@ BEGIN
     IF NOT FOUND THEN
       IF p_host IS NULL THEN RETURN ARRAY[1]; END IF;
       p_id := 0;
+      tries := tries + 1;
+      IF tries > 20 THEN PERFORM @S.no_row(); END IF;
       CONTINUE;
     END IF;
     t := coalesce(p_now, @CLOCK + skew);
@@ -276,20 +307,23 @@ BEGIN
     IF p_mode = 0 THEN
       UPDATE @S.state s SET newest = t, recent = s.recent || array_fill(t, ARRAY[p_cost::int]), plan = p_plan,
           credit = left_over, credit_from = t, longest = greatest(s.longest, p_rules[3])
-        WHERE s.id = p_id AND s.xmin = seen;
+        WHERE s.id = p_id AND s.xmin = seen RETURNING @CLOCK + skew INTO late;
     ELSIF p_mode = 2 THEN
       UPDATE @S.state s SET open = s.open + p_cost, ids = s.ids || ARRAY[p_entry],
           facts = s.facts || ARRAY[p_cost, t + p_ttl, 0], first_expiry = least(s.first_expiry, t + p_ttl),
           plan = p_plan, credit = left_over, credit_from = t, longest = greatest(s.longest, p_rules[3])
-        WHERE s.id = p_id AND s.xmin = seen;
+        WHERE s.id = p_id AND s.xmin = seen RETURNING @CLOCK + skew INTO late;
     ELSE
       UPDATE @S.state s SET newest = t, recent = s.recent || array_fill(t, ARRAY[p_cost::int]),
           ids = s.ids || ARRAY[p_entry], facts = s.facts || ARRAY[-p_cost, t + p_ttl, t], first_expiry = least(s.first_expiry, t + p_ttl),
           plan = p_plan, credit = left_over, credit_from = t, longest = greatest(s.longest, p_rules[3])
-        WHERE s.id = p_id AND s.xmin = seen;
+        WHERE s.id = p_id AND s.xmin = seen RETURNING @CLOCK + skew INTO late;
     END IF;
     EXIT WHEN FOUND;
   END LOOP;
+  IF p_mode <> 3 AND p_now IS NULL AND late > t + @WAITED THEN
+    t := @S.restamp(p_id, p_cost, p_mode, p_ttl, skew);
+  END IF;
   IF p_mode < 2 AND n + p_cost >= 64 THEN PERFORM @S.spill(p_id, t, p_rules[2], p_rules[3]); END IF;
   IF p_mode IN (1, 2) AND cardinality(ids) >= 31 THEN PERFORM @S.stow(p_id); END IF;
   IF why <> 0 THEN RETURN ARRAY[0, p_id, t, factor, best, why, win, gate, 1]; END IF;
@@ -297,27 +331,33 @@ BEGIN
 END $$;
 CREATE OR REPLACE FUNCTION @S.stamp(p_id bigint, p_host bytea, p_role bytea, p_now bigint, p_plan bigint, p_rules bigint[])
 RETURNS bigint[] LANGUAGE plpgsql AS $$
-DECLARE t bigint := coalesce(p_now, @CLOCK); f bigint;
+DECLARE t bigint := coalesce(p_now, @CLOCK); f bigint; late bigint;
 BEGIN
   UPDATE @S.state s SET newest = greatest(s.newest, t), recent = s.recent || ARRAY[greatest(s.newest, t)],
       credit = s.credit - 1
     WHERE s.id = p_id AND s.plan = p_plan AND s.credit > 0 AND s.credit_from <= greatest(s.newest, t) AND s.gate <= t AND s.newest - @STEP <= t
       AND s.first_expiry > greatest(s.newest, t)
-    RETURNING s.newest, s.factor INTO t, f;
-  IF f > 0 THEN RETURN ARRAY[t, f]; END IF;
+    RETURNING s.newest, s.factor, @CLOCK INTO t, f, late;
+  IF f > 0 THEN
+    IF p_now IS NULL AND late > t + @WAITED THEN t := @S.restamp(p_id, 1, 0, 0, 0); END IF;
+    RETURN ARRAY[t, f];
+  END IF;
   RETURN @S.admit(p_id, p_host, p_role, p_now, p_plan, 1, 0, 0, 0, p_rules);
 END $$;
 CREATE OR REPLACE FUNCTION @S.open(p_id bigint, p_host bytea, p_role bytea, p_now bigint, p_plan bigint, p_cost bigint,
   p_entry bigint, p_ttl bigint, p_rules bigint[]) RETURNS bigint[] LANGUAGE plpgsql AS $$
-DECLARE t bigint := coalesce(p_now, @CLOCK); f bigint;
+DECLARE t bigint := coalesce(p_now, @CLOCK); f bigint; late bigint;
 BEGIN
   UPDATE @S.state s SET open = s.open + p_cost, credit = s.credit - p_cost, ids = s.ids || ARRAY[p_entry],
       facts = s.facts || ARRAY[p_cost, greatest(s.newest, t) + p_ttl, 0],
       first_expiry = least(s.first_expiry, greatest(s.newest, t) + p_ttl)
     WHERE s.id = p_id AND s.plan = p_plan AND s.credit >= p_cost AND s.credit_from <= greatest(s.newest, t) AND s.gate <= t AND s.newest - @STEP <= t
       AND s.first_expiry > greatest(s.newest, t)
-    RETURNING greatest(s.newest, t), s.factor INTO t, f;
-  IF f > 0 THEN RETURN ARRAY[t, f]; END IF;
+    RETURNING greatest(s.newest, t), s.factor, @CLOCK INTO t, f, late;
+  IF f > 0 THEN
+    IF p_now IS NULL AND late > t + @WAITED THEN t := @S.restamp(p_id, p_cost, 2, p_ttl, 0); END IF;
+    RETURN ARRAY[t, f];
+  END IF;
   RETURN @S.admit(p_id, p_host, p_role, p_now, p_plan, p_cost, 2, p_entry, p_ttl, p_rules);
 END $$;
 CREATE OR REPLACE FUNCTION @S.unblock(p_id bigint, p_entry bigint) RETURNS boolean LANGUAGE plpgsql AS $$
@@ -340,12 +380,15 @@ DECLARE
   h @S.state; t bigint; p bigint; b_no bigint; units bigint; stamp bigint; v_ids bigint[]; v_facts bigint[];
   p_host bytea; p_role bytea; e bigint; expires bigint;
 BEGIN
+  DECLARE tries bigint := 0; BEGIN
   LOOP
     IF p_id = 0 THEN p_id := @S.find(p_host, p_role); END IF;
     SELECT * INTO h FROM @S.state s WHERE s.id = p_id FOR UPDATE;
     IF NOT FOUND THEN
       IF p_host IS NULL THEN RETURN ARRAY[1]; END IF;
       p_id := 0;
+      tries := tries + 1;
+      IF tries > 20 THEN PERFORM @S.no_row(); END IF;
       CONTINUE;
     END IF;
     t := coalesce(p_now, @CLOCK + h.skew);
@@ -359,6 +402,7 @@ BEGIN
     EXIT WHEN h.first_expiry > t;
     PERFORM @S.expire(p_id, t, p_kept, p_longest);
   END LOOP;
+  END;
   IF cardinality(p_ended) > 0 THEN
     FOREACH e IN ARRAY p_ended LOOP
       p := array_position(h.ids, e);
@@ -435,12 +479,15 @@ CREATE OR REPLACE FUNCTION @S.hold(p_id bigint, p_host bytea, p_role bytea, p_un
 LANGUAGE plpgsql AS $$
 DECLARE h @S.state; t bigint; p_now bigint := @NEVER; p_kept bigint; p_longest bigint;
 BEGIN
+  DECLARE tries bigint := 0; BEGIN
   LOOP
     IF p_id = 0 THEN p_id := @S.find(p_host, p_role); END IF;
     SELECT * INTO h FROM @S.state s WHERE s.id = p_id FOR UPDATE;
     IF NOT FOUND THEN
       IF p_host IS NULL THEN RETURN ARRAY[1]; END IF;
       p_id := 0;
+      tries := tries + 1;
+      IF tries > 20 THEN PERFORM @S.no_row(); END IF;
       CONTINUE;
     END IF;
     t := coalesce(p_now, @CLOCK + h.skew);
@@ -454,6 +501,7 @@ BEGIN
     EXIT WHEN h.first_expiry > t;
     PERFORM @S.expire(p_id, t, p_kept, p_longest);
   END LOOP;
+  END;
   t := coalesce(p_until, least(greatest(@CLOCK + h.skew, h.newest) + p_ahead, @FAR));
   IF t <= h.gate THEN RETURN ARRAY[0, p_id, 0]; END IF;
   UPDATE @S.state s SET gate = t WHERE s.id = p_id;
@@ -463,12 +511,15 @@ CREATE OR REPLACE FUNCTION @S.open_gate(p_id bigint, p_host bytea, p_role bytea)
 LANGUAGE plpgsql AS $$
 DECLARE h @S.state; t bigint; p_now bigint := @NEVER; p_kept bigint; p_longest bigint;
 BEGIN
+  DECLARE tries bigint := 0; BEGIN
   LOOP
     IF p_id = 0 THEN p_id := @S.find(p_host, p_role); END IF;
     SELECT * INTO h FROM @S.state s WHERE s.id = p_id FOR UPDATE;
     IF NOT FOUND THEN
       IF p_host IS NULL THEN RETURN ARRAY[1]; END IF;
       p_id := 0;
+      tries := tries + 1;
+      IF tries > 20 THEN PERFORM @S.no_row(); END IF;
       CONTINUE;
     END IF;
     t := coalesce(p_now, @CLOCK + h.skew);
@@ -482,6 +533,7 @@ BEGIN
     EXIT WHEN h.first_expiry > t;
     PERFORM @S.expire(p_id, t, p_kept, p_longest);
   END LOOP;
+  END;
   IF h.gate > @NEVER THEN UPDATE @S.state s SET gate = @NEVER WHERE s.id = p_id; END IF;
   RETURN ARRAY[0, p_id];
 END $$;
@@ -489,12 +541,15 @@ CREATE OR REPLACE FUNCTION @S.tune(p_id bigint, p_host bytea, p_role bytea, p_fa
 LANGUAGE plpgsql AS $$
 DECLARE h @S.state; t bigint; p_now bigint := @NEVER; p_kept bigint; p_longest bigint;
 BEGIN
+  DECLARE tries bigint := 0; BEGIN
   LOOP
     IF p_id = 0 THEN p_id := @S.find(p_host, p_role); END IF;
     SELECT * INTO h FROM @S.state s WHERE s.id = p_id FOR UPDATE;
     IF NOT FOUND THEN
       IF p_host IS NULL THEN RETURN ARRAY[1]; END IF;
       p_id := 0;
+      tries := tries + 1;
+      IF tries > 20 THEN PERFORM @S.no_row(); END IF;
       CONTINUE;
     END IF;
     t := coalesce(p_now, @CLOCK + h.skew);
@@ -508,6 +563,7 @@ BEGIN
     EXIT WHEN h.first_expiry > t;
     PERFORM @S.expire(p_id, t, p_kept, p_longest);
   END LOOP;
+  END;
   UPDATE @S.state s SET factor = p_factor, keep = greatest(s.tuner[4],
     CASE p_factor WHEN 1000000 THEN @NEVER ELSE @CLOCK + h.skew + 691200000000000 END) WHERE s.id = p_id;
   RETURN ARRAY[0, p_id];
@@ -516,12 +572,15 @@ CREATE OR REPLACE FUNCTION @S.learn(p_id bigint, p_host bytea, p_role bytea, p_f
   p_next_factor bigint, p_next bigint[]) RETURNS bigint[] LANGUAGE plpgsql AS $$
 DECLARE h @S.state; t bigint; p_now bigint := @NEVER; p_kept bigint; p_longest bigint;
 BEGIN
+  DECLARE tries bigint := 0; BEGIN
   LOOP
     IF p_id = 0 THEN p_id := @S.find(p_host, p_role); END IF;
     SELECT * INTO h FROM @S.state s WHERE s.id = p_id FOR UPDATE;
     IF NOT FOUND THEN
       IF p_host IS NULL THEN RETURN ARRAY[1]; END IF;
       p_id := 0;
+      tries := tries + 1;
+      IF tries > 20 THEN PERFORM @S.no_row(); END IF;
       CONTINUE;
     END IF;
     t := coalesce(p_now, @CLOCK + h.skew);
@@ -535,6 +594,7 @@ BEGIN
     EXIT WHEN h.first_expiry > t;
     PERFORM @S.expire(p_id, t, p_kept, p_longest);
   END LOOP;
+  END;
   t := greatest(@CLOCK + h.skew, h.newest);
   IF h.factor <> p_factor OR h.tuner <> p_seen THEN RETURN ARRAY[0, p_id, 0, t, h.factor] || h.tuner; END IF;
   IF h.factor <> p_next_factor OR h.tuner <> p_next THEN
@@ -545,12 +605,15 @@ END $$;
 CREATE OR REPLACE FUNCTION @S.erase(p_id bigint, p_host bytea, p_role bytea) RETURNS bigint[] LANGUAGE plpgsql AS $$
 DECLARE h @S.state; t bigint; p_now bigint := @NEVER; p_kept bigint; p_longest bigint;
 BEGIN
+  DECLARE tries bigint := 0; BEGIN
   LOOP
     IF p_id = 0 THEN p_id := @S.find(p_host, p_role); END IF;
     SELECT * INTO h FROM @S.state s WHERE s.id = p_id FOR UPDATE;
     IF NOT FOUND THEN
       IF p_host IS NULL THEN RETURN ARRAY[1]; END IF;
       p_id := 0;
+      tries := tries + 1;
+      IF tries > 20 THEN PERFORM @S.no_row(); END IF;
       CONTINUE;
     END IF;
     t := coalesce(p_now, @CLOCK + h.skew);
@@ -564,6 +627,7 @@ BEGIN
     EXIT WHEN h.first_expiry > t;
     PERFORM @S.expire(p_id, t, p_kept, p_longest);
   END LOOP;
+  END;
   DELETE FROM @S.log l WHERE l.key = p_id;
   UPDATE @S.state s SET newest = @NEVER, gate = @NEVER, factor = 1000000, credit = 0, spilled = 0, span = 0,
     dropped = @NEVER, keep = @NEVER, recent = '{}', tuner = '{}' WHERE s.id = p_id;
@@ -573,12 +637,15 @@ CREATE OR REPLACE FUNCTION @S.read(p_id bigint, p_host bytea, p_role bytea, p_no
   p_longest bigint) RETURNS bigint[] LANGUAGE plpgsql AS $$
 DECLARE h @S.state; t bigint; used bigint[] := '{}'; n bigint; after bigint;
 BEGIN
+  DECLARE tries bigint := 0; BEGIN
   LOOP
     IF p_id = 0 THEN p_id := @S.find(p_host, p_role); END IF;
     SELECT * INTO h FROM @S.state s WHERE s.id = p_id FOR UPDATE;
     IF NOT FOUND THEN
       IF p_host IS NULL THEN RETURN ARRAY[1]; END IF;
       p_id := 0;
+      tries := tries + 1;
+      IF tries > 20 THEN PERFORM @S.no_row(); END IF;
       CONTINUE;
     END IF;
     t := coalesce(p_now, @CLOCK + h.skew);
@@ -592,6 +659,7 @@ BEGIN
     EXIT WHEN h.first_expiry > t;
     PERFORM @S.expire(p_id, t, p_kept, p_longest);
   END LOOP;
+  END;
   FOR i IN 1 .. cardinality(p_periods) LOOP
     after := t - p_periods[i];
     IF h.dropped > after THEN

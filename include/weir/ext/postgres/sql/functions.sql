@@ -3,8 +3,8 @@
 -- All the verbs of this version, run after the tables of every version.
 --
 -- @S is the schema, @K the first part of its advisory locks, @UNLOGGED and @IS_UNLOGGED say how the
--- tables are made, @VERSION is the version that the program uses; @CLOCK, @STEP, @NEVER and @FAR are
--- the clock and constants, in nanoseconds.
+-- tables are made, @VERSION is the version that the program uses; @CLOCK, @STEP, @WAITED, @NEVER and
+-- @FAR are the clock and constants, in nanoseconds.
 
 --@ include part/hello.sql
 --@ include part/steps.sql

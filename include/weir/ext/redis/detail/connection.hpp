@@ -6,6 +6,7 @@
 
 #include "weir/core/clock.hpp"
 #include "weir/core/time.hpp"
+#include "weir/storage/remote/socket_life.hpp"
 #include "weir/storage/store_error.hpp"
 
 #include <hiredis/hiredis.h>
@@ -108,6 +109,7 @@ public:
             fail("cannot connect", context_->errstr, "is the server running there?");
         // A child that runs another program does not need it.
         ::fcntl(context_->fd, F_SETFD, FD_CLOEXEC);
+        remote::keep_alive(context_->fd);
         if (o.tls)
             start_tls(o);
         set_timeout(o.command_timeout);
@@ -122,11 +124,7 @@ public:
     }
 
     /// Whether the server has not closed the connection. It may still close it at any moment.
-    [[nodiscard]] bool seems_alive() const noexcept {
-        char byte = 0;
-        const auto got = ::recv(context_->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-        return got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR));
-    }
+    [[nodiscard]] bool seems_alive() const noexcept { return !remote::has_ended(context_->fd); }
 
     /// The buffer of what will be written.
     [[nodiscard]] std::string& out() noexcept { return unsent_; }

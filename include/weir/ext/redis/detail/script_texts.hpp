@@ -24,7 +24,7 @@ enum class key_verb : std::uint8_t { hold = 0, tune = 1, erase = 2, read = 3, ti
 
 namespace lua {
 
-inline constexpr std::string_view admit = R"lua(local call, get, put, sub, huge = redis.call, struct.unpack, struct.pack, string.sub, 1 / 0
+inline constexpr std::string_view admit = R"lua(local call, try, get, put, sub, huge = redis.call, redis.pcall, struct.unpack, struct.pack, string.sub, 1 / 0
 local key, a = KEYS[1], ARGV[1]
 local fresh, dirty, last_stamp = false, false, ''
 local what, cost, t, ttl, most, longest, keep, known, at = get('<dddddddd', a)
@@ -35,13 +35,24 @@ if not fixed then
 local now = call('TIME')
 t = now[1] * 1000000 + now[2]
 end
-local h = call('GET', key)
+local mark = 'wr\1\n'
+local h = try('GET', key)
+if h and h.err then
+if not string.find(h.err, 'WRONGTYPE', 1, true) then return h end
+h = false
+end
 local was, newest, lives, seq, r, soonest, open, entered, born, factor, deep, gate, dropped, n, p1, b1, p2, b2, from
 local recent, entries, size, busier, other = '', '', 0, false, false
-if h and #h > 104 then
+if h and #h > 108 and sub(h, 1, 4) == mark then
 was, newest, lives, seq, r, soonest, open, entered, born, factor, deep, gate, dropped, n, p1, b1, p2, b2, from =
-get('<dddI4BdI4I4dI4I4ddI4I4dI4d', h)
+get('<dddI4BdI4I4dI4I4ddI4I4dI4d', h, 5)
 size = #h
+local left = size - 109 - 8 * r - 32 * entered
+if left < 0 or left % 17 ~= 0 then h = nil end
+else
+h = nil
+end
+if h then
 if r > 0 then
 local x = from
 from = from + 8 * r
@@ -52,9 +63,39 @@ local x = from
 from = from + 32 * entered
 entries = sub(h, x, from - 1)
 end
-else
+if not fixed and newest > t + 1000000 then
+local back = newest - t
+newest, lives, soonest, gate, dropped, b1, b2 = t, lives - back, soonest - back, gate - back, dropped - back, b1 - back, b2 - back
+local function moved(stamps)
+local out = {}
+for i = 1, #stamps, 8 do out[#out + 1] = put('<d', get('<d', stamps, i) - back) end
+return table.concat(out)
+end
+recent = moved(recent)
+local all = {}
+for i = 1, #entries, 32 do
+local expires, units, stamp = get('<ddd', entries, i + 8)
+all[#all + 1] = sub(entries, i, i + 7) .. put('<ddd', expires - back, units, stamp - back)
+end
+entries = table.concat(all)
+if n > 0 then
+local chunks = try('RPOP', KEYS[2], n)
+if chunks and chunks.err and not string.find(chunks.err, 'WRONGTYPE', 1, true) then return chunks end
 call('DEL', KEYS[2])
-h, from, other = nil, 1, true
+local length = 0
+if chunks and not chunks.err then
+for i = 1, #chunks do
+if #chunks[i] == 128 then length = call('LPUSH', KEYS[2], moved(chunks[i])) end
+end
+end
+if length < n then dropped = newest end
+n, fresh = length, true
+end
+dirty, other = true, true
+end
+else
+call('DEL', key, KEYS[2])
+size, from, other = 0, 1, true
 newest, lives, seq, r, soonest, open, entered = -huge, -huge, 0, 0, huge, 0, 0
 born, factor, deep, gate, dropped, n, p1, b1, p2, b2 = t, 1000000, 0, -huge, -huge, 0, 0, huge, 0, huge
 end
@@ -72,7 +113,11 @@ if how == 3 then
 local units, stamp = t, get('<d', notes, i)
 if last_stamp ~= '' then recent, last_stamp = recent .. last_stamp, '' end
 while n > 0 and (r == 0 or get('<d', recent) >= stamp) do
-local chunk = call('LPOP', KEYS[2])
+local chunk = try('LPOP', KEYS[2])
+if chunk and #chunk ~= 128 then
+if chunk.err and not string.find(chunk.err, 'WRONGTYPE', 1, true) then return chunk end
+chunk = false
+end
 if chunk then
 recent, r, n = chunk .. recent, r + 16, n - 1
 else
@@ -93,8 +138,17 @@ repeat
 if n == 0 and r - 16 >= deep then
 dropped = get('<d', recent, first + 120)
 else
-local length = call('LPUSH', list, sub(recent, first, first + 127))
+local length = try('LPUSH', list, sub(recent, first, first + 127))
+if type(length) == 'table' then
+if not string.find(length.err, 'WRONGTYPE', 1, true) then return length end
+call('DEL', list)
+length = call('LPUSH', list, sub(recent, first, first + 127))
+end
 if length <= n then dropped = newest end
+if length > n + 1 then
+call('RPOP', list, length - n - 1)
+length = n + 1
+end
 if length == 1 then fresh = true end
 n = length
 end
@@ -131,7 +185,11 @@ open = open - units
 else
 if last_stamp ~= '' then recent, last_stamp = recent .. last_stamp, '' end
 while n > 0 and (r == 0 or get('<d', recent) >= stamp) do
-local chunk = call('LPOP', KEYS[2])
+local chunk = try('LPOP', KEYS[2])
+if chunk and #chunk ~= 128 then
+if chunk.err and not string.find(chunk.err, 'WRONGTYPE', 1, true) then return chunk end
+chunk = false
+end
 if chunk then
 recent, r, n = chunk .. recent, r + 16, n - 1
 else
@@ -152,8 +210,17 @@ repeat
 if n == 0 and r - 16 >= deep then
 dropped = get('<d', recent, first + 120)
 else
-local length = call('LPUSH', list, sub(recent, first, first + 127))
+local length = try('LPUSH', list, sub(recent, first, first + 127))
+if type(length) == 'table' then
+if not string.find(length.err, 'WRONGTYPE', 1, true) then return length end
+call('DEL', list)
+length = call('LPUSH', list, sub(recent, first, first + 127))
+end
 if length <= n then dropped = newest end
+if length > n + 1 then
+call('RPOP', list, length - n - 1)
+length = n + 1
+end
 if length == 1 then fresh = true end
 n = length
 end
@@ -224,8 +291,17 @@ repeat
 if n == 0 and r - 16 >= deep then
 dropped = get('<d', recent, first + 120)
 else
-local length = call('LPUSH', list, sub(recent, first, first + 127))
+local length = try('LPUSH', list, sub(recent, first, first + 127))
+if type(length) == 'table' then
+if not string.find(length.err, 'WRONGTYPE', 1, true) then return length end
+call('DEL', list)
+length = call('LPUSH', list, sub(recent, first, first + 127))
+end
 if length <= n then dropped = newest end
+if length > n + 1 then
+call('RPOP', list, length - n - 1)
+length = n + 1
+end
 if length == 1 then fresh = true end
 n = length
 end
@@ -268,7 +344,11 @@ open = open - units
 else
 if last_stamp ~= '' then recent, last_stamp = recent .. last_stamp, '' end
 while n > 0 and (r == 0 or get('<d', recent) >= stamp) do
-local chunk = call('LPOP', KEYS[2])
+local chunk = try('LPOP', KEYS[2])
+if chunk and #chunk ~= 128 then
+if chunk.err and not string.find(chunk.err, 'WRONGTYPE', 1, true) then return chunk end
+chunk = false
+end
 if chunk then
 recent, r, n = chunk .. recent, r + 16, n - 1
 else
@@ -289,8 +369,17 @@ repeat
 if n == 0 and r - 16 >= deep then
 dropped = get('<d', recent, first + 120)
 else
-local length = call('LPUSH', list, sub(recent, first, first + 127))
+local length = try('LPUSH', list, sub(recent, first, first + 127))
+if type(length) == 'table' then
+if not string.find(length.err, 'WRONGTYPE', 1, true) then return length end
+call('DEL', list)
+length = call('LPUSH', list, sub(recent, first, first + 127))
+end
 if length <= n then dropped = newest end
+if length > n + 1 then
+call('RPOP', list, length - n - 1)
+length = n + 1
+end
 if length == 1 then fresh = true end
 n = length
 end
@@ -320,8 +409,17 @@ repeat
 if n == 0 and r - 16 >= deep then
 dropped = get('<d', recent, first + 120)
 else
-local length = call('LPUSH', list, sub(recent, first, first + 127))
+local length = try('LPUSH', list, sub(recent, first, first + 127))
+if type(length) == 'table' then
+if not string.find(length.err, 'WRONGTYPE', 1, true) then return length end
+call('DEL', list)
+length = call('LPUSH', list, sub(recent, first, first + 127))
+end
 if length <= n then dropped = newest end
+if length > n + 1 then
+call('RPOP', list, length - n - 1)
+length = n + 1
+end
 if length == 1 then fresh = true end
 n = length
 end
@@ -386,8 +484,17 @@ repeat
 if n == 0 and r - 16 >= deep then
 dropped = get('<d', recent, first + 120)
 else
-local length = call('LPUSH', list, sub(recent, first, first + 127))
+local length = try('LPUSH', list, sub(recent, first, first + 127))
+if type(length) == 'table' then
+if not string.find(length.err, 'WRONGTYPE', 1, true) then return length end
+call('DEL', list)
+length = call('LPUSH', list, sub(recent, first, first + 127))
+end
 if length <= n then dropped = newest end
+if length > n + 1 then
+call('RPOP', list, length - n - 1)
+length = n + 1
+end
 if length == 1 then fresh = true end
 n = length
 end
@@ -430,13 +537,21 @@ else
 local last = back % 16
 local place = (back - last) / 16
 if place < n then
-local chunk = call('LINDEX', KEYS[2], place)
+local chunk = try('LINDEX', KEYS[2], place)
+if chunk and #chunk ~= 128 then
+if chunk.err and not string.find(chunk.err, 'WRONGTYPE', 1, true) then return chunk end
+chunk = false
+end
 if chunk then
 blocker = get('<d', chunk, 121 - 8 * last)
 local bound = get('<d', chunk, 121)
 if bound + period <= free then
 local near = math.floor(place / 2)
-chunk = near < place and call('LINDEX', KEYS[2], near)
+chunk = near < place and try('LINDEX', KEYS[2], near)
+if chunk and #chunk ~= 128 then
+if chunk.err and not string.find(chunk.err, 'WRONGTYPE', 1, true) then return chunk end
+chunk = false
+end
 local nearer = chunk and get('<d', chunk, 121)
 if chunk and nearer + period <= free then place, bound = near, nearer end
 if looks % 2 == 0 then p1, b1 = 16 * place, bound else p2, b2 = 16 * place, bound end
@@ -485,8 +600,17 @@ repeat
 if n == 0 and r - 16 >= deep then
 dropped = get('<d', recent, first + 120)
 else
-local length = call('LPUSH', list, sub(recent, first, first + 127))
+local length = try('LPUSH', list, sub(recent, first, first + 127))
+if type(length) == 'table' then
+if not string.find(length.err, 'WRONGTYPE', 1, true) then return length end
+call('DEL', list)
+length = call('LPUSH', list, sub(recent, first, first + 127))
+end
 if length <= n then dropped = newest end
+if length > n + 1 then
+call('RPOP', list, length - n - 1)
+length = n + 1
+end
 if length == 1 then fresh = true end
 n = length
 end
@@ -521,14 +645,14 @@ if other then
 reply = put('<dddI4BdI4I4dI4I4ddI4I4dI4d', t, newest, lives, seq % 4294967296, r, soonest, open, entered,
 born, factor, deep, gate, dropped, n, p1 % 4294967296, b1, p2 % 4294967296, b2)
 elseif busier then
-reply, rest = put('<dddI4BdI4I4', t, newest, lives, seq % 4294967296, r, soonest, open, entered), sub(h, 46, 105)
+reply, rest = put('<dddI4BdI4I4', t, newest, lives, seq % 4294967296, r, soonest, open, entered), sub(h, 50, 109)
 else
-reply, rest = put('<dddI4B', t, newest, lives, seq % 4294967296, r), sub(h, 30, 105)
+reply, rest = put('<dddI4B', t, newest, lives, seq % 4294967296, r), sub(h, 34, 109)
 end
-local whole = reply .. rest .. recent .. last_stamp .. entries
+local whole = mark .. reply .. rest .. recent .. last_stamp .. entries
 if extend then call('SET', key, whole, 'PX', ms + 1) else call('SET', key, whole, 'KEEPTTL') end
 if (extend or fresh) and n > 0 then call('PEXPIRE', KEYS[2], ms) end
-if lives ~= known then reply = sub(whole, 1, 105) end
+if lives ~= known then reply = sub(whole, 5, 109) end
 if admits then
 if why ~= 0 then reply = reply .. put('<dddd', why, window, free, gate) end
 return reply
@@ -537,7 +661,7 @@ end
 return put('<dddddd', why, window, free, gate, t, factor)
 )lua";
 
-inline constexpr std::string_view keep = R"lua(local call, get, put, sub, huge = redis.call, struct.unpack, struct.pack, string.sub, 1 / 0
+inline constexpr std::string_view keep = R"lua(local call, try, get, put, sub, huge = redis.call, redis.pcall, struct.unpack, struct.pack, string.sub, 1 / 0
 local key, a = KEYS[1], ARGV[1]
 local fresh, dirty, last_stamp = false, false, ''
 local what, t, value, at = get('<ddd', a)
@@ -546,13 +670,24 @@ if not fixed then
 local now = call('TIME')
 t = now[1] * 1000000 + now[2]
 end
-local h = call('GET', key)
+local mark = 'wr\1\n'
+local h = try('GET', key)
+if h and h.err then
+if not string.find(h.err, 'WRONGTYPE', 1, true) then return h end
+h = false
+end
 local was, newest, lives, seq, r, soonest, open, entered, born, factor, deep, gate, dropped, n, p1, b1, p2, b2, from
 local recent, entries, size, busier, other = '', '', 0, false, false
-if h and #h > 104 then
+if h and #h > 108 and sub(h, 1, 4) == mark then
 was, newest, lives, seq, r, soonest, open, entered, born, factor, deep, gate, dropped, n, p1, b1, p2, b2, from =
-get('<dddI4BdI4I4dI4I4ddI4I4dI4d', h)
+get('<dddI4BdI4I4dI4I4ddI4I4dI4d', h, 5)
 size = #h
+local left = size - 109 - 8 * r - 32 * entered
+if left < 0 or left % 17 ~= 0 then h = nil end
+else
+h = nil
+end
+if h then
 if r > 0 then
 local x = from
 from = from + 8 * r
@@ -563,9 +698,39 @@ local x = from
 from = from + 32 * entered
 entries = sub(h, x, from - 1)
 end
-else
+if not fixed and newest > t + 1000000 then
+local back = newest - t
+newest, lives, soonest, gate, dropped, b1, b2 = t, lives - back, soonest - back, gate - back, dropped - back, b1 - back, b2 - back
+local function moved(stamps)
+local out = {}
+for i = 1, #stamps, 8 do out[#out + 1] = put('<d', get('<d', stamps, i) - back) end
+return table.concat(out)
+end
+recent = moved(recent)
+local all = {}
+for i = 1, #entries, 32 do
+local expires, units, stamp = get('<ddd', entries, i + 8)
+all[#all + 1] = sub(entries, i, i + 7) .. put('<ddd', expires - back, units, stamp - back)
+end
+entries = table.concat(all)
+if n > 0 then
+local chunks = try('RPOP', KEYS[2], n)
+if chunks and chunks.err and not string.find(chunks.err, 'WRONGTYPE', 1, true) then return chunks end
 call('DEL', KEYS[2])
-h, from, other = nil, 1, true
+local length = 0
+if chunks and not chunks.err then
+for i = 1, #chunks do
+if #chunks[i] == 128 then length = call('LPUSH', KEYS[2], moved(chunks[i])) end
+end
+end
+if length < n then dropped = newest end
+n, fresh = length, true
+end
+dirty, other = true, true
+end
+else
+call('DEL', key, KEYS[2])
+size, from, other = 0, 1, true
 newest, lives, seq, r, soonest, open, entered = -huge, -huge, 0, 0, huge, 0, 0
 born, factor, deep, gate, dropped, n, p1, b1, p2, b2 = t, 1000000, 0, -huge, -huge, 0, 0, huge, 0, huge
 end
@@ -582,7 +747,11 @@ if how == 3 then
 local units, stamp = t, get('<d', notes, i)
 if last_stamp ~= '' then recent, last_stamp = recent .. last_stamp, '' end
 while n > 0 and (r == 0 or get('<d', recent) >= stamp) do
-local chunk = call('LPOP', KEYS[2])
+local chunk = try('LPOP', KEYS[2])
+if chunk and #chunk ~= 128 then
+if chunk.err and not string.find(chunk.err, 'WRONGTYPE', 1, true) then return chunk end
+chunk = false
+end
 if chunk then
 recent, r, n = chunk .. recent, r + 16, n - 1
 else
@@ -603,8 +772,17 @@ repeat
 if n == 0 and r - 16 >= deep then
 dropped = get('<d', recent, first + 120)
 else
-local length = call('LPUSH', list, sub(recent, first, first + 127))
+local length = try('LPUSH', list, sub(recent, first, first + 127))
+if type(length) == 'table' then
+if not string.find(length.err, 'WRONGTYPE', 1, true) then return length end
+call('DEL', list)
+length = call('LPUSH', list, sub(recent, first, first + 127))
+end
 if length <= n then dropped = newest end
+if length > n + 1 then
+call('RPOP', list, length - n - 1)
+length = n + 1
+end
 if length == 1 then fresh = true end
 n = length
 end
@@ -641,7 +819,11 @@ open = open - units
 else
 if last_stamp ~= '' then recent, last_stamp = recent .. last_stamp, '' end
 while n > 0 and (r == 0 or get('<d', recent) >= stamp) do
-local chunk = call('LPOP', KEYS[2])
+local chunk = try('LPOP', KEYS[2])
+if chunk and #chunk ~= 128 then
+if chunk.err and not string.find(chunk.err, 'WRONGTYPE', 1, true) then return chunk end
+chunk = false
+end
 if chunk then
 recent, r, n = chunk .. recent, r + 16, n - 1
 else
@@ -662,8 +844,17 @@ repeat
 if n == 0 and r - 16 >= deep then
 dropped = get('<d', recent, first + 120)
 else
-local length = call('LPUSH', list, sub(recent, first, first + 127))
+local length = try('LPUSH', list, sub(recent, first, first + 127))
+if type(length) == 'table' then
+if not string.find(length.err, 'WRONGTYPE', 1, true) then return length end
+call('DEL', list)
+length = call('LPUSH', list, sub(recent, first, first + 127))
+end
 if length <= n then dropped = newest end
+if length > n + 1 then
+call('RPOP', list, length - n - 1)
+length = n + 1
+end
 if length == 1 then fresh = true end
 n = length
 end
@@ -734,8 +925,17 @@ repeat
 if n == 0 and r - 16 >= deep then
 dropped = get('<d', recent, first + 120)
 else
-local length = call('LPUSH', list, sub(recent, first, first + 127))
+local length = try('LPUSH', list, sub(recent, first, first + 127))
+if type(length) == 'table' then
+if not string.find(length.err, 'WRONGTYPE', 1, true) then return length end
+call('DEL', list)
+length = call('LPUSH', list, sub(recent, first, first + 127))
+end
 if length <= n then dropped = newest end
+if length > n + 1 then
+call('RPOP', list, length - n - 1)
+length = n + 1
+end
 if length == 1 then fresh = true end
 n = length
 end
@@ -778,7 +978,11 @@ open = open - units
 else
 if last_stamp ~= '' then recent, last_stamp = recent .. last_stamp, '' end
 while n > 0 and (r == 0 or get('<d', recent) >= stamp) do
-local chunk = call('LPOP', KEYS[2])
+local chunk = try('LPOP', KEYS[2])
+if chunk and #chunk ~= 128 then
+if chunk.err and not string.find(chunk.err, 'WRONGTYPE', 1, true) then return chunk end
+chunk = false
+end
 if chunk then
 recent, r, n = chunk .. recent, r + 16, n - 1
 else
@@ -799,8 +1003,17 @@ repeat
 if n == 0 and r - 16 >= deep then
 dropped = get('<d', recent, first + 120)
 else
-local length = call('LPUSH', list, sub(recent, first, first + 127))
+local length = try('LPUSH', list, sub(recent, first, first + 127))
+if type(length) == 'table' then
+if not string.find(length.err, 'WRONGTYPE', 1, true) then return length end
+call('DEL', list)
+length = call('LPUSH', list, sub(recent, first, first + 127))
+end
 if length <= n then dropped = newest end
+if length > n + 1 then
+call('RPOP', list, length - n - 1)
+length = n + 1
+end
 if length == 1 then fresh = true end
 n = length
 end
@@ -830,8 +1043,17 @@ repeat
 if n == 0 and r - 16 >= deep then
 dropped = get('<d', recent, first + 120)
 else
-local length = call('LPUSH', list, sub(recent, first, first + 127))
+local length = try('LPUSH', list, sub(recent, first, first + 127))
+if type(length) == 'table' then
+if not string.find(length.err, 'WRONGTYPE', 1, true) then return length end
+call('DEL', list)
+length = call('LPUSH', list, sub(recent, first, first + 127))
+end
 if length <= n then dropped = newest end
+if length > n + 1 then
+call('RPOP', list, length - n - 1)
+length = n + 1
+end
 if length == 1 then fresh = true end
 n = length
 end
@@ -896,8 +1118,17 @@ repeat
 if n == 0 and r - 16 >= deep then
 dropped = get('<d', recent, first + 120)
 else
-local length = call('LPUSH', list, sub(recent, first, first + 127))
+local length = try('LPUSH', list, sub(recent, first, first + 127))
+if type(length) == 'table' then
+if not string.find(length.err, 'WRONGTYPE', 1, true) then return length end
+call('DEL', list)
+length = call('LPUSH', list, sub(recent, first, first + 127))
+end
 if length <= n then dropped = newest end
+if length > n + 1 then
+call('RPOP', list, length - n - 1)
+length = n + 1
+end
 if length == 1 then fresh = true end
 n = length
 end
@@ -947,14 +1178,14 @@ if other then
 reply = put('<dddI4BdI4I4dI4I4ddI4I4dI4d', t, newest, lives, seq % 4294967296, r, soonest, open, entered,
 born, factor, deep, gate, dropped, n, p1 % 4294967296, b1, p2 % 4294967296, b2)
 elseif busier then
-reply, rest = put('<dddI4BdI4I4', t, newest, lives, seq % 4294967296, r, soonest, open, entered), sub(h, 46, 105)
+reply, rest = put('<dddI4BdI4I4', t, newest, lives, seq % 4294967296, r, soonest, open, entered), sub(h, 50, 109)
 else
-reply, rest = put('<dddI4B', t, newest, lives, seq % 4294967296, r), sub(h, 30, 105)
+reply, rest = put('<dddI4B', t, newest, lives, seq % 4294967296, r), sub(h, 34, 109)
 end
-local whole = reply .. rest .. recent .. last_stamp .. entries
+local whole = mark .. reply .. rest .. recent .. last_stamp .. entries
 if extend then call('SET', key, whole, 'PX', ms + 1) else call('SET', key, whole, 'KEEPTTL') end
 if (extend or fresh) and n > 0 then call('PEXPIRE', KEYS[2], ms) end
-if lives ~= known then reply = sub(whole, 1, 105) end
+if lives ~= known then reply = sub(whole, 5, 109) end
 end
 if what == 4 and not h then call('DEL', key) end
 if what ~= 3 then return put('<d', moved) end
@@ -973,7 +1204,11 @@ if used == r and n > 0 then
 local low, high, oldest = 0, n, ''
 while low < high do
 local middle = math.floor((low + high) / 2)
-local chunk = call('LINDEX', KEYS[2], middle)
+local chunk = try('LINDEX', KEYS[2], middle)
+if chunk and #chunk ~= 128 then
+if chunk.err and not string.find(chunk.err, 'WRONGTYPE', 1, true) then return chunk end
+chunk = false
+end
 if chunk and get('<d', chunk, 121) > after then low, oldest = middle + 1, chunk else high = middle end
 end
 if low > 0 then
@@ -987,7 +1222,7 @@ end
 return table.concat(out)
 )lua";
 
-inline constexpr std::string_view learn = R"lua(local call, get, put, sub, huge = redis.call, struct.unpack, struct.pack, string.sub, 1 / 0
+inline constexpr std::string_view learn = R"lua(local call, try, get, put, sub, huge = redis.call, redis.pcall, struct.unpack, struct.pack, string.sub, 1 / 0
 local key, a = KEYS[1], ARGV[1]
 local fresh, dirty, last_stamp = false, false, ''
 local t, seen, new, needed, length = get('<ddddd', a)
@@ -996,13 +1231,24 @@ if not fixed then
 local now = call('TIME')
 t = now[1] * 1000000 + now[2]
 end
-local h = call('GET', key)
+local mark = 'wr\1\n'
+local h = try('GET', key)
+if h and h.err then
+if not string.find(h.err, 'WRONGTYPE', 1, true) then return h end
+h = false
+end
 local was, newest, lives, seq, r, soonest, open, entered, born, factor, deep, gate, dropped, n, p1, b1, p2, b2, from
 local recent, entries, size, busier, other = '', '', 0, false, false
-if h and #h > 104 then
+if h and #h > 108 and sub(h, 1, 4) == mark then
 was, newest, lives, seq, r, soonest, open, entered, born, factor, deep, gate, dropped, n, p1, b1, p2, b2, from =
-get('<dddI4BdI4I4dI4I4ddI4I4dI4d', h)
+get('<dddI4BdI4I4dI4I4ddI4I4dI4d', h, 5)
 size = #h
+local left = size - 109 - 8 * r - 32 * entered
+if left < 0 or left % 17 ~= 0 then h = nil end
+else
+h = nil
+end
+if h then
 if r > 0 then
 local x = from
 from = from + 8 * r
@@ -1013,9 +1259,39 @@ local x = from
 from = from + 32 * entered
 entries = sub(h, x, from - 1)
 end
-else
+if not fixed and newest > t + 1000000 then
+local back = newest - t
+newest, lives, soonest, gate, dropped, b1, b2 = t, lives - back, soonest - back, gate - back, dropped - back, b1 - back, b2 - back
+local function moved(stamps)
+local out = {}
+for i = 1, #stamps, 8 do out[#out + 1] = put('<d', get('<d', stamps, i) - back) end
+return table.concat(out)
+end
+recent = moved(recent)
+local all = {}
+for i = 1, #entries, 32 do
+local expires, units, stamp = get('<ddd', entries, i + 8)
+all[#all + 1] = sub(entries, i, i + 7) .. put('<ddd', expires - back, units, stamp - back)
+end
+entries = table.concat(all)
+if n > 0 then
+local chunks = try('RPOP', KEYS[2], n)
+if chunks and chunks.err and not string.find(chunks.err, 'WRONGTYPE', 1, true) then return chunks end
 call('DEL', KEYS[2])
-h, from, other = nil, 1, true
+local length = 0
+if chunks and not chunks.err then
+for i = 1, #chunks do
+if #chunks[i] == 128 then length = call('LPUSH', KEYS[2], moved(chunks[i])) end
+end
+end
+if length < n then dropped = newest end
+n, fresh = length, true
+end
+dirty, other = true, true
+end
+else
+call('DEL', key, KEYS[2])
+size, from, other = 0, 1, true
 newest, lives, seq, r, soonest, open, entered = -huge, -huge, 0, 0, huge, 0, 0
 born, factor, deep, gate, dropped, n, p1, b1, p2, b2 = t, 1000000, 0, -huge, -huge, 0, 0, huge, 0, huge
 end
@@ -1032,7 +1308,11 @@ if how == 3 then
 local units, stamp = t, get('<d', notes, i)
 if last_stamp ~= '' then recent, last_stamp = recent .. last_stamp, '' end
 while n > 0 and (r == 0 or get('<d', recent) >= stamp) do
-local chunk = call('LPOP', KEYS[2])
+local chunk = try('LPOP', KEYS[2])
+if chunk and #chunk ~= 128 then
+if chunk.err and not string.find(chunk.err, 'WRONGTYPE', 1, true) then return chunk end
+chunk = false
+end
 if chunk then
 recent, r, n = chunk .. recent, r + 16, n - 1
 else
@@ -1053,8 +1333,17 @@ repeat
 if n == 0 and r - 16 >= deep then
 dropped = get('<d', recent, first + 120)
 else
-local length = call('LPUSH', list, sub(recent, first, first + 127))
+local length = try('LPUSH', list, sub(recent, first, first + 127))
+if type(length) == 'table' then
+if not string.find(length.err, 'WRONGTYPE', 1, true) then return length end
+call('DEL', list)
+length = call('LPUSH', list, sub(recent, first, first + 127))
+end
 if length <= n then dropped = newest end
+if length > n + 1 then
+call('RPOP', list, length - n - 1)
+length = n + 1
+end
 if length == 1 then fresh = true end
 n = length
 end
@@ -1091,7 +1380,11 @@ open = open - units
 else
 if last_stamp ~= '' then recent, last_stamp = recent .. last_stamp, '' end
 while n > 0 and (r == 0 or get('<d', recent) >= stamp) do
-local chunk = call('LPOP', KEYS[2])
+local chunk = try('LPOP', KEYS[2])
+if chunk and #chunk ~= 128 then
+if chunk.err and not string.find(chunk.err, 'WRONGTYPE', 1, true) then return chunk end
+chunk = false
+end
 if chunk then
 recent, r, n = chunk .. recent, r + 16, n - 1
 else
@@ -1112,8 +1405,17 @@ repeat
 if n == 0 and r - 16 >= deep then
 dropped = get('<d', recent, first + 120)
 else
-local length = call('LPUSH', list, sub(recent, first, first + 127))
+local length = try('LPUSH', list, sub(recent, first, first + 127))
+if type(length) == 'table' then
+if not string.find(length.err, 'WRONGTYPE', 1, true) then return length end
+call('DEL', list)
+length = call('LPUSH', list, sub(recent, first, first + 127))
+end
 if length <= n then dropped = newest end
+if length > n + 1 then
+call('RPOP', list, length - n - 1)
+length = n + 1
+end
 if length == 1 then fresh = true end
 n = length
 end
@@ -1184,8 +1486,17 @@ repeat
 if n == 0 and r - 16 >= deep then
 dropped = get('<d', recent, first + 120)
 else
-local length = call('LPUSH', list, sub(recent, first, first + 127))
+local length = try('LPUSH', list, sub(recent, first, first + 127))
+if type(length) == 'table' then
+if not string.find(length.err, 'WRONGTYPE', 1, true) then return length end
+call('DEL', list)
+length = call('LPUSH', list, sub(recent, first, first + 127))
+end
 if length <= n then dropped = newest end
+if length > n + 1 then
+call('RPOP', list, length - n - 1)
+length = n + 1
+end
 if length == 1 then fresh = true end
 n = length
 end
@@ -1228,7 +1539,11 @@ open = open - units
 else
 if last_stamp ~= '' then recent, last_stamp = recent .. last_stamp, '' end
 while n > 0 and (r == 0 or get('<d', recent) >= stamp) do
-local chunk = call('LPOP', KEYS[2])
+local chunk = try('LPOP', KEYS[2])
+if chunk and #chunk ~= 128 then
+if chunk.err and not string.find(chunk.err, 'WRONGTYPE', 1, true) then return chunk end
+chunk = false
+end
 if chunk then
 recent, r, n = chunk .. recent, r + 16, n - 1
 else
@@ -1249,8 +1564,17 @@ repeat
 if n == 0 and r - 16 >= deep then
 dropped = get('<d', recent, first + 120)
 else
-local length = call('LPUSH', list, sub(recent, first, first + 127))
+local length = try('LPUSH', list, sub(recent, first, first + 127))
+if type(length) == 'table' then
+if not string.find(length.err, 'WRONGTYPE', 1, true) then return length end
+call('DEL', list)
+length = call('LPUSH', list, sub(recent, first, first + 127))
+end
 if length <= n then dropped = newest end
+if length > n + 1 then
+call('RPOP', list, length - n - 1)
+length = n + 1
+end
 if length == 1 then fresh = true end
 n = length
 end
@@ -1280,8 +1604,17 @@ repeat
 if n == 0 and r - 16 >= deep then
 dropped = get('<d', recent, first + 120)
 else
-local length = call('LPUSH', list, sub(recent, first, first + 127))
+local length = try('LPUSH', list, sub(recent, first, first + 127))
+if type(length) == 'table' then
+if not string.find(length.err, 'WRONGTYPE', 1, true) then return length end
+call('DEL', list)
+length = call('LPUSH', list, sub(recent, first, first + 127))
+end
 if length <= n then dropped = newest end
+if length > n + 1 then
+call('RPOP', list, length - n - 1)
+length = n + 1
+end
 if length == 1 then fresh = true end
 n = length
 end
@@ -1346,8 +1679,17 @@ repeat
 if n == 0 and r - 16 >= deep then
 dropped = get('<d', recent, first + 120)
 else
-local length = call('LPUSH', list, sub(recent, first, first + 127))
+local length = try('LPUSH', list, sub(recent, first, first + 127))
+if type(length) == 'table' then
+if not string.find(length.err, 'WRONGTYPE', 1, true) then return length end
+call('DEL', list)
+length = call('LPUSH', list, sub(recent, first, first + 127))
+end
 if length <= n then dropped = newest end
+if length > n + 1 then
+call('RPOP', list, length - n - 1)
+length = n + 1
+end
 if length == 1 then fresh = true end
 n = length
 end
@@ -1369,7 +1711,9 @@ end
 end
 local spare, known, reply = 1000000
 if fixed then began = 0 end
-local kept = call('GET', KEYS[3]) or ''
+local kept = try('GET', KEYS[3]) or ''
+if kept.err and not string.find(kept.err, 'WRONGTYPE', 1, true) then return kept end
+if #kept ~= 80 then kept = '' end
 local next = sub(a, 41 + length)
 local swaps = factor == seen and kept == sub(a, 41, 40 + length)
 local writes = swaps and (factor ~= new or kept ~= next)
@@ -1391,14 +1735,14 @@ if other then
 reply = put('<dddI4BdI4I4dI4I4ddI4I4dI4d', t, newest, lives, seq % 4294967296, r, soonest, open, entered,
 born, factor, deep, gate, dropped, n, p1 % 4294967296, b1, p2 % 4294967296, b2)
 elseif busier then
-reply, rest = put('<dddI4BdI4I4', t, newest, lives, seq % 4294967296, r, soonest, open, entered), sub(h, 46, 105)
+reply, rest = put('<dddI4BdI4I4', t, newest, lives, seq % 4294967296, r, soonest, open, entered), sub(h, 50, 109)
 else
-reply, rest = put('<dddI4B', t, newest, lives, seq % 4294967296, r), sub(h, 30, 105)
+reply, rest = put('<dddI4B', t, newest, lives, seq % 4294967296, r), sub(h, 34, 109)
 end
-local whole = reply .. rest .. recent .. last_stamp .. entries
+local whole = mark .. reply .. rest .. recent .. last_stamp .. entries
 if extend then call('SET', key, whole, 'PX', ms + 1) else call('SET', key, whole, 'KEEPTTL') end
 if (extend or fresh) and n > 0 then call('PEXPIRE', KEYS[2], ms) end
-if lives ~= known then reply = sub(whole, 1, 105) end
+if lives ~= known then reply = sub(whole, 5, 109) end
 end
 if writes then
 local ms = 3600000

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "weir/ext/redis/detail/connection.hpp"
+#include "weir/ext/redis/detail/epoch.hpp"
 #include "weir/ext/redis/detail/loss_watch.hpp"
 #include "weir/ext/redis/detail/script.hpp"
 #include "weir/ext/redis/detail/wire.hpp"
@@ -11,6 +12,7 @@
 #include "weir/core/time.hpp"
 #include "weir/storage/remote/session_pool.hpp"
 #include "weir/storage/store_error.hpp"
+#include "weir/storage/store_notice.hpp"
 
 #include <array>
 #include <chrono>
@@ -20,6 +22,7 @@
 #include <initializer_list>
 #include <iterator>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -62,11 +65,11 @@ public:
 
     // ---- opening
 
-    /// Connects, signs in, loads the scripts and reads the epoch: one round trip besides that of the connection.
+    /// Connects, signs in, reads the epoch and loads the scripts: two round trips besides that of the connection. The
+    /// scripts come second, because a server accepts only short messages before the sign-in.
     void open() {
         connection_.open(options_);
         const std::string db = std::to_string(options_.db);
-        const std::string fresh = losses_.fresh_epoch();
         const bool signs_in = !options_.password.empty();
         if (signs_in && options_.user.empty())
             say({"AUTH", options_.password});
@@ -74,38 +77,65 @@ public:
             say({"AUTH", options_.user, options_.password});
         if (options_.db != 0)
             say({"SELECT", db});
-        load_scripts();
-        say_epoch(fresh);
-        say({"PEXPIRE", epoch_key_, epoch_life});
+        say_look();
         limit_ = options_.connect_timeout;
         connection_.set_timeout(limit_);
-        const instant deadline = begin();
-        if (signs_in)
-            expect(connection_.read(deadline), "sign in", "check user and password, and that the user is on");
-        if (options_.db != 0)
-            expect(connection_.read(deadline), "select the database", "check the database's number");
+        instant deadline = begin();
+        reply first;
+        try {
+            first = connection_.read(deadline);
+        } catch (const store_error&) {
+            explain_refusal();
+            throw;
+        }
+        if (signs_in) {
+            expect(first, "sign in", "check user and password, and that the user is on");
+            first = connection_.read(deadline);
+        }
+        if (options_.db != 0) {
+            expect(first, "select the database", "check the database's number");
+            first = connection_.read(deadline);
+        }
+        const look seen = read_look(std::move(first), deadline);
+        load_scripts();
+        const epoch_step next = say_epoch(seen);
+        deadline = begin();
         read_scripts(deadline);
-        const std::string epoch = read_epoch(deadline);
-        expect(connection_.read(deadline), "renew the epoch", "give the user the command PEXPIRE");
+        read_epoch(deadline, seen, next);
         limit_ = options_.command_timeout;
         connection_.set_timeout(limit_);
         last_used_ = steady_clock{}.now();
-        losses_.compare(epoch);
     }
     void close() noexcept { connection_.close(); }
     [[nodiscard]] bool is_open() const noexcept { return connection_.is_open(); }
-    /// A connection that answered a moment ago is not checked, because that costs a system call.
-    [[nodiscard]] bool seems_alive() const noexcept {
-        return steady_clock{}.now() - last_used_ < std::chrono::milliseconds{1} || connection_.seems_alive();
+    /// Whether the server has not closed the connection. One that answered a moment ago is not checked, because that
+    /// costs a system call. If the connection has ended, the replies that came before are read. So no settlement that
+    /// was carried out is sent again.
+    [[nodiscard]] bool seems_alive() {
+        if (steady_clock{}.now() - last_used_ < std::chrono::milliseconds{1} || connection_.seems_alive())
+            return true;
+        try {
+            while (!waiting_.empty()) {
+                const reply r = connection_.read_without_waiting();
+                if (r == nullptr)
+                    break;
+                answered(*r);
+            }
+        } catch (const store_error&) {
+            // The connection is closed now, as the caller wants it.
+        }
+        return false;
     }
 
-    /// Reads the epoch again, and sets it if it is gone.
+    /// Reads the epoch again, and sets it if it is gone or the server is another one.
     void renew_epoch() {
-        const std::string fresh = losses_.fresh_epoch();
-        say_epoch(fresh);
-        const instant deadline = begin();
+        say_look();
+        instant deadline = begin();
         drain(deadline);
-        losses_.compare(read_epoch(deadline));
+        const look seen = read_look(connection_.read(deadline), deadline);
+        const epoch_step next = say_epoch(seen);
+        deadline = begin();
+        read_epoch(deadline, seen, next);
     }
 
     // ---- calls
@@ -209,15 +239,68 @@ private:
 
     // ---- the greeting
 
-    void say_epoch(std::string_view fresh) {
-        say({"SET", epoch_key_, fresh, "NX", "PX", epoch_life});
+    /// The server's time, epoch and settings.
+    struct look {
+        std::int64_t now = 0;
+        bool is_there = false;  ///< the key exists, whether its value is an epoch or not
+        std::optional<epoch_record> found;
+        server_facts facts;
+    };
+    void say_look() {
+        say({"TIME"});
         say({"GET", epoch_key_});
+        say({"PEXPIRE", epoch_key_, epoch_life});
+        say({"INFO"});
+        say({"INFO", "commandstats"});
     }
-    [[nodiscard]] std::string read_epoch(instant deadline) {
-        expect(connection_.read(deadline), "write the epoch", "name the primary server, with a user that may write");
+    [[nodiscard]] look read_look(reply time, instant deadline) {
+        look out;
+        // A server at its connection limit sends only that error.
+        if (text_of(*time).find("unknown command") == std::string_view::npos)
+            expect(time, "read its clock", "give the user the command TIME");
         const reply epoch = connection_.read(deadline);
-        expect(epoch, "read the epoch", "give the user the command GET");
-        return std::string{text_of(*epoch)};
+        const reply life = connection_.read(deadline);
+        const reply info = connection_.read(deadline);
+        const reply commands = connection_.read(deadline);
+        if (info->type != REDIS_REPLY_ERROR)
+            out.facts = facts_of(text_of(*info), commands->type == REDIS_REPLY_ERROR ? "" : text_of(*commands));
+        if (out.facts.is_sentinel)
+            connection_.fail("cannot keep keys", "it is a Sentinel", "name the primary server, which it watches");
+        expect(time, "read its clock", "give the user the command TIME");
+        out.is_there = epoch->type != REDIS_REPLY_NIL;
+        if (epoch->type != REDIS_REPLY_ERROR || error_word(text_of(*epoch)) != "WRONGTYPE") {
+            expect(epoch, "read the epoch", "give the user the command GET");
+            out.found = epoch_of(text_of(*epoch));
+        }
+        expect(life, "renew the epoch", "give the user the command PEXPIRE");
+        if (time->type == REDIS_REPLY_ARRAY && time->elements == 2)
+            out.now = info_number(text_of(*time->element[0])) * 1'000'000 + info_number(text_of(*time->element[1]));
+        return out;
+    }
+    /// Sends the next epoch if it differs from the present one.
+    [[nodiscard]] epoch_step say_epoch(const look& seen) {
+        epoch_step next = next_epoch(seen.found, seen.facts, seen.now, losses_.known_epoch(), losses_.fresh_epoch());
+        if (seen.found == next.record)
+            return next;
+        // If several processes find no epoch, only one makes it.
+        const std::string text = text_of(next.record);
+        if (seen.is_there)
+            say({"SET", epoch_key_, text, "PX", epoch_life});
+        else
+            say({"SET", epoch_key_, text, "NX", "PX", epoch_life});
+        say({"GET", epoch_key_});
+        return next;
+    }
+    void read_epoch(instant deadline, const look& seen, const epoch_step& next) {
+        epoch_record is = next.record;
+        if (seen.found != next.record) {
+            expect(connection_.read(deadline), "write the epoch",
+                   "name the primary server, with a user that may write");
+            const reply epoch = connection_.read(deadline);
+            expect(epoch, "read the epoch", "give the user the command GET");
+            is = epoch_of(text_of(*epoch)).value_or(next.record);
+        }
+        losses_.compare(is, seen.now, seen.facts, is.id == next.record.id ? next.reason : std::string_view{});
     }
 
     [[nodiscard]] instant begin() {
@@ -244,10 +327,16 @@ private:
             answered(*connection_.read(deadline));
     }
     void answered(const redisReply& r) {
-        // The next call meets the same refusal (a replica, no memory), and then the entry expires. A note without a
-        // head was written after the head was lost. Such a key would never expire.
-        if (r.type == REDIS_REPLY_INTEGER && r.integer < static_cast<long long>(head_bytes))
+        // The next call meets the same refusal (a replica, no memory), and then the entry expires. If only this right
+        // is missing, no call reports it. A note without a head was written after the head was lost. Such a key would
+        // never expire.
+        if (r.type == REDIS_REPLY_INTEGER && r.integer < static_cast<long long>(stored_head_bytes))
             headless_.push_back(waiting_.front().key);
+        if (r.type == REDIS_REPLY_ERROR && error_word(text_of(r)) == "NOPERM" && !std::exchange(said_append_, true))
+            losses_.notices().put({store_notice::kind::warning,
+                                   fmt::format("redis: answers are not written at {}: the server says NOPERM; give the "
+                                               "user the command APPEND",
+                                               server_of(options_))});
         waiting_.front().route().unanswered.fetch_sub(1, std::memory_order_release);
         waiting_.pop_front();
     }
@@ -261,14 +350,90 @@ private:
             static_cast<void>(connection_.read(deadline));
     }
 
+    /// A server at its connection limit sends an error and ends the connection. A write that arrives after that resets
+    /// the connection, and the error is lost. On a second connection, without a write, the error can be read.
+    void explain_refusal() {
+        connection_.open(options_);
+        connection_.set_timeout(std::chrono::milliseconds{100});
+        reply said;
+        try {
+            said = connection_.read(steady_clock{}.now());
+        } catch (const store_error&) {
+            return;
+        }
+        expect(said, "connect", "see the server's log");
+    }
+    /// The commands that the user may not use. Each is tried on a key that does not exist. This needs a connection of
+    /// its own, because replies may be due on the present one.
+    [[nodiscard]] std::string missing_rights() const {
+        static constexpr std::string_view fallback =
+            "the user lacks a command or the keys; docs/stores/redis.md lists them";
+        const std::string key = options_.prefix + ":probe";
+        const std::string list = key + ":s";
+        const std::array<std::pair<std::string_view, std::vector<std::string_view>>, 12> probes{
+            {{"TIME", {"TIME"}},
+             {"GET", {"GET", key}},
+             {"SET", {"SET", key, "", "PX", "1000"}},
+             {"APPEND", {"APPEND", key, ""}},
+             {"LPUSH", {"LPUSH", list, ""}},
+             {"LINDEX", {"LINDEX", list, "0"}},
+             {"LPOP", {"LPOP", list}},
+             {"RPOP", {"RPOP", list}},
+             {"PEXPIRE", {"PEXPIRE", list, "1000"}},
+             {"DEL", {"DEL", key, list}},
+             {"SCRIPT LOAD", {"SCRIPT", "LOAD", "return 1"}},
+             {"EVALSHA", {"EVALSHA", "0", "0"}}}};
+        try {
+            connection probe;
+            probe.open(options_);
+            const auto say = [&](std::span<const std::string_view> parts) {
+                probe.out() += command(parts);
+                probe.write();
+                return probe.read(steady_clock{}.now() + options_.connect_timeout);
+            };
+            if (!options_.password.empty()) {
+                const std::array<std::string_view, 3> words{"AUTH", options_.user, options_.password};
+                const std::array<std::string_view, 2> without_user{"AUTH", options_.password};
+                static_cast<void>(options_.user.empty() ? say(without_user) : say(words));
+            }
+            std::string out;
+            std::size_t count = 0;
+            for (const auto& [name, parts] : probes)
+                if (const reply r = say(parts); r->type == REDIS_REPLY_ERROR && error_word(text_of(*r)) == "NOPERM") {
+                    out.append(out.empty() ? "the user lacks a command; give the user the command " : ", ")
+                        .append(name);
+                    ++count;
+                }
+            // If so many fail, the user has no right to the keys.
+            return count == 0 || count > 6 ? std::string{fallback} : out;
+        } catch (const store_error&) {
+            return std::string{fallback};
+        }
+    }
     void expect(const reply& r, std::string_view what, std::string_view advice) {
         if (r->type != REDIS_REPLY_ERROR)
             return;
-        const std::string_view word = error_word(text_of(*r));
-        if (word == "READONLY")
+        // The text after the first word may repeat a secret that was sent. So it is compared, but not shown.
+        const std::string_view text = text_of(*r);
+        const std::string_view word = error_word(text);
+        const auto says = [text](std::string_view words) { return text.find(words) != std::string_view::npos; };
+        std::string lacks;
+        if (says("max number of clients"))
+            advice = "it takes no more connections; raise its maxclients, or lower pool";
+        else if (says("unknown command") || says("Unknown Redis command"))
+            advice =
+                "it does not know a command that this store needs; was EVALSHA, SCRIPT or another one renamed, or is "
+                "this no Redis server?";
+        else if (says("without any password configured") || says("no password is set"))
+            advice = "the server has no password for this user; leave it out";
+        else if (word == "NOAUTH" || says("unauthenticated"))
+            advice = "it asks for a password; write redis://:password@host or redis://user:password@host";
+        else if (word == "DENIED")
+            advice = "it is in protected mode and takes connections of its own machine alone; see the server's log";
+        else if (word == "NOPERM" || says("can't run this command") || says("has no permissions"))
+            advice = lacks = missing_rights();
+        else if (word == "READONLY")
             advice = "it is a read-only replica; name the primary server";
-        else if (word == "NOPERM")
-            advice = "the user lacks a command or the keys; docs/stores/redis.md lists them";
         else if (word == "LOADING")
             advice = "it is still loading its data";
         else if (word == "MOVED" || word == "CLUSTERDOWN")
@@ -292,6 +457,7 @@ private:
     duration limit_{};
     instant last_used_ = long_ago;
     bool may_rest_ = true;
+    bool said_append_ = false;
 };
 
 static_assert(remote::pooled_session<session>);

@@ -66,6 +66,8 @@ inline constexpr std::size_t busy_bytes = brief_bytes + 16;
 inline constexpr std::size_t head_bytes = busy_bytes + 60;
 inline constexpr std::size_t obstacle_bytes = 4 * 8;
 inline constexpr std::size_t denied_bytes = 6 * 8;
+/// The smallest stored head: its mark and its fields.
+inline constexpr std::size_t stored_head_bytes = 4 + head_bytes;
 
 /// What an admission returns.
 struct admitted {

@@ -41,7 +41,8 @@ if cost > 0 then
           local last = back % 16
           local place = (back - last) / 16
           if place < n then
-            local chunk = call('LINDEX', KEYS[2], place)
+            local chunk = try('LINDEX', KEYS[2], place)
+            --@ include part/chunk.lua
             if chunk then
               blocker = get('<d', chunk, 121 - 8 * last)
               local bound = get('<d', chunk, 121)
@@ -49,7 +50,8 @@ if cost > 0 then
                 -- If the window is less than half full, remember the fact for a place nearer to the front, so that it
                 -- stays useful for longer.
                 local near = math.floor(place / 2)
-                chunk = near < place and call('LINDEX', KEYS[2], near)
+                chunk = near < place and try('LINDEX', KEYS[2], near)
+                --@ include part/chunk.lua
                 local nearer = chunk and get('<d', chunk, 121)
                 if chunk and nearer + period <= free then place, bound = near, nearer end
                 if looks % 2 == 0 then p1, b1 = 16 * place, bound else p2, b2 = 16 * place, bound end

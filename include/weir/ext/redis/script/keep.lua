@@ -48,7 +48,8 @@ while at < #a do
     local low, high, oldest = 0, n, ''
     while low < high do
       local middle = math.floor((low + high) / 2)
-      local chunk = call('LINDEX', KEYS[2], middle)
+      local chunk = try('LINDEX', KEYS[2], middle)
+      --@ include part/chunk.lua
       if chunk and get('<d', chunk, 121) > after then low, oldest = middle + 1, chunk else high = middle end
     end
     if low > 0 then

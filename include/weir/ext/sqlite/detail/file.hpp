@@ -29,7 +29,8 @@ namespace weir::sqlite::detail {
 class file {
 public:
     template <clock_set Clock>
-    file(const sqlite_options& options, const Clock& clock, patience& waiting) : db_(options.path, waiting) {
+    file(const sqlite_options& options, const Clock& clock, patience& waiting)
+        : was_taken_away_(is_taken_away(options.path)), db_(options.path, waiting) {
         if (sqlite3_db_readonly(db_.get(), "main") == 1)
             db_.fail("the file is read-only", advice(SQLITE_READONLY));
         check_owner(db_);
@@ -41,7 +42,8 @@ public:
         epoch_ = ask(db_, "SELECT value FROM meta WHERE name = 'epoch'");
         if (!options.injected_time)
             ahead_ = duration{time_of(clock)};
-        static_cast<void>(identify(options.path, device_, inode_));
+        main_ = identity_of(options.path);
+        ask_lost();
         // Each process begins at a random key. Otherwise short-lived processes would always check the same few keys.
         sqlite3_randomness(sizeof swept_, &swept_);
         swept_ = static_cast<std::int64_t>(static_cast<std::uint64_t>(swept_) >> 1) %
@@ -90,11 +92,19 @@ public:
     [[nodiscard]] duration ahead() const noexcept { return ahead_; }
     [[nodiscard]] connection& db() noexcept { return db_; }
 
-    /// Whether the path still leads to the file that was opened.
-    [[nodiscard]] bool is_in_place() const noexcept {
-        dev_t device{};
-        ino_t inode{};
-        return identify(db_.path(), device, inode) && device == device_ && inode == inode_;
+    /// Whether the paths still lead to the opened files: the database and the two files beside it. Without those, other
+    /// processes do not see what this one writes.
+    [[nodiscard]] bool is_in_place() noexcept {
+        return main_ == identity_of(db_.path()) && main_.is_there && is_beside("-shm", shared_) &&
+               is_beside("-wal", log_);
+    }
+    /// Whether the file is new, and the files beside it show that another process has its predecessor open.
+    [[nodiscard]] bool was_taken_away() const noexcept { return was_taken_away_ && lost_ == 0; }
+    /// When a process last detected a loss, in the file's time.
+    [[nodiscard]] instant lost_since() const noexcept { return lost_ == 0 ? long_ago : instant{duration{lost_}}; }
+    /// Records a loss for the processes that open the file later.
+    void note_loss(instant at) {
+        statement{db_, "INSERT OR REPLACE INTO meta VALUES ('lost', ?1)"}.bind(1, at.time_since_epoch().count()).run();
     }
 
     // ---- keys
@@ -196,13 +206,38 @@ public:
     };
 
 private:
-    [[nodiscard]] static bool identify(const std::string& path, dev_t& device, ino_t& inode) noexcept {
+    /// The file at a path.
+    struct identity {
+        bool is_there = false;
+        dev_t device{};
+        ino_t inode{};
+        off_t size = 0;
+
+        friend bool operator==(const identity& a, const identity& b) noexcept {
+            return a.is_there == b.is_there && a.device == b.device && a.inode == b.inode;
+        }
+    };
+    [[nodiscard]] static identity identity_of(const std::string& path) noexcept {
         struct stat about{};
         if (::stat(path.c_str(), &about) != 0)
-            return false;
-        device = about.st_dev;
-        inode = about.st_ino;
-        return true;
+            return {};
+        return {true, about.st_dev, about.st_ino, about.st_size};
+    }
+    /// Whether a file beside the database is still the one that was found first.
+    [[nodiscard]] bool is_beside(const char* ending, identity& known) const noexcept {
+        const identity now = identity_of(db_.path() + ending);
+        if (!known.is_there)
+            known = now;
+        return known == now;
+    }
+    [[nodiscard]] static bool is_taken_away(const std::string& path) noexcept {
+        return identity_of(path).size == 0 &&
+               (identity_of(path + "-shm").is_there || identity_of(path + "-wal").size > 0);
+    }
+    void ask_lost() {
+        statement{db_, "SELECT value FROM meta WHERE name = 'lost'"}.first(
+            [&](const statement& row) { lost_ = row.integer(0); });
+        static_cast<void>(is_in_place());  // finds the two files beside it, which exist now
     }
     [[noreturn]] void damaged(std::string_view what) {
         db_.fail(fmt::format("the row of {} is damaged", what), advice(SQLITE_CORRUPT));
@@ -235,11 +270,12 @@ private:
         return ahead;
     }
 
+    const bool was_taken_away_;  // read before the file is opened, because opening makes it
     connection db_;
     std::int64_t epoch_ = 0;
+    std::int64_t lost_ = 0;
     duration ahead_{};
-    dev_t device_{};
-    ino_t inode_{};
+    identity main_, shared_, log_;
     std::uint64_t steps_ = 56;  // near 64, so that short-lived processes also clean up
     std::int64_t swept_ = 0;
     bool untidy_ = false;

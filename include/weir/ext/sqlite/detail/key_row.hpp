@@ -147,10 +147,27 @@ struct key_row {
         recent.resize(used & 0xffffffff);
         for (instant& at : recent)
             at = from.time();
-        return true;
+        return is_sound();
     }
 
 private:
+    /// Whether `encode` can have written these fields. With other bytes, arithmetic could overflow.
+    [[nodiscard]] bool is_sound() const noexcept {
+        constexpr std::int64_t max_units = std::int64_t{1} << 40;
+        constexpr duration max_shift{std::int64_t{1} << 61};
+        const auto is_time = [](instant at) { return at >= long_ago && at <= far_future; };
+        std::int64_t units = 0;
+        for (const held_entry& e : entries) {
+            if (e.cost < 1 || e.cost > max_units || !is_time(e.stamp) || !is_time(e.expires))
+                return false;
+            units += e.open ? e.cost : 0;
+        }
+        return units == open && first_block >= 0 && first_block <= end_block && end_block < max_units &&
+               millionths >= 1 && millionths <= multiplier::one && shift >= -max_shift && shift <= max_shift &&
+               std::ranges::all_of(std::array{newest, seen, gate, dropped, next_expiry, last_expiry}, is_time) &&
+               std::ranges::all_of(recent, is_time) && std::ranges::is_sorted(recent);
+    }
+
     static constexpr std::uint64_t format = 1;
     static constexpr std::size_t header = 15;
     static constexpr std::size_t entry_words = 4;

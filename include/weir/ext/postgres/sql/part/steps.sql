@@ -2,12 +2,25 @@
 --
 -- The steps that the verbs consist of.
 
-CREATE OR REPLACE FUNCTION @S.find(p_host bytea, p_role bytea) RETURNS bigint LANGUAGE plpgsql AS $$
-DECLARE d bytea := sha256(int4send(length(p_host)) || p_host || p_role); v bigint;
+-- The row was made and is not visible: a policy of row security or a trigger hides it.
+CREATE OR REPLACE FUNCTION @S.no_row() RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-  LOOP
-    SELECT k.id INTO v FROM @S.key k WHERE k.digest = d;
-    IF FOUND THEN RETURN v; END IF;
+  RAISE EXCEPTION 'the row of a key is gone as soon as it is made' USING ERRCODE = 'P0002';
+END $$;
+
+CREATE OR REPLACE FUNCTION @S.find(p_host bytea, p_role bytea) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE d bytea := sha256(int4send(length(p_host)) || p_host || p_role); v bigint; has_state boolean;
+BEGIN
+  FOR i IN 1 .. 20 LOOP
+    SELECT k.id, EXISTS (SELECT FROM @S.state s WHERE s.id = k.id) INTO v, has_state FROM @S.key k WHERE k.digest = d;
+    IF FOUND AND has_state THEN RETURN v; END IF;
+    IF FOUND THEN
+      -- Only the state was deleted, by hand: no verb does that. The key is made again with another
+      -- id, so that no process uses the rest of the old one.
+      DELETE FROM @S.log l WHERE l.key = v;
+      DELETE FROM @S.block b WHERE b.key = v;
+      DELETE FROM @S.key k WHERE k.id = v AND NOT EXISTS (SELECT FROM @S.state s WHERE s.id = v);
+    END IF;
     v := nextval('@S.key_id');
     INSERT INTO @S.key VALUES (v, d, p_host, p_role) ON CONFLICT DO NOTHING;
     IF FOUND THEN
@@ -15,6 +28,7 @@ BEGIN
       RETURN v;
     END IF;
   END LOOP;
+  PERFORM @S.no_row();
 END $$;
 
 -- The clock has stepped back: the key's time continues from its newest stamp.

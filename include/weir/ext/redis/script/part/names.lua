@@ -3,8 +3,9 @@
 -- The beginning of all scripts. A script runs completely or not at all, on one key's Redis keys. A
 -- decision needs two of them:
 --
---   KEYS[1]  a string, the head: its fields (head.lua); the newest stamps, at most 25, oldest first; the entries: id, when
---            it expires, its units, its stamp (NaN while it is open), 8 bytes each; the settlements since then, 17 bytes:
+--   KEYS[1]  a string, the head: its mark and its fields (head.lua); the newest stamps, at most 25, oldest first; the
+--            entries: id, when it expires, its units, its stamp (NaN while it is open), 8 bytes each; the settlements
+--            since then, 17 bytes:
 --            id, time, `note_kind`; of `refund_stamp` a stamp and units counted from their admission; of `lower` an id
 --            and the units that are left; of `abandoned` an id and when the entry expires now
 --   KEYS[2]  a list of chunks, newest first: 16 stamps each, oldest first. Where no window is deep there is none.
@@ -33,6 +34,6 @@
 --@ enum obstacle none window gate concurrency: What stands in the way, as `weir::cause` has it.
 --@ enum key_verb hold tune erase read tidy open: What the script `keep` does.
 
-local call, get, put, sub, huge = redis.call, struct.unpack, struct.pack, string.sub, 1 / 0
+local call, try, get, put, sub, huge = redis.call, redis.pcall, struct.unpack, struct.pack, string.sub, 1 / 0
 local key, a = KEYS[1], ARGV[1]
 local fresh, dirty, last_stamp = false, false, ''

@@ -8,8 +8,18 @@ if r > 25 then
     if n == 0 and r - 16 >= deep then
       dropped = get('<d', recent, first + 120)
     else
-      local length = call('LPUSH', list, sub(recent, first, first + 127))
+      local length = try('LPUSH', list, sub(recent, first, first + 127))
+      if type(length) == 'table' then
+        if not string.find(length.err, 'WRONGTYPE', 1, true) then return length end
+        call('DEL', list)
+        length = call('LPUSH', list, sub(recent, first, first + 127))
+      end
       if length <= n then dropped = newest end
+      if length > n + 1 then
+        -- The elements behind the chunks are another program's.
+        call('RPOP', list, length - n - 1)
+        length = n + 1
+      end
       if length == 1 then fresh = true end
       n = length
     end

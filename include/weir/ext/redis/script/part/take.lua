@@ -4,7 +4,8 @@
 
 --@ include part/join.lua
 while n > 0 and (r == 0 or get('<d', recent) >= stamp) do
-  local chunk = call('LPOP', KEYS[2])
+  local chunk = try('LPOP', KEYS[2])
+  --@ include part/chunk.lua
   if chunk then
     recent, r, n = chunk .. recent, r + 16, n - 1
   else
