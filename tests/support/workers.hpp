@@ -33,6 +33,7 @@ inline weir::configuration limited(std::vector<weir::rate> rates, weir::counting
     p.max_delay = std::chrono::hours{1};
     p.on_store_error = weir::store_failure::closed;
     p.count_from = from;
+    p.abandon_grace = weir::duration{0};  // nothing is open once the processes have ended
     return weir::configuration::builder{}.defaults("metadata", p).build().value();
 }
 

@@ -18,7 +18,6 @@
 #include <memory>
 #include <random>
 #include <string>
-#include <thread>
 
 namespace {
 
@@ -85,8 +84,6 @@ TEST_CASE("postgres: four processes on one hot key, until the response: no windo
               << " s" << std::endl;
 
     weir::registry limits{a_noting_store(dsn), config};
-    // An abandoned request stays open for the longest latency that its process has seen.
-    std::this_thread::sleep_for(1s);
     static_cast<void>(limits.at("h.org", "metadata"));
     const auto report = limits.inspect("h.org", "metadata");
     REQUIRE(report.has_value());
