@@ -76,7 +76,9 @@ struct key_core {
     // ---- waiters
 
     /// Whether no request waits.
-    [[nodiscard, gnu::always_inline]] bool is_quiet() const noexcept { return room == nullptr || room->queue.empty(); }
+    [[nodiscard, gnu::always_inline]] bool queue_empty() const noexcept {
+        return room == nullptr || room->queue.empty();
+    }
     [[nodiscard]] std::size_t waiting() const noexcept { return room == nullptr ? 0 : room->queue.size(); }
     [[nodiscard]] bool has_polled() const noexcept { return room != nullptr && room->queue.has_polled(); }
     /// **Preconditions.** A request has waited for the key: see `make_room`.
@@ -208,7 +210,8 @@ struct key_core {
     [[nodiscard]] instant next_tune() const noexcept { return tuner == nullptr ? far_future : tuner->retune(); }
     /// The latest time to serve the queue; `far_future` if only a change can make progress.
     [[nodiscard]] instant next_due() noexcept {
-        return is_quiet() ? far_future : std::min({room->queue.front_due(), room->queue.first_deadline(), next_tune()});
+        return queue_empty() ? far_future
+                             : std::min({room->queue.front_due(), room->queue.first_deadline(), next_tune()});
     }
     /// When the thread of `w` must look again. The head looks when its time comes, and so does a waiter that
     /// `passes_head`. The others look at their deadline.

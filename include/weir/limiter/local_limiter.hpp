@@ -58,7 +58,7 @@ public:
             if (const auto f = obstruction(s, cost))
                 return *f;
         const assessment f = detail::count_units(s.store, slot_, key_.plan(), cost, s.now);
-        if (!f.admits() && key_.is_quiet())
+        if (!f.admits() && key_.queue_empty())
             key_.publish(f, cost);
         return f;
     }
@@ -124,7 +124,7 @@ public:
 
     /// Grants the waiters whose time has come, and refuses those whose deadline has come.
     void serve_due(step& s, const waiter* = nullptr) {
-        if (!key_.is_quiet() && std::min(key_.queue().front_due(), key_.queue().first_deadline()) <= s.now)
+        if (!key_.queue_empty() && std::min(key_.queue().front_due(), key_.queue().first_deadline()) <= s.now)
             serve(s, false);
     }
     /// The key has its turn for an in-flight slot.
@@ -187,7 +187,7 @@ public:
 
     /// Serves the queue once if anything has changed for it.
     [[gnu::always_inline]] void finish(step& s) noexcept {
-        if (s.changed != change::none && (!key_.is_quiet() || key_.lacks_slot)) [[unlikely]]
+        if (s.changed != change::none && (!key_.queue_empty() || key_.lacks_slot)) [[unlikely]]
             serve(s, s.changed == change::worse);
         s.changed = change::none;
     }
@@ -202,7 +202,7 @@ public:
     }
     /// Whether settling `e` this way needs the time.
     [[nodiscard]] bool needs_time(const entry& e, settlement how) const noexcept {
-        return !key_.is_quiet() || (e.state == entry_state::open && how != settlement::refunded);
+        return !key_.queue_empty() || (e.state == entry_state::open && how != settlement::refunded);
     }
     [[nodiscard]] bool is_polled() const noexcept { return key_.has_polled(); }
     [[nodiscard]] instant next_due() const noexcept { return key_.next_due(); }
@@ -210,7 +210,9 @@ public:
     [[nodiscard]] instant wake_of(const waiter& w) const noexcept { return key_.wake_of(w, w.cost == 0); }
 
 private:
-    [[nodiscard, gnu::always_inline]] bool is_obstructed() const noexcept { return !key_.is_quiet() || key_.is_paused; }
+    [[nodiscard, gnu::always_inline]] bool is_obstructed() const noexcept {
+        return !key_.queue_empty() || key_.is_paused;
+    }
     /// What stands in the way of a request of `cost` units before the store is asked; empty if nothing does.
     [[nodiscard, gnu::noinline]] std::optional<assessment> obstruction(step& s, std::int64_t cost) {
         if (key_.is_paused)
@@ -218,18 +220,18 @@ private:
         if (cost == 0)
             return std::nullopt;
         serve_due(s);
-        if (key_.is_quiet())
+        if (key_.queue_empty())
             return std::nullopt;
         if (key_.queue().wants_forecasts())
             serve(s, true);
-        if (key_.is_quiet())
+        if (key_.queue_empty())
             return std::nullopt;
         return detail::local_queue_driver<Store>{s, key_, slot_}.assess_behind(cost, key_.queue().all_ahead());
     }
     [[gnu::noinline]] void decided(step& s, const assessment& f, std::int64_t cost) noexcept {
         if (f.passed && cost > 0)
             s.ceiling.take();
-        else if (!f.passed && key_.is_quiet())
+        else if (!f.passed && key_.queue_empty())
             key_.publish(f, cost);
     }
 

@@ -60,7 +60,7 @@ public:
 
     /// Decides at once, behind the waiters. Releases the lock.
     [[nodiscard]] assessment decide(step& s, std::int64_t cost, entry& out) {
-        if (key_.is_quiet() && !key_.is_paused && log_.has_lease(cost, s.now))
+        if (key_.queue_empty() && !key_.is_paused && log_.has_lease(cost, s.now))
             return log_.draw(s, cost, out);
         return at_once(s, cost, [&] { return log_.admit(s, cost, false, out); });
     }
@@ -74,7 +74,7 @@ public:
     [[nodiscard]] assessment peek(step& s, std::int64_t cost) {
         if (key_.is_paused)
             return key_core::paused(s.now);
-        if (cost > 0 && !key_.is_quiet())
+        if (cost > 0 && !key_.queue_empty())
             return driver_.assess_behind(log_.known(s.now));
         if (const assessment f = log_.known(s.now); !f.admits() || log_.has_lease(cost, s.now))
             return f;
@@ -93,7 +93,7 @@ public:
         w.arrived = s.now;
         wait_queue::begin(w);
         assessment f = log_.known(s.now);
-        const bool is_first = key_.is_quiet() && (!log_.is_calling() || log_.has_lease(w.cost, s.now));
+        const bool is_first = key_.queue_empty() && (!log_.is_calling() || log_.has_lease(w.cost, s.now));
         if (key_.is_paused) {
             f = key_core::paused(s.now);
         } else if (w.deadline <= s.now || is_first) {
@@ -252,7 +252,7 @@ private:
         if (cost > key_.plan().max_cost && key_.plan().enforce)
             return detail::never(key_.plan(), cost);
         do {
-            if (cost > 0 && !key_.is_quiet())
+            if (cost > 0 && !key_.queue_empty())
                 return key_.mark_held(driver_.assess_behind(log_.known(s.now)), s.now);
         } while (!log_.take_turn());
         return key_.mark_held(decide_in_turn(), s.now);

@@ -16,7 +16,7 @@ TEST_CASE("key_core: a denial is explained under the active rules, and one of ol
     weir::policy p;
     p.rates = {{1, 1s}};
     weir::key_core key{weir::key_rules::make(p, {})};
-    CHECK(key.is_quiet());
+    CHECK(key.queue_empty());
     CHECK(key.next_due() == weir::far_future);
     CHECK(key.to_decision({instant{}, weir::cause::none, 0}).granted());
     CHECK(key.to_decision({instant{2s}, weir::cause::window, 0}).limit == weir::rate{1, 1s});
@@ -73,7 +73,7 @@ TEST_CASE("key_core: what cannot be served by its deadline, or finds the queue f
     weir::inflight_ceiling ceiling;
     weir::key_step<weir::memory_store<>> step{store, ceiling, instant{2s}};
     key.complete_cancelled(step, w);
-    CHECK(key.is_quiet());
+    CHECK(key.queue_empty());
     step.done.call();
     CHECK(w.is_completed);
     CHECK(w.verdict.outcome == weir::outcome::cancelled);

@@ -115,7 +115,7 @@ TEST_CASE("shared_limiter: waiters are granted in order, one try each time the h
     clock.set(instant{30s});
     p.serve();
     CHECK(b.verdict.granted());
-    CHECK(p.core.is_quiet());
+    CHECK(p.core.queue_empty());
     CHECK(p.next_due() == weir::far_future);
 }
 

@@ -51,7 +51,7 @@ public:
         // A shared store does not say whether an open entry stands in the way. If one does, the time is a whole period
         // away.
         const bool may_move = f.cause == cause::window && f.at - key.plan().windows[f.window].period >= now;
-        if (key.is_quiet() && !may_move)
+        if (key.queue_empty() && !may_move)
             key.publish(f, cost, next_call(f, now));
     }
 

@@ -34,7 +34,7 @@ public:
     /// The best case of a request that comes after the queue, where `f` is its assessment without the queue: never
     /// before the head.
     [[nodiscard]] assessment assess_behind(assessment f) const noexcept {
-        if (!key_.is_quiet())
+        if (!key_.queue_empty())
             f = key_core::behind(key_.queue().expected(key_.queue().front()), f);
         if (f.admits())
             f.cause = cause::window;  // others are in front, or a call is active
@@ -46,7 +46,7 @@ public:
     [[nodiscard]] bool enqueue(Step& s, waiter& w, const assessment& f) {
         if (key_.refuses_to_queue(w, f, s.now))
             return false;
-        const bool is_first = key_.is_quiet();
+        const bool is_first = key_.queue_empty();
         key_.queue().push(w, f);
         key_.denial.clear();
         // A head that lacked an in-flight slot tries once more at once, because with that it enters the line.
@@ -90,7 +90,7 @@ public:
         } else if (key_core::is_final(f) || is_too_late) {
             key_.complete(s, w, f);
             // The next one may be cheaper.
-            const bool is_cheaper = !key_.is_quiet() && key_.queue().front().cost < cost;
+            const bool is_cheaper = !key_.queue_empty() && key_.queue().front().cost < cost;
             reschedule_front(s, is_cheaper ? assessment{s.now, cause::none, 0} : f);
         } else {
             // A change during the call may have made room too late for it.
@@ -111,7 +111,7 @@ public:
     void reschedule_front(Step& s, const assessment& f) noexcept {
         key_.leave_line(s.ceiling);
         was_rescheduled_ = true;
-        if (key_.is_quiet())
+        if (key_.queue_empty())
             return;
         key_.queue().set_front_due(next_try(f, s.now));
         key_.queue().notify_front();
@@ -120,7 +120,7 @@ public:
     /// The gate has moved: nothing is admitted before `f`.
     template <class Step>
     void hold(Step& s, const assessment& f) noexcept {
-        if (key_.is_quiet())
+        if (key_.queue_empty())
             return;
         wait_queue& q = key_.queue();
         q.set_front_due(std::max(q.front_due(), next_try(f, s.now)));

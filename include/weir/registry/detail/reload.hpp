@@ -121,11 +121,11 @@ private:
             return std::nullopt;
         n.reloaded = number_;
         rules before;
-        bool in_use = false, is_quiet = false, has_own_rules = false;
+        bool in_use = false, queue_empty = false, has_own_rules = false;
         {
             const std::lock_guard guard{n};
             before = n.key.rules;
-            is_quiet = n.key.is_quiet();
+            queue_empty = n.key.queue_empty();
             has_own_rules = !n.log.factor(engine_.store()).is_one() || before->reported != nullptr;
             // The reference of this reload itself is not counted.
             --n.key.references;
@@ -137,7 +137,7 @@ private:
         if (!after)
             return in_use ? std::optional{after.error()} : std::nullopt;
         // A queue is assessed again even under the same policy, because the ceiling over all keys may have changed.
-        if (!is_quiet || (*after != before && (*after)->policy != before->policy))
+        if (!queue_empty || (*after != before && (*after)->policy != before->policy))
             changes_.push_back({&n, *std::move(after)});
         return std::nullopt;
     }
