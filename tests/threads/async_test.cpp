@@ -90,7 +90,7 @@ void storm(weir::limits& limits, weir::testing::manual_clock clock, weir_test::r
                     ++started;
                     // Half of them are cancelled: some before they wait, some while, some when it is over.
                     if (random() % 2 == 0)
-                        stops[static_cast<std::size_t>(s)][random() % static_cast<std::size_t>(i + 1)].request_stop();
+                        stops[static_cast<std::size_t>(s)][random() % static_cast<std::size_t>(each)].request_stop();
                 }
             });
         for (int p = 0; p < 2; ++p)
