@@ -1,7 +1,25 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-// A heap that fails when a test says so. `support/main.cpp` replaces the program's `operator new`.
+// A heap that fails when a test says so. `support/main.cpp` replaces the program's `operator new`. ThreadSanitizer has
+// its own, which cannot be replaced: a test that needs a failing heap begins with WEIR_NEEDS_FAILING_HEAP().
+
+#if defined(__SANITIZE_THREAD__)
+#define WEIR_FAILING_HEAP 0
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define WEIR_FAILING_HEAP 0
+#endif
+#endif
+#ifndef WEIR_FAILING_HEAP
+#define WEIR_FAILING_HEAP 1
+#endif
+
+#define WEIR_NEEDS_FAILING_HEAP()                                                                                      \
+    do {                                                                                                               \
+        if (!WEIR_FAILING_HEAP)                                                                                        \
+            WEIR_SKIP("this sanitizer has a heap of its own");                                                         \
+    } while (false)
 
 #include <cstddef>
 #include <new>

@@ -54,6 +54,7 @@ CATCH_REGISTER_LISTENER(totals_listener)
 
 thread_local long weir_test::allocations_left = -1;
 
+#if WEIR_FAILING_HEAP
 // Not inlined: the compiler would see `free` on the result of a `new`.
 [[gnu::noinline]] void* operator new(std::size_t size) {
     if (weir_test::allocations_left >= 0 && weir_test::allocations_left-- == 0)
@@ -73,6 +74,7 @@ thread_local long weir_test::allocations_left = -1;
 [[gnu::noinline]] void operator delete[](void* p) noexcept { std::free(p); }
 [[gnu::noinline]] void operator delete(void* p, std::size_t) noexcept { std::free(p); }
 [[gnu::noinline]] void operator delete[](void* p, std::size_t) noexcept { std::free(p); }
+#endif
 
 int main(int argc, char* argv[]) {
     Catch::Session session;

@@ -37,6 +37,7 @@ TEST_CASE("abandoned_requests: they are taken in the order of their ends, and no
 }
 
 TEST_CASE("abandoned_requests: one needs no memory; without memory more join it, and count until the later end") {
+    WEIR_NEEDS_FAILING_HEAP();
     weir::abandoned_requests all;
     CHECK_FALSE(weir_test::fails_after(0, [&] { all.add(instant{3s}, 2); }));
     CHECK(all.items().size() == 1);

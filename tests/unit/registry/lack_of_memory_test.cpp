@@ -284,18 +284,21 @@ counts check_all(bool is_exact) {
 using namespace lack_of_memory;
 
 TEST_CASE("lack of memory: a verb of a registry in this process throws and has done nothing, or does it all") {
+    WEIR_NEEDS_FAILING_HEAP();
     const counts c = check_all<world<weir::registry<memory_store>, memory_store>>(true);
     CAPTURE(c.thrown, c.hidden);
     CHECK(c.thrown > 50);
 }
 
 TEST_CASE("lack of memory: the same through the facade") {
+    WEIR_NEEDS_FAILING_HEAP();
     const counts c = check_all<world<weir::limits, memory_store>>(true);
     CAPTURE(c.thrown, c.hidden);
     CHECK(c.thrown > 50);
 }
 
 TEST_CASE("lack of memory: on a shared store it may be a failure of the store, and nothing is lost") {
+    WEIR_NEEDS_FAILING_HEAP();
     const counts c = check_all<world<weir::registry<remote_store>, remote_store>>(false);
     CAPTURE(c.thrown, c.hidden);
     CHECK(c.thrown > 50);
@@ -303,6 +306,7 @@ TEST_CASE("lack of memory: on a shared store it may be a failure of the store, a
 }
 
 TEST_CASE("lack of memory: a reload that failed keeps no key from being made") {
+    WEIR_NEEDS_FAILING_HEAP();
     for (long n = 0;; ++n) {
         CAPTURE(n);
         world<weir::registry<memory_store>, memory_store> w;
@@ -314,6 +318,7 @@ TEST_CASE("lack of memory: a reload that failed keeps no key from being made") {
 }
 
 TEST_CASE("lack of memory: a factor that was learned is active after the next answer at the latest") {
+    WEIR_NEEDS_FAILING_HEAP();
     int late = 0;
     for (long n = 0;; ++n) {
         CAPTURE(n);

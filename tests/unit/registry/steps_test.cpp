@@ -329,6 +329,7 @@ TEST_CASE("steps: a waiter that a far gate refuses takes its key out of the line
 }
 
 TEST_CASE("steps: a lack of memory at any point leaves nothing locked and nothing lost") {
+    WEIR_NEEDS_FAILING_HEAP();
     weir::policy p = limited({{3, 1s}});
     p.max_delay = 2h;
     p.aimd.enabled = true;

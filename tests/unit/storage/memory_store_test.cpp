@@ -239,6 +239,7 @@ void with_failures(fixture& f, int& failures, Verb&& verb) {
 }  // namespace
 
 TEST_CASE("memory_store: a verb without memory changes nothing, and no settlement needs any") {
+    WEIR_NEEDS_FAILING_HEAP();
     int failures = 0;
     for (const bool from_response : {true, false}) {
         fixture f;
