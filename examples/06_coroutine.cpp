@@ -55,7 +55,7 @@ private:
     bool must_look_ = false;
 };
 
-// A coroutine that starts at once and that nobody waits for.
+// A coroutine that starts at once. No caller waits for its end.
 struct task {
     struct promise_type {
         task get_return_object() { return {}; }

@@ -222,7 +222,7 @@ private:
         serve_due(s);
         if (key_.queue_empty())
             return std::nullopt;
-        if (key_.queue().wants_forecasts())
+        if (key_.queue().wants_assessment())
             serve(s, true);
         if (key_.queue_empty())
             return std::nullopt;

@@ -31,8 +31,8 @@ public:
     [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
     /// The first waiter. **Preconditions.** There is one.
-    [[nodiscard]] waiter& front() const noexcept { return *queued_[left_].who; }
-    [[nodiscard]] bool is_front(const waiter& w) const noexcept { return size_ > 0 && queued_[left_].who == &w; }
+    [[nodiscard]] waiter& front() const noexcept { return *queued_[left_].request; }
+    [[nodiscard]] bool is_front(const waiter& w) const noexcept { return size_ > 0 && queued_[left_].request == &w; }
     [[nodiscard]] static bool is_queued(const waiter& w) noexcept { return w.stage_ == waiter::stage::queued; }
     /// The number of waiters that wait for the gate alone.
     [[nodiscard]] std::size_t uncounted() const noexcept { return uncounted_; }
@@ -83,7 +83,7 @@ public:
     /// Removes a waiter, sets its answer, and adds it to `done`. **Preconditions.** It is queued.
     void complete(waiter& w, const decision& verdict, instant now, completions& done) noexcept {
         leave(at(w.position_), verdict, now, done);
-        for (; left_ < queued_.size() && queued_[left_].who == nullptr; ++left_)
+        for (; left_ < queued_.size() && queued_[left_].request == nullptr; ++left_)
             gone_ = queued_[left_].ends;
         if (size_ == 0) {
             queued_.clear();
@@ -101,7 +101,7 @@ public:
     void for_each_uncounted(F&& fn) {
         // By position, because a waiter that leaves may also remove empty places at the front.
         for (std::uint64_t i = first(); i != end_ && uncounted_ > 0; i = std::max(i + 1, first())) {
-            waiter* w = at(i).who;
+            waiter* w = at(i).request;
             if (w != nullptr && w->cost == 0 && !fn(*w))
                 return;
         }
@@ -118,7 +118,7 @@ public:
     void mark_stale() noexcept { stale_ += size_ > 0 ? 1 : 0; }
     [[nodiscard]] bool is_stale() const noexcept { return stale_ > 0; }
     /// Whether the assessments must be made again now: see `always_exact`.
-    [[nodiscard]] bool wants_forecasts() const noexcept {
+    [[nodiscard]] bool wants_assessment() const noexcept {
         return stale_ > 0 && (size_ <= always_exact || stale_ >= size_);
     }
     [[nodiscard]] const assessment& expected(const waiter& w) const noexcept {
@@ -165,10 +165,10 @@ public:
         for (std::size_t i = left_ + 1; i < queued_.size(); ++i) {
             queued& p = queued_[i];
             const queued& before = queued_[i - 1];
-            if (p.who != nullptr) {
-                const assessment f = assess_behind(*p.who, ahead{*this, i - left_});
-                if (!refuse(*p.who, f)) {
-                    p.ends = before.ends + p.who->cost;
+            if (p.request != nullptr) {
+                const assessment f = assess_behind(*p.request, ahead{*this, i - left_});
+                if (!refuse(*p.request, f)) {
+                    p.ends = before.ends + p.request->cost;
                     p.expected = f;
                     continue;
                 }
@@ -196,9 +196,9 @@ public:
 
 private:
     struct queued {
-        waiter* who = nullptr;  // null once it has left
-        std::int64_t ends = 0;  // units of all waiters up to and with this one, counted over the queue's life
-        assessment expected{};  // the result of its last assessment
+        waiter* request = nullptr;  // null once it has left
+        std::int64_t ends = 0;      // units of all waiters up to and with this one, counted over the queue's life
+        assessment expected{};      // the result of its last assessment
     };
     struct due {
         instant at;
@@ -217,11 +217,11 @@ private:
     [[nodiscard]] waiter* find(const due& d) const noexcept {
         if (d.position < first() || d.position >= end_)
             return nullptr;
-        waiter* w = queued_[left_ + static_cast<std::size_t>(d.position - first())].who;
+        waiter* w = queued_[left_ + static_cast<std::size_t>(d.position - first())].request;
         return w != nullptr && w->deadline == d.at ? w : nullptr;
     }
     void leave(queued& p, const decision& verdict, instant now, completions& done) noexcept {
-        waiter& w = *std::exchange(p.who, nullptr);
+        waiter& w = *std::exchange(p.request, nullptr);
         w.verdict = verdict;
         w.verdict.waited = now - w.arrived;
         w.stage_ = waiter::stage::completed;
@@ -234,13 +234,13 @@ private:
     }
     /// Removes the empty places between waiters, and the deadlines of waiters that have left.
     void compact() noexcept {
-        std::erase_if(queued_, [](const queued& p) { return p.who == nullptr; });
+        std::erase_if(queued_, [](const queued& p) { return p.request == nullptr; });
         left_ = 0;
         deadlines_.clear();
         end_ = queued_.size();
         for (std::size_t i = 0; i < queued_.size(); ++i) {
-            queued_[i].who->position_ = i;
-            deadlines_.push_back({queued_[i].who->deadline, i});  // within the capacity: there were more before
+            queued_[i].request->position_ = i;
+            deadlines_.push_back({queued_[i].request->deadline, i});  // within the capacity: there were more before
         }
         std::ranges::make_heap(deadlines_, later_first);
     }

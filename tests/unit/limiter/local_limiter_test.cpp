@@ -132,7 +132,7 @@ TEST_CASE("local_limiter: the cancel of the last waiter removes the key from the
     CHECK(f.key.cancel(w, instant{1s}));
     CHECK_FALSE(f.key.cancel(w, instant{1s}));
     CHECK(w.verdict.outcome == weir::outcome::cancelled);
-    CHECK_FALSE(f.key.ceiling.give_back());  // nobody starves any more
+    CHECK_FALSE(f.key.ceiling.give_back());  // no key waits for a slot any more
     CHECK(f.key.ceiling.next_turn() == nullptr);
 }
 

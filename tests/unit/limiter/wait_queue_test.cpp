@@ -102,10 +102,10 @@ TEST_CASE("wait_queue: a long queue assesses its waiters again after as many cha
         f.add(instant{99s});
     for (std::size_t i = 0; i < weir::wait_queue::always_exact; ++i) {
         f.queue.mark_stale();
-        CHECK_FALSE(f.queue.wants_forecasts());
+        CHECK_FALSE(f.queue.wants_assessment());
     }
     f.queue.mark_stale();
-    CHECK(f.queue.wants_forecasts());
+    CHECK(f.queue.wants_assessment());
 }
 
 TEST_CASE("wait_queue: a cancel that comes during the first decision is kept") {

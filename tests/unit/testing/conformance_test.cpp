@@ -2,6 +2,7 @@
 #include "weir/testing/conformance.hpp"
 
 #include "support/catch.hpp"
+#include "support/plain_store.hpp"
 #include "support/seed.hpp"
 
 #include "weir/storage/memory_store.hpp"
@@ -241,35 +242,9 @@ struct learns_by_its_own_memory : shared_model {
     }
     weir::tuner_state mine_{};
 };
-/// The five verbs, and nothing beyond.
-class plain_store {
-public:
-    using slot = shared_model::slot;
-    static constexpr bool is_local = false;
-
-    explicit plain_store(std::shared_ptr<shared_model::key_map> keys) : all_(std::move(keys)) {}
-
-    [[nodiscard]] weir::instant now() const noexcept { return all_.now(); }
-    [[nodiscard]] weir::instant after(weir::instant now) const noexcept { return now; }
-    [[nodiscard]] slot make_slot(std::string_view host, std::string_view role) { return all_.make_slot(host, role); }
-    [[nodiscard]] bool idle(const slot& s, const weir::window_plan& plan, weir::instant now) const {
-        return all_.idle(s, plan, now);
-    }
-    [[nodiscard]] weir::assessment admit(slot& s, const weir::window_plan& plan, std::int64_t cost, weir::instant now,
-                                         weir::entry& out) {
-        return all_.admit(s, plan, cost, now, out);
-    }
-    void settle(slot& s, const weir::window_plan& plan, weir::entry& e, weir::settlement how, weir::instant now) {
-        all_.settle(s, plan, e, how, now);
-    }
-    [[nodiscard]] bool hold(slot& s, weir::instant until) { return all_.hold(s, until); }
-    [[nodiscard]] weir::key_snapshot read(slot& s, const weir::window_plan& plan, weir::instant now) {
-        return all_.read(s, plan, now);
-    }
-    void erase(slot& s) { all_.erase(s); }
-
-private:
-    shared_model all_;
+struct plain_store : weir_test::plain_store<shared_model> {
+    explicit plain_store(std::shared_ptr<shared_model::key_map> keys)
+        : weir_test::plain_store<shared_model>{shared_model{std::move(keys)}} {}
 };
 static_assert(!weir::counting_store<plain_store> && !weir::reducible_store<plain_store> &&
               !weir::tunable_store<plain_store> && !weir::openable_store<plain_store>);

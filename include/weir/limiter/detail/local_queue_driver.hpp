@@ -74,7 +74,7 @@ public:
         // A free slot or an answer serves the queue, so the head needs no time for them. Waiters for the gate alone
         // pass the head, so it wakes for them too.
         q.set_front_due(std::min(key_.due_of(f), gate_opens));
-        if (q.wants_forecasts() && (is_worse || q.first_deadline() <= step_.now))
+        if (q.wants_assessment() && (is_worse || q.first_deadline() <= step_.now))
             assess_all(is_too_late);
         refuse_late();
         q.notify_front();
