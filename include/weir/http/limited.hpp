@@ -119,8 +119,8 @@ private:
                                             {.cost = what_.cost,
                                              .method = what_.method,
                                              .max_delay = what_.max_delay,
-                                             .time_left = left,
-                                             .stop = what_.stop}));
+                                             .stop = what_.stop,
+                                             .time_left = left}));
         }
 
         Registry& limits_;

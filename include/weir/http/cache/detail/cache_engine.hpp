@@ -127,10 +127,10 @@ private:
     }
 
     [[nodiscard]] flight_end wait(const request& what, const std::string& key) {
-        // The longest timeout means none, and would overflow.
+        // A timeout of centuries means none, and would overflow.
         std::optional<std::chrono::steady_clock::time_point> until = what.deadline;
         const auto now = std::chrono::steady_clock::now();
-        if (what.timeout && *what.timeout < std::chrono::steady_clock::time_point::max() - now)
+        if (what.timeout && *what.timeout < std::chrono::hours{24 * 36'500})
             until = std::min(until.value_or(now + *what.timeout), now + *what.timeout);
         const auto end = flights_.wait(key, what.stop, until);
         if (end == flight_end::flying)
