@@ -76,14 +76,14 @@ public:
                 break;
             }
             if (!is_get(what) || !range_text(what).empty())
-                return exchange(what, *where, key, stored, found, nullptr, to);
+                return exchange(what, key, stored, found, nullptr, to);
             if (auto lead = flights_.try_lead(key))
-                return exchange(what, *where, key, stored, found, &*lead, to);
+                return exchange(what, key, stored, found, &*lead, to);
             if (!may_wait)
-                return exchange(what, *where, key, stored, found, nullptr, to);
+                return exchange(what, key, stored, found, nullptr, to);
             const auto end = wait(what, key);
             if (end == flight_end::not_stored)
-                return exchange(what, *where, key, stored, found, nullptr, to);
+                return exchange(what, key, stored, found, nullptr, to);
             // A stored response that does not answer this request is of another variant: it is not waited for twice.
             may_wait = end != flight_end::stored;
         }
@@ -153,7 +153,7 @@ private:
     }
 
     /// Sends the request, with conditions if a stored response can be validated, and stores the response.
-    void exchange(const request& what, const url& where, const std::string& key, const shared_response& stored,
+    void exchange(const request& what, const std::string& key, const shared_response& stored,
                   const cache_evaluation& found, lead_type* lead, receiver& to) {
         const bool can_validate = stored && found.action != cache_action::fetch && has_validator(*stored);
         const request sent = can_validate ? conditional(what, *stored) : what;
@@ -170,10 +170,10 @@ private:
                 throw;
             return;
         }
-        finish(what, where, key, stored, found, lead, taken, to);
+        finish(what, key, stored, found, lead, taken, to);
     }
 
-    void finish(const request& what, const url& where, const std::string& key, const shared_response& stored,
+    void finish(const request& what, const std::string& key, const shared_response& stored,
                 const cache_evaluation& found, lead_type* lead, exchange_receiver& taken, receiver& to) {
         switch (taken.result()) {
         case exchange_result::not_modified: {
@@ -187,7 +187,7 @@ private:
         case exchange_result::other_not_modified:
             // The 304 is about a version that is not stored, so the whole response is asked for.
             drop(key);
-            return exchange(what, where, key, nullptr, {.action = cache_action::fetch}, lead, to);
+            return exchange(what, key, nullptr, {.action = cache_action::fetch}, lead, to);
         case exchange_result::use_stale:
             return use(what, *stored, found, to);
         case exchange_result::store:
@@ -230,8 +230,7 @@ private:
         options_.background([this, copy = std::move(copy), key, stored, shared] {
             discarding_receiver nothing;
             try {
-                exchange(copy, parse_url(copy.url).value(), key, stored, {.action = cache_action::validate},
-                         shared.get(), nothing);
+                exchange(copy, key, stored, {.action = cache_action::validate}, shared.get(), nothing);
             } catch (const std::exception&) {
                 // The response stays stale; the next request validates it.
             }

@@ -79,18 +79,17 @@ public:
         result_ = decide();
         if (result_ == exchange_result::keep_nothing && lead_ != nullptr)
             lead_->finish(flight_end::not_stored);  // the others need not wait for the body
-        hidden_ = result_ == exchange_result::not_modified || result_ == exchange_result::other_not_modified ||
-                  result_ == exchange_result::use_stale;
-        if (hidden_)
+        passed_on_ = result_ != exchange_result::not_modified && result_ != exchange_result::other_not_modified &&
+                     result_ != exchange_result::use_stale;
+        if (!passed_on_)
             return;
-        passed_on_ = true;
         // The client's conditions were replaced by the cache's, so they are decided here.
         const stored_response now{.status = status, .headers = fields, .received = received_};
         silent_ = validated_ != nullptr && status == 200 && client_has(asked_.headers, now);
         forwarding_receiver::head(silent_ ? 304 : status, fields);
     }
     bool body(std::string_view bytes) override {
-        if (hidden_)
+        if (!passed_on_)
             return true;
         if (result_ == exchange_result::store) {
             if (bytes.size() > options_.max_body - body_.size()) {
@@ -111,9 +110,9 @@ public:
         return false;
     }
 
-    // The client gets another response than a hidden one, and that comes after this transfer.
+    // Instead of a response that is not passed on the client gets another one, which comes after this transfer.
     void trailers(const headers& fields) override {
-        if (!hidden_ && !silent_)
+        if (passed_on_ && !silent_)
             forwarding_receiver::trailers(fields);
     }
     void finished(const transfer_info& info) override {
@@ -166,7 +165,6 @@ private:
     std::string body_;
     exchange_result result_ = exchange_result::keep_nothing;
     bool elsewhere_ = false;
-    bool hidden_ = false;
     bool silent_ = false;
     bool passed_on_ = false;
     bool stopped_ = false;

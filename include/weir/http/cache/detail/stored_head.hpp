@@ -22,11 +22,7 @@ public:
         out.number(static_cast<std::uint64_t>(one.status));
         out.number(static_cast<std::uint64_t>(one.requested.time_since_epoch().count()));
         out.number(static_cast<std::uint64_t>(one.received.time_since_epoch().count()));
-        out.number(one.range ? 1 : 0);
-        const byte_range range = one.range.value_or(byte_range{});
-        out.number(range.first);
-        out.number(range.last);
-        out.number(range.total);
+        out.part(one.range);
         out.fields(one.headers);
         out.fields(one.selecting);
         return std::move(out.bytes_);
@@ -34,11 +30,7 @@ public:
     /// What one response of a URL differs from another in: its selecting fields and its part.
     [[nodiscard]] static std::string variant(const stored_response& one) {
         stored_head_writer out;
-        out.number(one.range ? 1 : 0);
-        const byte_range range = one.range.value_or(byte_range{});
-        out.number(range.first);
-        out.number(range.last);
-        out.number(range.total);
+        out.part(one.range);
         out.fields(one.selecting);
         return std::move(out.bytes_);
     }
@@ -49,6 +41,13 @@ private:
     void number(std::uint64_t n) {
         for (int i = 0; i < 8; ++i, n >>= 8U)
             bytes_ += static_cast<char>(n & 0xff);
+    }
+    void part(const std::optional<byte_range>& range) {
+        number(range ? 1 : 0);
+        const byte_range known = range.value_or(byte_range{});
+        number(known.first);
+        number(known.last);
+        number(known.total);
     }
     void text(std::string_view t) {
         number(t.size());
