@@ -107,19 +107,18 @@ http::request request_of(const client_request& asked, std::string url, const opt
                       .url = std::move(url),
                       .body = asked.body(),
                       .role = wanted.role};
-    std::string listed;
+    http::headers sent;
     for (const auto& field : asked)
-        if (field.name() == beast::http::field::connection)
-            listed.append(",").append(field.value().data(), field.value().size());
-    for (const auto& field : asked) {
-        const std::string_view name{field.name_string().data(), field.name_string().size()};
-        const std::string_view value{field.value().data(), field.value().size()};
+        sent.add({field.name_string().data(), field.name_string().size()},
+                 {field.value().data(), field.value().size()});
+    // Fields of the client's connection go no further; those of the message itself are made by the transport.
+    for (const http::header& field : http::storable_fields(sent)) {
         using weir::detail::same_ignoring_case;
-        if (same_ignoring_case(name, "X-Weir-Role"))
-            out.role = value;
-        else if (!of_one_connection(name, listed) && !same_ignoring_case(name, "Host") &&
-                 !same_ignoring_case(name, "Content-Length") && !same_ignoring_case(name, "Expect"))
-            out.headers.add(name, value);
+        if (same_ignoring_case(field.name, "X-Weir-Role"))
+            out.role = field.value;
+        else if (!same_ignoring_case(field.name, "Host") && !same_ignoring_case(field.name, "Content-Length") &&
+                 !same_ignoring_case(field.name, "Expect"))
+            out.headers.add(field.name, field.value);
     }
     return out;
 }

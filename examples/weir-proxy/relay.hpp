@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "weir/core/text.hpp"
+#include "weir/http/cache/cache_update.hpp"
 #include "weir/http/headers.hpp"
 #include "weir/http/message.hpp"
 #include "weir/http/receiver.hpp"
@@ -11,8 +11,6 @@
 #include <boost/beast/http.hpp>
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <array>
 #include <string>
 #include <string_view>
 
@@ -21,22 +19,6 @@ namespace proxy {
 namespace beast = boost::beast;
 using client_socket = boost::asio::ip::tcp::socket;
 using client_request = beast::http::request<beast::http::string_body>;
-
-/// Fields of one connection, which a proxy does not pass on (RFC 9110 §7.6.1). `listed`: what `Connection` names.
-[[nodiscard]] inline bool of_one_connection(std::string_view name, std::string_view listed) {
-    using weir::detail::same_ignoring_case;
-    for (const std::string_view known : {"Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authenticate",
-                                         "Proxy-Authorization", "TE", "Trailer", "Transfer-Encoding", "Upgrade"})
-        if (same_ignoring_case(name, known))
-            return true;
-    for (std::string_view rest = listed; !rest.empty();) {
-        const auto comma = std::min(rest.find(','), rest.size());
-        if (same_ignoring_case(weir::detail::trim(rest.substr(0, comma)), name))
-            return true;
-        rest.remove_prefix(std::min(comma + 1, rest.size()));
-    }
-    return false;
-}
 
 /// Writes a response to the client as it comes. A client that reads slowly slows the server's sending, so the proxy
 /// keeps no more than one piece.
@@ -109,10 +91,8 @@ private:
         const std::string_view reason{beast::http::obsolete_reason(static_cast<beast::http::status>(status)).data(),
                                       beast::http::obsolete_reason(static_cast<beast::http::status>(status)).size()};
         std::string out = fmt::format("HTTP/1.1 {} {}\r\n", status, reason);
-        const std::string listed = fields.joined("Connection").value_or("");
-        for (const weir::http::header& one : fields)
-            if (!of_one_connection(one.name, listed))
-                out += fmt::format("{}: {}\r\n", one.name, one.value);
+        for (const weir::http::header& one : weir::http::storable_fields(fields))
+            out += fmt::format("{}: {}\r\n", one.name, one.value);
         return out + std::string{framing} + "\r\n";
     }
     void write(std::string_view bytes) {
