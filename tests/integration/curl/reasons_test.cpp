@@ -386,7 +386,7 @@ TEST_CASE("reasons: a packed body that is cut is not a body") {
             }
         }
     }
-    // Nothing at all is no packed body, and a body that nobody unpacks is not looked at.
+    // Nothing at all is no packed body, and a body that is not unpacked is not checked.
     CHECK(answer("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 0\r\n\r\n", unpacking).calls ==
           "head 200 finished");
     CHECK(answer("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\nxy").calls ==

@@ -87,6 +87,14 @@ weir::configuration one_rate(std::int64_t limit, weir::duration period) {
     return weir::configuration::builder{}.defaults("metadata", p).build().value();
 }
 
+/// Asks whether it may repeat the request, and then answers.
+auto asking(bool& may) {
+    return [&may](receiver& to) {
+        may = to.again();
+        to.head(200, {});
+    };
+}
+
 }  // namespace
 
 TEST_CASE("a request is admitted first, stamped before its receiver sees the head, released after its body") {
@@ -143,12 +151,7 @@ TEST_CASE("a request that never left is refunded, one that may have left counts"
 TEST_CASE("a repeat takes another permit, after the first was given back") {
     diary book;
     bool may = false;
-    limited http(puppet{&book,
-                        [&](receiver& to) {
-                            may = to.again();
-                            to.head(200, {});
-                        }},
-                 book);
+    limited http(puppet{&book, asking(may)}, book);
     static_cast<void>(http.send({.url = "https://a/", .cost = 2}));
     CHECK(may);
     CHECK(book.notes == notes{"GET a/metadata x2", "send https://a/", "release", "GET a/metadata x2", "arrived 200",
@@ -186,12 +189,7 @@ TEST_CASE("over a ceiling of one request in flight a repeat does not wait for it
                             weir::configuration::builder{}.defaults("metadata", p).build().value()};
     diary book;
     bool may = false;
-    limited http(puppet{&book,
-                        [&](receiver& to) {
-                            may = to.again();
-                            to.head(200, {});
-                        }},
-                 registry);
+    limited http(puppet{&book, asking(may)}, registry);
     CHECK(http.send({.url = "https://a/"}).status == 200);
     CHECK(may);
     CHECK(registry.inspect("a", "metadata")->state.windows.at(0).used == 2);

@@ -39,7 +39,7 @@ TEST_CASE("what was not sent is never lost, and what was lost has been sent") {
     }
 }
 
-TEST_CASE("a proxy's answers and libcurl's texts are told apart") {
+TEST_CASE("a proxy's answers and libcurl's texts have reasons of their own") {
     using enum transport_errc;
     for (const long status : {301, 403, 407, 502})
         CHECK(reason_of({.code = CURLE_RECV_ERROR, .connect_status = status}) == proxy);
