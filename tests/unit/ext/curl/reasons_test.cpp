@@ -25,7 +25,7 @@ TEST_CASE("every code of libcurl has a reason, and its row is the only one") {
                 CHECK(reason_of({.code = static_cast<CURLcode>(row.code), .sent = sent}) ==
                       (sent ? row.sent : row.unsent));
     }
-    for (int code = 1; code < 130; ++code)
+    for (int code = 1; code < 128; ++code)  // the enumeration's type holds no more
         if (codes.count(code) == 0)
             CHECK(reason_of({.code = static_cast<CURLcode>(code)}) == transport_errc::other);
 }

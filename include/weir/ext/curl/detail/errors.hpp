@@ -72,7 +72,7 @@ inline constexpr auto reasons = [] {
     if (!f.sent && f.connect_status != 0 && f.connect_status / 100 != 2)
         return proxy;
     if (f.code == CURLE_PROXY)
-        switch (static_cast<CURLproxycode>(f.proxy_code)) {
+        switch (f.proxy_code) {
         case CURLPX_RESOLVE_HOST:
             return resolve;
         case CURLPX_REPLY_CONNECTION_REFUSED:
