@@ -3,6 +3,7 @@
 
 #include "weir/ext/postgres/detail/conninfo.hpp"
 #include "weir/ext/postgres/detail/loss_watch.hpp"
+#include "weir/ext/postgres/detail/presence.hpp"
 #include "weir/ext/postgres/detail/requests.hpp"
 #include "weir/ext/postgres/detail/session.hpp"
 #include "weir/ext/postgres/detail/slot_state.hpp"
@@ -17,9 +18,11 @@
 #include "weir/core/multiplier.hpp"
 #include "weir/core/time.hpp"
 #include "weir/core/tuner_state.hpp"
+#include "weir/storage/holder.hpp"
 #include "weir/storage/remote/compare_and_swap.hpp"
 #include "weir/storage/remote/entry_ids.hpp"
 #include "weir/storage/remote/fork_guard.hpp"
+#include "weir/storage/remote/own_presence.hpp"
 #include "weir/storage/remote/session_pool.hpp"
 #include "weir/storage/store.hpp"
 #include "weir/storage/store_error.hpp"
@@ -207,6 +210,32 @@ public:
         return said[1];
     }
 
+    // ---- holders
+
+    /// When this process must give its next sign of life; every verb gives one then. `far_future` under injected time.
+    [[nodiscard]] instant next_renewal() const noexcept { return shared_->here.next_renewal(); }
+    /// Gives a sign of life if one is due, in a round trip of its own. For a process that makes no call for a while and
+    /// has requests in flight. Does nothing under injected time.
+    void renew() {
+        require_own_process("renew the presence");
+        if (!shared_->here.is_due(this->now()))
+            return;
+        const remote::key_route none;
+        const auto session = shared_->pool.borrow(none);
+        session->renew_if_due();
+        static_cast<void>(session->await());
+    }
+    /// How many holders lived at the last sign of life, with this one; 0 = not known.
+    [[nodiscard]] std::int64_t alive() const noexcept { return shared_->here.book.alive(); }
+    /// All holders that the server knows: those that live, and those that died while an entry of theirs may exist.
+    [[nodiscard]] std::vector<holder_info> holders() {
+        require_own_process("list the holders");
+        const remote::key_route none;
+        const auto session = shared_->pool.borrow(none);
+        auto said = holders_by(*session);
+        return shared_->here.infos_of(std::move(said.holders), said.now);
+    }
+
     // ---- queries
 
     /// The factor as of this process's last verb on the key.
@@ -260,12 +289,14 @@ private:
     struct shared {
         explicit shared(postgres_options o)
             : options(std::move(o)), server(detail::server_of(options.connection)), losses(server),
-              pool(pool_of(options, server), {}, &options, server, &losses) {}
+              here(ids.holder(), options.holder_ttl, options.entry_ttl, options.holder_host, options.injected_time),
+              pool(pool_of(options, server), {}, &options, server, &losses, &here) {}
         const postgres_options options;
         const std::string server;
         detail::loss_watch losses;
-        pool_type pool;
         remote::entry_ids ids;
+        remote::own_presence here;
+        pool_type pool;
         std::atomic<std::int64_t> next_sweep{0};
         std::atomic<std::int64_t> sweep_from{0};
         detail::time_scale time{&options};
@@ -459,10 +490,19 @@ private:
     }
     std::vector<std::int64_t> call(detail::session& session, detail::verb which, std::string_view what,
                                    detail::parameter_list& values) const {
-        if (!session.send(which, values))
+        session.renew_if_due();
+        if (!session.is_open() || !session.send(which, values))
             throw detail::failed(what, shared_->pool.server(), "the connection ended before the request left",
                                  "try again");
         return session.await();
+    }
+
+    [[nodiscard]] detail::presence_reply holders_by(detail::session& session) const {
+        detail::parameter_list values;
+        auto said = detail::presence_reply_of(call(session, detail::verb::holders, "list the holders", values));
+        if (!said)
+            bad_reply("list the holders");
+        return *std::move(said);
     }
 
     /// Sometimes forgets a few idle keys after a verb, and does not wait for the reply.
@@ -490,6 +530,6 @@ static_assert(static_cast<int>(cause::none) == static_cast<int>(detail::obstacle
               static_cast<int>(cause::gate) == static_cast<int>(detail::obstacle::gate) &&
               static_cast<int>(cause::concurrency) == static_cast<int>(detail::obstacle::concurrency));
 static_assert(counting_store<postgres_store> && reducible_store<postgres_store> && tunable_store<postgres_store> &&
-              openable_store<postgres_store>);
+              openable_store<postgres_store> && presence_store<postgres_store>);
 
 }  // namespace weir::postgres

@@ -3,6 +3,7 @@
 
 #include "weir/ext/redis/detail/admit_arguments.hpp"
 #include "weir/ext/redis/detail/loss_watch.hpp"
+#include "weir/ext/redis/detail/presence.hpp"
 #include "weir/ext/redis/detail/server_clock.hpp"
 #include "weir/ext/redis/detail/session.hpp"
 #include "weir/ext/redis/detail/slot_state.hpp"
@@ -12,6 +13,7 @@
 
 #include "weir/core/clock.hpp"
 #include "weir/core/tuner_state.hpp"
+#include "weir/storage/holder.hpp"
 #include "weir/storage/remote/compare_and_swap.hpp"
 #include "weir/storage/remote/entry_ids.hpp"
 #include "weir/storage/remote/fork_guard.hpp"
@@ -179,6 +181,33 @@ public:
         s.state_->factor = {};
     }
 
+    // ---- holders
+
+    /// When this process must give its next sign of life; every verb gives one then. `far_future` under injected time.
+    [[nodiscard]] instant next_renewal() const noexcept { return shared_->here.next_renewal(); }
+    /// Gives a sign of life if one is due, in a round trip of its own. For a process that makes no call for a while and
+    /// has requests in flight. Does nothing under injected time.
+    void renew() {
+        require_own_process("renew the presence");
+        if (!shared_->here.begin(this->now()))
+            return;
+        const remote::key_route none;
+        const auto session = shared_->pool.borrow(none);
+        session->renew();
+    }
+    /// How many holders lived at the last sign of life, with this one; 0 = not known.
+    [[nodiscard]] std::int64_t alive() const noexcept { return shared_->here.book.alive(); }
+    /// All holders that the server knows: those that live, and those that died while an entry of theirs may exist.
+    [[nodiscard]] std::vector<holder_info> holders() {
+        require_own_process("list the holders");
+        const remote::key_route none;
+        const auto session = shared_->pool.borrow(none);
+        if (shared_->here.begin(this->now()))
+            session->renew();
+        detail::presence_reply said = session->holders();
+        return shared_->here.infos_of(std::move(said.holders), said.now);
+    }
+
     // ---- queries
 
     /// The factor as of the slot's last verb.
@@ -238,13 +267,16 @@ private:
 
     struct shared {
         explicit shared(redis_options o)
-            : options(std::move(o)), losses(detail::server_of(options)), pool(pool_of(options), {}, &options, &losses) {
-        }
+            : options(std::move(o)), losses(detail::server_of(options)),
+              here(options.prefix, ids.holder(), options.holder_ttl, options.entry_ttl, options.holder_host,
+                   options.injected_time),
+              pool(pool_of(options), {}, &options, &losses, &here) {}
         const redis_options options;
         detail::loss_watch losses;
+        remote::entry_ids ids;
+        detail::presence here;
         pool_type pool;
         detail::server_clock clock;
-        remote::entry_ids ids;
         std::atomic<std::uint64_t> lost_keys = 0;
         detail::time_scale time{&options};
         remote::fork_guard owner;
@@ -495,6 +527,6 @@ static_assert(static_cast<int>(cause::none) == static_cast<int>(detail::obstacle
               static_cast<int>(cause::gate) == static_cast<int>(detail::obstacle::gate) &&
               static_cast<int>(cause::concurrency) == static_cast<int>(detail::obstacle::concurrency));
 static_assert(counting_store<redis_store> && reducible_store<redis_store> && tunable_store<redis_store> &&
-              openable_store<redis_store>);
+              openable_store<redis_store> && presence_store<redis_store>);
 
 }  // namespace weir::redis

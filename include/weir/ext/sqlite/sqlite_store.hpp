@@ -3,6 +3,7 @@
 
 #include "weir/ext/sqlite/clock.hpp"
 #include "weir/ext/sqlite/detail/file.hpp"
+#include "weir/ext/sqlite/detail/holders.hpp"
 #include "weir/ext/sqlite/detail/key_log.hpp"
 #include "weir/ext/sqlite/detail/slot_state.hpp"
 #include "weir/ext/sqlite/detail/turn.hpp"
@@ -16,6 +17,9 @@
 #include "weir/core/multiplier.hpp"
 #include "weir/core/time.hpp"
 #include "weir/core/tuner_state.hpp"
+#include "weir/storage/holder.hpp"
+#include "weir/storage/remote/entry_ids.hpp"
+#include "weir/storage/remote/own_presence.hpp"
 #include "weir/storage/remote/tuner_record.hpp"
 #include "weir/storage/store.hpp"
 #include "weir/storage/store_error.hpp"
@@ -36,6 +40,7 @@
 #include <system_error>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace weir::sqlite {
 
@@ -85,7 +90,7 @@ public:
             assessment decided = decide(key, plan, cost, m);
             decided.passed = !decided.admits() && !plan.enforce;
             if (decided.admits() && cost > 0) {
-                made.id = key.enter(plan, cost, m.t, saturating_add(m.t, all_->options.entry_ttl));
+                made.id = key.enter(plan, cost, m.t, saturating_add(m.t, all_->options.entry_ttl), all_->ids);
                 made.state = plan.from_response ? entry_state::open : entry_state::stamped;
                 made.in_flight = true;
                 made.stamp = m.here;
@@ -237,6 +242,27 @@ public:
         });
     }
 
+    // ---- holders
+
+    /// When this process must give its next sign of life; every verb gives one then. `far_future` under injected time.
+    [[nodiscard]] instant next_renewal() const noexcept { return all_->here.next_renewal(); }
+    /// Gives a sign of life if one is due. For a process that makes no call for a while and has requests in flight.
+    /// Does nothing under injected time.
+    void renew() {
+        if (all_->here.is_due(now()))
+            with_holders("renewing", [](detail::holder_table&, instant) {});
+    }
+    /// How many holders lived at the last sign of life, with this one; 0 = not known.
+    [[nodiscard]] std::int64_t alive() const noexcept { return all_->here.book.alive(); }
+    /// All holders that the file knows: those that live, and those that died while an entry of theirs may exist.
+    [[nodiscard]] std::vector<holder_info> holders() {
+        std::vector<holder_info> out;
+        with_holders("listing the holders", [&](detail::holder_table& table, instant base) {
+            out = all_->here.infos_of(table.all(), detail::holder_table::microseconds(base.time_since_epoch()));
+        });
+        return out;
+    }
+
     [[nodiscard]] bool idle(const slot& s, const window_plan&, instant) const {
         return s.state().held.load(std::memory_order_relaxed) == 0;
     }
@@ -273,7 +299,9 @@ private:
 
     /// The store's data, in one object so that the store can be moved.
     struct shared {
-        shared(sqlite_options o, Clock c) : options(std::move(o)), clock(std::move(c)) {
+        shared(sqlite_options o, Clock c)
+            : options(std::move(o)), clock(std::move(c)),
+              here(ids.holder(), options.holder_ttl, options.entry_ttl, options.holder_host, options.injected_time) {
             if (std::string fault = fault_of(options); !fault.empty())
                 throw exception({errc::bad_configuration, std::move(fault)});
             // The process may change its folder before the file is opened, or opened again.
@@ -293,6 +321,8 @@ private:
         sqlite_options options;  // never changes
         const Clock clock;
         const pid_t process = ::getpid();
+        remote::entry_ids ids;
+        remote::own_presence here;
         detail::turn mutex;
         // The mutex guards these.
         detail::patience waiting;
@@ -373,6 +403,7 @@ private:
             detail::slot_state& mine = s.state();
             key_row& row = all.row;
             in.load(row, mine.of_opening == all.opening ? mine.row : 0, mine.name);
+            const auto alive = renew_in(in);
             const moment m = moment_of(row, in, now);
             detail::file::key_blocks blocks{in, row, mine.name};
             view key{row, blocks};
@@ -386,6 +417,8 @@ private:
                     in.tidy(m.base);
                 }
                 transaction.commit();
+                if (alive) [[unlikely]]
+                    all.here.book.succeeded(*alive);
                 mine.row = row.id;
                 mine.of_opening = all.opening;
                 mine.millionths.store(row.millionths, std::memory_order_relaxed);
@@ -398,6 +431,34 @@ private:
                 finish();
                 return out;
             }
+        } catch (const store_error&) {
+            if (in.db().broken())
+                all_->opened.reset();
+            throw;
+        }
+    }
+
+    /// Gives the sign of life that is due, in the open transaction. Returns how many holders live.
+    [[nodiscard]] std::optional<std::int64_t> renew_in(detail::file& in) {
+        remote::own_presence& me = all_->here;
+        if (!me.begin(now())) [[likely]]
+            return std::nullopt;
+        return detail::holder_table{in.db()}.renew(me, all_->clock.since_boot() + in.ahead());
+    }
+    /// Runs `f` on the table of holders in a transaction, after a sign of life if one is due.
+    template <class F>
+    void with_holders(std::string_view doing, F&& f) {
+        const auto lock = enter(doing);
+        detail::file& in = opened_file();
+        in.db().doing(doing);
+        try {
+            detail::file::transaction transaction{in};
+            const auto alive = renew_in(in);
+            detail::holder_table table{in.db()};
+            f(table, all_->options.injected_time ? all_->last.load() : all_->clock.since_boot() + in.ahead());
+            transaction.commit();
+            if (alive)
+                all_->here.book.succeeded(*alive);
         } catch (const store_error&) {
             if (in.db().broken())
                 all_->opened.reset();
@@ -478,6 +539,6 @@ private:
 using sqlite_store = basic_sqlite_store<>;
 
 static_assert(counting_store<sqlite_store> && reducible_store<sqlite_store> && tunable_store<sqlite_store> &&
-              openable_store<sqlite_store>);
+              openable_store<sqlite_store> && presence_store<sqlite_store>);
 
 }  // namespace weir::sqlite
