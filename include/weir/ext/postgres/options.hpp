@@ -147,7 +147,8 @@ namespace detail {
 ///
 /// `weir_schema`, `weir_pool`, `weir_pool_wait_ms`, `weir_connect_timeout_ms`, `weir_command_timeout_ms`,
 /// `weir_reconnect_first_ms`, `weir_reconnect_max_ms`, `weir_entry_ttl_s`, `weir_holder_ttl_ms`,
-/// `weir_holder_host`, `weir_on_lost_history` (`warm_up`, `ignore`), `weir_synchronous_commit`, `weir_unlogged`, `weir_migrate` (`on`, `off`).
+/// `weir_holder_host`, `weir_on_lost_history` (`warm_up`, `ignore`), `weir_synchronous_commit`, `weir_unlogged`,
+/// `weir_migrate` (`on`, `off`).
 ///
 /// **Errors.** `errc::bad_configuration`: an unknown parameter, with the closest name; an invalid value of ours; a text
 /// that libpq cannot read. No message repeats the text.

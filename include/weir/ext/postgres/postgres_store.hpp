@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "weir/ext/postgres/detail/checked_options.hpp"
 #include "weir/ext/postgres/detail/conninfo.hpp"
 #include "weir/ext/postgres/detail/loss_watch.hpp"
+#include "weir/ext/postgres/detail/obstacle.hpp"
 #include "weir/ext/postgres/detail/presence.hpp"
 #include "weir/ext/postgres/detail/requests.hpp"
 #include "weir/ext/postgres/detail/session.hpp"
+#include "weir/ext/postgres/detail/settlement_to_post.hpp"
 #include "weir/ext/postgres/detail/slot_state.hpp"
 #include "weir/ext/postgres/detail/time_scale.hpp"
 #include "weir/ext/postgres/options.hpp"
@@ -71,7 +74,7 @@ public:
     ///
     /// **Errors.** `weir::exception` (`errc::bad_configuration`) for options that contradict themselves.
     explicit postgres_store(postgres_options options)
-        : shared_(std::make_unique<shared>(checked(std::move(options)))) {}
+        : shared_(std::make_unique<shared>(detail::checked(std::move(options)))) {}
 
     /// This process's steady clock; under injected time, the latest instant that was injected.
     [[nodiscard]] instant now() const noexcept { return shared_->time.now(); }
@@ -290,7 +293,7 @@ private:
         explicit shared(postgres_options o)
             : options(std::move(o)), server(detail::server_of(options.connection)), losses(server),
               here(ids.holder(), options.holder_ttl, options.entry_ttl, options.holder_host, options.injected_time),
-              pool(pool_of(options, server), {}, &options, server, &losses, &here) {}
+              pool(detail::pool_of(options, server), {}, &options, server, &losses, &here) {}
         const postgres_options options;
         const std::string server;
         detail::loss_watch losses;
@@ -303,25 +306,9 @@ private:
         remote::fork_guard owner;
     };
 
-    static constexpr std::uint64_t stamp_mark = std::uint64_t{1} << 63;
+    static constexpr std::uint64_t stamp_mark = detail::stamp_mark;
     static constexpr duration sweep_pause = std::chrono::milliseconds{200};
 
-    [[nodiscard]] static postgres_options checked(postgres_options o) {
-        if (std::string fault = fault_of(o); !fault.empty())
-            throw exception{error{errc::bad_configuration, "postgres: " + fault}};
-        return o;
-    }
-    [[nodiscard]] static remote::pool_options pool_of(const postgres_options& o, const std::string& server) {
-        return {.store = "postgres",
-                .server = server,
-                .advice = "raise weir_pool or weir_pool_wait_ms",
-                .sessions = o.pool,
-                .wait = o.pool_wait,
-                .flush_wait = o.command_timeout,
-                .connect_timeout = o.connect_timeout,
-                .reconnect_first = o.reconnect_first,
-                .reconnect_max = o.reconnect_max};
-    }
     void require_own_process(std::string_view what) const { shared_->owner.require("postgres", what); }
     [[noreturn]] void bad_reply(std::string_view what) const {
         throw detail::failed(what, shared_->pool.server(), "the reply is not what the function returns",
@@ -373,7 +360,8 @@ private:
         stamp = said[is_short ? 0 : 2];
         key.heard(stamp, now);
         const instant here = options().injected_time ? instant{duration{stamp}} : now;
-        assessment f = said.size() < 8 ? assessment{here, cause::none, 0} : obstacle(said, plan, now);
+        assessment f = said.size() < 8 ? assessment{here, cause::none, 0}
+                                       : detail::obstacle_of(said, plan, after(now), shared_->time);
         if (!warm.admits() && warm.at > f.at)
             f = warm;
         if (cost > plan.max_cost) [[unlikely]]
@@ -398,18 +386,6 @@ private:
         return {said[2] != 0, multiplier::of_millionths(said[4]), std::move(record)};
     }
 
-    /// The server's reply as an assessment: cause, window, time and gate.
-    [[nodiscard]] assessment obstacle(const std::vector<std::int64_t>& said, const window_plan& plan,
-                                      instant now) const {
-        assessment f{shared_->time.local(said[4], said[2], after(now)), static_cast<cause>(said[5]),
-                     static_cast<std::uint32_t>(said[6])};
-        if (plan.max_hold < forever && said[7] - said[2] > plan.max_hold.count()) {
-            f.cause = cause::gate;
-            f.beyond_max_hold = true;
-        }
-        return f;
-    }
-
     /// Denies until the key's shortest window has passed since the loss of history.
     [[nodiscard]] assessment warming(const window_plan& plan, std::int64_t cost, instant now) const {
         const instant lost = shared_->losses.lost_at();
@@ -425,18 +401,8 @@ private:
                             plan.kept.longest.count(), s.state_->take_ended()});
     }
     void post_settlement(slot& s, const window_plan& plan, const entry& e, settlement how, instant now) {
-        using detail::settle_verb;
-        const auto id = static_cast<std::int64_t>(e.id & ~stamp_mark);
-        const bool bare = (e.id & stamp_mark) != 0;
-        const bool is_stamped = e.state == entry_state::stamped;
-        if (how == settlement::abandoned && !is_stamped)
-            return post(s, plan, id, settle_verb::abandoned, std::max(e.grace, duration::zero()).count(), now);
-        if (how == settlement::abandoned)
-            how = settlement::released;
-        const bool can_wait = how == settlement::released && is_stamped && plan.max_concurrent == 0;
-        if (can_wait && s.state_->leave_ended(id))
-            return;
-        post(s, plan, id, bare ? settle_verb::refund_stamp : static_cast<settle_verb>(how), e.cost, now);
+        if (const auto what = detail::settlement_to_post(*s.state_, plan, e, how))
+            post(s, plan, what->entry, what->how, what->argument, now);
     }
     /// Takes back an entry that will not be used, if it was made. It is remembered while the key's number is not known.
     void take_back(slot& s, const window_plan& plan, std::int64_t entry, instant now) {
@@ -525,10 +491,6 @@ private:
     std::unique_ptr<shared> shared_;
 };
 
-static_assert(static_cast<int>(cause::none) == static_cast<int>(detail::obstacle::none) &&
-              static_cast<int>(cause::window) == static_cast<int>(detail::obstacle::window) &&
-              static_cast<int>(cause::gate) == static_cast<int>(detail::obstacle::gate) &&
-              static_cast<int>(cause::concurrency) == static_cast<int>(detail::obstacle::concurrency));
 static_assert(counting_store<postgres_store> && reducible_store<postgres_store> && tunable_store<postgres_store> &&
               openable_store<postgres_store> && presence_store<postgres_store>);
 

@@ -2,7 +2,9 @@
 #pragma once
 
 #include "weir/ext/redis/detail/admit_arguments.hpp"
+#include "weir/ext/redis/detail/checked_options.hpp"
 #include "weir/ext/redis/detail/loss_watch.hpp"
+#include "weir/ext/redis/detail/obstacle.hpp"
 #include "weir/ext/redis/detail/presence.hpp"
 #include "weir/ext/redis/detail/server_clock.hpp"
 #include "weir/ext/redis/detail/session.hpp"
@@ -67,7 +69,8 @@ public:
     /// The first verb connects, not the constructor.
     ///
     /// **Errors.** `weir::exception` (`errc::bad_configuration`) for options that contradict themselves.
-    explicit redis_store(redis_options options) : shared_(std::make_unique<shared>(checked(std::move(options)))) {}
+    explicit redis_store(redis_options options)
+        : shared_(std::make_unique<shared>(detail::checked(std::move(options)))) {}
 
     /// This process's steady clock; under injected time, the latest instant that was injected.
     [[nodiscard]] instant now() const noexcept { return shared_->time.now(); }
@@ -189,22 +192,15 @@ public:
     /// has requests in flight. Does nothing under injected time.
     void renew() {
         require_own_process("renew the presence");
-        if (!shared_->here.begin(this->now()))
-            return;
-        const remote::key_route none;
-        const auto session = shared_->pool.borrow(none);
-        session->renew();
+        if (shared_->here.begin(this->now()))
+            shared_->here.renew(*shared_->pool.borrow(shared_->here.address().route), this->now());
     }
     /// How many holders lived at the last sign of life, with this one; 0 = not known.
     [[nodiscard]] std::int64_t alive() const noexcept { return shared_->here.book.alive(); }
     /// All holders that the server knows: those that live, and those that died while an entry of theirs may exist.
     [[nodiscard]] std::vector<holder_info> holders() {
-        require_own_process("list the holders");
-        const remote::key_route none;
-        const auto session = shared_->pool.borrow(none);
-        if (shared_->here.begin(this->now()))
-            session->renew();
-        detail::presence_reply said = session->holders();
+        renew();
+        auto said = holder_records();
         return shared_->here.infos_of(std::move(said.holders), said.now);
     }
 
@@ -270,7 +266,7 @@ private:
             : options(std::move(o)), losses(detail::server_of(options)),
               here(options.prefix, ids.holder(), options.holder_ttl, options.entry_ttl, options.holder_host,
                    options.injected_time),
-              pool(pool_of(options), {}, &options, &losses, &here) {}
+              pool(detail::pool_of(options), {}, &options, &losses, &here) {}
         const redis_options options;
         detail::loss_watch losses;
         remote::entry_ids ids;
@@ -282,26 +278,6 @@ private:
         remote::fork_guard owner;
     };
 
-    [[nodiscard]] static redis_options checked(redis_options o) {
-        if (std::string fault = fault_of(o); !fault.empty())
-            throw exception{error{errc::bad_configuration, "redis: " + fault}};
-        if (o.tls && !detail::has_tls)
-            throw exception{error{errc::bad_configuration,
-                                  "redis: rediss:// needs TLS, which the hiredis this was built with has not; build "
-                                  "with hiredis 1.0 or later, or write redis://"}};
-        return o;
-    }
-    [[nodiscard]] static remote::pool_options pool_of(const redis_options& o) {
-        return {.store = "redis",
-                .server = detail::server_of(o),
-                .advice = "raise pool or pool_wait_ms",
-                .sessions = o.pool,
-                .wait = o.pool_wait,
-                .flush_wait = o.command_timeout,
-                .connect_timeout = o.connect_timeout,
-                .reconnect_first = o.reconnect_first,
-                .reconnect_max = o.reconnect_max};
-    }
     void require_own_process(std::string_view what) const { shared_->owner.require("redis", what); }
     [[noreturn]] void bad_reply(std::string_view what) const {
         throw store_error{fmt::format("redis: cannot {} at {}: the reply is not what the script returns; is another "
@@ -364,8 +340,8 @@ private:
             return warm;
         }
         const instant here = shared_->time.is_injected() ? shared_->time.local(head->t, head->t, now) : now;
-        assessment f =
-            head->obstacle.empty() ? assessment{here, cause::none, 0} : obstacle(head->obstacle, plan, head->t);
+        assessment f = head->obstacle.empty() ? assessment{here, cause::none, 0}
+                                              : detail::obstacle_of(head->obstacle, plan, head->t, shared_->time);
         if (!warm.admits() && warm.at > f.at)
             f = warm;
         if (cost > plan.max_cost) [[unlikely]]
@@ -399,24 +375,11 @@ private:
         const double t = detail::double_at(text, 4);
         key.factor = detail::factor_of(detail::double_at(text, 5));
         shared_->clock.learn(t, asked);
-        assessment f = obstacle(text, plan, t);
+        assessment f = detail::obstacle_of(text, plan, t, shared_->time);
         if (f.cause == cause::none)
             f.at = shared_->time.is_injected() ? shared_->time.local(t, t, now) : now;
         // Only a request without cost passes without an entry.
         f.passed = cost == 0 && !f.admits() && !plan.enforce;
-        return f;
-    }
-
-    /// The script's reply as an assessment: cause, window, time and gate.
-    [[nodiscard]] assessment obstacle(std::string_view text, const window_plan& plan, double t) const {
-        const auto at = [&](std::size_t i) { return detail::double_at(text, i); };
-        assessment f{far_future, static_cast<cause>(static_cast<std::uint8_t>(at(0))),
-                     static_cast<std::uint32_t>(at(1))};
-        f.at = shared_->time.local(at(2), t, this->now());
-        if (f.cause != cause::none && plan.max_hold < forever && at(3) - t > shared_->time.span(plan.max_hold)) {
-            f.cause = cause::gate;
-            f.beyond_max_hold = true;
-        }
         return f;
     }
 
@@ -499,6 +462,13 @@ private:
         return detail::double_at(got, 0);
     }
 
+    [[nodiscard]] detail::presence_reply holder_records() {
+        auto said = shared_->here.list(*shared_->pool.borrow(shared_->here.address().route));
+        if (!said)
+            bad_reply("list the holders");
+        return *std::move(said);
+    }
+
     // ---- the tuner's state: its times are the server's, in nanoseconds
 
     [[nodiscard]] std::optional<duration> ahead() const noexcept {
@@ -522,10 +492,6 @@ private:
     std::unique_ptr<shared> shared_;
 };
 
-static_assert(static_cast<int>(cause::none) == static_cast<int>(detail::obstacle::none) &&
-              static_cast<int>(cause::window) == static_cast<int>(detail::obstacle::window) &&
-              static_cast<int>(cause::gate) == static_cast<int>(detail::obstacle::gate) &&
-              static_cast<int>(cause::concurrency) == static_cast<int>(detail::obstacle::concurrency));
 static_assert(counting_store<redis_store> && reducible_store<redis_store> && tunable_store<redis_store> &&
               openable_store<redis_store> && presence_store<redis_store>);
 

@@ -85,8 +85,8 @@ template <class Enum, std::size_t N>
                        guess.empty() ? "" : fmt::format("; did you mean {}?", guess));
 }
 
-inline constexpr std::array<std::string_view, 6> parameters{
-    "busy_timeout_ms", "synchronous", "entry_ttl_s", "holder_ttl_ms", "holder_host", "on_lost_history"};
+inline constexpr std::array<std::string_view, 6> parameters{"busy_timeout_ms", "synchronous", "entry_ttl_s",
+                                                            "holder_ttl_ms",   "holder_host", "on_lost_history"};
 
 /// Sets one parameter. Returns its fault, or nothing.
 [[nodiscard]] inline std::string set_parameter(sqlite_options& o, std::string_view name, std::string_view value) {

@@ -5,6 +5,8 @@
 #include "weir/ext/sqlite/detail/file.hpp"
 #include "weir/ext/sqlite/detail/holders.hpp"
 #include "weir/ext/sqlite/detail/key_log.hpp"
+#include "weir/ext/sqlite/detail/moment.hpp"
+#include "weir/ext/sqlite/detail/row_life.hpp"
 #include "weir/ext/sqlite/detail/slot_state.hpp"
 #include "weir/ext/sqlite/detail/turn.hpp"
 #include "weir/ext/sqlite/options.hpp"
@@ -95,7 +97,7 @@ public:
                 made.in_flight = true;
                 made.stamp = m.here;
             }
-            touch(key.row, plan, m);
+            detail::touch(key.row, plan, m.t);
             return m.local(decided);
         });
         if (!f.admits())
@@ -111,7 +113,7 @@ public:
             decided.passed = !decided.admits() && !plan.enforce;
             if (decided.admits() && cost > 0)
                 key.log.push(m.t, cost, plan);
-            touch(key.row, plan, m);
+            detail::touch(key.row, plan, m.t);
             return m.local(decided);
         });
     }
@@ -129,7 +131,7 @@ public:
             const auto [id, stamp] = step(s, "settling", now, [&](view& key, const moment& m) {
                 key.expire(m.t, plan);
                 const std::uint64_t left = key.settle(plan, e.id, e.cost, how, m.t, e.grace);
-                touch(key.row, plan, m);
+                detail::touch(key.row, plan, m.t);
                 return std::pair{left, m.here};
             });
             e.id = id;
@@ -145,7 +147,7 @@ public:
         step(s, "reducing", now, [&](view& key, const moment& m) {
             key.expire(m.t, plan);
             key.reduce(e.id, e.cost, cost);
-            touch(key.row, plan, m);
+            detail::touch(key.row, plan, m.t);
         });
         e.cost = cost;
     }
@@ -159,7 +161,7 @@ public:
             if (at <= key.row.gate + hair)
                 return false;
             key.row.gate = at;
-            keep_until(key.row, at);
+            detail::keep_until(key.row, at);
             return true;
         });
     }
@@ -174,7 +176,7 @@ public:
     void tune(slot& s, multiplier m) {
         step(s, "tuning", std::nullopt, [&](view& key, const moment& at) {
             key.row.millionths = m.millionths();
-            keep_until(key.row, saturating_add(at.t, factor_kept));
+            detail::keep_until(key.row, saturating_add(at.t, detail::factor_kept));
         });
     }
     /// `step` is called once, inside the transaction.
@@ -189,7 +191,7 @@ public:
             row.millionths = after.factor.millionths();
             row.tuner = remote::to_record(after, ahead);
             row.tuner_changed = true;
-            keep_while_tuned(row, m);
+            detail::keep_while_tuned(row, m.t);
             row.changed = true;
             return after;
         });
@@ -202,7 +204,7 @@ public:
     [[nodiscard]] key_snapshot read(const slot& s, const window_plan& plan, instant now) {
         return step(s, "reading", now, [&](view& key, const moment& m) {
             key.expire(m.t, plan);
-            touch(key.row, plan, m);
+            detail::touch(key.row, plan, m.t);
             const key_row& row = key.row;
             const std::int64_t blocks = row.end_block - row.first_block;
             key_snapshot out{{}, row.open, key.in_flight, m.local(row.gate), {}, m.local(row.newest), 0};
@@ -220,26 +222,9 @@ public:
         });
     }
 
-    void erase(slot& s) {
-        step(s, "erasing", std::nullopt, [&](view& key, const moment&) {
-            key_row& row = key.row;
-            if (row.id == 0)
-                return;
-            // The blocks are removed with the row, a few at a time. Entries get a new row.
-            if (row.end_block > row.first_block) {
-                all_->opened->forget(row.id);
-                row.id = 0;
-            }
-            row.newest = row.gate = row.dropped = long_ago;
-            row.millionths = multiplier::one;
-            row.tuner_changed = !row.tuner.empty();
-            row.tuner.clear();
-            row.recent.clear();
-            row.first_block = row.end_block = 0;
-            if (row.entries.empty())
-                row.forget_at = 0;
-            row.changed = true;
-        });
+    void erase(slot& s, open_entries what = open_entries::keep) {
+        step(s, "erasing", std::nullopt,
+             [&](view& key, const moment&) { detail::forget_history(key.row, *all_->opened, what); });
     }
 
     // ---- holders
@@ -288,14 +273,13 @@ public:
 
 private:
     using key_row = detail::key_row;
+    using moment = detail::moment;
     using view = detail::key_view<detail::file::key_blocks>;
 
     /// How far stamps may be ahead of the file's time. If they are further ahead, they come from another clock.
     static constexpr duration tolerance = std::chrono::seconds{1};
-    /// How long a key is kept at least after its last change, because a reload may lengthen its windows. The same holds
-    /// for a factor that the tuner did not set.
+    /// How long a key is kept at least after its last change, because a reload may lengthen its windows.
     static constexpr duration history_kept = std::chrono::minutes{1};
-    static constexpr duration factor_kept = std::chrono::hours{24};
 
     /// The store's data, in one object so that the store can be moved.
     struct shared {
@@ -335,22 +319,6 @@ private:
         std::chrono::steady_clock::time_point checked{};  // when the file was last seen at its path
         key_row row;                                      // used for one verb at a time
         notice_board notices;
-    };
-
-    /// The times of one step: the key's, the file's and this process's.
-    struct moment {
-        instant base;  ///< the file's time
-        instant t;     ///< the key's time: the file's, not before its newest stamp
-        instant here;
-        bool injected;
-
-        [[nodiscard]] instant local(instant at) const noexcept {
-            return injected || at >= far_future || at <= long_ago ? at : here + (at - t);
-        }
-        [[nodiscard]] assessment local(assessment f) const noexcept { return f.at = local(f.at), f; }
-        [[nodiscard]] instant there(instant at) const noexcept {
-            return at <= here ? t - (here - at) : saturating_add(t, at - here);
-        }
     };
 
     [[nodiscard]] std::unique_lock<detail::turn> enter(std::string_view doing) {
@@ -508,29 +476,6 @@ private:
             return f;
         const assessment warm = warm_up(plan, cost, all_->lost_since + key.row.shift, m.t);
         return warm.at > f.at ? warm : f;
-    }
-
-    /// If the row has changed, stores how long it affects decisions under `plan`.
-    static void touch(key_row& row, const window_plan& plan, const moment& m) {
-        if (!row.changed)
-            return;
-        row.forget_at = 0;
-        keep_until(row, saturating_add(row.newest, plan.kept.longest));
-        keep_until(row, row.gate);
-        if (!row.entries.empty())
-            keep_until(row, saturating_add(row.last_expiry, plan.kept.longest));
-        keep_while_tuned(row, m);
-    }
-    /// Keeps the row while the tuner's state matters. That state says until when; a factor set by hand does not.
-    static void keep_while_tuned(key_row& row, const moment& m) {
-        if (!row.tuner.empty())
-            keep_until(row, instant{duration{row.tuner[remote::recovered_index]}});
-        else if (row.millionths != multiplier::one)
-            keep_until(row, saturating_add(m.t, factor_kept));
-    }
-    static void keep_until(key_row& row, instant at) {
-        row.forget_at = std::max(row.forget_at, (at - row.shift).time_since_epoch().count());
-        row.changed = true;
     }
 
     std::unique_ptr<shared> all_;

@@ -73,9 +73,7 @@ public:
     /// The store has taken the sign of life, and says how many holders live, with this one.
     void succeeded(std::int64_t alive) noexcept { alive_.store(alive, std::memory_order_relaxed); }
     /// It has not. The next attempt comes a third of the usual time later.
-    void failed(instant now) noexcept {
-        next_.store(saturating_add(now, pause_ / 3), std::memory_order_relaxed);
-    }
+    void failed(instant now) noexcept { next_.store(saturating_add(now, pause_ / 3), std::memory_order_relaxed); }
     /// The number of holders that lived at the last renewal; 0 = not known yet.
     [[nodiscard]] std::int64_t alive() const noexcept { return alive_.load(std::memory_order_relaxed); }
 
@@ -88,8 +86,9 @@ private:
 /// A record for a caller of `holders()`.
 [[nodiscard]] inline holder_info info_of(holder_record h, std::uint64_t own_id, const holder_verdict& v) {
     const auto time = [](std::int64_t us) { return holder_info::time{std::chrono::microseconds{us}}; };
-    return {h.id,           std::move(h.host),  h.pid, time(h.made),
-            time(h.renewed), v.type != holder_verdict::kind::dead, h.id == own_id};
+    return {h.id,          std::move(h.host), h.pid,
+            time(h.made),  time(h.renewed),   v.type != holder_verdict::kind::dead,
+            h.id == own_id};
 }
 
 }  // namespace weir::remote

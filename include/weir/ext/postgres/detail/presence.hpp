@@ -44,9 +44,14 @@ struct presence_reply {
         if (at + fixed > said.size() || said[at + 7] < 0 ||
             static_cast<std::size_t>(said[at + 7]) > said.size() - at - fixed)
             return std::nullopt;
-        remote::holder_record h{static_cast<std::uint64_t>(said[at]), static_cast<std::uint64_t>(said[at + 1]),
-                                said[at + 2], said[at + 3], said[at + 4] / 1000, said[at + 5] / 1000,
-                                said[at + 6] / 1000, {}};
+        remote::holder_record h{static_cast<std::uint64_t>(said[at]),
+                                static_cast<std::uint64_t>(said[at + 1]),
+                                said[at + 2],
+                                said[at + 3],
+                                said[at + 4] / 1000,
+                                said[at + 5] / 1000,
+                                said[at + 6] / 1000,
+                                {}};
         const auto size = static_cast<std::size_t>(said[at + 7]);
         for (std::size_t i = 0; i < size; ++i)
             h.host += static_cast<char>(said[at + fixed + i]);

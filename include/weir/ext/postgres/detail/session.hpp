@@ -32,7 +32,22 @@
 
 namespace weir::postgres::detail {
 
-enum class verb : std::uint8_t { admit, stamp, open, settle, hold, open_gate, tune, learn, read, erase, sweep, hello, renew, holders };
+enum class verb : std::uint8_t {
+    admit,
+    stamp,
+    open,
+    settle,
+    hold,
+    open_gate,
+    tune,
+    learn,
+    read,
+    erase,
+    sweep,
+    hello,
+    renew,
+    holders
+};
 
 /// The statement of each verb: its name, and the types of its parameters (b = bigint, t = bytea, a = bigint[]).
 struct statement {
@@ -63,8 +78,7 @@ class session {
 public:
     using settlement = settlement_call;
 
-    session(const postgres_options* options, const std::string& server, loss_watch* losses,
-            remote::own_presence* here)
+    session(const postgres_options* options, const std::string& server, loss_watch* losses, remote::own_presence* here)
         : options_(*options), losses_(*losses), presence_(*here), connection_(server) {}
 
     // ---- opening

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "weir/ext/redis/detail/connection.hpp"
+#include "weir/ext/redis/detail/key_address.hpp"
+#include "weir/ext/redis/detail/script.hpp"
 #include "weir/ext/redis/detail/wire.hpp"
 
 #include "weir/core/time.hpp"
@@ -79,15 +82,13 @@ public:
              std::string_view host, bool off)
         : own_presence(holder, holder_ttl, entry_ttl, host, off), argument_(presence_argument(*this)) {
         std::string key{prefix};
-        keys_ = "$1\r\n1\r\n";
-        append_part(keys_, key.append(":holders"));
+        address_.parts = "$1\r\n1\r\n";
+        append_part(address_.parts, key.append(":holders"));
     }
 
-    /// Appends the call that renews, or the one that lists.
-    void append_renewal(std::string& out, std::string_view sha) const {
-        append_call(out, sha, keys_, {}, argument_, {});
-    }
-    void append_list(std::string& out, std::string_view sha) const { append_call(out, sha, keys_, {}, {}, {}); }
+    /// The script's key and its argument.
+    [[nodiscard]] const key_address& address() const noexcept { return address_; }
+    [[nodiscard]] const std::string& argument() const noexcept { return argument_; }
     /// Reads the reply of a renewal.
     void hear(std::string_view reply, instant now) noexcept {
         if (reply.size() != 16)
@@ -95,9 +96,22 @@ public:
         book.succeeded(static_cast<std::int64_t>(double_at(reply, 1)));
     }
 
+    /// Gives a sign of life in a round trip of its own.
+    template <class Session>
+    void renew(Session& by, instant now) {
+        bool sent = false;
+        hear(text_of(*by.call(script::presence, address_, {}, argument_, "renew the presence", sent)), now);
+    }
+    /// All holders; nothing if the reply is not the script's.
+    template <class Session>
+    [[nodiscard]] std::optional<presence_reply> list(Session& by) const {
+        bool sent = false;
+        return presence_reply_of(text_of(*by.call(script::presence, address_, {}, {}, "list the holders", sent)));
+    }
+
 private:
     std::string argument_;
-    std::string keys_;  // the number of keys and the key, as a part of a call
+    key_address address_;
 };
 
 }  // namespace weir::redis::detail

@@ -9,8 +9,8 @@
 
 namespace weir::redis::detail {
 
-/// The store's steps, each a script (`ext/redis/script/`). `keep` has the verbs of `key_verb`; `presence` is not about a
-/// key.
+/// The store's steps, each a script (`ext/redis/script/`). `keep` has the verbs of `key_verb`; `presence` is not about
+/// a key.
 enum class script : std::size_t { admit, keep, learn, presence };
 inline constexpr std::size_t script_count = 4;
 

@@ -3,6 +3,7 @@
 
 #include "weir/ext/redis/detail/connection.hpp"
 #include "weir/ext/redis/detail/epoch.hpp"
+#include "weir/ext/redis/detail/key_address.hpp"
 #include "weir/ext/redis/detail/loss_watch.hpp"
 #include "weir/ext/redis/detail/presence.hpp"
 #include "weir/ext/redis/detail/script.hpp"
@@ -31,14 +32,6 @@
 #include <vector>
 
 namespace weir::redis::detail {
-
-/// The parts of commands that name a key, made once.
-struct key_address {
-    std::string parts;       ///< the keys of a decision, as a part of a call
-    std::string tuner_part;  ///< the third key, which only some scripts need
-    std::string note;        ///< the part of a note before its text
-    remote::key_route route{};
-};
 
 /// A settlement in progress. Repeating one changes nothing. So it is kept until its reply is read, and sent again over
 /// the next connection if there was none. The exception is the refund of a stamp without an entry, which is then lost.
@@ -142,17 +135,17 @@ public:
 
     // ---- calls
 
-    /// Runs a script on a key in one round trip, which also sends the settlements before it, and a sign of life if one is
-    /// due. If it throws, `sent` says whether the server may have carried it out.
+    /// Runs a script on a key in one round trip, which also sends the settlements before it, and a sign of life if one
+    /// is due. If it throws, `sent` says whether the server may have carried it out.
     [[nodiscard]] reply call(script which, const key_address& key, std::span<const double> args, std::string_view tail,
                              std::string_view what, bool& sent) {
         for (int attempt = 0;; ++attempt) {
             notes_.clear();
             for (const settlement_call& s : carried_)
                 append_note(notes_, s.id, s.at, s.how);
-            const bool renews = presence_.begin(steady_clock{}.now());
+            const bool renews = which != script::presence && presence_.begin(steady_clock{}.now());
             if (renews) [[unlikely]]
-                presence_.append_renewal(connection_.out(), sha_[index(script::presence)]);
+                append(script::presence, presence_.address(), {}, presence_.argument(), {});
             append(which, key, args, tail, notes_);
             sent = true;
             const instant deadline = begin();
@@ -176,24 +169,6 @@ public:
             load_scripts();
             read_scripts(begin());
         }
-    }
-
-    // ---- signs of life
-
-    /// Gives a sign of life in a round trip of its own.
-    void renew() {
-        ask_presence("renew the presence", [&] { presence_.append_renewal(connection_.out(), presence_sha()); },
-                     [&](std::string_view said, instant now) { presence_.hear(said, now); });
-    }
-    /// All holders.
-    [[nodiscard]] presence_reply holders() {
-        std::optional<presence_reply> out;
-        ask_presence("list the holders", [&] { presence_.append_list(connection_.out(), presence_sha()); },
-                     [&](std::string_view said, instant) { out = presence_reply_of(said); });
-        if (!out)
-            connection_.fail("cannot list the holders", "the reply is not what the script returns",
-                             "is another version of weir using this prefix?");
-        return *std::move(out);
     }
 
     // ---- settlements
@@ -256,30 +231,10 @@ private:
     void append(script which, const key_address& key, std::span<const double> args, std::string_view tail,
                 std::string_view notes) {
         std::string& out = connection_.out();
-        if (which == script::admit)
+        if (which == script::admit || which == script::presence)
             append_call(out, sha_[index(which)], key.parts, args, tail, notes);
         else
             append_call(out, sha_[index(which)], all_key_parts(key.parts, key.tuner_part), args, tail, notes);
-    }
-
-    [[nodiscard]] const std::string& presence_sha() const noexcept { return sha_[index(script::presence)]; }
-    template <class Append, class Hear>
-    void ask_presence(std::string_view what, Append&& append_it, Hear&& hear) {
-        for (int attempt = 0;; ++attempt) {
-            append_it();
-            const instant deadline = begin();
-            drain(deadline);
-            const reply r = connection_.read(deadline);
-            last_used_ = deadline - limit_;
-            if (r->type != REDIS_REPLY_ERROR)
-                return hear(text_of(*r), last_used_);
-            if (attempt > 0 || text_of(*r).substr(0, 8) != "NOSCRIPT") {
-                presence_.book.failed(last_used_);
-                expect(r, what, "see the server's log");
-            }
-            load_scripts();
-            read_scripts(begin());
-        }
     }
 
     // ---- the greeting

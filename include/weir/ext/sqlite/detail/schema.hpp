@@ -17,8 +17,8 @@ namespace weir::sqlite::detail {
 /// Distinguishes our files from those of other programs: "weir".
 inline constexpr std::int64_t application_id = 0x77656972;
 
-/// The processes that use the file (`holder_table`). A sign of life makes the table if it is missing, because programs of
-/// the version before can use a file with it, and no version changes for it.
+/// The processes that use the file (`holder_table`). A sign of life makes the table if it is missing, because programs
+/// of the version before can use a file with it, and no version changes for it.
 inline constexpr const char* holders_table =
     "CREATE TABLE IF NOT EXISTS holders (id INTEGER PRIMARY KEY, machine INTEGER NOT NULL, pid INTEGER NOT NULL,"
     " start INTEGER NOT NULL, host TEXT NOT NULL, made INTEGER NOT NULL, renewed INTEGER NOT NULL,"
