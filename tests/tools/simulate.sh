@@ -29,6 +29,16 @@ check "a plot" "$(grep -c '<polyline' p.svg)" 4
 run --requests 100 --plot p.html
 check "a page" "$(grep -c '<svg' p.html)" 1
 
+run --requests 1000 --json --latency 80ms+exp:10ms
+check "a floor and an exponential: what is lawful is used" "$(of '.goodput > 0.98 and .goodput <= 1.02')" true
+check "a floor and an exponential: less of N/T" "$(of '.share_of_rates > 0.88 and .share_of_rates < 0.95')" true
+run --requests 1000 --json --latency 200ms,50s:0
+check "a path that becomes faster is used" "$(of '.seconds > 104 and .seconds < 112')" true
+run --requests 1000 --json --clients 2 --shared-store --latency 100ms --way-out 0.9,0.1
+check "crossed paths on one store: none is refused" "$(of '[.done, .refused] | join(" ")')" "1000 0"
+run --server gcra --server-burst 1 --requests 200 --json
+check "a server without any burst refuses" "$(of '.refused > 100')" true
+
 for law in docstokg aws none; do
     run --law "$law" --server-share 0.5 --for 5min --rate-aimd-enabled --json
     check "$law is refused more" "$(of '.refused > 100')" true
@@ -59,6 +69,9 @@ refuses 'a whole number from 1 to' --requests 0
 refuses 'did you mean gcra?' --server gcraa
 refuses 'such as 250ms, 90s, 5min or 1h' --for soon
 refuses 'the first share is from 0 on' --server-share 10s:1
+refuses 'begins at a later time' --latency 1ms,2s:3ms,1s:2ms
+refuses 'such as 250ms' --latency fast
+refuses 'a number from 0 to 1' --way-out 0.5,2
 refuses 'ends in .svg or .html' --plot p.png
 refuses 'add --for TIME' --poisson 2/s
 refuses 'a value is missing' --seed

@@ -59,7 +59,10 @@ const std::vector<simulate_flag_group>& flag_groups() {
            .argument = "WHAT",
            .meaning = "what answers tell (none; of a quota both)",
            .words = {"none", "retry-after", "ratelimit", "both"}},
-          {"--latency", "MEAN[:SIGMA]", "of the way there and back, log-normal (100ms:0.5)"}}},
+          {"--latency", "PATH",
+           "of the way there and back: 100ms:0.5 is log-normal, 80ms+exp:10ms a floor and an exponential on top,"
+           " 80ms+10ms:0.5 a floor and a log-normal; 120ms,10min:40ms changes (100ms:0.5)"},
+          {"--way-out", "LIST", "the way out's share of the latency, of one process after the other: 0.9,0.1 (0.5)"}}},
         {"The run",
          {{.name = "--law",
            .argument = "LAW",
@@ -121,11 +124,39 @@ T one_of(std::string_view flag, std::string_view text, const std::vector<std::pa
              fmt::format("it is one of {}{}", names, guess.empty() ? "" : fmt::format("; did you mean {}?", guess)));
 }
 
-std::vector<simulation::phase> phases(std::string_view flag, std::string_view text) {
-    std::vector<simulation::phase> out;
+/// What stands between commas.
+std::vector<std::string_view> items(std::string_view text) {
+    std::vector<std::string_view> out;
     for (std::size_t at = 0; at <= text.size();) {
         const std::size_t comma = std::min(text.find(',', at), text.size());
-        const std::string_view one = text.substr(at, comma - at);
+        out.push_back(text.substr(at, comma - at));
+        at = comma + 1;
+    }
+    return out;
+}
+
+/// `100ms`, `100ms:0.5`, `80ms+10ms:0.5` or `80ms+exp:10ms`.
+simulation::latency one_latency(std::string_view flag, std::string_view text) {
+    simulation::latency out;
+    if (const std::size_t plus = text.find('+'); plus != std::string_view::npos) {
+        out.floor = span(flag, text.substr(0, plus));
+        text.remove_prefix(plus + 1);
+    }
+    if (text.starts_with("exp:")) {
+        out.on_top = simulation::latency::shape::exponential;
+        out.mean = span(flag, text.substr(4));
+        return out;
+    }
+    const std::size_t colon = text.find(':');
+    out.mean = span(flag, text.substr(0, colon));
+    if (colon != std::string_view::npos)
+        out.sigma = decimal(flag, text.substr(colon + 1), 0, 5);
+    return out;
+}
+
+std::vector<simulation::phase> phases(std::string_view flag, std::string_view text) {
+    std::vector<simulation::phase> out;
+    for (const std::string_view one : items(text)) {
         const std::size_t colon = one.find(':');
         simulation::phase p;
         if (colon != std::string_view::npos)
@@ -134,7 +165,6 @@ std::vector<simulation::phase> phases(std::string_view flag, std::string_view te
         if (out.empty() ? p.from != duration::zero() : p.from <= out.back().from)
             bad_flag(flag, text, "the first share is from 0 on, and each other from a later time");
         out.push_back(p);
-        at = comma + 1;
     }
     return out;
 }
@@ -234,11 +264,12 @@ private:
                                                                {"ratelimit", {false, true}},
                                                                {"both", {true, true}}});
              }},
-            {"--latency",
+            {"--latency", [](self& s, text flag, text v) { s.set_path(flag, v); }},
+            {"--way-out",
              [](self& s, text flag, text v) {
-                 const std::size_t colon = v.find(':');
-                 s.plan_.under_way.mean = span(flag, v.substr(0, colon));
-                 s.plan_.under_way.sigma = colon == text::npos ? 0 : decimal(flag, v.substr(colon + 1), 0, 5);
+                 s.plan_.ways_out.clear();
+                 for (const text one : items(v))
+                     s.plan_.ways_out.push_back(decimal(flag, one, 0, 1));
              }},
             {"--law",
              [](self& s, text flag, text v) {
@@ -258,6 +289,25 @@ private:
              }},
         };
         return all;
+    }
+
+    /// The first latency, and those that come later: `TIME:PATH`, where PATH itself begins with a time.
+    void set_path(std::string_view flag, std::string_view text) {
+        plan_.path_changes.clear();
+        bool is_first = true;
+        for (const std::string_view one : items(text)) {
+            if (is_first) {
+                plan_.under_way = one_latency(flag, one);
+                is_first = false;
+                continue;
+            }
+            const std::size_t colon = std::min(one.find(':'), one.size());
+            const duration from = span(flag, one.substr(0, colon));
+            if (colon == one.size() ||
+                from <= (plan_.path_changes.empty() ? duration{} : plan_.path_changes.back().from))
+                bad_flag(flag, text, "each latency after the first begins at a later time: 120ms,10min:40ms");
+            plan_.path_changes.push_back({from, one_latency(flag, one.substr(colon + 1))});
+        }
     }
 
     void add_host(std::string_view flag, std::string_view text) {
