@@ -63,10 +63,10 @@ struct redis_options {
     /// If set, each new connection asks it for user and password: for tokens that expire. Its error is the reason why
     /// the connection fails. It is called without a lock, from any thread that uses the store, also from two at once.
     std::function<result<redis_credentials>()> credentials{};
-    int db = 0;                       ///< database number; a Cluster has only 0
-    bool tls = false;                 ///< `rediss://`; needs OpenSSL
-    std::string ca_file{};            ///< trusted certificates (PEM); empty = the system's
-    std::string cert_file{};          ///< this client's certificate and key (PEM), if the server requires one
+    int db = 0;               ///< database number; a Cluster has only 0
+    bool tls = false;         ///< `rediss://`; needs OpenSSL
+    std::string ca_file{};    ///< trusted certificates (PEM); empty = the system's
+    std::string cert_file{};  ///< this client's certificate and key (PEM), if the server requires one
     std::string key_file{};
     std::string prefix = "weir";  ///< all keys begin with `prefix:`; it has no braces
     std::size_t pool = 4;         ///< maximum of connections to each primary server, opened on use; at least 1

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "weir/ext/redis/detail/admit_arguments.hpp"
+#include "weir/ext/redis/detail/key_losses.hpp"
 #include "weir/ext/redis/detail/server_clock.hpp"
 #include "weir/ext/redis/detail/session.hpp"
 #include "weir/ext/redis/detail/shard.hpp"
@@ -171,7 +172,8 @@ public:
     tuner_state learn(slot& s, tuner_step step) {
         detail::slot_state& key = *s.state_;
         const auto out = remote::compare_and_swap(
-            key.tuner, key.factor, step, options().command_timeout, [&] { return ahead(shared_->servers.of(key.address).clock); },
+            key.tuner, key.factor, step, options().command_timeout,
+            [&] { return ahead(shared_->servers.of(key.address).clock); },
             [&](const remote::swap_offer& offer) { return swap(key, offer); });
         if (!out)
             throw store_error{fmt::format("redis: cannot learn at {}: others were faster each time; try again",
@@ -231,7 +233,7 @@ public:
 
     /// How many losses of the server's history this process has seen.
     [[nodiscard]] std::uint64_t losses() const noexcept {
-        std::uint64_t sum = shared_->lost_keys.load(std::memory_order_relaxed);
+        std::uint64_t sum = shared_->lost.count();
         shared_->servers.for_each([&](const detail::shard& one) { sum += one.losses.losses(); });
         return sum;
     }
@@ -247,8 +249,8 @@ private:
         const redis_options options;
         detail::topology servers{&options};
         remote::entry_ids ids;
-        std::atomic<std::uint64_t> lost_keys = 0;
         detail::time_scale time{&options};
+        detail::key_losses lost{&options, &time};
         remote::fork_guard owner;
     };
 
@@ -286,7 +288,7 @@ private:
         require_own_process("admit");
         if (cost > plan.max_cost && plan.enforce) [[unlikely]]
             return weir::detail::never(plan, cost);
-        const assessment warm = warming(shared_->servers.of(key.address), key, plan, cost, now);
+        const assessment warm = shared_->lost.warming(shared_->servers.of(key.address), key, plan, cost, now);
         if (!warm.admits() && plan.enforce)
             return warm;
         const double known = key.born != 0 ? key.lives.load(std::memory_order_relaxed) : detail::unknown;
@@ -322,9 +324,10 @@ private:
         if (!head)
             bad_reply("admit");
         at.clock.learn(head->t, asked);
-        remember(at, session, key, *head, shared_->time.span(plan.kept.longest) + shared_->time.span(options().entry_ttl));
+        shared_->lost.remember(at, session, key, *head,
+                               shared_->time.span(plan.kept.longest) + shared_->time.span(options().entry_ttl));
         // This very call may have detected a loss, or another one during it.
-        const assessment warm = warming(at, key, plan, cost, now);
+        const assessment warm = shared_->lost.warming(at, key, plan, cost, now);
         if (!warm.admits() && plan.enforce) {
             if (id != 0)
                 take_back(s, id, now);
@@ -344,21 +347,6 @@ private:
                 made->id = detail::id_of_stamp(head->t);
         }
         return f;
-    }
-
-    /// Keeps the data of a head that the next call on its key needs, and checks that it is the same head.
-    void remember(detail::shard& at, detail::session& session, detail::slot_state& key, const detail::admitted& head,
-                  double span) {
-        const double born = head.is_whole ? head.born : key.born;
-        if (head.is_whole)
-            key.factor = detail::factor_of(head.factor);
-        if (!shared_->time.is_injected() && key.remembers(head, born)) [[unlikely]]
-            lose(at, session, key, this->now(), true);
-        else if (!shared_->time.is_injected() && key.born == 0) [[unlikely]]
-            meet(at, session, key, head, span);
-        key.born = born;
-        key.seq = head.seq;
-        key.lives = head.lives;
     }
 
     /// The assessment of a reply that admits nothing.
@@ -388,39 +376,6 @@ private:
         return f;
     }
 
-    /// Denies until the key's shortest window has passed since a loss of history was seen.
-    [[nodiscard]] assessment warming(const detail::shard& at, const detail::slot_state& key, const window_plan& plan,
-                                     std::int64_t cost, instant now) const {
-        const instant lost = std::max(key.lost_at, at.losses.lost_at());
-        if (lost == long_ago || shared_->time.is_injected() || options().on_lost_history == lost_history::ignore)
-            return {now, cause::none, 0};
-        return warm_up(plan, cost, lost, now);
-    }
-    void lose(detail::shard& server, detail::session& session, detail::slot_state& key, instant at, bool looks) {
-        shared_->lost_keys.fetch_add(1, std::memory_order_relaxed);
-        key.lost_at = at;
-        const std::uint64_t before = server.losses.losses();
-        if (looks)
-            look_anew(session);  // finds out whether the server lost everything, or only this key
-        if (server.losses.losses() == before)
-            server.losses.lost_key("a key is gone or older than it was, deleted or evicted");
-    }
-    /// The first use of a key. If its head is newer than the last look at the epoch, a loss may have come between them.
-    void meet(detail::shard& server, detail::session& session, detail::slot_state& key, const detail::admitted& head,
-              double span) {
-        if (head.born > static_cast<double>(server.losses.checked_at()))
-            look_anew(session);
-        if (const auto at = static_cast<double>(server.losses.evicted_at()); at > 0 && at + span > head.t)
-            lose(server, session, key, shared_->time.local(std::min(head.born, head.t), head.t, this->now()), false);
-    }
-    static void look_anew(detail::session& session) {
-        try {
-            session.renew_epoch();
-        } catch (const store_error&) {
-            // The next connection compares the epoch too.
-        }
-    }
-
     [[nodiscard]] double time_of_answer(const slot& s, instant now) const noexcept {
         return shared_->time.is_injected() ? shared_->time.argument(now)
                                            : shared_->servers.of(s.state_->address).clock.at_max();
@@ -448,12 +403,12 @@ private:
         const bool has_ceiling = plan.max_concurrent > 0;
         const bool can_wait = kind == detail::note_kind::released && is_stamped && !has_ceiling;
         shared_->servers.post({address_of(s), e.id, at, kind, has_ceiling, can_wait},
-                           can_wait ? pool_type::departure::with_next : pool_type::departure::now);
+                              can_wait ? pool_type::departure::with_next : pool_type::departure::now);
     }
     /// Takes back units that have no entry: their stamp is their id.
     void post_refund(slot& s, std::uint64_t id, double units) {
         shared_->servers.post({address_of(s), std::bit_cast<std::uint64_t>(detail::stamp_of(id)), units,
-                            detail::note_kind::refund_stamp});
+                               detail::note_kind::refund_stamp});
     }
     /// Takes back an entry that may have been made, and will not be used.
     void take_back(slot& s, std::uint64_t id, instant now) {

@@ -58,8 +58,8 @@ using reply = std::unique_ptr<redisReply, reply_deleter>;
 
 /// One socket to the server, and hiredis's reader.
 ///
-/// This class itself writes and reads. hiredis writes without MSG_NOSIGNAL, so a server that closes the connection would
-/// kill the process. Its time limit is for each piece, not for each reply.
+/// This class itself writes and reads. hiredis writes without MSG_NOSIGNAL, so a server that closes the connection
+/// would kill the process. Its time limit is for each piece, not for each reply.
 ///
 /// **Thread safety.** None. **Errors.** Members throw `store_error`; then the connection is closed.
 class connection {

@@ -79,11 +79,11 @@ public:
             losses_.fetch_add(1, std::memory_order_relaxed);
         lost_at_.store(lost, std::memory_order_release);
         if (is_other || lost > steady_clock{}.now() - std::chrono::minutes{10})
-            notices_.put({store_notice::kind::history_lost,
-                          fmt::format("redis: {} has lost history: {}; {}keys warm up for their shortest window",
-                                      where_.text(),
-                                      reason.empty() ? std::string_view{"another process found it"} : reason,
-                                      where_.is_node() ? "its " : "")});
+            notices_.put(
+                {store_notice::kind::history_lost,
+                 fmt::format("redis: {} has lost history: {}; {}keys warm up for their shortest window", where_.text(),
+                             reason.empty() ? std::string_view{"another process found it"} : reason,
+                             where_.is_node() ? "its " : "")});
     }
     /// The history of one key is gone. Other keys may still have theirs.
     void lost_key(std::string_view what) {

@@ -47,8 +47,9 @@ public:
 
     // ---- opening
 
-    /// Finds the primary server, connects, signs in, reads the epoch and loads the scripts: two round trips besides that
-    /// of the connection. The scripts come second, because a server accepts only short messages before the sign-in.
+    /// Finds the primary server, connects, signs in, reads the epoch and loads the scripts: two round trips besides
+    /// that of the connection. The scripts come second, because a server accepts only short messages before the
+    /// sign-in.
     void open() {
         primary_search search{&primary_};
         while (const auto at = search.next()) {
@@ -74,8 +75,7 @@ public:
     /// was carried out is sent again. A connection to a server that is no longer the primary is of no use.
     [[nodiscard]] bool seems_alive() {
         const bool is_right = version_ == primary_.version();
-        if (is_right &&
-            (steady_clock{}.now() - last_used_ < std::chrono::milliseconds{1} || connection_.seems_alive()))
+        if (is_right && (steady_clock{}.now() - last_used_ < std::chrono::milliseconds{1} || connection_.seems_alive()))
             return true;
         try {
             while (!waiting_.empty()) {
@@ -327,9 +327,8 @@ private:
     [[nodiscard]] epoch_step say_epoch(const look& seen) {
         const last_look last = losses_.last();
         const std::string fresh = losses_.fresh_epoch();
-        epoch_step next = primary_.is_node()
-                              ? next_node_epoch(seen.found, seen.facts, seen.now, last, seen.key, fresh)
-                              : next_epoch(seen.found, seen.facts, seen.now, last.record.id, fresh);
+        epoch_step next = primary_.is_node() ? next_node_epoch(seen.found, seen.facts, seen.now, last, seen.key, fresh)
+                                             : next_epoch(seen.found, seen.facts, seen.now, last.record.id, fresh);
         if (seen.found == next.record || seen.is_away)
             return next;
         // If several processes find no epoch, only one makes it.
@@ -357,8 +356,7 @@ private:
             expect(epoch, "read the epoch", "give the user the command GET");
             is = epoch_of(text_of(*epoch)).value_or(next.record);
         }
-        losses_.compare(is, seen.key, seen.now, seen.facts,
-                        is.id == next.record.id ? next.reason : std::string_view{});
+        losses_.compare(is, seen.key, seen.now, seen.facts, is.id == next.record.id ? next.reason : std::string_view{});
     }
 
     [[nodiscard]] instant begin() {
@@ -406,7 +404,8 @@ private:
         waiting_.front().route().unanswered.fetch_sub(1, std::memory_order_release);
         waiting_.pop_front();
     }
-    /// If the reply says that another server or a later moment is right, throws `redirected`. The connection stays open.
+    /// If the reply says that another server or a later moment is right, throws `redirected`. The connection stays
+    /// open.
     void send_elsewhere(const redisReply& r, std::string_view what, bool& sent) {
         const std::string_view text = text_of(r);
         redirection where = redirection_of(text, at_);

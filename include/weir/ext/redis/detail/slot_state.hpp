@@ -23,7 +23,7 @@ struct slot_state {
     multiplier factor{};
     remote::tuner_record tuner;  ///< the server's present or earlier record
     instant lost_at = long_ago;
-    shard* server = nullptr;  ///< the one of the last verb; null before the first
+    shard* server = nullptr;        ///< the one of the last verb; null before the first
     double born = 0;                ///< the head's first moment, ...
     std::uint32_t seq = 0;          ///< ... how many admissions it had recorded, ...
     std::atomic<double> lives = 0;  ///< ... and until when it should exist at least, by the server's clock

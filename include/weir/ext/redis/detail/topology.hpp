@@ -310,7 +310,8 @@ private:
             expect(to, at, options_, *to.read(deadline), "sign in", "check user and password, and that the user is on");
         const reply r = to.read(deadline);
         if (r->type == REDIS_REPLY_ERROR && lacks_a_right(text_of(*r)))
-            to.fail("cannot read the Cluster's map", "the server says NOPERM", "give the user the command CLUSTER SLOTS");
+            to.fail("cannot read the Cluster's map", "the server says NOPERM",
+                    "give the user the command CLUSTER SLOTS");
         expect(to, at, options_, *r, "read the Cluster's map", "is it a node of a Cluster?");
         auto out = slot_ranges_of(*r, at);
         if (!out)
@@ -324,8 +325,7 @@ private:
         if (is_first)
             owners_ = std::make_unique<slot_owners>();
         const auto is_primary = [&](const shard& one) {
-            return std::ranges::any_of(ranges,
-                                       [&](const slot_range& r) { return r.primary == one.where.address(); });
+            return std::ranges::any_of(ranges, [&](const slot_range& r) { return r.primary == one.where.address(); });
         };
         bool is_new = is_first;
         std::vector<shard*> present;

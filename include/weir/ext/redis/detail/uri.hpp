@@ -24,10 +24,10 @@ struct uri {
     std::string user;
     std::string password;
     std::vector<address> addresses;  ///< at least one, which may be empty
-    std::string path;  ///< with its slash
+    std::string path;                ///< with its slash
     std::vector<std::pair<std::string, std::string>> parameters;
-    bool malformed = false;       ///< a percent sign without two hexadecimal digits
-    bool repeats_user = false;    ///< another address than the first has a user or a password
+    bool malformed = false;     ///< a percent sign without two hexadecimal digits
+    bool repeats_user = false;  ///< another address than the first has a user or a password
 };
 
 inline constexpr std::int64_t max_db = 1'000'000;
@@ -98,7 +98,8 @@ void split_query(std::string_view text, uri& out, Decode&& decode) {
     }
 }
 
-/// Splits `scheme://[user[:password]@]host[:port][,host[:port]...][/path][?name=value&...]`; nothing if there is no scheme.
+/// Splits `scheme://[user[:password]@]host[:port][,host[:port]...][/path][?name=value&...]`; nothing if there is no
+/// scheme.
 [[nodiscard]] inline std::optional<uri> split_uri(std::string_view text) {
     uri out;
     const auto mark = text.find("://");
