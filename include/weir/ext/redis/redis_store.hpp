@@ -2,12 +2,14 @@
 #pragma once
 
 #include "weir/ext/redis/detail/admit_arguments.hpp"
+#include "weir/ext/redis/detail/key_list.hpp"
 #include "weir/ext/redis/detail/key_losses.hpp"
 #include "weir/ext/redis/detail/server_clock.hpp"
 #include "weir/ext/redis/detail/session.hpp"
 #include "weir/ext/redis/detail/shard.hpp"
 #include "weir/ext/redis/detail/slot_map.hpp"
 #include "weir/ext/redis/detail/slot_state.hpp"
+#include "weir/ext/redis/detail/store_setup.hpp"
 #include "weir/ext/redis/detail/time_scale.hpp"
 #include "weir/ext/redis/detail/topology.hpp"
 #include "weir/ext/redis/detail/tuner_call.hpp"
@@ -22,6 +24,7 @@
 #include "weir/storage/store.hpp"
 #include "weir/storage/store_error.hpp"
 #include "weir/storage/store_notice.hpp"
+#include "weir/storage/stored_key.hpp"
 
 #include <algorithm>
 #include <array>
@@ -69,7 +72,8 @@ public:
     /// The first verb connects, not the constructor.
     ///
     /// **Errors.** `weir::exception` (`errc::bad_configuration`) for options that contradict themselves.
-    explicit redis_store(redis_options options) : shared_(std::make_unique<shared>(checked(std::move(options)))) {}
+    explicit redis_store(redis_options options)
+        : shared_(std::make_unique<shared>(detail::checked(std::move(options)))) {}
 
     /// This process's steady clock; under injected time, the latest instant that was injected.
     [[nodiscard]] instant now() const noexcept { return shared_->time.now(); }
@@ -84,6 +88,7 @@ public:
         detail::append_part(address.tuner_part, names.tuner);
         address.note = detail::note_start(names);
         address.hash_slot = detail::hash_slot(names.head);
+        address.windows = detail::windows_name(options().prefix, host, role);
         address.route.home = shared_->servers.of(address).pool.next_home();
         return out;
     }
@@ -187,6 +192,18 @@ public:
 
     // ---- queries
 
+    /// All keys below the prefix. It needs the commands SCAN and GET, and a round trip for each key and for each
+    /// thousand names on the server. If a Cluster moves a key meanwhile, the key may be there twice or not at all.
+    [[nodiscard]] std::vector<stored_key> keys() {
+        require_own_process("list keys");
+        std::vector<stored_key> out;
+        shared_->servers.run_on_all([&](detail::session& session) {
+            for (stored_key& key : detail::list_keys(session, options().prefix))
+                out.push_back(std::move(key));
+        });
+        return out;
+    }
+
     /// The factor as of the slot's last verb.
     [[nodiscard]] multiplier factor(const slot& s) const { return s.state_->factor; }
 
@@ -254,15 +271,6 @@ private:
         remote::fork_guard owner;
     };
 
-    [[nodiscard]] static redis_options checked(redis_options o) {
-        if (std::string fault = fault_of(o); !fault.empty())
-            throw exception{error{errc::bad_configuration, "redis: " + fault}};
-        if (o.tls && !detail::has_tls)
-            throw exception{error{errc::bad_configuration,
-                                  "redis: rediss:// needs TLS, and this program was built without OpenSSL; build with "
-                                  "libssl-dev, or write redis://"}};
-        return o;
-    }
     void require_own_process(std::string_view what) const { shared_->owner.require("redis", what); }
     [[noreturn]] void bad_reply(std::string_view what) const {
         throw store_error{fmt::format("redis: cannot {} at {}: the reply is not what the script returns; is another "
@@ -326,6 +334,8 @@ private:
         at.clock.learn(head->t, asked);
         shared_->lost.remember(at, session, key, *head,
                                shared_->time.span(plan.kept.longest) + shared_->time.span(options().entry_ttl));
+        if (!shared_->time.is_injected())
+            detail::note_windows(session, key, plan, plan.kept.longest + options().entry_ttl, now);
         // This very call may have detected a loss, or another one during it.
         const assessment warm = shared_->lost.warming(at, key, plan, cost, now);
         if (!warm.admits() && plan.enforce) {
@@ -452,6 +462,6 @@ static_assert(static_cast<int>(cause::none) == static_cast<int>(detail::obstacle
               static_cast<int>(cause::gate) == static_cast<int>(detail::obstacle::gate) &&
               static_cast<int>(cause::concurrency) == static_cast<int>(detail::obstacle::concurrency));
 static_assert(counting_store<redis_store> && reducible_store<redis_store> && tunable_store<redis_store> &&
-              openable_store<redis_store>);
+              openable_store<redis_store> && listable_store<redis_store>);
 
 }  // namespace weir::redis

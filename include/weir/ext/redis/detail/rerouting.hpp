@@ -23,6 +23,7 @@ struct key_address {
     std::string parts;       ///< the keys of a decision, as a part of a call
     std::string tuner_part;  ///< the third key, which only some scripts need
     std::string note;        ///< the part of a note before its text
+    std::string windows;     ///< the name of the windows' value, which no script reads
     std::uint16_t hash_slot = 0;
     remote::key_route route{};
 };

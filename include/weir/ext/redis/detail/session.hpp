@@ -145,6 +145,18 @@ public:
     /// The next call is on a key that the server has before it has the key's hash slot.
     void ask_next() noexcept { asks_ = true; }
 
+    /// Sends one command, and returns its reply. With `advice` an error reply is a `store_error`.
+    [[nodiscard]] reply ask(std::initializer_list<std::string_view> parts, std::string_view what = {},
+                            std::string_view advice = {}) {
+        say(parts);
+        const instant deadline = begin();
+        drain(deadline);
+        reply r = connection_.read(deadline);
+        if (!advice.empty())
+            expect(r, what, advice);
+        return r;
+    }
+
     // ---- settlements
 
     /// Buffers settlements: the next call writes them, or `catch_up`. Unimportant ones of the `called` key become part

@@ -6,6 +6,7 @@
 #include "weir/ext/redis/detail/rerouting.hpp"
 #include "weir/ext/redis/detail/server_clock.hpp"
 #include "weir/ext/redis/detail/session.hpp"
+#include "weir/ext/redis/detail/store_setup.hpp"
 #include "weir/ext/redis/options.hpp"
 
 #include "weir/storage/remote/session_pool.hpp"
@@ -27,19 +28,6 @@ struct shard {
     loss_watch losses;
     server_clock clock;
     remote::session_pool<session> pool;
-
-private:
-    [[nodiscard]] static remote::pool_options pool_of(const redis_options& o) {
-        return {.store = "redis",
-                .server = server_of(o),
-                .advice = "raise pool or pool_wait_ms",
-                .sessions = o.pool,
-                .wait = o.pool_wait,
-                .flush_wait = o.command_timeout,
-                .connect_timeout = o.connect_timeout,
-                .reconnect_first = o.reconnect_first,
-                .reconnect_max = o.reconnect_max};
-    }
 };
 
 }  // namespace weir::redis::detail

@@ -100,6 +100,26 @@ public:
         }
     }
 
+    /// Runs `step(session)` on every server that has keys.
+    ///
+    /// **Errors.** `store_error`, also those of `step`.
+    template <class Step>
+    void run_on_all(Step&& step) {
+        std::vector<shard*> servers = present();
+        for (std::size_t i = 0; i < servers.size(); ++i) {
+            try {
+                const auto session = servers[i]->pool.borrow(remote::key_route{});
+                step(*session);
+            } catch (const redirected& r) {
+                if (r.where().kind != detour::cluster)
+                    throw;
+                read_map();
+                servers = present();
+                i = static_cast<std::size_t>(-1);
+            }
+        }
+    }
+
     /// Posts a settlement to the server of its key, without waiting.
     void post(settlement_call s, pool_type::departure when = pool_type::departure::now) {
         shard& at = of(*s.key);
@@ -139,6 +159,18 @@ private:
         std::vector<shard*> out;
         for (const auto& one : shards_)
             out.push_back(one.get());
+        return out;
+    }
+
+    /// The shards that have keys.
+    [[nodiscard]] std::vector<shard*> present() const {
+        const slot_owners* map = map_.load(std::memory_order_acquire);
+        if (map == nullptr)
+            return {first_};
+        std::vector<shard*> out;
+        for (const auto& owner : *map)
+            if (shard* one = owner.load(std::memory_order_relaxed); std::ranges::find(out, one) == out.end())
+                out.push_back(one);
         return out;
     }
 
