@@ -4,6 +4,7 @@
 #include "weir/storage/entry.hpp"
 #include "weir/storage/holder.hpp"
 #include "weir/storage/store_error.hpp"
+#include "weir/storage/stored_key.hpp"
 
 #include "weir/algorithm/admission.hpp"
 #include "weir/algorithm/window_plan.hpp"
@@ -126,6 +127,14 @@ concept presence_store = store<S> && requires(S& store, const S& seen) {
     // How many holders lived at the last sign of life, with this one; 0 = not known.
     { seen.alive() } noexcept -> std::same_as<std::int64_t>;
     { store.holders() } -> std::same_as<std::vector<holder_info>>;
+};
+
+/// A store that can list its keys, for operators. With other stores only keys that a program names can be seen.
+template <class S>
+concept listable_store = store<S> && requires(S& store) {
+    // All keys of all processes, in any order, while programs use them. A key that is made or forgotten during the call
+    // may be there or not. Nothing changes.
+    { store.keys() } -> std::same_as<std::vector<stored_key>>;
 };
 
 /// A store that keeps the tuner's state, so that all processes that share a key share it. With other stores each

@@ -3,14 +3,18 @@
 
 #include "weir/ext/postgres/detail/checked_options.hpp"
 #include "weir/ext/postgres/detail/conninfo.hpp"
+#include "weir/ext/postgres/detail/key_list.hpp"
 #include "weir/ext/postgres/detail/loss_watch.hpp"
 #include "weir/ext/postgres/detail/obstacle.hpp"
 #include "weir/ext/postgres/detail/presence.hpp"
+#include "weir/ext/postgres/detail/reap_call.hpp"
 #include "weir/ext/postgres/detail/requests.hpp"
 #include "weir/ext/postgres/detail/session.hpp"
 #include "weir/ext/postgres/detail/settlement_to_post.hpp"
 #include "weir/ext/postgres/detail/slot_state.hpp"
+#include "weir/ext/postgres/detail/sweeper.hpp"
 #include "weir/ext/postgres/detail/time_scale.hpp"
+#include "weir/ext/postgres/detail/warming.hpp"
 #include "weir/ext/postgres/options.hpp"
 
 #include "weir/algorithm/admission.hpp"
@@ -25,11 +29,14 @@
 #include "weir/storage/remote/compare_and_swap.hpp"
 #include "weir/storage/remote/entry_ids.hpp"
 #include "weir/storage/remote/fork_guard.hpp"
+#include "weir/storage/remote/holder_watch.hpp"
 #include "weir/storage/remote/own_presence.hpp"
+#include "weir/storage/remote/reaping.hpp"
 #include "weir/storage/remote/session_pool.hpp"
 #include "weir/storage/store.hpp"
 #include "weir/storage/store_error.hpp"
 #include "weir/storage/store_notice.hpp"
+#include "weir/storage/stored_key.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -38,6 +45,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -107,7 +115,8 @@ public:
             made.state = plan.from_response ? entry_state::open : entry_state::stamped;
             made.in_flight = true;
             // A refund of units without an entry needs their stamp on the server.
-            made.id = has_entry ? static_cast<std::uint64_t>(id) : stamp_mark | static_cast<std::uint64_t>(stamp);
+            made.id =
+                has_entry ? static_cast<std::uint64_t>(id) : detail::stamp_mark | static_cast<std::uint64_t>(stamp);
             s.state_->held.fetch_add(1, std::memory_order_relaxed);
         }
         out = made;
@@ -126,7 +135,7 @@ public:
     /// kept and sent later. It contains how long ago the answer came, so that the delay changes nothing.
     void settle(slot& s, const window_plan& plan, entry& e, settlement how, instant now) {
         require_own_process("settle");
-        const bool bare = (e.id & stamp_mark) != 0;
+        const bool bare = (e.id & detail::stamp_mark) != 0;
         const bool matters =
             e.id != 0 && e.state != entry_state::free &&
             (bare ? how == settlement::refunded : e.state == entry_state::open || how != settlement::answered);
@@ -147,8 +156,8 @@ public:
     /// Sent like a settlement.
     void reduce(slot& s, const window_plan& plan, entry& e, std::int64_t cost, instant now) {
         require_own_process("reduce");
-        if ((e.id & stamp_mark) != 0)
-            post(s, plan, static_cast<std::int64_t>(e.id & ~stamp_mark), detail::settle_verb::refund_stamp,
+        if ((e.id & detail::stamp_mark) != 0)
+            post(s, plan, static_cast<std::int64_t>(e.id & ~detail::stamp_mark), detail::settle_verb::refund_stamp,
                  e.cost - cost, now);
         else
             post(s, plan, static_cast<std::int64_t>(e.id), detail::settle_verb::lower, cost, now);
@@ -215,10 +224,9 @@ public:
 
     // ---- holders
 
-    /// When this process must give its next sign of life; every verb gives one then. `far_future` under injected time.
+    /// Every verb gives the sign of life that is due. `far_future` under injected time.
     [[nodiscard]] instant next_renewal() const noexcept { return shared_->here.next_renewal(); }
-    /// Gives a sign of life if one is due, in a round trip of its own. For a process that makes no call for a while and
-    /// has requests in flight. Does nothing under injected time.
+    /// Gives the sign of life that is due, in a round trip of its own. Nothing is due under injected time.
     void renew() {
         require_own_process("renew the presence");
         if (!shared_->here.is_due(this->now()))
@@ -233,13 +241,14 @@ public:
     /// All holders that the server knows: those that live, and those that died while an entry of theirs may exist.
     [[nodiscard]] std::vector<holder_info> holders() {
         require_own_process("list the holders");
-        const remote::key_route none;
-        const auto session = shared_->pool.borrow(none);
-        auto said = holders_by(*session);
+        auto said = holder_records();
         return shared_->here.infos_of(std::move(said.holders), said.now);
     }
 
     // ---- queries
+
+    /// All keys in the schema, by one statement on a connection of its own.
+    [[nodiscard]] std::vector<stored_key> keys() const { return detail::list_keys(options(), shared_->server); }
 
     /// The factor as of this process's last verb on the key.
     [[nodiscard]] multiplier factor(const slot& s) const { return multiplier::of_millionths(s.state_->factor.load()); }
@@ -275,9 +284,10 @@ public:
     /// When an entry was counted by the server's clock, since 1970; nothing if it counts from its response or is under
     /// a ceiling.
     [[nodiscard]] static std::optional<std::chrono::microseconds> counted_at(const entry& e) noexcept {
-        if ((e.id & stamp_mark) == 0)
+        if ((e.id & detail::stamp_mark) == 0)
             return std::nullopt;
-        return std::chrono::floor<std::chrono::microseconds>(duration{static_cast<std::int64_t>(e.id & ~stamp_mark)});
+        return std::chrono::floor<std::chrono::microseconds>(
+            duration{static_cast<std::int64_t>(e.id & ~detail::stamp_mark)});
     }
 
     /// How many losses of the server's history this process has seen.
@@ -299,15 +309,12 @@ private:
         detail::loss_watch losses;
         remote::entry_ids ids;
         remote::own_presence here;
+        remote::holder_watch others;
         pool_type pool;
-        std::atomic<std::int64_t> next_sweep{0};
-        std::atomic<std::int64_t> sweep_from{0};
+        detail::sweeper sweeps;
         detail::time_scale time{&options};
         remote::fork_guard owner;
     };
-
-    static constexpr std::uint64_t stamp_mark = detail::stamp_mark;
-    static constexpr duration sweep_pause = std::chrono::milliseconds{200};
 
     void require_own_process(std::string_view what) const { shared_->owner.require("postgres", what); }
     [[noreturn]] void bad_reply(std::string_view what) const {
@@ -317,15 +324,34 @@ private:
 
     // ---- steps
 
-    /// Writes the server's time of the stamp to `stamp`.
+    /// Decides; if dead processes stand in the way, ends their entries and decides again. Writes the server's time of
+    /// the stamp to `stamp`.
     [[nodiscard]] assessment decide(slot& s, const window_plan& plan, std::int64_t cost, instant now,
                                     detail::admit_mode how, std::int64_t id, std::int64_t& stamp) {
+        const assessment f = decide_once(s, plan, cost, now, how, id, stamp);
+        if (!remote::may_be_held(f, plan, after(now))) [[likely]]
+            return f;
+        return remote::decide_without_dead(
+            shared_->here, shared_->others, s.state_->reaped, shared_->losses.notices(), "postgres", plan, f,
+            this->now(), [&] { return holder_records(); },
+            [&](std::span<const remote::dead_holder> dead) {
+                const auto said = ask(s, detail::verb::reap, "end entries", 3,
+                                      [&](detail::parameter_list& values) { detail::put_reap(values, plan, dead); });
+                auto reply = detail::reap_reply_of(said);
+                if (!reply)
+                    bad_reply("end entries");
+                return *std::move(reply);
+            },
+            [&] { return decide_once(s, plan, cost, now, how, id, stamp); });
+    }
+    [[nodiscard]] assessment decide_once(slot& s, const window_plan& plan, std::int64_t cost, instant now,
+                                         detail::admit_mode how, std::int64_t id, std::int64_t& stamp) {
         require_own_process("admit");
         if (cost > plan.max_cost && plan.enforce) [[unlikely]]
             return weir::detail::never(plan, cost);
         detail::slot_state& key = *s.state_;
         const auto session = shared_->pool.borrow(key.route);
-        assessment warm = warming(plan, cost, now);
+        assessment warm = detail::warming(options(), shared_->losses, plan, cost, now);
         if (!warm.admits() && plan.enforce)
             return warm;
         using detail::verb;
@@ -347,9 +373,10 @@ private:
         }
         for (const std::int64_t lost : key.take_lost())
             take_back(s, plan, lost, now);
-        sweep_by(*session, now);
+        if (!options().injected_time)
+            shared_->sweeps.after_verb(*session, now);
         // This very call may have detected a loss. A stamp without an entry stays, and its units count.
-        warm = warming(plan, cost, now);
+        warm = detail::warming(options(), shared_->losses, plan, cost, now);
         if (!warm.admits() && plan.enforce) {
             if (id != 0)
                 take_back(s, plan, id, now);
@@ -384,14 +411,6 @@ private:
         s.state_->heard(said[3], asked);
         s.state_->factor.store(said[4]);
         return {said[2] != 0, multiplier::of_millionths(said[4]), std::move(record)};
-    }
-
-    /// Denies until the key's shortest window has passed since the loss of history.
-    [[nodiscard]] assessment warming(const window_plan& plan, std::int64_t cost, instant now) const {
-        const instant lost = shared_->losses.lost_at();
-        if (lost == long_ago || options().injected_time || options().on_lost_history == lost_history::ignore)
-            return {now, cause::none, 0};
-        return warm_up(plan, cost, lost, now);
     }
 
     void post(slot& s, const window_plan& plan, std::int64_t entry, detail::settle_verb how, std::int64_t argument,
@@ -463,35 +482,20 @@ private:
         return session.await();
     }
 
-    [[nodiscard]] detail::presence_reply holders_by(detail::session& session) const {
+    [[nodiscard]] detail::presence_reply holder_records() const {
+        const remote::key_route none;
+        const auto session = shared_->pool.borrow(none);
         detail::parameter_list values;
-        auto said = detail::presence_reply_of(call(session, detail::verb::holders, "list the holders", values));
+        auto said = detail::presence_reply_of(call(*session, detail::verb::holders, "list the holders", values));
         if (!said)
             bad_reply("list the holders");
         return *std::move(said);
-    }
-
-    /// Sometimes forgets a few idle keys after a verb, and does not wait for the reply.
-    void sweep_by(detail::session& session, instant now) {
-        std::int64_t due = shared_->next_sweep.load(std::memory_order_relaxed);  // a hint: it orders nothing
-        const std::int64_t at = now.time_since_epoch().count();
-        if (options().injected_time || at < due ||
-            !shared_->next_sweep.compare_exchange_strong(due, at + sweep_pause.count()))
-            return;
-        detail::parameter_list values;
-        values.number(shared_->sweep_from.load());
-        values.number(64);
-        try {
-            static_cast<void>(session.send(detail::verb::sweep, values, {}, &shared_->sweep_from));
-        } catch (const store_error&) {
-            // The session is closed now; the decision is still valid.
-        }
     }
 
     std::unique_ptr<shared> shared_;
 };
 
 static_assert(counting_store<postgres_store> && reducible_store<postgres_store> && tunable_store<postgres_store> &&
-              openable_store<postgres_store> && presence_store<postgres_store>);
+              openable_store<postgres_store> && listable_store<postgres_store> && presence_store<postgres_store>);
 
 }  // namespace weir::postgres

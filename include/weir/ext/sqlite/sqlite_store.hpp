@@ -4,8 +4,11 @@
 #include "weir/ext/sqlite/clock.hpp"
 #include "weir/ext/sqlite/detail/file.hpp"
 #include "weir/ext/sqlite/detail/holders.hpp"
+#include "weir/ext/sqlite/detail/key_list.hpp"
 #include "weir/ext/sqlite/detail/key_log.hpp"
 #include "weir/ext/sqlite/detail/moment.hpp"
+#include "weir/ext/sqlite/detail/opened_store.hpp"
+#include "weir/ext/sqlite/detail/reap.hpp"
 #include "weir/ext/sqlite/detail/row_life.hpp"
 #include "weir/ext/sqlite/detail/slot_state.hpp"
 #include "weir/ext/sqlite/detail/turn.hpp"
@@ -21,25 +24,26 @@
 #include "weir/core/tuner_state.hpp"
 #include "weir/storage/holder.hpp"
 #include "weir/storage/remote/entry_ids.hpp"
+#include "weir/storage/remote/holder_watch.hpp"
 #include "weir/storage/remote/own_presence.hpp"
+#include "weir/storage/remote/reaping.hpp"
 #include "weir/storage/remote/tuner_record.hpp"
+#include "weir/storage/remote/window_record.hpp"
 #include "weir/storage/store.hpp"
 #include "weir/storage/store_error.hpp"
 #include "weir/storage/store_notice.hpp"
-
-#include <unistd.h>
+#include "weir/storage/stored_key.hpp"
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <filesystem>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -80,42 +84,18 @@ public:
 
     /// Opens the file now, for a program that needs to know at once whether it can be used.
     void open() {
-        const auto lock = enter("opening");
-        static_cast<void>(opened_file());
+        const auto lock = all_->enter("opening");
+        static_cast<void>(all_->opened_file());
     }
 
     // ---- verbs
 
     [[nodiscard]] assessment admit(slot& s, const window_plan& plan, std::int64_t cost, instant now, entry& out) {
-        entry made{.cost = cost, .stamp = now};
-        const assessment f = step(s, "admitting", now, [&](view& key, const moment& m) {
-            assessment decided = decide(key, plan, cost, m);
-            decided.passed = !decided.admits() && !plan.enforce;
-            if (decided.admits() && cost > 0) {
-                made.id = key.enter(plan, cost, m.t, saturating_add(m.t, all_->options.entry_ttl), all_->ids);
-                made.state = plan.from_response ? entry_state::open : entry_state::stamped;
-                made.in_flight = true;
-                made.stamp = m.here;
-            }
-            detail::touch(key.row, plan, m.t);
-            return m.local(decided);
-        });
-        if (!f.admits())
-            return f;
-        s.state().held.fetch_add(made.in_flight, std::memory_order_relaxed);
-        out = made;
-        return f;
+        return without_dead(s, plan, now, [&] { return admit_once(s, plan, cost, now, out); });
     }
 
     [[nodiscard]] assessment count(slot& s, const window_plan& plan, std::int64_t cost, instant now) {
-        return step(s, "counting", now, [&](view& key, const moment& m) {
-            assessment decided = decide(key, plan, cost, m);
-            decided.passed = !decided.admits() && !plan.enforce;
-            if (decided.admits() && cost > 0)
-                key.log.push(m.t, cost, plan);
-            detail::touch(key.row, plan, m.t);
-            return m.local(decided);
-        });
+        return without_dead(s, plan, now, [&] { return count_once(s, plan, cost, now); });
     }
 
     /// If it fails, an open entry counts until it expires.
@@ -203,8 +183,8 @@ public:
 
     [[nodiscard]] key_snapshot read(const slot& s, const window_plan& plan, instant now) {
         return step(s, "reading", now, [&](view& key, const moment& m) {
+            // The row stays for as long as the plans of its users say. This caller's plan may be another one.
             key.expire(m.t, plan);
-            detail::touch(key.row, plan, m.t);
             const key_row& row = key.row;
             const std::int64_t blocks = row.end_block - row.first_block;
             key_snapshot out{{}, row.open, key.in_flight, m.local(row.gate), {}, m.local(row.newest), 0};
@@ -229,27 +209,34 @@ public:
 
     // ---- holders
 
-    /// When this process must give its next sign of life; every verb gives one then. `far_future` under injected time.
+    /// Every verb gives the sign of life that is due. `far_future` under injected time.
     [[nodiscard]] instant next_renewal() const noexcept { return all_->here.next_renewal(); }
-    /// Gives a sign of life if one is due. For a process that makes no call for a while and has requests in flight.
-    /// Does nothing under injected time.
+    /// Gives the sign of life that is due. Nothing is due under injected time.
     void renew() {
         if (all_->here.is_due(now()))
-            with_holders("renewing", [](detail::holder_table&, instant) {});
+            static_cast<void>(holder_records());
     }
     /// How many holders lived at the last sign of life, with this one; 0 = not known.
     [[nodiscard]] std::int64_t alive() const noexcept { return all_->here.book.alive(); }
     /// All holders that the file knows: those that live, and those that died while an entry of theirs may exist.
     [[nodiscard]] std::vector<holder_info> holders() {
-        std::vector<holder_info> out;
-        with_holders("listing the holders", [&](detail::holder_table& table, instant base) {
-            out = all_->here.infos_of(table.all(), detail::holder_table::microseconds(base.time_since_epoch()));
-        });
-        return out;
+        auto said = holder_records();
+        return all_->here.infos_of(std::move(said.holders), said.now);
     }
 
     [[nodiscard]] bool idle(const slot& s, const window_plan&, instant) const {
         return s.state().held.load(std::memory_order_relaxed) == 0;
+    }
+
+    /// All keys in the file, in one transaction that writes nothing.
+    ///
+    /// **Complexity.** O(keys), and one read of the file.
+    [[nodiscard]] std::vector<stored_key> keys() {
+        const auto lock = all_->enter("listing keys");
+        detail::file& in = all_->opened_file();
+        in.db().doing("listing keys");
+        return detail::list_keys(in, all_->options.injected_time ? all_->last.load()
+                                                                 : all_->clock.since_boot() + in.ahead());
     }
 
     /// Does nothing: every verb is in the file when it returns.
@@ -273,97 +260,21 @@ public:
 
 private:
     using key_row = detail::key_row;
-    using moment = detail::moment;
     using view = detail::key_view<detail::file::key_blocks>;
+    using moment = detail::moment;
 
     /// How far stamps may be ahead of the file's time. If they are further ahead, they come from another clock.
     static constexpr duration tolerance = std::chrono::seconds{1};
     /// How long a key is kept at least after its last change, because a reload may lengthen its windows.
     static constexpr duration history_kept = std::chrono::minutes{1};
 
-    /// The store's data, in one object so that the store can be moved.
-    struct shared {
-        shared(sqlite_options o, Clock c)
-            : options(std::move(o)), clock(std::move(c)),
-              here(ids.holder(), options.holder_ttl, options.entry_ttl, options.holder_host, options.injected_time) {
-            if (std::string fault = fault_of(options); !fault.empty())
-                throw exception({errc::bad_configuration, std::move(fault)});
-            // The process may change its folder before the file is opened, or opened again.
-            std::error_code ignored;
-            if (auto full = std::filesystem::absolute(options.path, ignored); !ignored)
-                options.path = full.string();
-        }
-        shared(const shared&) = delete;
-        shared& operator=(const shared&) = delete;
-        ~shared() {
-            // In a child after fork() the parent's files must not be closed, because that would release its locks and
-            // remove its journal.
-            if (process != ::getpid())
-                static_cast<void>(opened.release());
-        }
-
-        sqlite_options options;  // never changes
-        const Clock clock;
-        const pid_t process = ::getpid();
-        remote::entry_ids ids;
-        remote::own_presence here;
-        detail::turn mutex;
-        // The mutex guards these.
-        detail::patience waiting;
-        std::unique_ptr<detail::file> opened;
-        std::uint64_t opening = 0;  // counts openings, so that a slot knows whether its row belongs to the present one
-        std::optional<std::int64_t> epoch;
-        bool lost = false;                    // the file was replaced, and nothing was decided in the new one yet
-        instant lost_since = long_ago;        // when that was seen, in the file's time
-        std::atomic<instant> last{long_ago};  // the latest injected time; read without the mutex
-        std::chrono::steady_clock::time_point checked{};  // when the file was last seen at its path
-        key_row row;                                      // used for one verb at a time
-        notice_board notices;
-    };
-
-    [[nodiscard]] std::unique_lock<detail::turn> enter(std::string_view doing) {
-        if (all_->process != ::getpid())
-            throw detail::failed(doing, all_->options.path, "this process is a fork of the one that made the store",
-                                 "fork before the store is first used, and make one in each process");
-        const auto until = std::chrono::steady_clock::now() + all_->options.busy_timeout;
-        std::unique_lock lock{all_->mutex, until};
-        if (!lock)
-            throw store_busy{detail::failed(doing, all_->options.path,
-                                            "other threads of this process are waiting for the file",
-                                            detail::advice(SQLITE_BUSY))
-                                 .what()};
-        all_->waiting.begin(until);
-        return lock;
-    }
-
-    /// The file. It is opened if it is not open, and again if another file has replaced it.
-    [[nodiscard]] detail::file& opened_file() {
-        shared& all = *all_;
-        const auto now = std::chrono::steady_clock::now();
-        if (all.opened && now - all.checked > std::chrono::milliseconds{100}) {
-            all.checked = now;
-            if (!all.opened->is_in_place()) {
-                all.opened.reset();
-                // Other processes do not see the writes since the files were removed.
-                all.lost = true;
-            }
-        }
-        if (!all.opened) {
-            all.opened = std::make_unique<detail::file>(all.options, all.clock, all.waiting);
-            all.checked = now;
-            ++all.opening;
-            all.lost = all.lost || (all.epoch && *all.epoch != all.opened->epoch()) || all.opened->was_taken_away();
-            all.epoch = all.opened->epoch();
-            all.lost_since = std::max(all.lost_since, all.opened->lost_since());
-        }
-        return *all.opened;
-    }
+    using shared = detail::opened_store<Clock>;
 
     /// Runs `f` on a key inside one transaction, and saves the changes.
     template <class F>
     auto step(const slot& s, std::string_view doing, std::optional<instant> now, F&& f) {
-        const auto lock = enter(doing);
-        detail::file& in = opened_file();
+        const auto lock = all_->enter(doing);
+        detail::file& in = all_->opened_file();
         in.db().doing(doing);
         try {
             detail::file::transaction transaction{in};
@@ -382,6 +293,9 @@ private:
                     const instant kept = m.base > long_ago ? saturating_add(m.base, history_kept) : far_future;
                     row.forget_at = std::max(row.forget_at, kept.time_since_epoch().count());
                     in.save(row, mine.name);
+                    if (row.noted != nullptr &&
+                        detail::takes_note(mine, row.id, all_->opening, remote::name_of(*row.noted)))
+                        in.note_windows(row.id, *row.noted);
                     in.tidy(m.base);
                 }
                 transaction.commit();
@@ -413,20 +327,21 @@ private:
             return std::nullopt;
         return detail::holder_table{in.db()}.renew(me, all_->clock.since_boot() + in.ahead());
     }
-    /// Runs `f` on the table of holders in a transaction, after a sign of life if one is due.
-    template <class F>
-    void with_holders(std::string_view doing, F&& f) {
-        const auto lock = enter(doing);
-        detail::file& in = opened_file();
-        in.db().doing(doing);
+    /// All holders, after a sign of life if one is due.
+    [[nodiscard]] detail::presence_list holder_records() {
+        const auto lock = all_->enter("listing the holders");
+        detail::file& in = all_->opened_file();
+        in.db().doing("listing the holders");
         try {
             detail::file::transaction transaction{in};
             const auto alive = renew_in(in);
-            detail::holder_table table{in.db()};
-            f(table, all_->options.injected_time ? all_->last.load() : all_->clock.since_boot() + in.ahead());
+            const instant base =
+                all_->options.injected_time ? all_->last.load() : all_->clock.since_boot() + in.ahead();
+            auto out = detail::holder_table{in.db()}.list(base);
             transaction.commit();
             if (alive)
                 all_->here.book.succeeded(*alive);
+            return out;
         } catch (const store_error&) {
             if (in.db().broken())
                 all_->opened.reset();
@@ -469,6 +384,60 @@ private:
         return m;
     }
 
+    [[nodiscard]] assessment admit_once(slot& s, const window_plan& plan, std::int64_t cost, instant now, entry& out) {
+        entry made{.cost = cost, .stamp = now};
+        const assessment f = step(s, "admitting", now, [&](view& key, const moment& m) {
+            assessment decided = decide(key, plan, cost, m);
+            decided.passed = !decided.admits() && !plan.enforce;
+            if (decided.admits() && cost > 0) {
+                made.id = key.enter(plan, cost, m.t, saturating_add(m.t, all_->options.entry_ttl), all_->ids);
+                made.state = plan.from_response ? entry_state::open : entry_state::stamped;
+                made.in_flight = true;
+                made.stamp = m.here;
+                key.row.noted = &plan;
+            }
+            detail::touch(key.row, plan, m.t);
+            return m.local(decided);
+        });
+        if (!f.admits())
+            return f;
+        s.state().held.fetch_add(made.in_flight, std::memory_order_relaxed);
+        out = made;
+        return f;
+    }
+
+    [[nodiscard]] assessment count_once(slot& s, const window_plan& plan, std::int64_t cost, instant now) {
+        return step(s, "counting", now, [&](view& key, const moment& m) {
+            assessment decided = decide(key, plan, cost, m);
+            decided.passed = !decided.admits() && !plan.enforce;
+            if (decided.admits() && cost > 0) {
+                key.log.push(m.t, cost, plan);
+                key.row.noted = &plan;
+            }
+            detail::touch(key.row, plan, m.t);
+            return m.local(decided);
+        });
+    }
+
+    /// Decides; if dead processes stand in the way, ends their entries and decides again.
+    template <class F>
+    [[nodiscard]] assessment without_dead(slot& s, const window_plan& plan, instant now, F&& decide_once) {
+        const assessment f = decide_once();
+        if (!remote::may_be_held(f, plan, after(now))) [[likely]]
+            return f;
+        return remote::decide_without_dead(
+            all_->here, all_->others, s.state().reaped, all_->notices, "sqlite", plan, f, this->now(),
+            [&] { return holder_records(); },
+            [&](std::span<const remote::dead_holder> dead) {
+                return step(s, "ending entries", std::nullopt, [&](view& key, const moment& m) {
+                    remote::reap_reply out = detail::reap(key, plan, dead, m.t);
+                    detail::touch(key.row, plan, m.t);
+                    return out;
+                });
+            },
+            decide_once);
+    }
+
     [[nodiscard]] assessment decide(view& key, const window_plan& plan, std::int64_t cost, const moment& m) const {
         key.expire(m.t, plan);
         assessment f = assess(key, plan, cost, m.t);
@@ -484,6 +453,6 @@ private:
 using sqlite_store = basic_sqlite_store<>;
 
 static_assert(counting_store<sqlite_store> && reducible_store<sqlite_store> && tunable_store<sqlite_store> &&
-              openable_store<sqlite_store> && presence_store<sqlite_store>);
+              openable_store<sqlite_store> && listable_store<sqlite_store> && presence_store<sqlite_store>);
 
 }  // namespace weir::sqlite

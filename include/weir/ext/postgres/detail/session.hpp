@@ -46,7 +46,8 @@ enum class verb : std::uint8_t {
     sweep,
     hello,
     renew,
-    holders
+    holders,
+    reap
 };
 
 /// The statement of each verb: its name, and the types of its parameters (b = bigint, t = bytea, a = bigint[]).
@@ -54,7 +55,7 @@ struct statement {
     const char* name;
     std::string_view types;
 };
-inline constexpr std::array<statement, 14> statements{{{"admit", "bttbbbbbba"},
+inline constexpr std::array<statement, 15> statements{{{"admit", "bttbbbbbba"},
                                                        {"stamp", "bttbba"},
                                                        {"open", "bttbbbbba"},
                                                        {"settle", "bbbbbbbba"},
@@ -67,7 +68,8 @@ inline constexpr std::array<statement, 14> statements{{{"admit", "bttbbbbbba"},
                                                        {"sweep", "bb"},
                                                        {"hello", "b"},
                                                        {"renew", "bbbbbbt"},
-                                                       {"holders", ""}}};
+                                                       {"holders", ""},
+                                                       {"reap", "bttaabb"}}};
 
 /// A connection that knows the verbs. A verb is sent and its reply is awaited. Settlements are sent, and their replies
 /// are read together with later replies.

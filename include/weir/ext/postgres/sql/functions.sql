@@ -12,4 +12,6 @@
 --@ include part/settle.sql
 --@ include part/verbs.sql
 --@ include part/presence.sql
+--@ include part/reap.sql
+--@ include part/fill.sql
 UPDATE @S.meta SET version = @VERSION;

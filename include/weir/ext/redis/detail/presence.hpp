@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "weir/ext/redis/detail/connection.hpp"
-#include "weir/ext/redis/detail/key_address.hpp"
-#include "weir/ext/redis/detail/script.hpp"
+#include "weir/ext/redis/detail/rerouting.hpp"
+#include "weir/ext/redis/detail/slot_map.hpp"
 #include "weir/ext/redis/detail/wire.hpp"
+#include "weir/ext/redis/options.hpp"
 
 #include "weir/core/time.hpp"
 #include "weir/storage/remote/holder_book.hpp"
@@ -77,17 +77,21 @@ struct presence_reply {
 /// **Thread safety.** All members may be called from any thread.
 class presence : public remote::own_presence {
 public:
-    /// `prefix` is that of the keys.
-    presence(std::string_view prefix, std::uint64_t holder, duration holder_ttl, duration entry_ttl,
-             std::string_view host, bool off)
-        : own_presence(holder, holder_ttl, entry_ttl, host, off), argument_(presence_argument(*this)) {
-        std::string key{prefix};
-        address_.parts = "$1\r\n1\r\n";
-        append_part(address_.parts, key.append(":holders"));
+    presence(const redis_options& o, std::uint64_t holder)
+        : own_presence(holder, o.holder_ttl, o.entry_ttl, o.holder_host, o.injected_time),
+          argument_(presence_argument(*this)) {
+        const std::string key = o.prefix + ":holders";
+        keys_ = "$1\r\n1\r\n";
+        append_part(keys_, key);
+        hash_slot_ = hash_slot(key);
     }
 
-    /// The script's key and its argument.
-    [[nodiscard]] const key_address& address() const noexcept { return address_; }
+    /// The script's key, as a part of a call, and its argument.
+    [[nodiscard]] const std::string& keys() const noexcept { return keys_; }
+    void address(key_address& to) const {
+        to.parts = keys_;
+        to.hash_slot = hash_slot_;
+    }
     [[nodiscard]] const std::string& argument() const noexcept { return argument_; }
     /// Reads the reply of a renewal.
     void hear(std::string_view reply, instant now) noexcept {
@@ -96,22 +100,10 @@ public:
         book.succeeded(static_cast<std::int64_t>(double_at(reply, 1)));
     }
 
-    /// Gives a sign of life in a round trip of its own.
-    template <class Session>
-    void renew(Session& by, instant now) {
-        bool sent = false;
-        hear(text_of(*by.call(script::presence, address_, {}, argument_, "renew the presence", sent)), now);
-    }
-    /// All holders; nothing if the reply is not the script's.
-    template <class Session>
-    [[nodiscard]] std::optional<presence_reply> list(Session& by) const {
-        bool sent = false;
-        return presence_reply_of(text_of(*by.call(script::presence, address_, {}, {}, "list the holders", sent)));
-    }
-
 private:
     std::string argument_;
-    key_address address_;
+    std::string keys_;
+    std::uint16_t hash_slot_ = 0;
 };
 
 }  // namespace weir::redis::detail

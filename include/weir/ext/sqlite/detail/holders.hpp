@@ -15,6 +15,12 @@
 
 namespace weir::sqlite::detail {
 
+/// All holders, and the file's time in microseconds.
+struct presence_list {
+    std::int64_t now = 0;
+    std::vector<remote::holder_record> holders;
+};
+
 /// The table `holders`: the processes that use the file, one row each. Times are microseconds of the file's time.
 ///
 /// **Preconditions.** A transaction is open. **Thread safety.** None: the store's mutex.
@@ -45,9 +51,10 @@ public:
         return alive;
     }
 
-    [[nodiscard]] std::vector<remote::holder_record> all() {
+    [[nodiscard]] presence_list list(instant now) {
         db_.execute(holders_table);
-        std::vector<remote::holder_record> out;
+        presence_list all{microseconds(now.time_since_epoch()), {}};
+        std::vector<remote::holder_record>& out = all.holders;
         statement{db_, "SELECT id, machine, pid, start, made, renewed, ttl, CAST(host AS BLOB) FROM holders"
                        " ORDER BY renewed DESC"}
             .each([&](const statement& row) {
@@ -55,7 +62,7 @@ public:
                                row.integer(2), row.integer(3), row.integer(4), row.integer(5), row.integer(6),
                                std::string{row.bytes(7)}});
             });
-        return out;
+        return all;
     }
 
     [[nodiscard]] static std::int64_t microseconds(duration span) noexcept {

@@ -5,7 +5,6 @@
 ALTER TABLE "first".state ADD COLUMN abandoned bigint[] NOT NULL DEFAULT '{}';
 DELETE FROM "first".state s WHERE NOT EXISTS (SELECT FROM "first".key k WHERE k.id = s.id);
 ALTER TABLE "first".state ADD CONSTRAINT state_of_key FOREIGN KEY (id) REFERENCES "first".key (id) ON DELETE CASCADE;
-
 CREATE OR REPLACE FUNCTION "first".hello(p_relaxed bigint) RETURNS bigint[] LANGUAGE plpgsql AS $$
 DECLARE m "first".meta; here text;
 BEGIN

@@ -8,22 +8,19 @@
 #include "weir/storage/remote/session_pool.hpp"
 
 #include <string>
-#include <utility>
 
 namespace weir::redis::detail {
 
-/// **Errors.** `weir::exception` (`errc::bad_configuration`) for options that contradict themselves.
+/// The same options. **Errors.** `weir::exception` if they contradict themselves, or this build lacks what they need.
 [[nodiscard]] inline redis_options checked(redis_options o) {
     if (std::string fault = fault_of(o); !fault.empty())
         throw exception{error{errc::bad_configuration, "redis: " + fault}};
     if (o.tls && !has_tls)
         throw exception{error{errc::bad_configuration,
-                              "redis: rediss:// needs TLS, which the hiredis this was built with has not; build "
-                              "with hiredis 1.0 or later, or write redis://"}};
+                              "redis: rediss:// needs TLS, and this program was built without OpenSSL; build with "
+                              "libssl-dev, or write redis://"}};
     return o;
 }
-
-/// The pool of a store with these options.
 [[nodiscard]] inline remote::pool_options pool_of(const redis_options& o) {
     return {.store = "redis",
             .server = server_of(o),
