@@ -2,7 +2,6 @@
 #pragma once
 
 #include "weir/ext/postgres/detail/checked_options.hpp"
-#include "weir/ext/postgres/detail/conninfo.hpp"
 #include "weir/ext/postgres/detail/key_list.hpp"
 #include "weir/ext/postgres/detail/loss_watch.hpp"
 #include "weir/ext/postgres/detail/obstacle.hpp"
@@ -324,8 +323,7 @@ private:
 
     // ---- steps
 
-    /// Decides; if dead processes stand in the way, ends their entries and decides again. Writes the server's time of
-    /// the stamp to `stamp`.
+    /// Decides. Entries of dead processes that stand in the way are ended. `stamp` gets the server's time of the stamp.
     [[nodiscard]] assessment decide(slot& s, const window_plan& plan, std::int64_t cost, instant now,
                                     detail::admit_mode how, std::int64_t id, std::int64_t& stamp) {
         const assessment f = decide_once(s, plan, cost, now, how, id, stamp);

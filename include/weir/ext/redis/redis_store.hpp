@@ -210,7 +210,6 @@ public:
     [[nodiscard]] std::int64_t alive() const noexcept { return shared_->here.book.alive(); }
     /// All holders that the server knows: those that live, and those that died while an entry of theirs may exist.
     [[nodiscard]] std::vector<holder_info> holders() {
-        renew();
         auto said = holder_records();
         return shared_->here.infos_of(std::move(said.holders), said.now);
     }
@@ -305,11 +304,11 @@ private:
         const std::lock_guard guard{shared_->presence_mutex};
         return call(shared_->presence_key, detail::script::presence, {}, argument, what);
     }
-    [[nodiscard]] detail::presence_reply holder_records() const {
-        auto said = detail::presence_reply_of(ask_presence({}, "list the holders"));
-        if (!said)
-            bad_reply("list the holders");
-        return *std::move(said);
+    [[nodiscard]] detail::presence_reply holder_records() {
+        renew();
+        if (auto said = detail::presence_reply_of(ask_presence({}, "list the holders")))
+            return *std::move(said);
+        bad_reply("list the holders");
     }
     [[noreturn]] void bad_reply(std::string_view what) const {
         throw store_error{fmt::format("redis: cannot {} at {}: the reply is not what the script returns; is another "
@@ -369,8 +368,8 @@ private:
         bool sent = false;
         detail::reply got;
         const auto asked = detail::server_clock::here();
-        if (!shared_->servers.is_cluster() && shared_->here.begin(now)) [[unlikely]]
-            session.renew_with_next(shared_->here);  // on a Cluster another server has the list of holders
+        if (!shared_->servers.is_cluster() && shared_->here.begin(now))
+            session.renew_with_next(shared_->here);
         try {
             const auto name = detail::bytes_of(id);
             got = session.call(detail::script::admit, key.address, args, {name.data(), id != 0 ? name.size() : 0},

@@ -64,7 +64,7 @@ public:
             return std::ranges::none_of(records_, [&](const holder_record& h) { return h.id == g.id; });
         });
     }
-    /// Who is dead and who is silent at `now`.
+    /// The dead and the silent holders at `now`.
     [[nodiscard]] view look(const own_presence& me, instant now) {
         const std::lock_guard guard{mutex_};
         last_.now = store_now_ + std::chrono::floor<std::chrono::microseconds>(now - learnt_).count();

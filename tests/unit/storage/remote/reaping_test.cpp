@@ -2,7 +2,7 @@
 #include "weir/storage/remote/reaping.hpp"
 
 #include "support/catch.hpp"
-#include "support/limits.hpp"
+#include "support/store_checks.hpp"
 
 #include "weir/testing/manual_clock.hpp"
 
