@@ -27,14 +27,14 @@ enum class tls_version : std::uint8_t { v1_2, v1_3 };
 /// The options of a `transport`. Servers' certificates are always verified. An empty text, a list without members and
 /// an empty function mean: as if the option were not there.
 struct options {
-    // ---- who asks
+    // ---- identity
 
     /// Sent as `User-Agent` unless the request has its own. Services ask for a name and an address: see `mailto`.
     std::string user_agent = "weir/0.1";
     /// An address that is added to `user_agent`: `my-app/1.2 (mailto:me@example.org)`.
     std::string mailto{};
 
-    // ---- whom to trust
+    // ---- trust
 
     /// A file of CA certificates in PEM; empty = the system's.
     std::string ca_file{};
@@ -50,7 +50,7 @@ struct options {
     std::string pinned_key{};
     tls_version min_tls = tls_version::v1_2;
 
-    // ---- which way
+    // ---- route
 
     /// The proxy's URL (`http`, `https`, `socks4`, `socks4a`, `socks5`, `socks5h`); absent = that of the environment
     /// (`https_proxy`, ...); empty = none.
@@ -74,7 +74,7 @@ struct options {
     /// proxy. `http::is_public_address` keeps a redirect from leading into a private network. It must not throw.
     std::function<bool(std::string_view address, std::uint16_t port)> allow_address{};
 
-    // ---- how to speak
+    // ---- protocol
 
     /// Whether to ask for bodies in gzip and unpack them. Never for a part of a body. A body that is cut short is an
     /// error.
@@ -96,7 +96,7 @@ struct options {
     /// Passwords of hosts from a netrc file. Absent = none; empty = `~/.netrc`.
     std::optional<std::string> netrc{};
 
-    // ---- how long and how much
+    // ---- limits
 
     /// The longest time from the start until a connection is ready, TLS included, in ms; 0 = libcurl's 5 min.
     std::chrono::milliseconds connect_timeout = std::chrono::seconds{10};
