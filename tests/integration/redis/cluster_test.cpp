@@ -248,7 +248,7 @@ TEST_CASE("redis cluster: a primary server is killed under load, and its replica
         for (std::string& host : redis_cluster::hosts_on(i, 2))
             hosts.push_back(std::move(host));
     const auto victim = servers[1].pid();
-    cluster_load l{servers, servers.dsn(), hosts, {{20, 300ms}}, 6s, [&] { ::kill(victim, SIGKILL); }};
+    cluster_load l{servers, servers.dsn(), hosts, {{20, 300ms}}, 5s, [&] { ::kill(victim, SIGKILL); }};
     std::cout << "a primary killed: " << l.seen.count() << " requests, longest gap there " << l.longest(2, 4)
               << " ms, elsewhere " << std::max(l.longest(0, 2), l.longest(4, 6)) << " ms" << std::endl;
     CHECK(l.failed == 0);

@@ -50,6 +50,8 @@ public:
                                        "no",
                                        "--cluster-replica-validity-factor",
                                        "0",
+                                       "--repl-ping-replica-period",
+                                       "1",
                                        "--repl-diskless-sync-delay",
                                        "0"};
         words.insert(words.end(), more.begin(), more.end());
