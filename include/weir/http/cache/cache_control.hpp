@@ -72,13 +72,13 @@ inline std::optional<std::string> unquoted(std::string_view text) {
     return out;
 }
 
-/// A number of decimal digits, at most `most`; nothing for any other text.
-inline std::optional<std::int64_t> digits(std::string_view text, std::int64_t most) {
+/// A number of decimal digits, at most `max`; nothing for any other text.
+inline std::optional<std::int64_t> digits(std::string_view text, std::int64_t max) {
     if (text.empty() || !std::ranges::all_of(text, weir::detail::is_digit))
         return std::nullopt;
     std::int64_t out = 0;
     for (const char c : text)
-        out = out > (most - (c - '0')) / 10 ? most : out * 10 + (c - '0');
+        out = out > (max - (c - '0')) / 10 ? max : out * 10 + (c - '0');
     return out;
 }
 

@@ -8,6 +8,7 @@
 #include <functional>
 #include <iterator>
 #include <list>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
@@ -27,7 +28,7 @@ public:
     explicit memory_storage(std::size_t max_bytes = std::size_t{64} << 20U) : max_(max_bytes) {}
 
     [[nodiscard]] std::vector<shared_response> find(std::string_view key) {
-        const std::lock_guard lock{mutex_};
+        const std::lock_guard lock{*mutex_};
         const auto at = places_.find(std::string{key});
         if (at == places_.end())
             return {};
@@ -36,7 +37,7 @@ public:
     }
     void put(std::string_view key, const shared_response& response) {
         const std::size_t size = stored_bytes(*response) + key.size();
-        const std::lock_guard lock{mutex_};
+        const std::lock_guard lock{*mutex_};
         auto at = places_.find(std::string{key});
         if (at != places_.end())
             forget_variant(*at->second, *response);
@@ -58,12 +59,12 @@ public:
             drop(std::prev(by_use_.end()));
     }
     void erase(std::string_view key) {
-        const std::lock_guard lock{mutex_};
+        const std::lock_guard lock{*mutex_};
         if (const auto at = places_.find(std::string{key}); at != places_.end())
             drop(at->second);
     }
     std::size_t erase_if(const std::function<bool(std::string_view)>& which) {
-        const std::lock_guard lock{mutex_};
+        const std::lock_guard lock{*mutex_};
         std::size_t count = 0;
         for (auto at = by_use_.begin(); at != by_use_.end();) {
             const auto one = at++;
@@ -76,7 +77,7 @@ public:
     }
     /// The bytes that all responses take now.
     [[nodiscard]] std::size_t bytes() const {
-        const std::lock_guard lock{mutex_};
+        const std::lock_guard lock{*mutex_};
         return bytes_;
     }
 
@@ -104,7 +105,7 @@ private:
         by_use_.erase(one);
     }
 
-    mutable std::mutex mutex_;
+    std::unique_ptr<std::mutex> mutex_ = std::make_unique<std::mutex>();  // so that a storage can be moved into a cache
     std::size_t max_;
     std::size_t bytes_ = 0;
     places by_use_;

@@ -3,6 +3,8 @@
 
 #include "support/catch.hpp"
 
+#include "weir/http/cached.hpp"
+
 #include <cstddef>
 #include <memory>
 #include <string>
@@ -29,4 +31,17 @@ TEST_CASE("the memory storage is bounded and drops what was used longest ago") {
     CHECK(storage.find("http://a/0").empty());
     CHECK(storage.erase_if([](std::string_view) { return true; }) > 0);
     CHECK(storage.bytes() == 0);
+}
+
+TEST_CASE("a memory storage with a size of its own is moved into the cache") {
+    struct one_page {
+        void send(const request&, receiver& to) {
+            to.head(200, {{"Cache-Control", "max-age=60"}});
+            static_cast<void>(to.body(std::string(100, 'x')));
+        }
+    };
+    cached http{one_page{}, memory_storage{64}};
+    static_cast<void>(http.send({.url = "http://a/"}));
+    static_cast<void>(http.send({.url = "http://a/"}));
+    CHECK(http.counts().misses == 2);  // the response is larger than the storage
 }
