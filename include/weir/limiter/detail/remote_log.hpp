@@ -5,6 +5,7 @@
 #include "weir/limiter/detail/inflight_slot.hpp"
 #include "weir/limiter/detail/lease_book.hpp"
 #include "weir/limiter/detail/local_fallback.hpp"
+#include "weir/limiter/detail/probe_claim.hpp"
 #include "weir/limiter/detail/store_abilities.hpp"
 #include "weir/limiter/detail/store_calls.hpp"
 #include "weir/limiter/detail/store_outage.hpp"
@@ -59,7 +60,9 @@ public:
     void forget_denial() noexcept { known_.clear(key_); }
 
     /// Whether a lease has `cost` units to give. Keeps the lock.
-    [[nodiscard]] bool has_lease(std::int64_t cost, instant now) const noexcept { return leases_.has(cost, now); }
+    [[nodiscard]] bool has_lease(std::int64_t cost, instant now) const noexcept {
+        return !key_.is_half_open && leases_.has(cost, now);
+    }
     /// Admits a request by a lease. Keeps the lock. **Preconditions.** `has_lease(cost, s.now)`.
     [[nodiscard]] assessment draw(step& s, std::int64_t cost, entry& out) {
         inflight_slot slot{s, key_, false};
@@ -70,7 +73,7 @@ public:
     /// that.
     [[nodiscard]] assessment admit(step& s, std::int64_t cost, bool is_head, entry& out) {
         inflight_slot slot{s, key_, is_head};
-        if (leases_.has(cost, s.now)) {
+        if (has_lease(cost, s.now)) {
             end_turn();
             return draw(s, cost, slot, out);
         }
@@ -80,21 +83,31 @@ public:
             end_turn();
             return {s.now, cause::inflight, 0};
         }
-        std::int64_t wanted = leases_.wanted(cost, s.now);
+        // Of a half-open key only the probe is admitted, and its lease would let others follow.
+        std::int64_t wanted = key_.is_half_open ? cost : leases_.wanted(cost, s.now);
         if (wanted > cost && !(lends_units(s.store) && leases_.make_room()))
             wanted = cost;
         entry lease;
+        probe_claim claim{key_, s.now};
         assessment f = decide(
             s, cost,
             [&, lease_plan = leases_.plan()](auto& where, const window_plan& plan) {
+                const auto learn = [&](tuner_step how) { return tuner_.learn(s.store, where, how); };
+                if (claim.comes_first() && !claim.make(learn))
+                    return claim.denial();
                 if (wanted > cost) {
                     const assessment all = s.store.admit(where, *lease_plan, wanted, s.now, lease);
                     if (all.admits())
                         return all;
                 }
-                return s.store.admit(where, plan, cost, s.now, out);
+                const assessment single = s.store.admit(where, plan, cost, s.now, out);
+                if (!claim.comes_last() || !single.admits() || claim.make(learn))
+                    return single;
+                s.store.settle(where, plan, out, settlement::refunded, s.now);
+                return claim.denial();
             },
             [&](local_fallback& local, instant now) { return local.admit(cost, now, out); });
+        claim.end(f);
         if (lacks_slot && f.cause == cause::none) {
             f.cause = cause::inflight;
             f.passed = true;
@@ -203,6 +216,26 @@ public:
         std::optional<tuner_state> out;
         call(s, [&](auto& where, const window_plan&) { out = tuner_.learn(s.store, where, how); });
         return out;
+    }
+    /// Changes what the store keeps of refusals by `how(refusal_pause&)`. Returns false if the store failed.
+    template <class F>
+    bool change_pause(step& s, F&& how) noexcept {
+        refusal_pause pause;
+        const auto learning = [&](const tuner_state& before) {
+            tuner_state after = before;
+            key_notes notes = before.notes != nullptr ? *before.notes : key_notes{};
+            pause = refusal_pause{notes.refused};
+            how(pause);
+            if (notes.refused != pause.notes()) {
+                notes.refused = pause.notes();
+                after.notes = std::make_shared<const key_notes>(notes);
+            }
+            return after;
+        };
+        if (!learn(s, learning))
+            return false;
+        key_.change_pause([&](refusal_pause& p) { p = pause; });
+        return true;
     }
     void erase(step& s) {
         end_leases(s);

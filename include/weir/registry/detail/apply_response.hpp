@@ -39,6 +39,7 @@ public:
         node_.lock();
         const instant now = engine_.time(when);
         const instant admitted = e.stamp;
+        bool is_refused = false;
         instant until = long_ago;
         bool moved = false;
         gate_reach scope = gate_reach::key;
@@ -46,8 +47,8 @@ public:
         {
             locked_step<Engine> locked{engine_, node_, now};
             key_core& key = node_.key;
-            const bool is_refused = is_refusal(key.rules->policy, said);
-            until = std::max(key.pause.after(said, is_refused, admitted, now), held_by_limits(said, is_refused, now));
+            is_refused = is_refusal(key.rules->policy, said);
+            until = pause(said, is_refused, admitted, locked.at);
             if (until != long_ago) {
                 moved = node_.log.hold(locked.at, until);
                 scope = key.rules->policy.gate_scope;
@@ -65,7 +66,7 @@ public:
         }
         engine_.events().answered(node_, said.status, now);
         if (moved)
-            propagate_gate(engine_, node_, scope, until, now);
+            propagate_gate(engine_, node_, scope, until, now, is_refused);
         if (tuned)
             engine_.events().tuned(node_, tuned, now);
     }
@@ -121,6 +122,25 @@ private:
         if constexpr (Engine::is_local)
             if (m != node_.key.rules->factor)
                 node_.log.set_rules(s, key_rules::make(node_.key.rules->policy, m, node_.key.rules->reported));
+    }
+
+    /// Until when the key sends nothing after this answer; `long_ago` = it goes on.
+    [[nodiscard]] instant pause(const feedback& said, bool is_refused, instant admitted, step& s) noexcept {
+        const instant now = s.now;
+        const instant held = held_by_limits(said, is_refused, now);
+        const refusal_pause& known = node_.key.pause;
+        if (!is_refused && !known.is_changed_by(is_refused, admitted)) [[likely]]
+            return std::max(held, said.retry_after ? saturating_add(now, *said.retry_after) : long_ago);
+        instant until = long_ago;
+        const bool probes = node_.key.plan().enforce;
+        node_.log.change_pause(s, [&](refusal_pause& p) {
+            const bool counts = is_refused && p.is_new(admitted);
+            until = std::max(p.after(said, is_refused, admitted, now), held);
+            // The gate in a shared store moves after this. So no process may send the probe until then.
+            if (counts && probes)
+                p.half_open(Engine::is_local ? now : until);
+        });
+        return until;
     }
 
     /// Until when the reported limits stop the key; `long_ago` = they do not.
