@@ -29,6 +29,16 @@ check "a plot" "$(grep -c '<polyline' p.svg)" 4
 run --requests 100 --plot p.html
 check "a page" "$(grep -c '<svg' p.html)" 1
 
+run --requests 1000 --json --latency 80ms+exp:10ms
+check "a floor and an exponential: what is lawful is used" "$(of '.goodput > 0.98 and .goodput <= 1.02')" true
+check "a floor and an exponential: less of N/T" "$(of '.share_of_rates > 0.88 and .share_of_rates < 0.95')" true
+run --requests 1000 --json --latency 200ms,50s:0
+check "a path that becomes faster is used" "$(of '.seconds > 104 and .seconds < 112')" true
+run --requests 1000 --json --clients 2 --shared-store --latency 100ms --way-out 0.9,0.1
+check "crossed paths on one store: none is refused" "$(of '[.done, .refused] | join(" ")')" "1000 0"
+run --server gcra --server-burst 1 --requests 200 --json
+check "a server without any burst refuses" "$(of '.refused > 100')" true
+
 for law in docstokg aws none; do
     run --law "$law" --server-share 0.5 --for 5min --rate-aimd-enabled --json
     check "$law is refused more" "$(of '.refused > 100')" true
@@ -44,6 +54,11 @@ check "hosts from a file" "$(of '[.hosts[] | .role, .done] | join(" ")')" "metad
 printf '%s\n' '{"t":0,"op":"acquire","id":"a","host":"b.example.org","role":"metadata"}' '{"t":1000,"op":"end"}' >trace
 run --trace trace --json
 check "a trace" "$(of '[.done, .hosts[0].host] | join(" ")')" "1 b.example.org"
+printf '{"timestamp":"2026-11-28T09:07:%sZ","stage":"rate-limiter","event_type":"%s","host":"b.example.org","role":"metadata"%s}\n' \
+    29.000 acquire ',"delay_ms":0' 29.100 response ',"status":429' 31.000 acquire ',"delay_ms":1500' 31.100 response ',"status":200' >events.jsonl
+run --trace events.jsonl --json
+check "an event log: a refused request is there once" "$(of '[.done, .hosts[0].host] | join(" ")')" "1 b.example.org"
+: >empty
 run --poisson 2/s --for 5min --clients 3 --shared-store --json
 check "by chance: about as many as were asked" "$(of '.done > 500 and .done < 700')" true
 
@@ -57,8 +72,12 @@ refuses() { # refuses TEXT ARGUMENT...
 refuses 'did you mean --requests?' --request 5
 refuses 'a whole number from 1 to' --requests 0
 refuses 'did you mean gcra?' --server gcraa
+refuses 'it has no request' --trace empty
 refuses 'such as 250ms, 90s, 5min or 1h' --for soon
 refuses 'the first share is from 0 on' --server-share 10s:1
+refuses 'begins at a later time' --latency 1ms,2s:3ms,1s:2ms
+refuses 'such as 250ms' --latency fast
+refuses 'a number from 0 to 1' --way-out 0.5,2
 refuses 'ends in .svg or .html' --plot p.png
 refuses 'add --for TIME' --poisson 2/s
 refuses 'a value is missing' --seed

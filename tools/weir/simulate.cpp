@@ -31,6 +31,7 @@ struct figures {
     std::int64_t requests = 0, refused = 0, done = 0, denied = 0;
     double per_10000 = 0;  ///< refusals of requests
     double goodput = 0;    ///< of what any client could have done lawfully
+    double of_rates = 0;   ///< of what the server's limits allow
     double seconds = 0;
 };
 
@@ -40,16 +41,18 @@ double share(std::int64_t of, std::int64_t all) {
 
 figures sum(const simulation::outcome& o) {
     figures out;
-    std::int64_t lawful = 0;
+    std::int64_t lawful = 0, full = 0;
     for (const auto& t : o.tasks) {
         out.requests += t.requests;
         out.refused += t.refused;
         out.done += t.done;
         out.denied += t.denied;
         lawful += t.lawful;
+        full += t.full;
     }
     out.per_10000 = share(out.refused, out.requests) * 10'000;
     out.goodput = share(out.done, lawful);
+    out.of_rates = share(out.done, full);
     out.seconds = std::chrono::duration<double>(o.length).count();
     return out;
 }
@@ -76,21 +79,21 @@ double percentile(const std::vector<float>& all, double p) {
 
 void print_text(const simulation::outcome& o, const figures& f) {
     const std::size_t shown = std::min<std::size_t>(o.tasks.size(), 20);
-    fmt::print("{:<32} {:<10} {:>10} {:>8} {:>10} {:>9} {:>10}\n", "host", "role", "requests", "429s", "per 10,000",
-               "goodput", "done");
+    fmt::print("{:<28} {:<10} {:>9} {:>7} {:>10} {:>8} {:>7} {:>9}\n", "host", "role", "requests", "429s", "per 10,000",
+               "goodput", "of N/T", "done");
     const auto row = [](std::string_view host, std::string_view role, std::int64_t requests, std::int64_t refused,
-                        double goodput, std::int64_t done) {
-        fmt::print("{:<32} {:<10} {:>10} {:>8} {:>10.1f} {:>8.1f}% {:>10}\n", host, role, requests, refused,
-                   share(refused, requests) * 10'000, goodput * 100, done);
+                        double goodput, double of_rates, std::int64_t done) {
+        fmt::print("{:<28} {:<10} {:>9} {:>7} {:>10.1f} {:>7.1f}% {:>6.1f}% {:>9}\n", host, role, requests, refused,
+                   share(refused, requests) * 10'000, goodput * 100, of_rates * 100, done);
     };
     for (std::size_t i = 0; i < shown; ++i) {
         const auto& t = o.tasks[i];
-        row(t.of->host, t.of->role, t.requests, t.refused, share(t.done, t.lawful), t.done);
+        row(t.of->host, t.of->role, t.requests, t.refused, share(t.done, t.lawful), share(t.done, t.full), t.done);
     }
     if (o.tasks.size() > shown)
         fmt::print("… and {} more\n", o.tasks.size() - shown);
     if (o.tasks.size() > 1)
-        row("all", "", f.requests, f.refused, f.goodput, f.done);
+        row("all", "", f.requests, f.refused, f.goodput, f.of_rates, f.done);
     fmt::print("\nwait for admission: half within {:.1f} ms, 95 % within {:.1f} ms, 99 % within {:.1f} ms\n",
                percentile(o.waited_s, 0.5) * 1000, percentile(o.waited_s, 0.95) * 1000,
                percentile(o.waited_s, 0.99) * 1000);
@@ -106,6 +109,7 @@ void print_json(const simulation::outcome& o, const figures& f, std::uint64_t se
                                {"done", f.done},
                                {"denied", f.denied},
                                {"goodput", f.goodput},
+                               {"share_of_rates", f.of_rates},
                                {"seconds", f.seconds},
                                {"delay_ms",
                                 {{"p50", percentile(o.waited_s, 0.5) * 1000},
@@ -118,7 +122,8 @@ void print_json(const simulation::outcome& o, const figures& f, std::uint64_t se
                                    {"refused", t.refused},
                                    {"done", t.done},
                                    {"lawful_most", t.lawful},
-                                   {"goodput", share(t.done, t.lawful)}};
+                                   {"goodput", share(t.done, t.lawful)},
+                                   {"share_of_rates", share(t.done, t.full)}};
         // Where refusals come all the time, the first hundred tell as much as all.
         for (std::size_t i = 0; i < std::min<std::size_t>(t.refusals.size(), 100); ++i)
             one["first_refusals_s"].push_back(std::chrono::duration<double>(t.refusals[i].time_since_epoch()).count());

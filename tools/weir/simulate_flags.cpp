@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "simulate_flags.hpp"
 
+#include "event_log.hpp"
 #include "spans.hpp"
 #include "trace.hpp"
 
@@ -43,7 +44,7 @@ const std::vector<simulate_flag_group>& flag_groups() {
           {"--poisson", "RATE", "they come by chance, so many of each host, such as 2/s; needs --for"},
           {.name = "--trace",
            .argument = "FILE",
-           .meaning = "they come as the acquire lines of a trace do",
+           .meaning = "they come as the acquire lines of a trace do, or the requests of an event log",
            .file = true},
           {"--clients", "N", "processes that do not know of each other (1)"},
           {"--shared-store", "", "the processes share one store"},
@@ -59,7 +60,10 @@ const std::vector<simulate_flag_group>& flag_groups() {
            .argument = "WHAT",
            .meaning = "what answers tell (none; of a quota both)",
            .words = {"none", "retry-after", "ratelimit", "both"}},
-          {"--latency", "MEAN[:SIGMA]", "of the way there and back, log-normal (100ms:0.5)"}}},
+          {"--latency", "PATH",
+           "of the way there and back: 100ms:0.5 is log-normal, 80ms+exp:10ms a floor and an exponential on top,"
+           " 80ms+10ms:0.5 a floor and a log-normal; 120ms,10min:40ms changes (100ms:0.5)"},
+          {"--way-out", "LIST", "the way out's share of the latency, of one process after the other: 0.9,0.1 (0.5)"}}},
         {"The run",
          {{.name = "--law",
            .argument = "LAW",
@@ -121,11 +125,39 @@ T one_of(std::string_view flag, std::string_view text, const std::vector<std::pa
              fmt::format("it is one of {}{}", names, guess.empty() ? "" : fmt::format("; did you mean {}?", guess)));
 }
 
-std::vector<simulation::phase> phases(std::string_view flag, std::string_view text) {
-    std::vector<simulation::phase> out;
+/// What stands between commas.
+std::vector<std::string_view> items(std::string_view text) {
+    std::vector<std::string_view> out;
     for (std::size_t at = 0; at <= text.size();) {
         const std::size_t comma = std::min(text.find(',', at), text.size());
-        const std::string_view one = text.substr(at, comma - at);
+        out.push_back(text.substr(at, comma - at));
+        at = comma + 1;
+    }
+    return out;
+}
+
+/// `100ms`, `100ms:0.5`, `80ms+10ms:0.5` or `80ms+exp:10ms`.
+simulation::latency one_latency(std::string_view flag, std::string_view text) {
+    simulation::latency out;
+    if (const std::size_t plus = text.find('+'); plus != std::string_view::npos) {
+        out.floor = span(flag, text.substr(0, plus));
+        text.remove_prefix(plus + 1);
+    }
+    if (text.starts_with("exp:")) {
+        out.on_top = simulation::latency::shape::exponential;
+        out.mean = span(flag, text.substr(4));
+        return out;
+    }
+    const std::size_t colon = text.find(':');
+    out.mean = span(flag, text.substr(0, colon));
+    if (colon != std::string_view::npos)
+        out.sigma = decimal(flag, text.substr(colon + 1), 0, 5);
+    return out;
+}
+
+std::vector<simulation::phase> phases(std::string_view flag, std::string_view text) {
+    std::vector<simulation::phase> out;
+    for (const std::string_view one : items(text)) {
         const std::size_t colon = one.find(':');
         simulation::phase p;
         if (colon != std::string_view::npos)
@@ -134,7 +166,6 @@ std::vector<simulation::phase> phases(std::string_view flag, std::string_view te
         if (out.empty() ? p.from != duration::zero() : p.from <= out.back().from)
             bad_flag(flag, text, "the first share is from 0 on, and each other from a later time");
         out.push_back(p);
-        at = comma + 1;
     }
     return out;
 }
@@ -234,11 +265,12 @@ private:
                                                                {"ratelimit", {false, true}},
                                                                {"both", {true, true}}});
              }},
-            {"--latency",
+            {"--latency", [](self& s, text flag, text v) { s.set_path(flag, v); }},
+            {"--way-out",
              [](self& s, text flag, text v) {
-                 const std::size_t colon = v.find(':');
-                 s.plan_.under_way.mean = span(flag, v.substr(0, colon));
-                 s.plan_.under_way.sigma = colon == text::npos ? 0 : decimal(flag, v.substr(colon + 1), 0, 5);
+                 s.plan_.ways_out.clear();
+                 for (const text one : items(v))
+                     s.plan_.ways_out.push_back(decimal(flag, one, 0, 1));
              }},
             {"--law",
              [](self& s, text flag, text v) {
@@ -258,6 +290,25 @@ private:
              }},
         };
         return all;
+    }
+
+    /// The first latency, and those that come later: `TIME:PATH`, where PATH itself begins with a time.
+    void set_path(std::string_view flag, std::string_view text) {
+        plan_.path_changes.clear();
+        bool is_first = true;
+        for (const std::string_view one : items(text)) {
+            if (is_first) {
+                plan_.under_way = one_latency(flag, one);
+                is_first = false;
+                continue;
+            }
+            const std::size_t colon = std::min(one.find(':'), one.size());
+            const duration from = span(flag, one.substr(0, colon));
+            if (colon == one.size() ||
+                from <= (plan_.path_changes.empty() ? duration{} : plan_.path_changes.back().from))
+                bad_flag(flag, text, "each latency after the first begins at a later time: 120ms,10min:40ms");
+            plan_.path_changes.push_back({from, one_latency(flag, one.substr(colon + 1))});
+        }
     }
 
     void add_host(std::string_view flag, std::string_view text) {
@@ -307,23 +358,41 @@ private:
         std::ifstream in{std::string{path}};
         if (!in)
             bad_flag(flag, path, std::strerror(errno));
-        std::map<std::pair<std::string, std::string>, std::size_t> known;
         std::string text;
         trace_line line;
         for (std::size_t number = 1; std::getline(in, text); ++number) {
             if (detail::trim(text).empty())
                 continue;
+            if (known_keys_.empty() && parse_event_line(text)) {
+                logged_requests read;
+                if (const auto fault = read_event_log(text, in, number, read))
+                    bad_flag(flag, path, fmt::format("line {}: {}", number, *fault));
+                for (const logged_request& r : read.all)
+                    if (is_document(r))
+                        add_wish(flag, r.host, r.role, instant{duration{r.wished - read.all.front().wished}});
+                break;
+            }
             if (const auto fault = parse_trace_line(text, line))
                 bad_flag(flag, path, fmt::format("line {}: {}", number, *fault));
-            if (line.op != operation::acquire)
-                continue;
-            const auto [at, is_new] = known.try_emplace({line.host, line.role}, plan_.tasks.size());
-            if (is_new)
-                add_host(flag, fmt::format("{}:{}", line.host, line.role));
-            auto& task = plan_.tasks[at->second];
-            task.at.push_back(line.t);
-            task.requests = static_cast<std::int64_t>(task.at.size());
+            if (line.op == operation::acquire)
+                add_wish(flag, line.host, line.role, line.t);
         }
+        if (known_keys_.empty())
+            bad_flag(flag, path, "it has no request");
+    }
+
+    /// A HEAD request that no limit counts is none here, and a refused request comes again later in the same log.
+    static bool is_document(const logged_request& r) {
+        return r.type != event_type::head_skip && r.status != 429 && r.status != 503;
+    }
+
+    void add_wish(std::string_view flag, const std::string& host, const std::string& role, instant at) {
+        const auto [known, is_new] = known_keys_.try_emplace({host, role}, plan_.tasks.size());
+        if (is_new)
+            add_host(flag, fmt::format("{}:{}", host, role));
+        auto& task = plan_.tasks[known->second];
+        task.at.push_back(at);
+        task.requests = static_cast<std::int64_t>(task.at.size());
     }
 
     /// Divides what was not assigned to a host among those without a number.
@@ -350,6 +419,7 @@ private:
     const configuration& config_;
     simulate_request out_;
     simulation::plan plan_;
+    std::map<std::pair<std::string, std::string>, std::size_t> known_keys_;
     std::int64_t requests_ = 0;
     std::optional<duration> poisson_;
     std::optional<simulation::answer_fields> tells_;

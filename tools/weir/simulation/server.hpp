@@ -144,9 +144,10 @@ private:
     std::vector<std::deque<duration>> left_;  // admitted arrivals in each window
 };
 
-/// How many requests any client could have had admitted and answered by `end`, at best, if each takes `under_way` and
-/// counts until its period after the answer. The server's own limits, and nothing else, bound it.
-[[nodiscard]] inline std::int64_t max_lawful(const server& s, duration begin, duration end, duration under_way) {
+/// How many requests any client could have had admitted and answered by `end`, at best, if each takes `under_way(then)`
+/// and counts until its period after the answer. The server's own limits, and nothing else, bound it.
+template <class UnderWay>
+[[nodiscard]] std::int64_t max_lawful(const server& s, duration begin, duration end, UnderWay under_way) {
     std::vector<duration> sent;
     duration at = begin;
     for (;;) {
@@ -154,7 +155,7 @@ private:
         duration next = at;
         for (const rate& r : rates)
             if (const auto n = static_cast<std::size_t>(r.limit); sent.size() >= n)
-                next = std::max(next, sent[sent.size() - n] + r.period + under_way);
+                next = std::max(next, sent[sent.size() - n] + r.period + under_way(at));
         if (const duration change = s.next_change(at); next >= change) {
             at = change;
             continue;

@@ -42,6 +42,8 @@ struct plan {
     std::vector<task> tasks;
     server_options server{};
     latency under_way{std::chrono::milliseconds{100}, 0.5};
+    std::vector<latency_change> path_changes{};  ///< sorted by time; from then on instead of `under_way`
+    std::vector<double> ways_out{0.5};  ///< the way out's share of the round trip, of one client after the other
     law by = law::weir;
     std::size_t clients = 1;     ///< processes
     bool is_shared = false;      ///< whether the clients share one store
@@ -51,6 +53,15 @@ struct plan {
     std::uint64_t seed = 1;
     std::size_t points = 0;  ///< of the series in the outcome
 };
+
+/// The latency in force at `since`.
+[[nodiscard]] inline const latency& path_at(const plan& p, duration since) {
+    const latency* out = &p.under_way;
+    for (const latency_change& c : p.path_changes)
+        if (c.from <= since)
+            out = &c.then;
+    return *out;
+}
 
 /// What happened in one of equally long parts of the time.
 struct point {
@@ -68,6 +79,7 @@ struct outcome_of {
     std::int64_t denied = 0;  ///< by us: not waited for
     instant last{};           ///< answer
     std::int64_t lawful = 0;  ///< what could have been done in the same time at best
+    std::int64_t full = 0;    ///< the same if requests took no time: what the server's limits allow
     std::vector<instant> refusals{};
 };
 
@@ -339,10 +351,11 @@ private:
             out_.waited_s.push_back(std::chrono::duration<float>(now - what.wished).count());
         if (point* p = at(now))
             ++p->admitted;
-        const duration whole = dice_.of(plan_.under_way);
-        const duration there = duration{static_cast<std::int64_t>(static_cast<double>(whole.count()) * dice_.share())};
-        schedule(now + there, kind::arrive, a);
-        what.answered = now + whole;
+        const latency& path = path_at(plan_, now.time_since_epoch());
+        const double out = plan_.ways_out[what.client % plan_.ways_out.size()];
+        const instant arrives = now + dice_.one_way(path, out);
+        schedule(arrives, kind::arrive, a);
+        what.answered = arrives + dice_.one_way(path, 1 - out);
     }
     void denied(std::size_t a, instant again) {
         ++out_.tasks[attempts_[a].task].denied;
@@ -415,7 +428,9 @@ private:
             const instant last = is_finite ? of.last : end;
             out_.length = std::max(out_.length, last.time_since_epoch());
             const server fresh{config_.policy_for(plan_.tasks[t].host, plan_.tasks[t].role)->rates, plan_.server};
-            of.lawful = max_lawful(fresh, plan_.skipped, last.time_since_epoch(), plan_.under_way.mean);
+            of.lawful = max_lawful(fresh, plan_.skipped, last.time_since_epoch(),
+                                   [this](duration at) { return path_at(plan_, at).whole_mean(); });
+            of.full = max_lawful(fresh, plan_.skipped, last.time_since_epoch(), [](duration) { return duration{}; });
         }
     }
 
