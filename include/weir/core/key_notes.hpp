@@ -27,7 +27,7 @@ struct limit_note {
     duration window{};          ///< 0 = none
     instant since = long_ago;   ///< requests before it are not counted against the limit
     instant until = long_ago;   ///< when it is forgotten unless it is reported again
-    std::int64_t most = 0;      ///< the most units that were reported as left
+    std::int64_t max_left = 0;  ///< the maximum of units that were reported as left
     std::int64_t in_force = 0;  ///< 1 = the last answer that reported limits reported this one
 
     friend bool operator==(const limit_note&, const limit_note&) = default;

@@ -26,8 +26,8 @@ struct tuner_state {
     std::int64_t waits = 0;        ///< observations to wait before the factor may reach `border` again
     std::int64_t failures = 0;     ///< how many times in a row it was cut at the border
 
-    /// What the answers said, for processes that share the key; null = nothing that matters. A step that changes it sets
-    /// a new object.
+    /// What the answers said, for processes that share the key; null = nothing that matters. A step that changes it
+    /// sets a new object.
     std::shared_ptr<const key_notes> notes{};
 
     friend bool operator==(const tuner_state&, const tuner_state&) = default;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "weir/limiter/detail/key_tuner.hpp"
+#include "weir/limiter/detail/limit_notes.hpp"
 #include "weir/limiter/detail/published_denial.hpp"
 #include "weir/limiter/detail/refusal_pause.hpp"
 #include "weir/limiter/detail/spin_lock.hpp"
@@ -13,6 +14,8 @@
 
 #include "weir/algorithm/admission.hpp"
 #include "weir/core/decision.hpp"
+#include "weir/core/key_notes.hpp"
+#include "weir/core/multiplier.hpp"
 #include "weir/core/time.hpp"
 
 #include <algorithm>
@@ -54,8 +57,10 @@ struct key_core {
     std::unique_ptr<detail::key_tuner> tuner;
     /// The longest time from admission to answer that was seen, in ns.
     duration longest_latency{};
-    /// Until when the limits that the server reported are kept.
-    instant reported_until = long_ago;
+    /// What the server reported of limits; null until it reports one. Changed by `adopt`.
+    std::unique_ptr<detail::limit_list> reported;
+    /// When the first of them is forgotten.
+    instant reported_due = far_future;
     /// Until when this process has the right to send the probe and has not used it. Only with a shared store.
     instant probe_until = long_ago;
     /// The object that the key belongs to. The lists return it.
@@ -87,6 +92,26 @@ struct key_core {
             ~update() { key.is_half_open = key.pause.is_half_open(); }
         } const at_end{*this};
         return change(pause);
+    }
+
+    /// Keeps what the server reported of limits. Returns the rules that follow from it under `factor`; null if they are
+    /// the present ones. **Exception safety.** Strong.
+    [[nodiscard]] std::shared_ptr<const key_rules> adopt(const detail::limit_list& notes, multiplier factor) {
+        server_rates limits = detail::lower_than(rules->policy, notes);
+        const bool is_empty = limits == server_rates{};
+        std::shared_ptr<const key_rules> fresh;
+        if (rules->reported != nullptr ? limits != *rules->reported : !is_empty)
+            fresh = key_rules::make(rules->policy, factor,
+                                    is_empty ? nullptr : std::make_shared<const server_rates>(std::move(limits)));
+        if (reported == nullptr)
+            reported = std::make_unique<detail::limit_list>(notes);
+        else
+            *reported = notes;
+        reported_due = far_future;
+        for (const limit_note& n : notes)
+            if (n.of != 0)
+                reported_due = std::min(reported_due, n.until);
+        return fresh;
     }
 
     // ---- waiters
@@ -169,8 +194,8 @@ struct key_core {
 
     /// The assessment for a paused key: only `resume` makes room.
     [[nodiscard]] static assessment paused(instant now) noexcept { return {now, cause::gate, 0}; }
-    /// The assessment while a probe is not answered. It is served with the answer, at best after the longest latency that
-    /// was seen.
+    /// The assessment while a probe is not answered. It is served with the answer, at best after the longest latency
+    /// that was seen.
     [[nodiscard]] assessment probing(instant now) const noexcept {
         const duration latency = std::clamp<duration>(longest_latency, min_probing, max_probing);
         const instant sent = pause.next_probe() - detail::refusal_pause::probe_limit;
@@ -239,7 +264,10 @@ struct key_core {
     // ---- references
 
     [[nodiscard]] bool is_remembered(instant now) const noexcept {
-        return is_paused || reported_until > now || pause.is_remembered(now);
+        const bool has_limits = reported != nullptr && std::ranges::any_of(*reported, [now](const limit_note& n) {
+            return n.of != 0 && n.until > now;
+        });
+        return is_paused || has_limits || pause.is_remembered(now);
     }
 
     // ---- waking

@@ -54,7 +54,7 @@ public:
 
     shared_limiter(key_core& key, typename Store::slot slot) : key_(key), log_(key, std::move(slot)), driver_(key) {
         key_.is_half_open = true;  // perhaps: the store says at the first request
-        key_.make_room();  // an active call may enter the key in a list, and the end of a lease may wake it
+        key_.make_room();          // an active call may enter the key in a list, and the end of a lease may wake it
     }
 
     // ---- decisions
@@ -195,8 +195,8 @@ public:
         }
         return false;
     }
-    /// Changes what all processes know of refusals by `how(refusal_pause&)`, which may be called more than once. Releases
-    /// the lock. If the store fails, only this process knows.
+    /// Changes what all processes know of refusals by `how(refusal_pause&)`, which may be called more than once.
+    /// Releases the lock. If the store fails, only this process knows.
     template <class F>
     void change_pause(step& s, F&& how) noexcept {
         if (!log_.change_pause(s, how))

@@ -188,8 +188,8 @@ TEST_CASE("half open: while a server refuses for a minute, hardly more is sent t
 }
 
 TEST_CASE("half open: the processes that share a store send one probe") {
-    for (const auto& form : {half_open_tests::refusal_form{429, {}},
-                             half_open_tests::refusal_form{503, {{"Retry-After", "2"}}}}) {
+    for (const auto& form :
+         {half_open_tests::refusal_form{429, {}}, half_open_tests::refusal_form{503, {{"Retry-After", "2"}}}}) {
         CAPTURE(form.status);
         weir::testing::manual_clock clock{instant{10s}};
         store_of_all store{clock};
@@ -268,8 +268,7 @@ TEST_CASE("half open: the other roles of a host probe one by one too, if they pa
     auto p = half_open_tests::ten_per_second();
     p.gate_scope = weir::gate_reach::host;
     weir::testing::manual_clock clock{instant{10s}};
-    const auto config =
-        weir::configuration::builder{}.defaults("metadata", p).defaults("landing", p).build().value();
+    const auto config = weir::configuration::builder{}.defaults("metadata", p).defaults("landing", p).build().value();
     weir::registry limits{weir_test::manual_store{clock}, config};
     auto refused = limits.try_acquire("h", "metadata");
     refused.permit().arrived({.status = 429});

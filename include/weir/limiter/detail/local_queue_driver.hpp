@@ -101,9 +101,9 @@ private:
         instant opens = far_future;
         key_.queue().for_each_uncounted([&](waiter& w) {
             const bool waits = key_.waits_for_probe(step_.now);
-            const assessment f =
-                waits ? key_.probing(step_.now)
-                      : step_.store.admit(slot_, key_.plan(), 0, step_.now, free_inflight{}, w.admitted);
+            const assessment f = waits
+                                     ? key_.probing(step_.now)
+                                     : step_.store.admit(slot_, key_.plan(), 0, step_.now, free_inflight{}, w.admitted);
             if (!f.admits()) {
                 opens = key_.due_of(f);
                 return false;

@@ -19,8 +19,9 @@ namespace weir::detail {
 /// The right to send the probe of a half-open key in a shared store. Processes compete for it by replacing the notes
 /// that the store keeps of the key, so one of them gets it.
 ///
-/// A process that was denied by a gate, or that has not used the key before, does not know whether the key is half-open.
-/// It asks in the same way once the store has admitted its request, and takes that back if another one has the probe.
+/// A process that was denied by a gate, or that has not used the key before, does not know whether the key is
+/// half-open. It asks in the same way once the store has admitted its request, and takes that back if another one has
+/// the probe.
 ///
 /// **Thread safety.** `make` runs with the key unlocked, the other members under its lock. **Lifetime.** One decision.
 class probe_claim {
@@ -54,6 +55,7 @@ public:
                 notes->refused = pause_.notes();
                 after.notes = std::move(notes);
             }
+            notes_ = after.notes;
             return after;
         };
         static_cast<void>(learn(tuner_step{step}));
@@ -76,10 +78,14 @@ public:
             key_.is_half_open = true;  // perhaps another process was refused meanwhile
     }
 
+    /// What the store keeps of the key's answers; null = nothing, or it was not asked.
+    [[nodiscard]] const std::shared_ptr<const key_notes>& notes() const noexcept { return notes_; }
+
 private:
     key_core& key_;
     const instant now_;
     refusal_pause pause_;
+    std::shared_ptr<const key_notes> notes_;
     const bool is_needed_;
     const bool is_half_open_;
     bool is_known_ = false;

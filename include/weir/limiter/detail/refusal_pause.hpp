@@ -13,8 +13,9 @@
 namespace weir::detail {
 
 /// How long a key sends nothing after an answer. A refusal means one second at least. The pause doubles each time the
-/// next request is refused as well, up to a minute (or eight times the first pause). Any other answer ends it. A time that the answer states makes the
-/// pause longer, never shorter: a server that says "now" and refuses again does not know its time.
+/// next request is refused as well, up to a minute (or eight times the first pause). Any other answer ends it. A time
+/// that the answer states makes the pause longer, never shorter: a server that says "now" and refuses again does not
+/// know its time.
 ///
 /// A refusal of a request that was sent before another refusal is counted once with it: a burst is refused once.
 ///
@@ -35,9 +36,9 @@ public:
     explicit refusal_pause(const refusal_notes& known) noexcept : notes_(known) {}
 
     /// Until when to send nothing after the answer to a request that was admitted at `admitted`; `long_ago` = no pause.
-    /// The first pause after a refusal that states no time is `least` long at least.
+    /// The first pause after a refusal that states no time is `first_pause` long at least.
     [[nodiscard]] instant after(const feedback& said, bool is_refused, instant admitted, instant now,
-                                duration least = first) noexcept {
+                                duration first_pause = first) noexcept {
         const instant stated = said.retry_after ? saturating_add(now, *said.retry_after) : long_ago;
         if (!is_new(admitted))
             return stated;
@@ -49,9 +50,9 @@ public:
         }
         if (now >= saturating_add(notes_.since, kept))
             notes_.refusals = 0;
-        const instant pause = saturating_add(now, length(notes_.refusals, said.retry_after ? first : least));
+        const instant pause = saturating_add(now, length(notes_.refusals, said.retry_after ? first : first_pause));
         notes_.since = now;
-        notes_.refusals = std::min(notes_.refusals, most_refusals) + 1;
+        notes_.refusals = std::min(notes_.refusals, max_refusals) + 1;
         return std::max(pause, stated);
     }
     /// Whether the answer to a request that was admitted at `admitted` says more than the last refusal.
@@ -94,11 +95,13 @@ public:
     }
 
 private:
-    static constexpr std::int64_t most_refusals = 1'000'000;
+    static constexpr std::int64_t max_refusals = 1'000'000;
 
-    [[nodiscard]] static constexpr duration length(std::int64_t refusals, duration least) noexcept {
-        const duration most = std::max(max, 8 * std::min(least, forever / 8));
-        return std::min(least * (std::int64_t{1} << std::clamp<std::int64_t>(refusals, 0, 6)), most);
+    [[nodiscard]] static constexpr duration length(std::int64_t refusals, duration first_pause) noexcept {
+        const duration longest = std::max(max, 8 * std::min(first_pause, forever / 8));
+        return std::min(std::min(first_pause, forever / 64) *
+                            (std::int64_t{1} << std::clamp<std::int64_t>(refusals, 0, 6)),
+                        longest);
     }
 
     refusal_notes notes_;

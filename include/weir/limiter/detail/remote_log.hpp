@@ -84,7 +84,9 @@ public:
             return {s.now, cause::inflight, 0};
         }
         // Of a half-open key only the probe is admitted, and its lease would let others follow.
-        std::int64_t wanted = key_.is_half_open ? cost : leases_.wanted(cost, s.now);
+        // A limit that counts from a time on is not kept by a lease.
+        const bool is_single = key_.is_half_open || key_.plan().has_since();
+        std::int64_t wanted = is_single ? cost : leases_.wanted(cost, s.now);
         if (wanted > cost && !(lends_units(s.store) && leases_.make_room()))
             wanted = cost;
         entry lease;
@@ -108,6 +110,8 @@ public:
             },
             [&](local_fallback& local, instant now) { return local.admit(cost, now, out); });
         claim.end(f);
+        if (claim.notes() != nullptr)
+            adopt_limits(*claim.notes());
         if (lacks_slot && f.cause == cause::none) {
             f.cause = cause::inflight;
             f.passed = true;
@@ -276,8 +280,8 @@ private:
         if (outage_.holds_calls(s.now)) {
             end_turn();
             calls_.set_error(outage_.error());
-        } else if (assessment f{};
-                   call_in_turn(s, [&](auto& where, const window_plan& plan) { f = verb(where, plan); })) {
+        } else if (assessment f{}; call_in_turn(
+                       s, [&](auto& where, const window_plan& plan) { f = decide_as_of(s.now, where, plan, verb); })) {
             outage_.end();
             known_.record(key_, f, cost, s.now);
             if (f.cause == cause::gate)
@@ -290,6 +294,31 @@ private:
             outage_.begin(asked, s.now, calls_.error());
         }
         return outage_.decide(mode, key_.rules, factor_, calls_.unsent_gate(), known_.at(s.now), s.now, verb_local);
+    }
+
+    /// Decides by the plan, or, if that has windows which count from a time on, by the plan as of `now`.
+    template <class Slot, class F>
+    [[nodiscard]] static assessment decide_as_of(instant now, Slot& where, const window_plan& plan, F&& verb) {
+        if (!plan.has_since()) [[likely]]
+            return verb(where, plan);
+        const window_plan present = plan.as_of(now);
+        assessment f = verb(where, present);
+        if (f.cause == cause::window && f.window < plan.windows.size())
+            f.at = saturating_add(f.at, plan.windows[f.window].period - present.windows[f.window].period);
+        return f;
+    }
+    /// Keeps the limits that other processes have heard of. They apply from the next call on.
+    void adopt_limits(const key_notes& notes) noexcept {
+        if (notes.limit_count() == 0 && key_.reported == nullptr)
+            return;
+        try {
+            if (auto fresh = key_.adopt(notes.limits, factor_)) {
+                key_.rules = std::move(fresh);
+                leases_.set_rules(key_.rules);
+            }
+        } catch (const std::bad_alloc&) {
+            // The next answer that reports limits tries again.
+        }
     }
 
     /// Makes a call in the turn that was taken, and ends the turn. Returns whether it succeeded.

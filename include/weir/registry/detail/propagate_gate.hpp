@@ -13,7 +13,8 @@
 
 namespace weir::detail {
 
-/// Moves the gate of one more role of a key's host. That key may have no state yet. After a refusal it is half-open too.
+/// Moves the gate of one more role of a key's host. That key may have no state yet. After a refusal it is half-open
+/// too.
 template <class Engine>
 void hold_role(Engine& engine, std::string_view host, std::string_view role, instant until, instant now,
                bool is_refused) {

@@ -60,7 +60,7 @@ inline constexpr duration refusals_kept = std::chrono::minutes{10};
         if (l.of == 0)
             break;
         out.insert(out.end(), {static_cast<std::int64_t>(l.of), l.limit, l.window.count(), time(l.since), time(l.until),
-                               l.most, l.in_force});
+                               l.max_left, l.in_force});
         matters = std::max(matters, l.until);
     }
     out[recovered_index] = time(matters);
@@ -77,8 +77,13 @@ namespace detail {
     for (limit_note& l : out.limits) {
         if (i == record.size())
             break;
-        l = {static_cast<std::uint64_t>(record[i]), record[i + 1], duration{record[i + 2]}, time(i + 3), time(i + 4),
-             record[i + 5], record[i + 6]};
+        l = {static_cast<std::uint64_t>(record[i]),
+             record[i + 1],
+             duration{record[i + 2]},
+             time(i + 3),
+             time(i + 4),
+             record[i + 5],
+             record[i + 6]};
         i += limit_note_size;
     }
     return out;
