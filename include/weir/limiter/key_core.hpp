@@ -265,8 +265,8 @@ struct key_core {
 
     [[nodiscard]] bool is_remembered(instant now) const noexcept {
         const bool has_limits = reported != nullptr && std::ranges::any_of(*reported, [now](const limit_note& n) {
-            return n.of != 0 && n.until > now;
-        });
+                                    return n.of != 0 && n.until > now;
+                                });
         return is_paused || has_limits || pause.is_remembered(now);
     }
 

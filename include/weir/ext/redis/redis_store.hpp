@@ -2,10 +2,12 @@
 #pragma once
 
 #include "weir/ext/redis/detail/admit_arguments.hpp"
+#include "weir/ext/redis/detail/key_list.hpp"
 #include "weir/ext/redis/detail/loss_watch.hpp"
 #include "weir/ext/redis/detail/server_clock.hpp"
 #include "weir/ext/redis/detail/session.hpp"
 #include "weir/ext/redis/detail/slot_state.hpp"
+#include "weir/ext/redis/detail/store_setup.hpp"
 #include "weir/ext/redis/detail/time_scale.hpp"
 #include "weir/ext/redis/detail/tuner_call.hpp"
 #include "weir/ext/redis/options.hpp"
@@ -19,6 +21,7 @@
 #include "weir/storage/store.hpp"
 #include "weir/storage/store_error.hpp"
 #include "weir/storage/store_notice.hpp"
+#include "weir/storage/stored_key.hpp"
 
 #include <algorithm>
 #include <array>
@@ -65,7 +68,8 @@ public:
     /// The first verb connects, not the constructor.
     ///
     /// **Errors.** `weir::exception` (`errc::bad_configuration`) for options that contradict themselves.
-    explicit redis_store(redis_options options) : shared_(std::make_unique<shared>(checked(std::move(options)))) {}
+    explicit redis_store(redis_options options)
+        : shared_(std::make_unique<shared>(detail::checked(std::move(options)))) {}
 
     /// This process's steady clock; under injected time, the latest instant that was injected.
     [[nodiscard]] instant now() const noexcept { return shared_->time.now(); }
@@ -79,6 +83,7 @@ public:
         address.parts = detail::key_parts(names);
         detail::append_part(address.tuner_part, names.tuner);
         address.note = detail::note_start(names);
+        address.windows = detail::windows_name(options().prefix, host, role);
         address.route.home = shared_->pool.next_home();
         return out;
     }
@@ -181,6 +186,14 @@ public:
 
     // ---- queries
 
+    /// All keys below the prefix. It needs the commands SCAN and GET, and a round trip for each key and for each
+    /// thousand names on the server.
+    [[nodiscard]] std::vector<stored_key> keys() {
+        require_own_process("list keys");
+        const auto session = shared_->pool.borrow(remote::key_route{});
+        return detail::list_keys(*session, options().prefix);
+    }
+
     /// The factor as of the slot's last verb.
     [[nodiscard]] multiplier factor(const slot& s) const { return s.state_->factor; }
 
@@ -238,8 +251,8 @@ private:
 
     struct shared {
         explicit shared(redis_options o)
-            : options(std::move(o)), losses(detail::server_of(options)), pool(pool_of(options), {}, &options, &losses) {
-        }
+            : options(std::move(o)), losses(detail::server_of(options)),
+              pool(detail::pool_of(options), {}, &options, &losses) {}
         const redis_options options;
         detail::loss_watch losses;
         pool_type pool;
@@ -250,26 +263,6 @@ private:
         remote::fork_guard owner;
     };
 
-    [[nodiscard]] static redis_options checked(redis_options o) {
-        if (std::string fault = fault_of(o); !fault.empty())
-            throw exception{error{errc::bad_configuration, "redis: " + fault}};
-        if (o.tls && !detail::has_tls)
-            throw exception{error{errc::bad_configuration,
-                                  "redis: rediss:// needs TLS, which the hiredis this was built with has not; build "
-                                  "with hiredis 1.0 or later, or write redis://"}};
-        return o;
-    }
-    [[nodiscard]] static remote::pool_options pool_of(const redis_options& o) {
-        return {.store = "redis",
-                .server = detail::server_of(o),
-                .advice = "raise pool or pool_wait_ms",
-                .sessions = o.pool,
-                .wait = o.pool_wait,
-                .flush_wait = o.command_timeout,
-                .connect_timeout = o.connect_timeout,
-                .reconnect_first = o.reconnect_first,
-                .reconnect_max = o.reconnect_max};
-    }
     void require_own_process(std::string_view what) const { shared_->owner.require("redis", what); }
     [[noreturn]] void bad_reply(std::string_view what) const {
         throw store_error{fmt::format("redis: cannot {} at {}: the reply is not what the script returns; is another "
@@ -324,6 +317,8 @@ private:
             bad_reply("admit");
         shared_->clock.learn(head->t, asked);
         remember(*session, key, *head, shared_->time.span(plan.kept.longest) + shared_->time.span(options().entry_ttl));
+        if (!shared_->time.is_injected())
+            detail::note_windows(*session, key, plan, plan.kept.longest + options().entry_ttl, now);
         // This very call may have detected a loss, or another one during it.
         warm = warming(key, plan, cost, now);
         if (!warm.admits() && plan.enforce) {
@@ -495,6 +490,6 @@ static_assert(static_cast<int>(cause::none) == static_cast<int>(detail::obstacle
               static_cast<int>(cause::gate) == static_cast<int>(detail::obstacle::gate) &&
               static_cast<int>(cause::concurrency) == static_cast<int>(detail::obstacle::concurrency));
 static_assert(counting_store<redis_store> && reducible_store<redis_store> && tunable_store<redis_store> &&
-              openable_store<redis_store>);
+              openable_store<redis_store> && listable_store<redis_store>);
 
 }  // namespace weir::redis

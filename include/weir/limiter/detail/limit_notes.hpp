@@ -100,8 +100,9 @@ inline void note_limits(limit_list& notes, std::span<const reported_limit> limit
         n->max_left = std::max(n->max_left, l.remaining.value_or(0));
         if (!may_bind)
             continue;
-        const bool has_limit = l.limit && *l.limit >= 1 &&
-                               (l.unit == limit_unit::concurrent_requests || (l.unit == limit_unit::requests && l.window));
+        const bool has_limit =
+            l.limit && *l.limit >= 1 &&
+            (l.unit == limit_unit::concurrent_requests || (l.unit == limit_unit::requests && l.window));
         const std::int64_t limit = has_limit ? *l.limit : 0;
         if (n->limit != limit || n->in_force == 0)
             n->since = now;

@@ -2,9 +2,9 @@
 #pragma once
 
 #include "weir/algorithm/window_plan.hpp"
+#include "weir/core/key_notes.hpp"
 #include "weir/core/policy.hpp"
 #include "weir/core/rate.hpp"
-#include "weir/core/key_notes.hpp"
 #include "weir/core/time.hpp"
 #include "weir/limiter/detail/limit_notes.hpp"
 #include "weir/observe/feedback.hpp"

@@ -36,6 +36,7 @@ struct key_address {
     std::string parts;       ///< the keys of a decision, as a part of a call
     std::string tuner_part;  ///< the third key, which only some scripts need
     std::string note;        ///< the part of a note before its text
+    std::string windows;     ///< the name of the windows' value, which no script reads
     remote::key_route route{};
 };
 
@@ -169,6 +170,18 @@ public:
             load_scripts();
             read_scripts(begin());
         }
+    }
+
+    /// Sends one command, and returns its reply. With `advice` an error reply is a `store_error`.
+    [[nodiscard]] reply ask(std::initializer_list<std::string_view> parts, std::string_view what = {},
+                            std::string_view advice = {}) {
+        say(parts);
+        const instant deadline = begin();
+        drain(deadline);
+        reply r = connection_.read(deadline);
+        if (!advice.empty())
+            expect(r, what, advice);
+        return r;
     }
 
     // ---- settlements

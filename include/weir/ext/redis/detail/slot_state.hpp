@@ -19,7 +19,9 @@ struct slot_state {
     std::atomic<std::int64_t> held = 0;  ///< entries of this process; settle runs besides other verbs
     // Only one verb at a time writes these.
     multiplier factor{};
-    remote::tuner_record tuner;  ///< the server's present or earlier record
+    remote::tuner_record tuner;      ///< the server's present or earlier record
+    std::int64_t noted_plan = 0;     ///< the plan whose windows this process wrote last, for operators; ...
+    instant noted_until = long_ago;  ///< ... until then they need not be written again
     instant lost_at = long_ago;
     double born = 0;                ///< the head's first moment, ...
     std::uint32_t seq = 0;          ///< ... how many admissions it had recorded, ...
