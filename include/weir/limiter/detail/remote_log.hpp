@@ -307,7 +307,7 @@ private:
             f.at = saturating_add(f.at, plan.windows[f.window].period - present.windows[f.window].period);
         return f;
     }
-    /// Keeps the limits that other processes have heard of. They apply from the next call on.
+    /// Keeps the limits that other processes have recorded. They apply from the next call on.
     void adopt_limits(const key_notes& notes) noexcept {
         if (notes.limit_count() == 0 && key_.reported == nullptr)
             return;
