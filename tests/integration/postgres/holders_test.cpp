@@ -14,10 +14,10 @@ namespace {
 using namespace std::chrono_literals;
 
 auto postgres_holders(const std::string& schema) {
-    return [schema](const std::string& host) {
-        auto options =
-            weir::postgres::parse_postgres_dsn(weir_test::postgres_server::common().plain_dsn("weir_schema=" + schema))
-                .value();
+    // The server is started here, and not in a process that a test forks.
+    const std::string dsn = weir_test::postgres_server::common().plain_dsn("weir_schema=" + schema);
+    return [dsn](const std::string& host) {
+        auto options = weir::postgres::parse_postgres_dsn(dsn).value();
         options.holder_ttl = 600ms;
         options.holder_host = host;
         return weir::postgres::postgres_store{options};
