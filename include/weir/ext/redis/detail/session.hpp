@@ -55,14 +55,13 @@ public:
         while (const auto at = search.next()) {
             at_ = *at;
             try {
-                greet(search.is_choice());
+                greet(search);
             } catch (const redirected&) {
                 throw;
             } catch (const store_error& e) {
                 search.failed(e.what());
                 continue;
             }
-            search.succeeded(at_);
             version_ = search.version();
             return;
         }
@@ -228,7 +227,7 @@ private:
 
     // ---- the greeting
 
-    void greet(bool must_be_primary) {
+    void greet(primary_search& search) {
         connection_.open(at_, options_);
         const redis_credentials with = credentials_for(options_, connection_.server());
         const std::string db = std::to_string(options_.db);
@@ -255,7 +254,8 @@ private:
             first = connection_.read(deadline);
         }
         const look seen = read_look(std::move(first), deadline);
-        check_layout(seen, must_be_primary);
+        check_layout(seen, search.is_choice());
+        search.succeeded(at_);
         load_scripts();
         const epoch_step next = say_epoch(seen);
         deadline = begin();
@@ -270,8 +270,9 @@ private:
     struct look {
         std::int64_t now = 0;
         bool is_there = false;  ///< the key exists, whether its value is an epoch or not
-        bool is_away = false;   ///< the epoch's hash slot is moving to another node of the Cluster, or has moved
-        std::string key;        ///< the epoch's name
+        /// Why the epoch can not be used here: its hash slot is moving, or has moved, or this is a replica.
+        detour away = detour::none;
+        std::string key;  ///< the epoch's name
         std::optional<epoch_record> found;
         server_facts facts;
     };
@@ -302,22 +303,23 @@ private:
         out.facts.node = primary_.id();
         out.is_there = epoch->type != REDIS_REPLY_NIL;
         const std::string_view text = text_of(*epoch);
-        if (epoch->type == REDIS_REPLY_ERROR)
-            out.is_away = redirection_of(text, at_).kind != detour::none;
-        if (!out.is_away && (epoch->type != REDIS_REPLY_ERROR || error_word(text) != "WRONGTYPE")) {
+        for (const reply* r : {&epoch, &life})
+            if ((*r)->type == REDIS_REPLY_ERROR && out.away == detour::none)
+                out.away = redirection_of(text_of(**r), at_).kind;
+        if (out.away == detour::none && (epoch->type != REDIS_REPLY_ERROR || error_word(text) != "WRONGTYPE")) {
             expect(epoch, "read the epoch", "give the user the command GET");
             out.found = epoch_of(text);
         }
-        if (!out.is_away)
+        if (out.away == detour::none)
             expect(life, "renew the epoch", "give the user the command PEXPIRE");
-        must_look_ = out.is_away;
+        must_look_ = out.away != detour::none;
         if (time->type == REDIS_REPLY_ARRAY && time->elements == 2)
             out.now = info_number(text_of(*time->element[0])) * 1'000'000 + info_number(text_of(*time->element[1]));
         return out;
     }
     /// Fails if the server is none that the options name.
     void check_layout(const look& seen, bool must_be_primary) {
-        const bool is_cluster = seen.facts.is_cluster || (!seen.facts.are_known && seen.is_away);
+        const bool is_cluster = seen.facts.is_cluster || seen.away == detour::moved || seen.away == detour::ask;
         if (is_cluster && !primary_.is_node())
             turn_away("the server is a node of a Cluster, whose map is not known yet", {detour::cluster, 0, at_});
         if (options_.layout == redis_layout::cluster && seen.facts.are_known && !is_cluster)
@@ -327,7 +329,7 @@ private:
             turn_away("the server is a replica now", {detour::not_primary, 0, {}});
         if (seen.facts.is_replica && must_be_primary)
             connection_.fail("cannot keep keys", "it is a replica", "the primary server is another one");
-        if (seen.is_away)
+        if (seen.away != detour::none && primary_.is_node())
             rerouting_.set_old(true);
     }
     [[noreturn]] void turn_away(std::string_view why, redirection where) {
@@ -341,7 +343,7 @@ private:
         const std::string fresh = losses_.fresh_epoch();
         epoch_step next = primary_.is_node() ? next_node_epoch(seen.found, seen.facts, seen.now, last, seen.key, fresh)
                                              : next_epoch(seen.found, seen.facts, seen.now, last.record.id, fresh);
-        if (seen.found == next.record || seen.is_away)
+        if (seen.found == next.record || seen.away != detour::none)
             return next;
         // If several processes find no epoch, only one makes it.
         const std::string text = text_of(next.record);
@@ -353,7 +355,7 @@ private:
         return next;
     }
     void read_epoch(instant deadline, const look& seen, const epoch_step& next) {
-        if (seen.is_away)
+        if (seen.away != detour::none)
             return;
         epoch_record is = next.record;
         if (seen.found != next.record) {
