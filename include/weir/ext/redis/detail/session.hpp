@@ -73,6 +73,7 @@ public:
     /// costs a system call. If the connection has ended, the replies that came before are read. So no settlement that
     /// was carried out is sent again. A connection to a server that is no longer the primary is of no use.
     [[nodiscard]] bool seems_alive() {
+        primary_.look_for_news();
         const bool is_right = version_ == primary_.version();
         if (is_right && (steady_clock{}.now() - last_used_ < std::chrono::milliseconds{1} || connection_.seems_alive()))
             return true;
