@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "weir/ext/redis/detail/session.hpp"
+#include "weir/ext/redis/detail/rerouting.hpp"
 #include "weir/ext/redis/detail/wire.hpp"
 
 #include "weir/core/multiplier.hpp"
@@ -13,6 +13,8 @@
 
 namespace weir::redis::detail {
 
+struct shard;
+
 /// What this process keeps of a key.
 struct slot_state {
     key_address address;
@@ -23,6 +25,7 @@ struct slot_state {
     std::int64_t noted_plan = 0;     ///< the plan whose windows this process wrote last, for operators; ...
     instant noted_until = long_ago;  ///< ... until then they need not be written again
     instant lost_at = long_ago;
+    shard* server = nullptr;        ///< the one of the last verb; null before the first
     double born = 0;                ///< the head's first moment, ...
     std::uint32_t seq = 0;          ///< ... how many admissions it had recorded, ...
     std::atomic<double> lives = 0;  ///< ... and until when it should exist at least, by the server's clock
