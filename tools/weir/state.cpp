@@ -40,11 +40,11 @@ constexpr std::string_view state_usage =
     "limits are those of the last admission, or with --rate-config those of FILE.\n"
     "Exit code: 0, 1 if there is no such key, 2 if the store cannot be used.\n\n";
 
-int wrong(std::string_view what) {
+int refuse_call(std::string_view what) {
     fmt::print(stderr, "weir state: {}\n{}{}", what, state_usage, rate_flags::help());
     return 2;
 }
-int unusable(std::string_view what) {
+int refuse_store(std::string_view what) {
     fmt::print(stderr, "weir state: {}\n", what);
     return 2;
 }
@@ -219,13 +219,13 @@ int state(std::span<const char* const> args) {
     const rate_flags flags{args};
     const auto asked = read_request(flags.rest());
     if (!asked)
-        return wrong(asked.error().message);
+        return refuse_call(asked.error().message);
     if (asked->verb.empty()) {
         fmt::print("{}{}", state_usage, rate_flags::help());
         return 0;
     }
     if (flags.explained())
-        return wrong("--rate-explain belongs to other programs; here the host and the role stand alone");
+        return refuse_call("--rate-explain belongs to other programs; here the host and the role stand alone");
     const auto made = flags.resolved();
     if (!made) {
         fmt::print(stderr, "{}", made.fault_text());
@@ -235,7 +235,7 @@ int state(std::span<const char* const> args) {
     const configuration* const limits = has_limits ? &*made : nullptr;
     auto store = live_store::open(made->backend());
     if (!store)
-        return unusable(store.error().message);
+        return refuse_store(store.error().message);
     try {
         if (asked->verb == "show")
             return show(*store, *asked, limits);
@@ -243,7 +243,7 @@ int state(std::span<const char* const> args) {
             return watch(*store, *asked, limits);
         return asked->verb == "reset" ? reset(*store, *asked) : open_gate(*store, *asked);
     } catch (const store_error& e) {
-        return unusable(e.what());
+        return refuse_store(e.what());
     }
 }
 
