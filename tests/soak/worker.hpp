@@ -91,8 +91,8 @@ inline void run(const work& w) {
     std::atomic<std::int64_t> ids{0}, denied{0}, failed{0};
     const auto thread = [&](std::uint64_t number) {
         std::mt19937_64 random{w.seed * 31 + number};
-        const auto up_to = [&](std::chrono::microseconds most) {
-            return std::chrono::microseconds{random() % static_cast<std::uint64_t>(most.count() + 1)};
+        const auto up_to = [&](std::chrono::microseconds max) {
+            return std::chrono::microseconds{random() % static_cast<std::uint64_t>(max.count() + 1)};
         };
         while (monotonic() < w.until) {
             const auto key = static_cast<std::int64_t>(random() % 2 == 0 ? 0 : random() % key_count);

@@ -32,7 +32,8 @@ class file {
 public:
     template <clock_set Clock>
     file(const sqlite_options& options, const Clock& clock, patience& waiting)
-        : had_data_(identity_of(options.path).size > 0), was_taken_away_(is_taken_away(options.path)), db_(options.path, waiting, options.migrate) {
+        : had_data_(identity_of(options.path).size > 0), was_taken_away_(is_taken_away(options.path)),
+          db_(options.path, waiting, options.migrate) {
         if (sqlite3_db_readonly(db_.get(), "main") == 1)
             db_.fail("the file is read-only", advice(SQLITE_READONLY));
         check_owner(db_);
