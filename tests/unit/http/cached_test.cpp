@@ -505,3 +505,45 @@ TEST_CASE("equal requests at one time are sent once, also when the first of them
     CHECK(lost == 1);
     CHECK(server.requests == 2);
 }
+
+TEST_CASE("a request that waits for an equal one has its own deadline") {
+    struct blocked {
+        void send(const request&, receiver& to) {
+            entered = true;
+            entered.notify_all();
+            released.wait(false);
+            to.head(200, {{"Cache-Control", "max-age=60"}});
+        }
+        std::atomic<bool> entered{false}, released{false};
+    };
+    blocked server;
+    cached http{server};
+    const request what{.url = "http://api.example.org/works"};
+    {
+        const std::jthread first{[&] { static_cast<void>(http.send(what)); }};
+        server.entered.wait(false);
+        request late = what;
+        late.deadline = std::chrono::steady_clock::now() - 1s;
+        const auto reason = [&](const request& one) {
+            try {
+                static_cast<void>(http.send(one));
+            } catch (const transport_error& e) {
+                CHECK_FALSE(e.sent());
+                return e.reason();
+            }
+            return transport_errc::other;
+        };
+        CHECK(reason(late) == transport_errc::timeout);
+        late = what;
+        late.timeout = 0ms;
+        CHECK(reason(late) == transport_errc::timeout);
+        std::stop_source source;
+        source.request_stop();
+        late = what;
+        late.timeout = std::chrono::milliseconds::max();
+        late.stop = source.get_token();
+        CHECK(reason(late) == transport_errc::cancelled);
+        server.released = true;
+        server.released.notify_all();
+    }
+}

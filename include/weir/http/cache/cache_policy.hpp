@@ -96,7 +96,7 @@ namespace detail {
 [[nodiscard]] inline cache_evaluation evaluate(const request& what, const stored_response* stored, wall_time now,
                                                const cache_rules& rules = {}) {
     using std::chrono::milliseconds;
-    if ((!detail::is_get(what) && !detail::is_head(what)) || !what.body.empty())
+    if ((!detail::is_get(what) && !detail::is_head(what)) || !what.body.empty() || what.upload)
         return {cache_action::pass};
     const cache_control wants = detail::requested_control(what.headers);
     const cache_action without = wants.only_if_cached ? cache_action::fail_only_if_cached : cache_action::fetch;

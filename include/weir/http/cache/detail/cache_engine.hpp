@@ -15,6 +15,7 @@
 #include "weir/http/url.hpp"
 #include "weir/limiter/refused.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -126,9 +127,11 @@ private:
     }
 
     [[nodiscard]] flight_end wait(const request& what, const std::string& key) {
-        std::optional<std::chrono::steady_clock::time_point> until;
-        if (what.timeout && *what.timeout > std::chrono::milliseconds{0})
-            until = std::chrono::steady_clock::now() + *what.timeout;
+        // The longest timeout means none, and would overflow.
+        std::optional<std::chrono::steady_clock::time_point> until = what.deadline;
+        const auto now = std::chrono::steady_clock::now();
+        if (what.timeout && *what.timeout < std::chrono::steady_clock::time_point::max() - now)
+            until = std::min(until.value_or(now + *what.timeout), now + *what.timeout);
         const auto end = flights_.wait(key, what.stop, until);
         if (end == flight_end::flying)
             throw transport_error{what.stop.stop_requested() ? transport_errc::cancelled : transport_errc::timeout,

@@ -111,6 +111,16 @@ public:
         return false;
     }
 
+    // The client gets another response than a hidden one, and that comes after this transfer.
+    void trailers(const headers& fields) override {
+        if (!hidden_ && !silent_)
+            forwarding_receiver::trailers(fields);
+    }
+    void finished(const transfer_info& info) override {
+        if (passed_on_)
+            forwarding_receiver::finished(info);
+    }
+
     [[nodiscard]] exchange_result result() const noexcept { return result_; }
     /// Whether the client has got the head.
     [[nodiscard]] bool passed_on() const noexcept { return passed_on_; }
