@@ -127,7 +127,8 @@ http::request request_of(const client_request& asked, std::string url, const opt
 /// One request: sends it, or answers with what is wrong.
 void serve(const client_request& asked, const options& wanted, const sender& send, relay& to) {
     if (asked.method() == beast::http::verb::connect)
-        return to.answer(501, "weir-proxy makes the TLS connection itself: ask for /https://HOST/PATH instead of CONNECT");
+        return to.answer(501,
+                         "weir-proxy makes the TLS connection itself: ask for /https://HOST/PATH instead of CONNECT");
     std::string url = target_of(asked, wanted);
     if (url.empty())
         return to.answer(400, "write the URL in the path: /https://HOST/PATH; or start weir-proxy with --upstream URL");

@@ -104,7 +104,8 @@ public:
     [[nodiscard]] bool usable() const noexcept { return keep_alive_ && !failed_; }
 
 private:
-    [[nodiscard]] static std::string head_text(int status, const weir::http::headers& fields, std::string_view framing) {
+    [[nodiscard]] static std::string head_text(int status, const weir::http::headers& fields,
+                                               std::string_view framing) {
         const std::string_view reason{beast::http::obsolete_reason(static_cast<beast::http::status>(status)).data(),
                                       beast::http::obsolete_reason(static_cast<beast::http::status>(status)).size()};
         std::string out = fmt::format("HTTP/1.1 {} {}\r\n", status, reason);
