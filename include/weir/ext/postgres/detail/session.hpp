@@ -81,7 +81,7 @@ public:
     using settlement = settlement_call;
 
     session(const postgres_options* options, const std::string& server, loss_watch* losses, remote::own_presence* here)
-        : options_(*options), losses_(*losses), presence_(*here), connection_(server) {}
+        : options_(*options), losses_(*losses), presence_(*here), connection_(server), outdated_(server) {}
 
     // ---- opening
 
@@ -96,6 +96,7 @@ public:
             prepare(after(std::max<duration>(options_.connect_timeout / 2, 50ms)));
             answered_ = std::chrono::steady_clock::now();
             losses_.opened(said);
+            outdated_.close();
         } catch (...) {
             close();
             throw;
@@ -392,6 +393,8 @@ private:
         try {
             connection_.refused(r.get(), name);
         } catch (...) {
+            if (is_missing(state))
+                outdated_.take_over(connection_);
             if (ends)
                 close();
             throw;
@@ -402,6 +405,9 @@ private:
     loss_watch& losses_;
     remote::own_presence& presence_;
     connection connection_;
+    /// The session before, if its schema is gone. Its lock shows to the process that makes the schema again that there
+    /// was one, so it is closed only after the next greeting.
+    connection outdated_;
     std::deque<reply_due> pending_;
     std::deque<settlement_call> undone_;
     deadline answered_{};
