@@ -185,7 +185,8 @@ public:
     void tune(step& s, multiplier m) { tuner_.tune(s.store, slot_, m); }
     /// Updates the tuner's state.
     std::optional<tuner_state> learn(step& s, tuner_step how) { return tuner_.learn(s.store, slot_, how); }
-    void erase(step& s) {
+    /// Its open entries are this process's own requests, which end by themselves: they stay.
+    void erase(step& s, open_entries = open_entries::keep) {
         // The store's `erase` takes no time. A verb that decides stamps the abandoned requests that are over by now,
         // because they are history too.
         entry uncounted;

@@ -79,7 +79,10 @@ public:
             return driver_.assess_behind(log_.known(s.now));
         if (const assessment f = log_.known(s.now); !f.admits() || log_.has_lease(cost, s.now))
             return f;
-        const key_snapshot seen = read(s);
+        std::string error;
+        const key_snapshot seen = read(s, error);
+        if (!error.empty())
+            return {saturating_add(s.now, retry_failed), cause::store, 0};
         assessment f = detail::assess_snapshot(seen, key_.plan(), cost, s.now);
         if (f.admits() && cost > 0 && s.ceiling.is_full())
             f.cause = cause::inflight;
@@ -214,8 +217,8 @@ public:
     /// Updates the tuner's state; empty if the store failed. Releases the lock.
     std::optional<tuner_state> learn(step& s, tuner_step how) { return log_.learn(s, how); }
     /// Forgets the key's history. Releases the lock.
-    void erase(step& s) {
-        log_.erase(s);
+    void erase(step& s, open_entries what = open_entries::keep) {
+        log_.erase(s, what);
         key_.change_pause([](detail::refusal_pause& p) { p = {}; });
         improved(s);
     }
@@ -233,8 +236,12 @@ public:
 
     // ---- queries
 
-    /// The key's state in the store. Releases the lock.
-    [[nodiscard]] key_snapshot read(step& s) { return log_.read(s); }
+    /// The key's state in the store. If the store fails, `error` gets its text. Releases the lock.
+    [[nodiscard]] key_snapshot read(step& s, std::string& error) { return log_.read(s, error); }
+    [[nodiscard]] key_snapshot read(step& s) {
+        std::string ignored;
+        return read(s, ignored);
+    }
     [[nodiscard]] multiplier factor(const Store&) const noexcept { return log_.factor(); }
     /// Whether forgetting what this process keeps of the key would change no decision.
     [[nodiscard]] bool is_idle(const Store& store, instant now) const { return log_.is_idle(store, now); }

@@ -97,7 +97,8 @@ public:
     [[nodiscard]] key_snapshot read(slot& s, const window_plan& plan, instant now) {
         return impl_->read(*s.impl_, plan, now);
     }
-    void erase(slot& s) { impl_->erase(*s.impl_); }
+    /// `open_entries::too` acts like `keep` if the store in it cannot forget open entries.
+    void erase(slot& s, open_entries what = open_entries::keep) { impl_->erase(*s.impl_, what); }
     [[nodiscard]] bool idle(const slot& s, const window_plan& plan, instant now) const {
         return impl_->idle(*s.impl_, plan, now);
     }
@@ -145,7 +146,7 @@ private:
         virtual tuner_state learn(any_slot& s, tuner_step step) = 0;
         [[nodiscard]] virtual multiplier factor(const any_slot& s) const = 0;
         [[nodiscard]] virtual key_snapshot read(any_slot& s, const window_plan& plan, instant now) = 0;
-        virtual void erase(any_slot& s) = 0;
+        virtual void erase(any_slot& s, open_entries what) = 0;
         [[nodiscard]] virtual bool idle(const any_slot& s, const window_plan& plan, instant now) const = 0;
         virtual void flush() = 0;
         [[nodiscard]] virtual std::vector<stored_key> keys() = 0;
@@ -251,8 +252,11 @@ private:
                 out.factor = all_of(s).learned.factor;
             return out;
         }
-        void erase(any_slot& s) override {
-            store_.erase(in(s));
+        void erase(any_slot& s, open_entries what) override {
+            if constexpr (requires { store_.erase(in(s), what); })
+                store_.erase(in(s), what);
+            else
+                store_.erase(in(s));
             all_of(s).learned = {};
         }
         [[nodiscard]] bool idle(const any_slot& s, const window_plan& plan, instant now) const override {

@@ -199,8 +199,9 @@ public:
             throw detail::failed("learn", shared_->pool.server(), "others were faster each time", "try again");
         return *out;
     }
-    void erase(slot& s) {
-        static_cast<void>(ask(s, detail::verb::erase, "erase", 2, [](detail::parameter_list&) {}));
+    void erase(slot& s, open_entries what = open_entries::keep) {
+        static_cast<void>(
+            ask(s, detail::verb::erase, "erase", 2, [&](auto& values) { values.number(static_cast<int>(what)); }));
         s.state_->factor.store(multiplier::one);
     }
 

@@ -192,8 +192,8 @@ public:
                                           detail::server_of(options()))};
         return *out;
     }
-    void erase(slot& s) {
-        keep(s, detail::key_verb::erase, 0, "erase");
+    void erase(slot& s, open_entries what = open_entries::keep) {
+        keep(s, detail::key_verb::erase, what == open_entries::too ? 1 : 0, "erase");
         s.state_->factor = {};
     }
 

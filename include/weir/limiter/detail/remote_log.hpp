@@ -241,16 +241,18 @@ public:
         key_.change_pause([&](refusal_pause& p) { p = pause; });
         return true;
     }
-    void erase(step& s) {
+    void erase(step& s, open_entries what) {
         end_leases(s);
-        call(s, [&](auto& where, const window_plan&) { tuner_.erase(s.store, where); });
+        call(s, [&](auto& where, const window_plan&) { tuner_.erase(s.store, where, what); });
     }
 
     // ---- queries
 
-    [[nodiscard]] key_snapshot read(step& s) {
+    /// If the store fails, `error` gets its text, and the snapshot is empty.
+    [[nodiscard]] key_snapshot read(step& s, std::string& error) {
         key_snapshot out;
-        call(s, [&](auto& where, const window_plan& plan) { out = s.store.read(where, plan, s.now); });
+        if (!call(s, [&](auto& where, const window_plan& plan) { out = s.store.read(where, plan, s.now); }))
+            error = calls_.error();
         return out;
     }
     // The members below keep the lock.
@@ -277,12 +279,28 @@ private:
     template <class F, class Local>
     [[nodiscard]] assessment decide(step& s, std::int64_t cost, F&& verb, Local&& verb_local) {
         const store_failure mode = key_.rules->policy.on_store_error;
+        if constexpr (presence_store<Store>)
+            outage_.set_processes(s.store.alive());
+        const assessment share = own_share(s, cost, mode);
+        if (!share.admits() && !outage_.is_local()) {
+            end_turn();
+            return share;
+        }
         if (outage_.holds_calls(s.now)) {
             end_turn();
             calls_.set_error(outage_.error());
-        } else if (assessment f{}; call_in_turn(
-                       s, [&](auto& where, const window_plan& plan) { f = decide_as_of(s.now, where, plan, verb); })) {
-            outage_.end();
+        } else if (assessment f{}; call_in_turn(s, [&](auto& where, const window_plan& plan) {
+                       // Without a share, the call only finds out whether the store is back.
+                       if (!share.admits())
+                           static_cast<void>(s.store.read(where, plan, s.now));
+                       else
+                           f = decide_as_of(s.now, where, plan, verb);
+                   })) {
+            outage_.end(s.now);
+            if (!share.admits())
+                return share;
+            if (f.admits())
+                outage_.admitted_after_return(mode, cost, s.now);
             known_.record(key_, f, cost, s.now);
             if (f.cause == cause::gate)
                 leases_.close();  // the gate is newer than what was taken in advance
@@ -293,7 +311,11 @@ private:
                 return store_outage::decide_busy(mode, calls_.unsent_gate(), known_.at(s.now), s.now);
             outage_.begin(asked, s.now, calls_.error());
         }
-        return outage_.decide(mode, key_.rules, factor_, calls_.unsent_gate(), known_.at(s.now), s.now, verb_local);
+        const assessment f =
+            outage_.decide(mode, key_.rules, factor_, calls_.unsent_gate(), known_.at(s.now), s.now, verb_local);
+        if (f.admits())
+            outage_.owe(cost, s.now);
+        return f;
     }
 
     /// Decides by the plan, or, if that has windows which count from a time on, by the plan as of `now`.
@@ -321,10 +343,31 @@ private:
         }
     }
 
-    /// Makes a call in the turn that was taken, and ends the turn. Returns whether it succeeded.
+    /// What this process's share says while the store comes back. The turn ends if this throws.
+    [[nodiscard]] assessment own_share(step& s, std::int64_t cost, store_failure mode) {
+        try {
+            return outage_.after_return(mode, key_.rules, factor_, cost, s.now);
+        } catch (...) {
+            end_turn();
+            throw;
+        }
+    }
+    /// Makes a call in the turn that was taken, and ends the turn. Returns whether it succeeded. Units that were
+    /// admitted without the store are counted there first, from now on: late, and never early.
     template <class F>
     bool call_in_turn(step& s, F&& verb) noexcept {
-        const bool is_done = calls_.call_in_turn(s.store, verb);
+        std::int64_t owed = outage_.take_owed(key_.plan(), s.now);
+        const bool is_done = calls_.call_in_turn(s.store, [&](auto& where, const window_plan& plan) {
+            if (owed > 0) [[unlikely]] {
+                window_plan forced = plan;
+                forced.enforce = false;
+                static_cast<void>(count_units(s.store, where, forced, owed, s.now));
+                owed = 0;
+            }
+            verb(where, plan);
+        });
+        if (owed > 0)
+            outage_.owe(owed, s.now);
         adopt_factor(s.store);
         return is_done;
     }

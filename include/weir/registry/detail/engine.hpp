@@ -180,8 +180,13 @@ public:
     [[nodiscard]] key_report report(node& n, When when) {
         locked_step step{*this, n, time(when)};
         const step_reference stays{n};  // reading may release the lock
-        key_snapshot state = n.log.read(step.at);
-        return {name_of(n), n.key.rules->policy, std::move(state), n.key.waiting(), n.key.is_paused};
+        std::string error;
+        key_snapshot state;
+        if constexpr (is_local)
+            state = n.log.read(step.at);
+        else
+            state = n.log.read(step.at, error);
+        return {name_of(n), n.key.rules->policy, std::move(state), n.key.waiting(), n.key.is_paused, std::move(error)};
     }
 
     template <class When>
@@ -247,7 +252,27 @@ public:
 
     // ---- time passes
 
+    /// Gives the sign of life that is due. A failure is not reported: the next verb meets it too.
+    void renew() noexcept {
+        if constexpr (presence_store<Store>) {
+            if (store_.now() < store_.next_renewal()) [[likely]]
+                return;
+            try {
+                store_.renew();
+            } catch (...) {  // NOLINT
+            }
+        }
+    }
+    /// How long a caller may sleep that would sleep for `span`, so that this process does not seem dead.
+    [[nodiscard]] duration sleep_at_most(duration span) const noexcept {
+        if constexpr (presence_store<Store>)
+            return std::clamp(store_.next_renewal() - store_.now(), duration::zero(), std::max(span, duration::zero()));
+        else
+            return span;
+    }
+
     instant poll(instant now) {
+        renew();
         while (wake_entry* due = wakes_.next_due(now)) {
             node& n = node::of(*due);
             n.lock();

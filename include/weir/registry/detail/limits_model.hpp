@@ -58,7 +58,8 @@ struct limits_model {
     [[nodiscard]] virtual result<void> reload(configuration c) = 0;
     [[nodiscard]] virtual result<void> reload(const resolution& r) = 0;
     [[nodiscard]] virtual result<void> set_policy(std::string_view host, std::string_view role, policy p) = 0;
-    virtual void erase(std::string_view host, std::string_view role) = 0;
+    virtual void erase(std::string_view host, std::string_view role, open_entries what) = 0;
+    virtual void renew() noexcept = 0;
     virtual void pause(std::string_view host, std::string_view role) = 0;
     virtual void resume(std::string_view host, std::string_view role) = 0;
     virtual void close() = 0;
@@ -107,7 +108,10 @@ struct limits_over final : limits_model {
     [[nodiscard]] result<void> set_policy(std::string_view host, std::string_view role, policy p) override {
         return held.set_policy(host, role, std::move(p));
     }
-    void erase(std::string_view host, std::string_view role) override { held.erase(host, role); }
+    void erase(std::string_view host, std::string_view role, open_entries what) override {
+        held.erase(host, role, what);
+    }
+    void renew() noexcept override { held.renew(); }
     void pause(std::string_view host, std::string_view role) override { held.pause(host, role); }
     void resume(std::string_view host, std::string_view role) override { held.resume(host, role); }
     void close() override { held.close(); }

@@ -70,8 +70,12 @@ public:
         instant due = next_.load(std::memory_order_relaxed);
         return now >= due && next_.compare_exchange_strong(due, saturating_add(now, pause_));
     }
-    /// The store has taken the sign of life, and says how many holders live, with this one.
-    void succeeded(std::int64_t alive) noexcept { alive_.store(alive, std::memory_order_relaxed); }
+    /// The store has taken the sign of life, and says how many holders live, with this one. If their number has
+    /// changed, processes are being started or stopped, and the next sign of life comes four times as early.
+    void succeeded(std::int64_t alive) noexcept {
+        if (alive_.exchange(alive, std::memory_order_relaxed) != alive)
+            next_.store(next_.load(std::memory_order_relaxed) - pause_ / 4 * 3, std::memory_order_relaxed);
+    }
     /// It has not. The next attempt comes a third of the usual time later.
     void failed(instant now) noexcept { next_.store(saturating_add(now, pause_ / 3), std::memory_order_relaxed); }
     /// The number of holders that lived at the last renewal; 0 = not known yet.

@@ -628,7 +628,8 @@ BEGIN
   END IF;
   RETURN ARRAY[0, p_id, 1, t, p_next_factor];
 END $$;
-CREATE OR REPLACE FUNCTION @S.erase(p_id bigint, p_host bytea, p_role bytea) RETURNS bigint[] LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION @S.erase(p_id bigint, p_host bytea, p_role bytea, p_open bigint) RETURNS bigint[]
+LANGUAGE plpgsql AS $$
 DECLARE h @S.state; t bigint; p_now bigint := @NEVER; p_kept bigint; p_longest bigint;
 BEGIN
   DECLARE tries bigint := 0; BEGIN
@@ -657,8 +658,16 @@ BEGIN
   DELETE FROM @S.log l WHERE l.key = p_id;
   UPDATE @S.state s SET newest = @NEVER, gate = @NEVER, factor = 1000000, credit = 0, spilled = 0, span = 0,
     dropped = @NEVER, keep = @NEVER, recent = '{}', tuner = '{}' WHERE s.id = p_id;
+  IF p_open > 0 THEN
+    DELETE FROM @S.block b WHERE b.key = p_id;
+    UPDATE @S.state s SET open = 0, ids = '{}', facts = '{}', abandoned = '{}', blocked = 0, first_expiry = @FAR
+      WHERE s.id = p_id;
+  END IF;
   RETURN ARRAY[0, p_id];
 END $$;
+CREATE OR REPLACE FUNCTION @S.erase(p_id bigint, p_host bytea, p_role bytea) RETURNS bigint[] LANGUAGE sql AS $$
+  SELECT @S.erase(p_id, p_host, p_role, 0);
+$$;
 CREATE OR REPLACE FUNCTION @S.read(p_id bigint, p_host bytea, p_role bytea, p_now bigint, p_periods bigint[], p_kept bigint,
   p_longest bigint) RETURNS bigint[] LANGUAGE plpgsql AS $$
 DECLARE h @S.state; t bigint; used bigint[] := '{}';
@@ -824,6 +833,7 @@ UPDATE @S.meta SET version = @VERSION;
 inline constexpr std::string_view back_to_3 = R"sql(DROP VIEW @S.fill;
 DROP FUNCTION @S.renew(bigint, bigint, bigint, bigint, bigint, bigint, bytea);
 DROP FUNCTION @S.holders();
+DROP FUNCTION @S.erase(bigint, bytea, bytea, bigint);
 DROP FUNCTION @S.reap(bigint, bytea, bytea, bigint[], bigint[], bigint, bigint);
 DROP TABLE @S.holder;
 DROP FUNCTION @S.entries(bigint);

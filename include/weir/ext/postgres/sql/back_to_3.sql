@@ -6,6 +6,7 @@
 DROP VIEW @S.fill;
 DROP FUNCTION @S.renew(bigint, bigint, bigint, bigint, bigint, bigint, bytea);
 DROP FUNCTION @S.holders();
+DROP FUNCTION @S.erase(bigint, bytea, bytea, bigint);
 DROP FUNCTION @S.reap(bigint, bytea, bytea, bigint[], bigint[], bigint, bigint);
 DROP TABLE @S.holder;
 DROP FUNCTION @S.entries(bigint);

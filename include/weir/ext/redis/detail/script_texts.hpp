@@ -1162,6 +1162,7 @@ elseif what == 2 then
 call('DEL', KEYS[2], KEYS[3])
 newest, gate, factor, dropped, dirty, needed = -huge, -huge, 1000000, -huge, h, began
 recent, last_stamp, r, n, b1, b2 = '', '', 0, 0, huge, huge
+if value > 0 then entries, entered, open, soonest = '', 0, 0, huge end
 end
 if what == 1 or what == 2 then
 other = true
