@@ -48,7 +48,11 @@ struct reported_limit {
     /// **Lifetime.** The caller's, for the length of the call.
     std::string_view of{};
 
-    friend bool operator==(const reported_limit&, const reported_limit&) = default;
+    /// Whether the numbers are the same, whatever the limits are called.
+    friend constexpr bool operator==(const reported_limit& a, const reported_limit& b) noexcept {
+        return a.unit == b.unit && a.limit == b.limit && a.window == b.window && a.remaining == b.remaining &&
+               a.reset == b.reset;
+    }
 };
 
 /// What a response says about the limit, independent of HTTP's spelling. It is passed to `permit::arrived`.
