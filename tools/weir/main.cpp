@@ -6,6 +6,7 @@
 #include "replay.hpp"
 #include "schema.hpp"
 #include "simulate.hpp"
+#include "state.hpp"
 #include "stores.hpp"
 #include "version_line.hpp"
 
@@ -35,6 +36,7 @@ constexpr std::array commands{
     command{"completion", weir::tools::complete, "print the completion script of bash, zsh or fish"},
     command{"replay", weir::tools::replay, "run a trace on a virtual clock and print what would have happened"},
     command{"simulate", weir::tools::simulate, "play a workload against server models in virtual time"},
+    command{"state", weir::tools::state, "look at a live shared store: fill of each window, gates; reset a key"},
     command{"audit", weir::tools::audit, "find the worst window of every key and rate in access and event logs"},
 };
 
