@@ -83,7 +83,7 @@ TEST_CASE("identify: each law is found with its numbers, and none is named that 
     const std::uint64_t seed = std::random_device{}();
     CAPTURE(seed);
     std::cout << "identify: seed " << seed << "\n";
-    int told = 0, right = 0;
+    int decided = 0, right = 0;
     for (const double noise : {0.0, 0.004})
         for (const known_server& s : known_servers()) {
             const auto log = log_of(s, 700, noise, seed);
@@ -93,16 +93,16 @@ TEST_CASE("identify: each law is found with its numbers, and none is named that 
                         << static_cast<int>(found.fits[0].what.by) << " " << found.fits[0].what.limit << " in "
                         << found.fits[0].what.period << ", burst " << found.fits[0].what.burst);
             const bool is_this = is_right(found.fits[0], s);
-            told += found.is_told ? 1 : 0;
+            decided += found.is_decided ? 1 : 0;
             right += is_this ? 1 : 0;
-            CHECK((is_this || !found.is_told));
+            CHECK((is_this || !found.is_decided));
         }
-    std::cout << "identify: " << right << " of 18 right, " << told << " told\n";
+    std::cout << "identify: " << right << " of 18 right, " << decided << " decided\n";
     CHECK(right >= 15);
-    CHECK(told >= 12);
+    CHECK(decided >= 12);
 }
 
-TEST_CASE("identify: what says nothing is not told") {
+TEST_CASE("identify: what says nothing is not decided") {
     const known_server s = known_servers()[0];
     SECTION("no refusal") {
         std::vector<seen_request> log;
@@ -119,22 +119,22 @@ TEST_CASE("identify: what says nothing is not told") {
     SECTION("nothing at all") { CHECK(!identify_law({}, 1e-6).has_guess()); }
     SECTION("requests at one moment") {
         const std::vector<seen_request> log{{1, false}, {1, true}};
-        CHECK(!identify_law(log, 1e-6).is_told);
+        CHECK(!identify_law(log, 1e-6).is_decided);
     }
     SECTION("refusals by chance") {
         auto log = log_of(s, 700, 0, 5);
         std::mt19937_64 engine{3};
         for (seen_request& r : log)
             r.is_refused = engine() % 4 == 0;
-        CHECK(!identify_law(log, 1e-6).is_told);
+        CHECK(!identify_law(log, 1e-6).is_decided);
     }
     SECTION("an outage") {
         auto log = log_of(s, 700, 0, 5);
         for (std::size_t i = 0; i < log.size(); ++i)
             log[i].is_refused = i > 300 && i < 420;
-        CHECK(!identify_law(log, 1e-6).is_told);
+        CHECK(!identify_law(log, 1e-6).is_decided);
     }
-    SECTION("a few lines") { CHECK(!identify_law(log_of(s, 30, 0, 5), 1e-6).is_told); }
+    SECTION("a few lines") { CHECK(!identify_law(log_of(s, 30, 0, 5), 1e-6).is_decided); }
 }
 
 TEST_CASE("identify: periods, limits and orders that are tried") {

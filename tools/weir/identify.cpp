@@ -417,7 +417,7 @@ void print_json_finding(const std::string& host, const std::string& role, const 
                                {"law", "cannot-tell"},
                                {"sure", std::round(f.limit_probability * 1e4) / 1e4},
                                {"resolution_ms", std::round(i.seen.resolution * 1e6) / 1e3}};
-    if (f.is_told) {
+    if (f.is_decided) {
         const nlohmann::ordered_json best = json_of(f.fits[0]);
         for (const auto& [name, value] : best.items())
             if (name != "probability")
@@ -429,7 +429,7 @@ void print_json_finding(const std::string& host, const std::string& role, const 
     } else if (const std::string why = why_not(i, key, asked); !why.empty()) {
         out["why"] = why;
     }
-    for (std::size_t n = f.is_told ? 1 : 0; n < std::min<std::size_t>(f.fits.size(), 4); ++n)
+    for (std::size_t n = f.is_decided ? 1 : 0; n < std::min<std::size_t>(f.fits.size(), 4); ++n)
         out["others"].push_back(json_of(f.fits[n]));
     fmt::print("{}\n", out.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
 }
@@ -439,7 +439,7 @@ void print_finding(const std::string& host, const std::string& role, const ident
     const finding& f = i.found;
     fmt::print("{} {}: {} requests, {} refused\n", host, role, f.requests, f.refused);
     const auto line = [](std::string_view what, const std::string& text) { fmt::print("  {:<10} {}\n", what, text); };
-    if (f.is_told) {
+    if (f.is_decided) {
         const fit& best = f.fits[0];
         line("law", law_text(best));
         line("refusals", counts_text(f));
@@ -480,17 +480,17 @@ int identify_all(const identify_request& asked) {
         });
     if (read.skipped > 0)
         fmt::print(stderr, "weir identify: {} lines of no known format left out\n", read.skipped);
-    bool are_all_told = true, has_any = false;
+    bool are_all_decided = true, has_any = false;
     for (const auto& [timeline, keys] : timelines)
         for (const auto& [name, key] : keys) {
             const identified i = identify_key(key, asked);
             has_any = true;
-            are_all_told = are_all_told && i.found.is_told;
+            are_all_decided = are_all_decided && i.found.is_decided;
             (asked.json ? print_json_finding : print_finding)(name.first, name.second, i, key, asked);
         }
     if (!has_any)
         throw usage_error{"the logs have no requests"};
-    return are_all_told ? 0 : 3;
+    return are_all_decided ? 0 : 3;
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include "replay.hpp"
 #include "schema.hpp"
 #include "simulate.hpp"
+#include "state.hpp"
 #include "stores.hpp"
 #include "version_line.hpp"
 
@@ -38,6 +39,7 @@ constexpr std::array commands{
     command{"simulate", weir::tools::simulate, "play a workload against server models in virtual time"},
     command{"identify", weir::tools::identify,
             "say which law a server enforces, from logs, and the policy that obeys it"},
+    command{"state", weir::tools::state, "look at a live shared store: fill of each window, gates; reset a key"},
     command{"audit", weir::tools::audit, "find the worst window of every key and rate in access and event logs"},
 };
 

@@ -38,7 +38,7 @@ struct finding {
     double law_probability = 0;    ///< of the best law, whatever its numbers
     double limit_probability = 0;  ///< of the best law, limit, period and burst, whether refusals count or not
     double count_probability = 0;  ///< given these, of whether refusals count
-    bool is_told = false;          ///< the log decides; else it is only a guess
+    bool is_decided = false;       ///< the log decides; else it is only a guess
 
     [[nodiscard]] bool has_guess() const noexcept { return !fits.empty(); }
 };
@@ -102,7 +102,7 @@ public:
     log_search(std::span<const seen_request> all, double resolution) : all_(all) {
         refused_ = static_cast<std::size_t>(std::ranges::count_if(all_, &seen_request::is_refused));
         noise_ = std::max(resolution, 1e-4);
-        least_noise_ = std::max(resolution / 3, 2e-5);
+        min_noise_ = std::max(resolution / 3, 2e-5);
         span_ = all_.empty() ? 0 : all_.back().t - all_.front().t;
     }
 
@@ -246,7 +246,7 @@ private:
         const std::size_t warm = static_cast<std::size_t>(
             std::ranges::lower_bound(all_, all_.front().t + memory_of(h), {}, &seen_request::t) - all_.begin());
         const double base = 1 - refused_share();
-        for (double noise = least_noise_; noise < std::max(h.period / 4, 2 * least_noise_) && noise < 2; noise *= 2.5)
+        for (double noise = min_noise_; noise < std::max(h.period / 4, 2 * min_noise_) && noise < 2; noise *= 2.5)
             for (const double stray : {0.0005, 0.005, 0.03}) {
                 double sum = 0, sum_warm = 0;
                 for (std::size_t i = 0; i < all_.size(); ++i) {
@@ -344,12 +344,12 @@ private:
             trust *= 0.6;  // the log knows its times better than this law needs them
         out.law_probability *= trust;
         out.limit_probability *= trust;
-        out.is_told = out.limit_probability >= 0.9 && out.fits[0].likelihood > out.random + 6;
+        out.is_decided = out.limit_probability >= 0.9 && out.fits[0].likelihood > out.random + 6;
     }
 
     std::span<const seen_request> all_;
     std::size_t refused_ = 0;
-    double noise_, least_noise_, span_;
+    double noise_, min_noise_, span_;
     margins margins_;
     std::vector<double> by_chance_;
     std::vector<rated> pool_, phased_;

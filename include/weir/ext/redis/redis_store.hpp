@@ -2,11 +2,16 @@
 #pragma once
 
 #include "weir/ext/redis/detail/admit_arguments.hpp"
-#include "weir/ext/redis/detail/loss_watch.hpp"
+#include "weir/ext/redis/detail/key_list.hpp"
+#include "weir/ext/redis/detail/key_losses.hpp"
 #include "weir/ext/redis/detail/server_clock.hpp"
 #include "weir/ext/redis/detail/session.hpp"
+#include "weir/ext/redis/detail/shard.hpp"
+#include "weir/ext/redis/detail/slot_map.hpp"
 #include "weir/ext/redis/detail/slot_state.hpp"
+#include "weir/ext/redis/detail/store_setup.hpp"
 #include "weir/ext/redis/detail/time_scale.hpp"
+#include "weir/ext/redis/detail/topology.hpp"
 #include "weir/ext/redis/detail/tuner_call.hpp"
 #include "weir/ext/redis/options.hpp"
 
@@ -19,6 +24,7 @@
 #include "weir/storage/store.hpp"
 #include "weir/storage/store_error.hpp"
 #include "weir/storage/store_notice.hpp"
+#include "weir/storage/stored_key.hpp"
 
 #include <algorithm>
 #include <array>
@@ -39,7 +45,8 @@
 
 namespace weir::redis {
 
-/// Keeps every key's state in a Redis or Valkey server (6.2 or later), so that all processes share one budget.
+/// Keeps every key's state in a Redis or Valkey server (6.2 or later), so that all processes share one budget. The
+/// server may be a primary with replicas, found by Sentinels, or a Cluster, in which each key has one server.
 ///
 /// Each verb is one script on the server and one round trip, by the server's clock. `settle` is written without waiting
 /// for the reply. Times on the server are whole microseconds, rounded so that nothing is admitted early.
@@ -65,7 +72,8 @@ public:
     /// The first verb connects, not the constructor.
     ///
     /// **Errors.** `weir::exception` (`errc::bad_configuration`) for options that contradict themselves.
-    explicit redis_store(redis_options options) : shared_(std::make_unique<shared>(checked(std::move(options)))) {}
+    explicit redis_store(redis_options options)
+        : shared_(std::make_unique<shared>(detail::checked(std::move(options)))) {}
 
     /// This process's steady clock; under injected time, the latest instant that was injected.
     [[nodiscard]] instant now() const noexcept { return shared_->time.now(); }
@@ -79,7 +87,9 @@ public:
         address.parts = detail::key_parts(names);
         detail::append_part(address.tuner_part, names.tuner);
         address.note = detail::note_start(names);
-        address.route.home = shared_->pool.next_home();
+        address.hash_slot = detail::hash_slot(names.head);
+        address.windows = detail::windows_name(options().prefix, host, role);
+        address.route.home = shared_->servers.of(address).pool.next_home();
         return out;
     }
 
@@ -141,17 +151,17 @@ public:
     void reduce(slot& s, const window_plan&, entry& e, std::int64_t cost, instant now) {
         require_own_process("reduce");
         const auto unused = static_cast<double>(std::exchange(e.cost, cost) - cost);
-        if (is_over(s, time_of_answer(now)))
+        if (is_over(s, time_of_answer(s, now)))
             return;
         if (detail::is_stamp(e.id))
             return post_refund(s, e.id, unused);
-        shared_->pool.post({address_of(s), e.id, static_cast<double>(cost), detail::note_kind::lower});
+        shared_->servers.post({address_of(s), e.id, static_cast<double>(cost), detail::note_kind::lower});
     }
 
     /// Sends every settlement that was not sent yet, and waits for the replies.
     void flush() {
         require_own_process("flush settlements");
-        shared_->pool.flush();
+        shared_->servers.flush();
     }
 
     [[nodiscard]] bool hold(slot& s, instant until) {
@@ -167,7 +177,8 @@ public:
     tuner_state learn(slot& s, tuner_step step) {
         detail::slot_state& key = *s.state_;
         const auto out = remote::compare_and_swap(
-            key.tuner, key.factor, step, options().command_timeout, [&] { return ahead(); },
+            key.tuner, key.factor, step, options().command_timeout,
+            [&] { return ahead(shared_->servers.of(key.address).clock); },
             [&](const remote::swap_offer& offer) { return swap(key, offer); });
         if (!out)
             throw store_error{fmt::format("redis: cannot learn at {}: others were faster each time; try again",
@@ -180,6 +191,18 @@ public:
     }
 
     // ---- queries
+
+    /// All keys below the prefix. It needs the commands SCAN and GET, and a round trip for each key and for each
+    /// thousand names on the server. If a Cluster moves a key meanwhile, the key may be there twice or not at all.
+    [[nodiscard]] std::vector<stored_key> keys() {
+        require_own_process("list keys");
+        std::vector<stored_key> out;
+        shared_->servers.run_on_all([&](detail::session& session) {
+            for (stored_key& key : detail::list_keys(session, options().prefix))
+                out.push_back(std::move(key));
+        });
+        return out;
+    }
 
     /// The factor as of the slot's last verb.
     [[nodiscard]] multiplier factor(const slot& s) const { return s.state_->factor; }
@@ -227,49 +250,27 @@ public:
 
     /// How many losses of the server's history this process has seen.
     [[nodiscard]] std::uint64_t losses() const noexcept {
-        return shared_->losses.losses() + shared_->lost_keys.load(std::memory_order_relaxed);
+        std::uint64_t sum = shared_->lost.count();
+        shared_->servers.for_each([&](const detail::shard& one) { sum += one.losses.losses(); });
+        return sum;
     }
     /// The next notice: a loss of history, or a warning. Each is returned once.
-    [[nodiscard]] std::optional<store_notice> take_notice() { return shared_->losses.notices().take(); }
+    [[nodiscard]] std::optional<store_notice> take_notice() { return shared_->servers.notices().take(); }
     [[nodiscard]] const redis_options& options() const noexcept { return shared_->options; }
 
 private:
-    using pool_type = remote::session_pool<detail::session>;
+    using pool_type = detail::topology::pool_type;
 
     struct shared {
-        explicit shared(redis_options o)
-            : options(std::move(o)), losses(detail::server_of(options)), pool(pool_of(options), {}, &options, &losses) {
-        }
+        explicit shared(redis_options o) : options(std::move(o)) {}
         const redis_options options;
-        detail::loss_watch losses;
-        pool_type pool;
-        detail::server_clock clock;
+        detail::topology servers{&options};
         remote::entry_ids ids;
-        std::atomic<std::uint64_t> lost_keys = 0;
         detail::time_scale time{&options};
+        detail::key_losses lost{&options, &time};
         remote::fork_guard owner;
     };
 
-    [[nodiscard]] static redis_options checked(redis_options o) {
-        if (std::string fault = fault_of(o); !fault.empty())
-            throw exception{error{errc::bad_configuration, "redis: " + fault}};
-        if (o.tls && !detail::has_tls)
-            throw exception{error{errc::bad_configuration,
-                                  "redis: rediss:// needs TLS, which the hiredis this was built with has not; build "
-                                  "with hiredis 1.0 or later, or write redis://"}};
-        return o;
-    }
-    [[nodiscard]] static remote::pool_options pool_of(const redis_options& o) {
-        return {.store = "redis",
-                .server = detail::server_of(o),
-                .advice = "raise pool or pool_wait_ms",
-                .sessions = o.pool,
-                .wait = o.pool_wait,
-                .flush_wait = o.command_timeout,
-                .connect_timeout = o.connect_timeout,
-                .reconnect_first = o.reconnect_first,
-                .reconnect_max = o.reconnect_max};
-    }
     void require_own_process(std::string_view what) const { shared_->owner.require("redis", what); }
     [[noreturn]] void bad_reply(std::string_view what) const {
         throw store_error{fmt::format("redis: cannot {} at {}: the reply is not what the script returns; is another "
@@ -282,9 +283,10 @@ private:
     [[nodiscard]] std::string call(detail::slot_state& key, detail::script which, std::span<const double> args,
                                    std::string_view tail, std::string_view what) const {
         require_own_process(what);
-        const auto session = shared_->pool.borrow(key.address.route);
-        bool sent = false;
-        return std::string{detail::text_of(*session->call(which, key.address, args, tail, what, sent))};
+        return shared_->servers.run(key, false, [&](detail::shard&, detail::session& session) {
+            bool sent = false;
+            return std::string{detail::text_of(*session.call(which, key.address, args, tail, what, sent))};
+        });
     }
 
     /// If `made` is not null, it gets the stamp of the admission.
@@ -294,20 +296,27 @@ private:
         require_own_process("admit");
         if (cost > plan.max_cost && plan.enforce) [[unlikely]]
             return weir::detail::never(plan, cost);
-        assessment warm = warming(key, plan, cost, now);
+        const assessment warm = shared_->lost.warming(shared_->servers.of(key.address), key, plan, cost, now);
         if (!warm.admits() && plan.enforce)
             return warm;
         const double known = key.born != 0 ? key.lives.load(std::memory_order_relaxed) : detail::unknown;
         const detail::argument_list args =
             detail::admit_arguments(shared_->time, plan, cost, now, how, options().entry_ttl, known);
-        const auto session = shared_->pool.borrow(key.address.route, true);
+        return shared_->servers.run(key, true, [&](detail::shard& at, detail::session& session) {
+            return decide_at(at, session, s, plan, cost, now, how, id, args.all(), made);
+        });
+    }
+    [[nodiscard]] assessment decide_at(detail::shard& at, detail::session& session, slot& s, const window_plan& plan,
+                                       std::int64_t cost, instant now, detail::admit_mode how, std::uint64_t id,
+                                       std::span<const double> args, entry* made) {
+        detail::slot_state& key = *s.state_;
         bool sent = false;
         detail::reply got;
         const auto asked = detail::server_clock::here();
         try {
             const auto name = detail::bytes_of(id);
-            got = session->call(detail::script::admit, key.address, args.all(),
-                                {name.data(), id != 0 ? name.size() : 0}, "admit", sent);
+            got = session.call(detail::script::admit, key.address, args, {name.data(), id != 0 ? name.size() : 0},
+                               "admit", sent);
         } catch (const store_error&) {
             // The entry may have been made, and will not be used.
             if (sent && id != 0)
@@ -318,14 +327,17 @@ private:
         if (got->type != REDIS_REPLY_STRING)
             bad_reply("admit");
         if (text.size() == detail::denied_bytes)
-            return denied(key, plan, cost, text, asked, now);
+            return denied(at, key, plan, cost, text, asked, now);
         const auto head = detail::admitted_of(text);
         if (!head)
             bad_reply("admit");
-        shared_->clock.learn(head->t, asked);
-        remember(*session, key, *head, shared_->time.span(plan.kept.longest) + shared_->time.span(options().entry_ttl));
+        at.clock.learn(head->t, asked);
+        shared_->lost.remember(at, session, key, *head,
+                               shared_->time.span(plan.kept.longest) + shared_->time.span(options().entry_ttl));
+        if (!shared_->time.is_injected())
+            detail::note_windows(session, key, plan, plan.kept.longest + options().entry_ttl, now);
         // This very call may have detected a loss, or another one during it.
-        warm = warming(key, plan, cost, now);
+        const assessment warm = shared_->lost.warming(at, key, plan, cost, now);
         if (!warm.admits() && plan.enforce) {
             if (id != 0)
                 take_back(s, id, now);
@@ -347,26 +359,12 @@ private:
         return f;
     }
 
-    /// Keeps the data of a head that the next call on its key needs, and checks that it is the same head.
-    void remember(detail::session& session, detail::slot_state& key, const detail::admitted& head, double span) {
-        const double born = head.is_whole ? head.born : key.born;
-        if (head.is_whole)
-            key.factor = detail::factor_of(head.factor);
-        if (!shared_->time.is_injected() && key.remembers(head, born)) [[unlikely]]
-            lose(session, key, this->now(), true);
-        else if (!shared_->time.is_injected() && key.born == 0) [[unlikely]]
-            meet(session, key, head, span);
-        key.born = born;
-        key.seq = head.seq;
-        key.lives = head.lives;
-    }
-
     /// The assessment of a reply that admits nothing.
-    [[nodiscard]] assessment denied(detail::slot_state& key, const window_plan& plan, std::int64_t cost,
-                                    std::string_view text, std::int64_t asked, instant now) {
+    [[nodiscard]] assessment denied(detail::shard& at, detail::slot_state& key, const window_plan& plan,
+                                    std::int64_t cost, std::string_view text, std::int64_t asked, instant now) {
         const double t = detail::double_at(text, 4);
         key.factor = detail::factor_of(detail::double_at(text, 5));
-        shared_->clock.learn(t, asked);
+        at.clock.learn(t, asked);
         assessment f = obstacle(text, plan, t);
         if (f.cause == cause::none)
             f.at = shared_->time.is_injected() ? shared_->time.local(t, t, now) : now;
@@ -388,40 +386,9 @@ private:
         return f;
     }
 
-    /// Denies until the key's shortest window has passed since a loss of history was seen.
-    [[nodiscard]] assessment warming(const detail::slot_state& key, const window_plan& plan, std::int64_t cost,
-                                     instant now) const {
-        const instant lost = std::max(key.lost_at, shared_->losses.lost_at());
-        if (lost == long_ago || shared_->time.is_injected() || options().on_lost_history == lost_history::ignore)
-            return {now, cause::none, 0};
-        return warm_up(plan, cost, lost, now);
-    }
-    void lose(detail::session& session, detail::slot_state& key, instant at, bool looks) {
-        shared_->lost_keys.fetch_add(1, std::memory_order_relaxed);
-        key.lost_at = at;
-        const std::uint64_t before = shared_->losses.losses();
-        if (looks)
-            look_anew(session);  // finds out whether the server lost everything, or only this key
-        if (shared_->losses.losses() == before)
-            shared_->losses.lost_key("a key is gone or older than it was, deleted or evicted");
-    }
-    /// The first use of a key. If its head is newer than the last look at the epoch, a loss may have come between them.
-    void meet(detail::session& session, detail::slot_state& key, const detail::admitted& head, double span) {
-        if (head.born > static_cast<double>(shared_->losses.checked_at()))
-            look_anew(session);
-        if (const auto at = static_cast<double>(shared_->losses.evicted_at()); at > 0 && at + span > head.t)
-            lose(session, key, shared_->time.local(std::min(head.born, head.t), head.t, this->now()), false);
-    }
-    static void look_anew(detail::session& session) {
-        try {
-            session.renew_epoch();
-        } catch (const store_error&) {
-            // The next connection compares the epoch too.
-        }
-    }
-
-    [[nodiscard]] double time_of_answer(instant now) const noexcept {
-        return shared_->time.is_injected() ? shared_->time.argument(now) : shared_->clock.at_max();
+    [[nodiscard]] double time_of_answer(const slot& s, instant now) const noexcept {
+        return shared_->time.is_injected() ? shared_->time.argument(now)
+                                           : shared_->servers.of(s.state_->address).clock.at_max();
     }
     /// Whether all entries of this process have expired, and perhaps the head too. A note would then be without a head.
     [[nodiscard]] bool is_over(const slot& s, double at) const noexcept {
@@ -432,7 +399,7 @@ private:
         return {s.state_, &s.state_->address};
     }
     void post(slot& s, const window_plan& plan, const entry& e, settlement how, instant now) {
-        double at = time_of_answer(now);
+        double at = time_of_answer(s, now);
         if (is_over(s, at))
             return;
         const bool is_stamped = e.state == entry_state::stamped;
@@ -445,17 +412,17 @@ private:
         // nothing.
         const bool has_ceiling = plan.max_concurrent > 0;
         const bool can_wait = kind == detail::note_kind::released && is_stamped && !has_ceiling;
-        shared_->pool.post({address_of(s), e.id, at, kind, has_ceiling, can_wait},
-                           can_wait ? pool_type::departure::with_next : pool_type::departure::now);
+        shared_->servers.post({address_of(s), e.id, at, kind, has_ceiling, can_wait},
+                              can_wait ? pool_type::departure::with_next : pool_type::departure::now);
     }
     /// Takes back units that have no entry: their stamp is their id.
     void post_refund(slot& s, std::uint64_t id, double units) {
-        shared_->pool.post({address_of(s), std::bit_cast<std::uint64_t>(detail::stamp_of(id)), units,
-                            detail::note_kind::refund_stamp});
+        shared_->servers.post({address_of(s), std::bit_cast<std::uint64_t>(detail::stamp_of(id)), units,
+                               detail::note_kind::refund_stamp});
     }
     /// Takes back an entry that may have been made, and will not be used.
     void take_back(slot& s, std::uint64_t id, instant now) {
-        shared_->pool.post({address_of(s), id, time_of_answer(now), detail::note_kind::refunded});
+        shared_->servers.post({address_of(s), id, time_of_answer(s, now), detail::note_kind::refunded});
     }
 
     double keep(slot& s, detail::key_verb what, double value, std::string_view name) {
@@ -469,12 +436,12 @@ private:
 
     // ---- the tuner's state: its times are the server's, in nanoseconds
 
-    [[nodiscard]] std::optional<duration> ahead() const noexcept {
+    [[nodiscard]] std::optional<duration> ahead(const detail::server_clock& clock) const noexcept {
         if (shared_->time.is_injected())
             return duration::zero();
-        if (!shared_->clock.is_known())
+        if (!clock.is_known())
             return std::nullopt;
-        return std::chrono::microseconds{shared_->clock.now()} - this->now().time_since_epoch();
+        return std::chrono::microseconds{clock.now()} - this->now().time_since_epoch();
     }
     [[nodiscard]] remote::swap_reply swap(detail::slot_state& key, const remote::swap_offer& offer) {
         const auto [args, tail] = detail::tuner_call_of(offer, shared_->time.no_argument());
@@ -482,7 +449,7 @@ private:
         auto said = detail::tuner_reply_of(call(key, detail::script::learn, args, tail, "learn"));
         if (!said)
             bad_reply("learn");
-        shared_->clock.learn(said->t, asked);
+        shared_->servers.of(key.address).clock.learn(said->t, asked);
         key.factor = said->answer.factor;
         return std::move(said->answer);
     }
@@ -495,6 +462,6 @@ static_assert(static_cast<int>(cause::none) == static_cast<int>(detail::obstacle
               static_cast<int>(cause::gate) == static_cast<int>(detail::obstacle::gate) &&
               static_cast<int>(cause::concurrency) == static_cast<int>(detail::obstacle::concurrency));
 static_assert(counting_store<redis_store> && reducible_store<redis_store> && tunable_store<redis_store> &&
-              openable_store<redis_store>);
+              openable_store<redis_store> && listable_store<redis_store>);
 
 }  // namespace weir::redis

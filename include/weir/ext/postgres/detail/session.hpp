@@ -61,7 +61,7 @@ public:
     using settlement = settlement_call;
 
     session(const postgres_options* options, const std::string& server, loss_watch* losses)
-        : options_(*options), losses_(*losses), connection_(server) {}
+        : options_(*options), losses_(*losses), connection_(server), outdated_(server) {}
 
     // ---- opening
 
@@ -76,6 +76,7 @@ public:
             prepare(after(std::max<duration>(options_.connect_timeout / 2, 50ms)));
             answered_ = std::chrono::steady_clock::now();
             losses_.opened(said);
+            outdated_.close();
         } catch (...) {
             close();
             throw;
@@ -356,6 +357,8 @@ private:
         try {
             connection_.refused(r.get(), name);
         } catch (...) {
+            if (is_missing(state))
+                outdated_.take_over(connection_);
             if (ends)
                 close();
             throw;
@@ -365,6 +368,9 @@ private:
     const postgres_options& options_;
     loss_watch& losses_;
     connection connection_;
+    /// The session before, if its schema is gone. Its lock shows to the process that makes the schema again that there
+    /// was one, so it is closed only after the next greeting.
+    connection outdated_;
     std::deque<reply_due> pending_;
     std::deque<settlement_call> undone_;
     deadline answered_{};

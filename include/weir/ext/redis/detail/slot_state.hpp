@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "weir/ext/redis/detail/session.hpp"
+#include "weir/ext/redis/detail/rerouting.hpp"
 #include "weir/ext/redis/detail/wire.hpp"
 
 #include "weir/core/multiplier.hpp"
@@ -13,14 +13,19 @@
 
 namespace weir::redis::detail {
 
+struct shard;
+
 /// What this process keeps of a key.
 struct slot_state {
     key_address address;
     std::atomic<std::int64_t> held = 0;  ///< entries of this process; settle runs besides other verbs
     // Only one verb at a time writes these.
     multiplier factor{};
-    remote::tuner_record tuner;  ///< the server's present or earlier record
+    remote::tuner_record tuner;      ///< the server's present or earlier record
+    std::int64_t noted_plan = 0;     ///< the plan whose windows this process wrote last, for operators; ...
+    instant noted_until = long_ago;  ///< ... until then they need not be written again
     instant lost_at = long_ago;
+    shard* server = nullptr;        ///< the one of the last verb; null before the first
     double born = 0;                ///< the head's first moment, ...
     std::uint32_t seq = 0;          ///< ... how many admissions it had recorded, ...
     std::atomic<double> lives = 0;  ///< ... and until when it should exist at least, by the server's clock
