@@ -28,6 +28,7 @@ enum class event_type : std::uint8_t {
     tune,           ///< the tuner changed the factor on the key's rates
     history_lost,   ///< the shared store has lost history: keys warm up
     store_warning,  ///< a setting of the shared store's server may lose history
+    holder_died,    ///< a process that used the shared store died, and what it held on the key was ended
     feedback,       ///< an answer said something about limits that the one before did not say
 };
 
@@ -57,6 +58,8 @@ enum class event_type : std::uint8_t {
         return "history_lost";
     case event_type::store_warning:
         return "store_warning";
+    case event_type::holder_died:
+        return "holder_died";
     case event_type::feedback:
         return "feedback";
     }
@@ -80,6 +83,10 @@ struct event {
     std::int64_t refusals = 0;               ///< for tune: refusals among `answers`
     std::span<const std::string> used{};     ///< for feedback: what was understood and is obeyed
     std::span<const std::string> dropped{};  ///< for feedback: what was not, and why
+    std::uint64_t holder = 0;                ///< for holder_died: the id of `holder_info`
+    std::string_view holder_host{};          ///< for holder_died: the machine of the process
+    std::int64_t holder_pid = 0;             ///< for holder_died: the process
+    std::int64_t holder_entries = 0;         ///< for holder_died: its requests whose entries were ended
 };
 
 /// Sees what the limiter does, and cannot change it.
