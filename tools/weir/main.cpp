@@ -3,6 +3,7 @@
 #include "check.hpp"
 #include "complete.hpp"
 #include "explain.hpp"
+#include "migrate.hpp"
 #include "replay.hpp"
 #include "schema.hpp"
 #include "simulate.hpp"
@@ -37,6 +38,7 @@ constexpr std::array commands{
     command{"replay", weir::tools::replay, "run a trace on a virtual clock and print what would have happened"},
     command{"simulate", weir::tools::simulate, "play a workload against server models in virtual time"},
     command{"state", weir::tools::state, "look at a live shared store: fill of each window, gates; reset a key"},
+    command{"migrate", weir::tools::migrate, "update the format of a store, or print the SQL of it"},
     command{"audit", weir::tools::audit, "find the worst window of every key and rate in access and event logs"},
 };
 
