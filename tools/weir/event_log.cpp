@@ -124,7 +124,12 @@ logged_requests request_collector::finish() {
     for (logged_request& r : out_.all)
         if (const auto known = took.find({r.host, r.role}); !r.took && known != took.end())
             r.took = known->second.front();
-    std::ranges::stable_sort(out_.all, {}, &logged_request::wished);
+    std::multimap<std::int64_t, logged_request> by_wish;  // equal ones stay in the order of the log
+    for (logged_request& r : out_.all)
+        by_wish.emplace(r.wished, std::move(r));
+    out_.all.clear();
+    for (auto& [wished, r] : by_wish)
+        out_.all.push_back(std::move(r));
     return std::move(out_);
 }
 
