@@ -58,7 +58,8 @@ inline void append_ms(std::string& out, duration span) {
 ///
 /// A denial also has `cause`, `limit` (the full rate) and `retry_at`. So has `shadow`, although its request was
 /// acquired. A response has its `status`, a gate its `retry_at`. `tune` has `before`, `after`, `reason`, `answers` and
-/// `refusals`. `history_lost` and `store_warning` have `text`. A reload has `ok`, and `error` if it was refused.
+/// `refusals`. `history_lost` and `store_warning` have `text`; `holder_died` also has
+/// `holder`, `holder_host`, `pid` and `entries`. A reload has `ok`, and `error` if it was refused.
 /// `policy_max_delay_ms` is the longest time that this caller would have waited. Times are UTC.
 ///
 /// **Thread safety.** All members; lines never mix. **Lifetime.** Copies share one sink and one lock; the file or
@@ -129,6 +130,13 @@ public:
         detail::append_json_text(out, e.role);
         if (e.type == event_type::history_lost || e.type == event_type::store_warning) {
             out.append(R"(,"text":)");
+            detail::append_json_text(out, e.text);
+            return out.append("}\n");
+        }
+        if (e.type == event_type::holder_died) {
+            out.append(fmt::format(R"(,"holder":{},"holder_host":)", e.holder));
+            detail::append_json_text(out, e.holder_host);
+            out.append(fmt::format(R"(,"pid":{},"entries":{},"text":)", e.holder_pid, e.holder_entries));
             detail::append_json_text(out, e.text);
             return out.append("}\n");
         }

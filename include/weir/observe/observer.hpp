@@ -26,6 +26,7 @@ enum class event_type : std::uint8_t {
     tune,           ///< the tuner changed the factor on the key's rates
     history_lost,   ///< the shared store has lost history: keys warm up
     store_warning,  ///< a setting of the shared store's server may lose history
+    holder_died,    ///< a process that used the shared store died, and what it held on the key was ended
 };
 
 [[nodiscard]] constexpr std::string_view to_string(event_type t) noexcept {
@@ -54,6 +55,8 @@ enum class event_type : std::uint8_t {
         return "history_lost";
     case event_type::store_warning:
         return "store_warning";
+    case event_type::holder_died:
+        return "holder_died";
     }
     return "?";
 }
@@ -71,8 +74,12 @@ struct event {
         text{};           ///< for reload: the faults, or "" when it took effect; for store: what failed; for tune: why
     multiplier before{};  ///< for tune: the factor until now
     multiplier after{};   ///< for tune: the factor from now on
-    std::int64_t answers = 0;   ///< for tune: the answers that decided, including refusals
-    std::int64_t refusals = 0;  ///< for tune: refusals among `answers`
+    std::int64_t answers = 0;         ///< for tune: the answers that decided, including refusals
+    std::int64_t refusals = 0;        ///< for tune: refusals among `answers`
+    std::uint64_t holder = 0;         ///< for holder_died: the id of `holder_info`
+    std::string_view holder_host{};   ///< for holder_died: the machine of the process
+    std::int64_t holder_pid = 0;      ///< for holder_died: the process
+    std::int64_t holder_entries = 0;  ///< for holder_died: its requests whose entries were ended
 };
 
 /// Sees what the limiter does, and cannot change it.

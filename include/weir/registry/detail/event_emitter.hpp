@@ -73,11 +73,25 @@ struct event_emitter {
     void store_noticed([[maybe_unused]] const Node& n, [[maybe_unused]] const store_notice& what,
                        [[maybe_unused]] instant now) noexcept {
         notify(to, [&] {
-            const bool is_loss = what.type == store_notice::kind::history_lost;
-            event e{is_loss ? event_type::history_lost : event_type::store_warning, now, n.host, n.role};
+            event e{type_of(what.type), now, n.host, n.role};
             e.text = what.text;
+            e.holder = what.died.id;
+            e.holder_host = what.died.host;
+            e.holder_pid = what.died.pid;
+            e.holder_entries = what.died.entries;
             return e;
         });
+    }
+    [[nodiscard]] static constexpr event_type type_of(store_notice::kind k) noexcept {
+        switch (k) {
+        case store_notice::kind::history_lost:
+            return event_type::history_lost;
+        case store_notice::kind::holder_died:
+            return event_type::holder_died;
+        case store_notice::kind::warning:
+            break;
+        }
+        return event_type::store_warning;
     }
     template <class Node>
     void store_failed([[maybe_unused]] const Node& n, [[maybe_unused]] std::string_view what,
