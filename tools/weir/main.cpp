@@ -4,6 +4,7 @@
 #include "complete.hpp"
 #include "explain.hpp"
 #include "identify.hpp"
+#include "migrate.hpp"
 #include "replay.hpp"
 #include "schema.hpp"
 #include "simulate.hpp"
@@ -40,6 +41,7 @@ constexpr std::array commands{
     command{"identify", weir::tools::identify,
             "say which law a server enforces, from logs, and the policy that obeys it"},
     command{"state", weir::tools::state, "look at a live shared store: fill of each window, gates; reset a key"},
+    command{"migrate", weir::tools::migrate, "update the format of a store, or print the SQL of it"},
     command{"audit", weir::tools::audit, "find the worst window of every key and rate in access and event logs"},
 };
 
