@@ -298,8 +298,17 @@ private:
         if (!warm.admits() && plan.enforce)
             return warm;
         const double known = key.born != 0 ? key.lives.load(std::memory_order_relaxed) : detail::unknown;
+        const double span = shared_->time.span(plan.kept.longest) + shared_->time.span(options().entry_ttl);
+        const double at = time_of_answer(now);
+        // How long the head must exist for this admission: the admission by credit does not prolong its life.
+        const double needed = how == detail::admit_mode::open ? span : shared_->time.span(plan.kept.longest);
+        const bool swift = key.has_credit && cost == 1 && at + needed <= known &&
+                           (shared_->time.is_injected() || shared_->clock.is_fresh());
         const detail::argument_list args =
-            detail::admit_arguments(shared_->time, plan, cost, now, how, options().entry_ttl, known);
+            detail::admit_arguments(shared_->time, plan, cost, now, how, options().entry_ttl, known, swift);
+        std::string opening;
+        if (swift && how == detail::admit_mode::open)
+            detail::append_note(opening, id, at, detail::note_kind::opened);
         const auto session = shared_->pool.borrow(key.address.route, true);
         bool sent = false;
         detail::reply got;
@@ -307,7 +316,7 @@ private:
         try {
             const auto name = detail::bytes_of(id);
             got = session->call(detail::script::admit, key.address, args.all(),
-                                {name.data(), id != 0 ? name.size() : 0}, "admit", sent);
+                                {name.data(), id != 0 ? name.size() : 0}, "admit", sent, opening);
         } catch (const store_error&) {
             // The entry may have been made, and will not be used.
             if (sent && id != 0)
@@ -315,15 +324,20 @@ private:
             throw;
         }
         const std::string_view text = detail::text_of(*got);
-        if (got->type != REDIS_REPLY_STRING)
+        std::optional<detail::admitted> head;
+        if (got->type == REDIS_REPLY_INTEGER) {
+            head = detail::credited(at, static_cast<double>(got->integer), known);
+        } else if (got->type != REDIS_REPLY_STRING) {
             bad_reply("admit");
-        if (text.size() == detail::denied_bytes)
+        } else if (text.size() == detail::denied_bytes) {
             return denied(key, plan, cost, text, asked, now);
-        const auto head = detail::admitted_of(text);
-        if (!head)
-            bad_reply("admit");
-        shared_->clock.learn(head->t, asked);
-        remember(*session, key, *head, shared_->time.span(plan.kept.longest) + shared_->time.span(options().entry_ttl));
+        } else {
+            head = detail::admitted_of(text, known);
+            if (!head)
+                bad_reply("admit");
+            shared_->clock.learn(head->t, asked);
+        }
+        remember(*session, key, *head, span);
         // This very call may have detected a loss, or another one during it.
         warm = warming(key, plan, cost, now);
         if (!warm.admits() && plan.enforce) {
@@ -357,7 +371,8 @@ private:
         else if (!shared_->time.is_injected() && key.born == 0) [[unlikely]]
             meet(session, key, head, span);
         key.born = born;
-        key.seq = head.seq;
+        key.version = head.version;
+        key.has_credit = head.has_credit;
         key.lives = head.lives;
     }
 
@@ -366,6 +381,7 @@ private:
                                     std::string_view text, std::int64_t asked, instant now) {
         const double t = detail::double_at(text, 4);
         key.factor = detail::factor_of(detail::double_at(text, 5));
+        key.has_credit = false;
         shared_->clock.learn(t, asked);
         assessment f = obstacle(text, plan, t);
         if (f.cause == cause::none)

@@ -140,14 +140,15 @@ public:
 
     // ---- calls
 
-    /// Runs a script on a key in one round trip, which also sends the settlements before it. If it throws, `sent` says
-    /// whether the server may have carried it out.
+    /// Runs a script on a key in one round trip, which also sends the settlements before it, and `note` behind those that
+    /// are part of the call. If it throws, `sent` says whether the server may have carried it out.
     [[nodiscard]] reply call(script which, const key_address& key, std::span<const double> args, std::string_view tail,
-                             std::string_view what, bool& sent) {
+                             std::string_view what, bool& sent, std::string_view note = {}) {
         for (int attempt = 0;; ++attempt) {
             notes_.clear();
             for (const settlement_call& s : carried_)
                 append_note(notes_, s.id, s.at, s.how);
+            notes_ += note;
             append(which, key, args, tail, notes_);
             sent = true;
             const instant deadline = begin();

@@ -21,13 +21,14 @@ struct slot_state {
     multiplier factor{};
     remote::tuner_record tuner;  ///< the server's present or earlier record
     instant lost_at = long_ago;
+    bool has_credit = false;        ///< whether the last decision left credit
     double born = 0;                ///< the head's first moment, ...
-    std::uint32_t seq = 0;          ///< ... how many admissions it had recorded, ...
+    double version = 0;             ///< ... its version at this process's last admission, ...
     std::atomic<double> lives = 0;  ///< ... and until when it should exist at least, by the server's clock
 
     /// Whether `head` should contain an admission of this process, and does not.
     [[nodiscard]] bool remembers(const admitted& head, double head_born) const noexcept {
-        return born != 0 && head.t < lives && (head_born != born || static_cast<std::int32_t>(head.seq - seq) <= 0);
+        return born != 0 && head.t < lives && (head_born != born || head.version <= version);
     }
 };
 
