@@ -108,7 +108,6 @@ function(weir_program name folder)
     weir_executable(${name} SOURCES ${files} SCAN ${ARGN})
     if(TARGET ${name})
       target_include_directories(${name} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/${folder} ${PROJECT_SOURCE_DIR}/examples)
-      target_compile_definitions(${name} PRIVATE WEIR_VERSION="${PROJECT_VERSION}")
       # Each of its files reads the library, which takes longer than the rest.
       set_target_properties(${name} PROPERTIES UNITY_BUILD ON)
     endif()

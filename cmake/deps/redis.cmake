@@ -1,6 +1,20 @@
 # SPDX-License-Identifier: MIT
 #
-# Debian 12 has hiredis 0.14, whose CMake file names no target; 1.0 and newer bring TLS as a second library.
+# Package managers bring CMake packages with targets. Debian 12 has hiredis 0.14, whose CMake file names no target. 1.0
+# and newer have TLS as a second library.
+find_package(hiredis CONFIG QUIET)
+if(TARGET hiredis::hiredis AND NOT TARGET weir_dep::redis)
+  find_package(hiredis_ssl CONFIG QUIET)
+  add_library(weir_dep::redis INTERFACE IMPORTED ${weir_dep_scope})
+  target_link_libraries(weir_dep::redis INTERFACE hiredis::hiredis)
+  if(TARGET hiredis::hiredis_ssl)
+    find_package(OpenSSL QUIET)
+    target_link_libraries(weir_dep::redis INTERFACE hiredis::hiredis_ssl)
+    if(TARGET OpenSSL::SSL)
+      target_link_libraries(weir_dep::redis INTERFACE OpenSSL::SSL OpenSSL::Crypto)
+    endif()
+  endif()
+endif()
 find_path(WEIR_HIREDIS_INCLUDE hiredis/hiredis.h)
 find_library(WEIR_HIREDIS_LIBRARY hiredis)
 find_library(WEIR_HIREDIS_SSL_LIBRARY hiredis_ssl)

@@ -69,7 +69,9 @@ struct client::stack {
         : disabled(config.disabled()), store(with),
           registry(std::move(with), std::move(config), event_sink{record, std::move(log), report_to},
                    {.idna = wire::idna}),
-          to_server(weir::curl::transport{{.user_agent = "weir-download/" WEIR_VERSION, .idna = wire::idna}}, record),
+          to_server(
+              weir::curl::transport{{.user_agent = std::string{"weir-download/"} + weir::version, .idna = wire::idna}},
+              record),
           unlimited(to_server, {.idna = wire::idna}),
           limited(weir::http::limited<wire&, limits>(to_server, registry), {.idna = wire::idna}) {}
 

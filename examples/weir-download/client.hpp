@@ -13,6 +13,7 @@
 #endif
 #include "weir/http/limited.hpp"
 #include "weir/http/message.hpp"
+#include "weir/http/receiver.hpp"
 #include "weir/http/redirecting.hpp"
 #include "weir/http/transport.hpp"
 #include "weir/http/url.hpp"
@@ -92,20 +93,26 @@ public:
 #endif
 
 private:
-    struct watching final : weir::http::receiver {
-        watching(weir::http::receiver& to_, traffic& record_, weir::key key_)
-            : to(to_), record(record_), key(std::move(key_)) {}
-        void located(std::string_view at) override { to.located(at); }
+    struct watching final : weir::http::forwarding_receiver {
+        watching(weir::http::receiver& to, traffic& record_, weir::key key_)
+            : forwarding_receiver(to), record(record_), key(std::move(key_)) {}
+        bool again() override {
+            const bool repeats = forwarding_receiver::again();
+            if (repeats) {
+                record.answered(key, 0);
+                record.started(key);
+            }
+            return repeats;
+        }
         void head(int status, const weir::http::headers& fields) override {
             answered = true;
             record.answered(key, status);
-            to.head(status, fields);
+            forwarding_receiver::head(status, fields);
         }
         bool body(std::string_view bytes) override {
             record.received(key, bytes.size());
-            return to.body(bytes);
+            return forwarding_receiver::body(bytes);
         }
-        weir::http::receiver& to;
         traffic& record;
         weir::key key;
         bool answered = false;

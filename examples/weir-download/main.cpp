@@ -8,6 +8,7 @@
 #include "report.hpp"
 #include "stores.hpp"
 #include "traffic.hpp"
+#include "version_line.hpp"
 
 #include "weir/config/cli/command_line.hpp"
 #include "weir/config/cli/completion.hpp"
@@ -200,6 +201,10 @@ int main(int argc, char** argv) {
         }
         if (wanted.help) {
             fmt::print("{}{}", help_text(), weir::command_line_help());
+            return 0;
+        }
+        if (wanted.version) {
+            fmt::print("{}", weir::tools::version_line("weir-download", built_in()));
             return 0;
         }
         if (!wanted.completion.empty()) {

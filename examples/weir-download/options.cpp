@@ -60,6 +60,7 @@ constexpr std::array how_flags{
     own_flag{"--log-level", "LEVEL", "error, warning, info (default) or debug", false, "error warning info debug"},
     own_flag{"--completion", "SHELL", "print the completion script of bash, zsh or fish", false, "bash zsh fish"},
     own_flag{"--help", "", "this text"},
+    own_flag{"--version", "", "version, compiler and stores"},
 };
 
 std::vector<own_flag> own_flags() {
@@ -226,6 +227,8 @@ options parse_options(std::span<const char* const> arguments) {
                 out.dry_run = true;
             if (flag == "--help")
                 out.help = true;
+            if (flag == "--version")
+                out.version = true;
         } else if (equals == std::string_view::npos && i + 1 == arguments.size()) {
             fault(fmt::format("{}: it needs a value", flag));
         } else {

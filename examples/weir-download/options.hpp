@@ -38,6 +38,7 @@ struct options {
     bool dry_run = false;
     log_level level = log_level::info;
     bool help = false;
+    bool version = false;
     std::string completion;  ///< the shell whose script is to be printed; empty = none
 };
 

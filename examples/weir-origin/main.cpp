@@ -5,6 +5,7 @@
 #include "options.hpp"
 #include "pages.hpp"
 #include "server.hpp"
+#include "version_line.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -58,6 +59,10 @@ int main(int argc, char** argv) {
         const origin::options settings = origin::parse_options({argv + 1, argv + argc});
         if (settings.help) {
             fmt::print("{}", origin::help_text);
+            return 0;
+        }
+        if (settings.version) {
+            fmt::print("{}", weir::tools::version_line("weir-origin", {}));
             return 0;
         }
         return serve(settings);

@@ -56,6 +56,7 @@ struct options {
 
     std::string log;
     bool help = false;
+    bool version = false;
 };
 
 inline constexpr std::string_view help_text = R"(weir-origin: a loopback HTTP server with limits, latency and a log
@@ -100,6 +101,7 @@ Limits, per listener and role (metadata: /works, landing: /landing and /doi, art
 Records
   --log FILE              one JSON line per judged arrival, in the order of the decisions
   --help                  this text
+  --version               version and compiler
 
 A duration is 100ms, 1.5s, 2min or 0. A rate is 10/1s, 10/SECOND, 300/5min or 5000/h.
 Not limited and not logged: GET /healthz, GET /stats (counts by role and status).
@@ -107,7 +109,7 @@ Not limited and not logged: GET /healthz, GET /stats (counts by role and status)
 
 namespace detail {
 
-inline constexpr std::array<std::string_view, 25> flags{"--burst",         "--documents",      "--help",
+inline constexpr std::array<std::string_view, 26> flags{"--burst",         "--documents",      "--help",
                                                         "--host",          "--keep-alive",     "--landing-on",
                                                         "--latency",       "--latency-before", "--latency-mean",
                                                         "--latency-sigma", "--limit",          "--listen",
@@ -115,7 +117,7 @@ inline constexpr std::array<std::string_view, 25> flags{"--burst",         "--do
                                                         "--no-limit",      "--pdf-on",         "--pdf-sigma",
                                                         "--pdf-size",      "--port",           "--redirect-landing",
                                                         "--retry-after",   "--seed",           "--threads",
-                                                        "--years"};
+                                                        "--version",       "--years"};
 
 [[nodiscard]] inline std::size_t edit_distance(std::string_view a, std::string_view b) {
     std::vector<std::size_t> row(b.size() + 1);
@@ -247,11 +249,14 @@ inline void resolve_listeners(options& into, const std::optional<std::string>& h
             throw usage_error{
                 fmt::format("unknown flag \"{}\"; did you mean {}?", flag, detail::closest_match(flag, detail::flags))};
         }
-        if (flag == "--help" || flag == "--no-limit" || flag == "--redirect-landing") {
+        if (flag == "--help" || flag == "--version" || flag == "--no-limit" || flag == "--redirect-landing") {
             if (equals != std::string_view::npos) {
                 throw usage_error{fmt::format("{} takes no value", flag)};
             }
-            (flag == "--help" ? out.help : flag == "--no-limit" ? out.no_limit : out.redirect_landing) = true;
+            (flag == "--help"       ? out.help
+             : flag == "--version"  ? out.version
+             : flag == "--no-limit" ? out.no_limit
+                                    : out.redirect_landing) = true;
             continue;
         }
         if (equals == std::string_view::npos && i + 1 == arguments.size()) {

@@ -9,6 +9,7 @@
 /// are under `weir/ext/`, headers for tests under `weir/testing/`.
 
 #include "weir/core/clock.hpp"
+#include "weir/core/version.hpp"
 #include "weir/http/limited.hpp"
 #include "weir/http/redirecting.hpp"
 #include "weir/registry/limits.hpp"

@@ -54,6 +54,11 @@ check "hosts from a file" "$(of '[.hosts[] | .role, .done] | join(" ")')" "metad
 printf '%s\n' '{"t":0,"op":"acquire","id":"a","host":"b.example.org","role":"metadata"}' '{"t":1000,"op":"end"}' >trace
 run --trace trace --json
 check "a trace" "$(of '[.done, .hosts[0].host] | join(" ")')" "1 b.example.org"
+printf '{"timestamp":"2026-11-28T09:07:%sZ","stage":"rate-limiter","event_type":"%s","host":"b.example.org","role":"metadata"%s}\n' \
+    29.000 acquire ',"delay_ms":0' 29.100 response ',"status":429' 31.000 acquire ',"delay_ms":1500' 31.100 response ',"status":200' >events.jsonl
+run --trace events.jsonl --json
+check "an event log: a refused request is there once" "$(of '[.done, .hosts[0].host] | join(" ")')" "1 b.example.org"
+: >empty
 run --poisson 2/s --for 5min --clients 3 --shared-store --json
 check "by chance: about as many as were asked" "$(of '.done > 500 and .done < 700')" true
 
@@ -67,6 +72,7 @@ refuses() { # refuses TEXT ARGUMENT...
 refuses 'did you mean --requests?' --request 5
 refuses 'a whole number from 1 to' --requests 0
 refuses 'did you mean gcra?' --server gcraa
+refuses 'it has no request' --trace empty
 refuses 'such as 250ms, 90s, 5min or 1h' --for soon
 refuses 'the first share is from 0 on' --server-share 10s:1
 refuses 'begins at a later time' --latency 1ms,2s:3ms,1s:2ms

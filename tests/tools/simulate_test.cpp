@@ -240,7 +240,7 @@ TEST_CASE("simulate: the parts of a path are a floor, a mean and a share for the
             CHECK(out >= 60ms);
             CHECK(back >= 20ms);
             sum += out + back;
-            shortest = std::min(least, out + back);
+            shortest = std::min(shortest, out + back);
         }
         CHECK(sum / 20'000 > 89ms);
         CHECK(sum / 20'000 < 91ms);

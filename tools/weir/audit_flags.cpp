@@ -27,6 +27,7 @@ namespace weir::tools {
 namespace {
 
 constexpr std::string_view audit_help_text = R"(usage: weir audit LOG... --rate ROLE=RATES [--rate ...] [flags]
+       weir audit LOG... --rate-config FILE [rate flags] [flags]
 
 Counts for every host, role and rate the most requests in any half-open interval of the rate's length, from logs of
 
@@ -37,6 +38,8 @@ Counts for every host, role and rate the most requests in any half-open interval
   haproxy    option httplog, with "capture request header Host len 64" before any other capture
 
   --rate ROLE=RATES    such as metadata=10/1s,5000/h; repeatable; ROLE "*" is every role that no other --rate names
+  --rate-config FILE   the rates of each host and role are those of a configuration, for roles that no --rate names; so
+                       do the other --rate-... flags, such as --rate-preset
   --format NAME        one of the four; without it, the first line that is of a known format tells for its file
   --nginx-format TEXT  the text of the log_format directive, with $status and $msec, $time_local or $time_iso8601
   --host NAME          the host of all requests of an access log (nginx, haproxy), whatever it says itself
@@ -138,7 +141,7 @@ std::vector<log_format> chosen_formats(const audit_request& asked) {
 
 }  // namespace
 
-audit_request parse_audit(std::span<const char* const> args) {
+audit_request parse_audit(std::span<const char* const> args, bool has_configuration) {
     audit_request out;
     for (std::size_t i = 0; i < args.size(); ++i) {
         const std::string_view word = args[i];
@@ -166,8 +169,8 @@ audit_request parse_audit(std::span<const char* const> args) {
         return out;
     if (out.from.logs.empty())
         throw usage_error{"name at least one log"};
-    if (out.rates.empty())
-        throw usage_error{"give at least one --rate, such as --rate metadata=10/1s"};
+    if (out.rates.empty() && !has_configuration)
+        throw usage_error{"give at least one --rate, such as --rate metadata=10/1s, or a --rate-config"};
     out.from.formats = chosen_formats(out);
     return out;
 }

@@ -26,10 +26,10 @@ struct audit_request {
     bool help = false;
 };
 
-/// Reads the words after `audit`.
+/// Reads the words after `audit` that are no rate flags of a configuration. `has_configuration`: there were such.
 ///
 /// **Errors.** Throws `usage_error`.
-[[nodiscard]] audit_request parse_audit(std::span<const char* const> args);
+[[nodiscard]] audit_request parse_audit(std::span<const char* const> args, bool has_configuration);
 /// What `weir audit --help` prints.
 [[nodiscard]] std::string_view audit_help();
 

@@ -110,6 +110,8 @@ private:
                 entry.role = from_.role.value_or("metadata");
         }
         audit_requests& at = into.keys[{std::move(entry.host), std::move(entry.role)}];
+        if (entry.status != 0)
+            ++at.answers;
         if (entry.status == 429)
             ++at.refused;
         if (entry.what == log_entry::kind::answer)

@@ -27,6 +27,7 @@ struct audit_requests {
     std::vector<std::int64_t> all{};       ///< ns
     std::vector<std::int64_t> admitted{};  ///< those not answered by 429
     std::size_t refused = 0;               ///< answers 429
+    std::size_t answers = 0;               ///< lines with a status
 };
 
 /// What shares one clock: one log, or all logs of a format.

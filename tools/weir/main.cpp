@@ -6,6 +6,8 @@
 #include "replay.hpp"
 #include "schema.hpp"
 #include "simulate.hpp"
+#include "stores.hpp"
+#include "version_line.hpp"
 
 #include "weir/core/closest_match.hpp"
 
@@ -40,7 +42,7 @@ int usage(std::FILE* to) {
     fmt::print(to, "usage: weir COMMAND [arguments]\n\n");
     for (const command& c : commands)
         fmt::print(to, "  {:<10} {}\n", c.name, c.what);
-    fmt::print(to, "\n`weir COMMAND --help` says more.\n");
+    fmt::print(to, "\n`weir COMMAND --help` says more. `weir --version`: version, compiler and stores.\n");
     return to == stdout ? 0 : 2;
 }
 
@@ -53,6 +55,10 @@ int main(int argc, char** argv) {
     const std::string_view wanted{args[1]};
     if (wanted == "--help" || wanted == "-h" || wanted == "help")
         return usage(stdout);
+    if (wanted == "--version" || wanted == "-V" || wanted == "version") {
+        fmt::print("{}", weir::tools::version_line("weir", weir::tools::built_in()));
+        return 0;
+    }
     try {
         for (const command& c : commands)
             if (c.name == wanted)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "simulate_flags.hpp"
 
+#include "event_log.hpp"
 #include "spans.hpp"
 #include "trace.hpp"
 
@@ -43,7 +44,7 @@ const std::vector<simulate_flag_group>& flag_groups() {
           {"--poisson", "RATE", "they come by chance, so many of each host, such as 2/s; needs --for"},
           {.name = "--trace",
            .argument = "FILE",
-           .meaning = "they come as the acquire lines of a trace do",
+           .meaning = "they come as the acquire lines of a trace do, or the requests of an event log",
            .file = true},
           {"--clients", "N", "processes that do not know of each other (1)"},
           {"--shared-store", "", "the processes share one store"},
@@ -357,23 +358,41 @@ private:
         std::ifstream in{std::string{path}};
         if (!in)
             bad_flag(flag, path, std::strerror(errno));
-        std::map<std::pair<std::string, std::string>, std::size_t> known;
         std::string text;
         trace_line line;
         for (std::size_t number = 1; std::getline(in, text); ++number) {
             if (detail::trim(text).empty())
                 continue;
+            if (known_keys_.empty() && parse_event_line(text)) {
+                logged_requests read;
+                if (const auto fault = read_event_log(text, in, number, read))
+                    bad_flag(flag, path, fmt::format("line {}: {}", number, *fault));
+                for (const logged_request& r : read.all)
+                    if (is_document(r))
+                        add_wish(flag, r.host, r.role, instant{duration{r.wished - read.all.front().wished}});
+                break;
+            }
             if (const auto fault = parse_trace_line(text, line))
                 bad_flag(flag, path, fmt::format("line {}: {}", number, *fault));
-            if (line.op != operation::acquire)
-                continue;
-            const auto [at, is_new] = known.try_emplace({line.host, line.role}, plan_.tasks.size());
-            if (is_new)
-                add_host(flag, fmt::format("{}:{}", line.host, line.role));
-            auto& task = plan_.tasks[at->second];
-            task.at.push_back(line.t);
-            task.requests = static_cast<std::int64_t>(task.at.size());
+            if (line.op == operation::acquire)
+                add_wish(flag, line.host, line.role, line.t);
         }
+        if (known_keys_.empty())
+            bad_flag(flag, path, "it has no request");
+    }
+
+    /// A HEAD request that no limit counts is none here, and a refused request comes again later in the same log.
+    static bool is_document(const logged_request& r) {
+        return r.type != event_type::head_skip && r.status != 429 && r.status != 503;
+    }
+
+    void add_wish(std::string_view flag, const std::string& host, const std::string& role, instant at) {
+        const auto [known, is_new] = known_keys_.try_emplace({host, role}, plan_.tasks.size());
+        if (is_new)
+            add_host(flag, fmt::format("{}:{}", host, role));
+        auto& task = plan_.tasks[known->second];
+        task.at.push_back(at);
+        task.requests = static_cast<std::int64_t>(task.at.size());
     }
 
     /// Divides what was not assigned to a host among those without a number.
@@ -400,6 +419,7 @@ private:
     const configuration& config_;
     simulate_request out_;
     simulation::plan plan_;
+    std::map<std::pair<std::string, std::string>, std::size_t> known_keys_;
     std::int64_t requests_ = 0;
     std::optional<duration> poisson_;
     std::optional<simulation::answer_fields> tells_;

@@ -4,6 +4,7 @@
 #include "weir/http/detail/url_text.hpp"
 #include "weir/http/headers.hpp"
 #include "weir/http/message.hpp"
+#include "weir/http/receiver.hpp"
 #include "weir/http/response_feedback.hpp"
 #include "weir/http/transport.hpp"
 #include "weir/http/transport_error.hpp"
@@ -15,6 +16,7 @@
 
 #include <chrono>
 #include <concepts>
+#include <optional>
 #include <string_view>
 #include <type_traits>
 #include <utility>
@@ -42,7 +44,12 @@ concept limiting_registry = requires(R& r, std::string_view text, const acquire_
 /// **Effects.** The request is counted for the URL's host and its role. It waits for its permit for at most
 /// `max_delay`. The response's head stamps the entry. A `Retry-After`, or a refusal without one, moves the key's gate
 /// (see `permit::arrived`) before the receiver gets the head. The end of the body frees the in-flight slot. A request
-/// that never left the machine is refunded; a request that failed in any other way counts.
+/// that never left the machine is refunded; a request that failed in any other way counts. A transport that sends a
+/// request once more by itself first gets another permit, if the request may be repeated (`may_repeat`) and a permit is
+/// there within `max_delay`; else the request fails as `lost`.
+///
+/// A receiver that sends another request in `head` or `body` waits for a second in-flight place while it has the first.
+/// Under a ceiling of 1 it waits for itself until `max_delay`: send the second request after the first has returned.
 /// **Errors.** Throws `refused` if there is no permit in time, `exception` for a URL or role that has no key, and what
 /// the transport throws.
 /// **Thread safety.** The transport's. **Lifetime.** The registry must outlive it; a transport given as an lvalue too.
@@ -57,15 +64,12 @@ public:
         detail::url_parts parts;
         if (detail::split_url(what.url, parts) != detail::url_fault::none) [[unlikely]]
             throw exception(budget_host(what.url).error());
-        permit_type permit = limits_->acquire(
-            parts.host, what.role,
-            {.cost = what.cost, .method = what.method, .max_delay = what.max_delay, .stop = what.stop});
-        watching watch{permit, to};
+        watching watch{*limits_, parts.host, what, to};
         try {
             inner_.send(what, watch);
         } catch (const transport_error& e) {
             if (!e.sent())
-                permit.refund();
+                watch.refund();
             throw;
         }
     }
@@ -75,20 +79,47 @@ public:
 private:
     using permit_type = typename Registry::permit;
 
-    class watching final : public receiver {
+    /// Has the permit of one request, and of each repeat of it.
+    class watching final : public forwarding_receiver {
     public:
-        watching(permit_type& permit, receiver& to) noexcept : permit_(permit), to_(to) {}
-
-        void located(std::string_view url) override { to_.located(url); }
-        void head(int status, const headers& fields) override {
-            permit_.arrived(response_feedback{status, fields}.said());
-            to_.head(status, fields);
+        watching(Registry& limits, std::string_view host, const request& what, receiver& to)
+            : forwarding_receiver(to), limits_(limits), host_(host), what_(what) {
+            take_permit();
         }
-        bool body(std::string_view bytes) override { return to_.body(bytes); }
+
+        bool again() override {
+            if (!may_repeat(what_))
+                return false;
+            // First: the old permit's in-flight place may be the only one. Without an answer it counts as abandoned.
+            permit_.reset();
+            try {
+                take_permit();
+            } catch (const exception&) {
+                return false;  // refused, or a reload removed the role: the request has failed before, as lost
+            }
+            return true;
+        }
+        void head(int status, const headers& fields) override {
+            permit_->arrived(response_feedback{status, fields}.said());
+            forwarding_receiver::head(status, fields);
+        }
+
+        void refund() {
+            if (permit_)
+                permit_->refund();
+        }
 
     private:
-        permit_type& permit_;
-        receiver& to_;
+        void take_permit() {
+            permit_.emplace(limits_.acquire(
+                host_, what_.role,
+                {.cost = what_.cost, .method = what_.method, .max_delay = what_.max_delay, .stop = what_.stop}));
+        }
+
+        Registry& limits_;
+        std::string_view host_;
+        const request& what_;
+        std::optional<permit_type> permit_;
     };
 
     Transport inner_;

@@ -3,6 +3,7 @@
 
 #include "weir/http/headers.hpp"
 
+#include "weir/core/text.hpp"
 #include "weir/core/time.hpp"
 
 #include <chrono>
@@ -10,6 +11,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <string_view>
 
 namespace weir::http {
 
@@ -41,6 +43,21 @@ struct request {
     /// shorter.
     std::optional<std::uint64_t> resume_from{};
 };
+
+/// Whether several equal requests with this method mean the same as one (RFC 9110 §9.2.2).
+[[nodiscard]] constexpr bool is_idempotent(std::string_view method) noexcept {
+    for (const std::string_view known :
+         {"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "PROPFIND", "REPORT", "SEARCH", "QUERY"})
+        if (weir::detail::same_ignoring_case(method, known))
+            return true;
+    return false;
+}
+
+/// Whether a request may be sent once more although the server may have received it: its method is idempotent, or it
+/// has an `Idempotency-Key`, by which the server recognises the repeat.
+[[nodiscard]] inline bool may_repeat(const request& what) noexcept {
+    return is_idempotent(what.method) || what.headers.contains("Idempotency-Key");
+}
 
 /// A response with its whole body.
 struct response {

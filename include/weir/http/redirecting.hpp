@@ -3,6 +3,7 @@
 
 #include "weir/http/headers.hpp"
 #include "weir/http/message.hpp"
+#include "weir/http/receiver.hpp"
 #include "weir/http/transport.hpp"
 #include "weir/http/transport_error.hpp"
 #include "weir/http/url.hpp"
@@ -91,11 +92,10 @@ public:
 
 private:
     /// Passes a response on, or stores the `Location` of a redirect.
-    class hop final : public receiver {
+    class hop final : public forwarding_receiver {
     public:
-        hop(receiver& to, std::string_view where) noexcept : to_(to), where_(where) {}
+        hop(receiver& to, std::string_view where) noexcept : forwarding_receiver(to), where_(where) {}
 
-        void located(std::string_view url) override { to_.located(url); }
         void head(int code, const headers& fields) override {
             if (const auto at = detail::is_redirect(code) ? fields.first("Location") : std::nullopt) {
                 location = std::string{*at};
@@ -103,12 +103,12 @@ private:
                 return;
             }
             if (!where_.empty())
-                to_.located(where_);
-            to_.head(code, fields);
+                located(where_);
+            forwarding_receiver::head(code, fields);
         }
         bool body(std::string_view bytes) override {
             if (!location)
-                return to_.body(bytes);
+                return forwarding_receiver::body(bytes);
             // A connection can be used again once its body is read. A large body costs more than a new connection.
             thrown_away_ += bytes.size();
             return thrown_away_ <= max_thrown_away;
@@ -119,7 +119,6 @@ private:
 
     private:
         static constexpr std::size_t max_thrown_away = std::size_t{64} << 10U;
-        receiver& to_;
         std::string_view where_;
         std::size_t thrown_away_ = 0;
     };

@@ -3,6 +3,7 @@
 
 #include "weir/http/headers.hpp"
 #include "weir/http/message.hpp"
+#include "weir/http/receiver.hpp"
 #include "weir/http/transport_error.hpp"
 
 #include <concepts>
@@ -11,26 +12,6 @@
 #include <utility>
 
 namespace weir::http {
-
-/// Takes a response, piece by piece, from a transport. A decorator puts its own receiver on the stack, which passes
-/// each call on to the next one.
-///
-/// An exception from a member stops the transfer, and `send` throws it on.
-class receiver {
-public:
-    receiver() = default;
-    receiver(const receiver&) = delete;
-    receiver& operator=(const receiver&) = delete;
-    virtual ~receiver() = default;
-
-    /// Called before `head` if another URL than the request's own answered, after a redirect.
-    virtual void located(std::string_view url) { static_cast<void>(url); }
-    /// Called once, when the final status and its header fields have arrived. It is not called for an interim (1xx)
-    /// response, nor for a proxy's response.
-    virtual void head(int status, const headers& fields) = 0;
-    /// Called for each piece of the body, in order. False stops the transfer; that is no error.
-    [[nodiscard]] virtual bool body(std::string_view bytes) = 0;
-};
 
 /// Something that can carry out a request.
 template <class T>

@@ -3,6 +3,7 @@
 
 #include "weir/storage/store.hpp"
 #include "weir/storage/store_notice.hpp"
+#include "weir/storage/stored_key.hpp"
 
 #include "weir/algorithm/admission.hpp"
 #include "weir/algorithm/window_plan.hpp"
@@ -16,6 +17,7 @@
 #include <optional>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace weir {
 
@@ -61,6 +63,8 @@ public:
     [[nodiscard]] bool is_tunable() const noexcept { return impl_->is_tunable(); }
     /// Whether the store in it takes gates away: if not, `open_gate` leaves them as they are.
     [[nodiscard]] bool is_openable() const noexcept { return impl_->is_openable(); }
+    /// Whether the store in it lists its keys. If not, `keys` is empty.
+    [[nodiscard]] bool is_listable() const noexcept { return impl_->is_listable(); }
 
     // ---- verbs
 
@@ -93,6 +97,14 @@ public:
     ///
     /// **Errors.** `store_error`.
     void flush() { impl_->flush(); }
+    /// Sends what the store keeps back for its next call, without waiting: all of it if the caller `is_idle`, else what
+    /// is due. Returns when to call it again at the latest.
+    instant tend(bool is_idle) { return impl_->tend(is_idle); }
+
+    /// All keys of the store in it.
+    ///
+    /// **Errors.** `store_error`. **Complexity.** O(keys), and some round trips.
+    [[nodiscard]] std::vector<stored_key> keys() { return impl_->keys(); }
 
     /// The next notice of the store in it. Each is returned once.
     [[nodiscard]] std::optional<store_notice> take_notice() { return impl_->take_notice(); }
@@ -107,6 +119,7 @@ private:
         [[nodiscard]] virtual bool is_reducible() const noexcept = 0;
         [[nodiscard]] virtual bool is_tunable() const noexcept = 0;
         [[nodiscard]] virtual bool is_openable() const noexcept = 0;
+        [[nodiscard]] virtual bool is_listable() const noexcept = 0;
         [[nodiscard]] virtual instant now() const noexcept = 0;
         [[nodiscard]] virtual instant after(instant now) const noexcept = 0;
         [[nodiscard]] virtual std::unique_ptr<any_slot> make_slot(std::string_view host, std::string_view role) = 0;
@@ -125,6 +138,8 @@ private:
         virtual void erase(any_slot& s) = 0;
         [[nodiscard]] virtual bool idle(const any_slot& s, const window_plan& plan, instant now) const = 0;
         virtual void flush() = 0;
+        virtual instant tend(bool is_idle) = 0;
+        [[nodiscard]] virtual std::vector<stored_key> keys() = 0;
         [[nodiscard]] virtual std::optional<store_notice> take_notice() = 0;
     };
 
@@ -148,6 +163,7 @@ private:
         [[nodiscard]] bool is_reducible() const noexcept override { return reducible_store<Store>; }
         [[nodiscard]] bool is_tunable() const noexcept override { return tunable_store<Store>; }
         [[nodiscard]] bool is_openable() const noexcept override { return openable_store<Store>; }
+        [[nodiscard]] bool is_listable() const noexcept override { return listable_store<Store>; }
         [[nodiscard]] instant now() const noexcept override { return store_.now(); }
         [[nodiscard]] instant after(instant now) const noexcept override { return store_.after(now); }
         [[nodiscard]] std::unique_ptr<any_slot> make_slot(std::string_view host, std::string_view role) override {
@@ -220,6 +236,17 @@ private:
             if constexpr (requires { store_.flush(); })
                 store_.flush();
         }
+        [[nodiscard]] std::vector<stored_key> keys() override {
+            if constexpr (listable_store<Store>)
+                return store_.keys();
+            else
+                return {};
+        }
+        instant tend(bool is_idle) override {
+            if constexpr (requires { store_.tend(is_idle); })
+                return store_.tend(is_idle);
+            return far_future;
+        }
         [[nodiscard]] std::optional<store_notice> take_notice() override {
             if constexpr (requires { store_.take_notice(); })
                 return store_.take_notice();
@@ -235,6 +262,6 @@ private:
 };
 
 static_assert(counting_store<any_store> && reducible_store<any_store> && tunable_store<any_store> &&
-              openable_store<any_store>);
+              openable_store<any_store> && listable_store<any_store>);
 
 }  // namespace weir

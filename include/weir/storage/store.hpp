@@ -3,6 +3,7 @@
 
 #include "weir/storage/entry.hpp"
 #include "weir/storage/store_error.hpp"
+#include "weir/storage/stored_key.hpp"
 
 #include "weir/algorithm/admission.hpp"
 #include "weir/algorithm/window_plan.hpp"
@@ -13,6 +14,7 @@
 #include <concepts>
 #include <cstdint>
 #include <string_view>
+#include <vector>
 
 namespace weir {
 
@@ -111,6 +113,14 @@ template <class S>
 concept openable_store = store<S> && requires(S& store, typename S::slot& slot) {
     // Removes the key's gate if there is one; its history stays. Every later verb of any process finds no gate.
     store.open_gate(slot);
+};
+
+/// A store that can list its keys, for operators. With other stores only keys that a program names can be seen.
+template <class S>
+concept listable_store = store<S> && requires(S& store) {
+    // All keys of all processes, in any order, while programs use them. A key that is made or forgotten during the call
+    // may be there or not. Nothing changes.
+    { store.keys() } -> std::same_as<std::vector<stored_key>>;
 };
 
 /// A store that keeps the tuner's state, so that all processes that share a key share it. With other stores each

@@ -140,6 +140,63 @@ TEST_CASE("a request that never left is refunded, one that may have left counts"
     }
 }
 
+TEST_CASE("a repeat takes another permit, after the first was given back") {
+    diary book;
+    bool may = false;
+    limited http(puppet{&book,
+                        [&](receiver& to) {
+                            may = to.again();
+                            to.head(200, {});
+                        }},
+                 book);
+    static_cast<void>(http.send({.url = "https://a/", .cost = 2}));
+    CHECK(may);
+    CHECK(book.notes == notes{"GET a/metadata x2", "send https://a/", "release", "GET a/metadata x2", "arrived 200",
+                              "sent", "release"});
+}
+
+TEST_CASE("what must not be sent twice is not repeated, and nor is what gets no permit") {
+    diary book;
+    bool may = true;
+    const auto repeat = [&](receiver& to) {
+        may = to.again();
+        throw transport_error{transport_errc::lost, "", "", "", true};
+    };
+    limited http(puppet{&book, repeat}, book);
+    CHECK_THROWS_AS(http.send({.method = "POST", .url = "https://a/"}), transport_error);
+    CHECK_FALSE(may);
+    CHECK(book.notes == notes{"POST a/metadata x1", "send https://a/", "release"});
+
+    weir::testing::manual_clock clock;
+    weir::registry registry{weir::memory_store{clock}, one_rate(1, 1s)};
+    diary unread;
+    limited strict(puppet{&unread, repeat}, registry);
+    CHECK_THROWS_AS(strict.send({.url = "https://a/"}), transport_error);
+    CHECK_FALSE(may);
+    CHECK(registry.in_flight() == 0);
+}
+
+TEST_CASE("over a ceiling of one request in flight a repeat does not wait for itself") {
+    weir::policy p;
+    p.rates = {{10, 1s}};
+    p.max_concurrent = 1;
+    p.max_delay = weir::duration::zero();
+    weir::testing::manual_clock clock;
+    weir::registry registry{weir::memory_store{clock},
+                            weir::configuration::builder{}.defaults("metadata", p).build().value()};
+    diary book;
+    bool may = false;
+    limited http(puppet{&book,
+                        [&](receiver& to) {
+                            may = to.again();
+                            to.head(200, {});
+                        }},
+                 registry);
+    CHECK(http.send({.url = "https://a/"}).status == 200);
+    CHECK(may);
+    CHECK(registry.inspect("a", "metadata")->state.windows.at(0).used == 2);
+}
+
 TEST_CASE("an exception of a receiver passes through and the request counts") {
     diary book;
     limited http(puppet{&book,

@@ -13,3 +13,12 @@ TEST_CASE("a request is GET, metadata and cost 1 by default") {
     CHECK_FALSE(r.resume_from);
     CHECK_FALSE(r.stop.stop_possible());
 }
+
+TEST_CASE("what may be sent twice is idempotent, or has a key by which the server knows it again") {
+    using weir::http::may_repeat;
+    for (const char* method : {"GET", "HEAD", "head", "OPTIONS", "PUT", "DELETE", "PROPFIND", "QUERY"})
+        CHECK(may_repeat({.method = method}));
+    for (const char* method : {"POST", "PATCH", "MKCOL", "GETS", "", "X"})
+        CHECK_FALSE(may_repeat({.method = method}));
+    CHECK(may_repeat({.method = "POST", .headers = {{"idempotency-key", "1"}}}));
+}

@@ -25,6 +25,11 @@ struct options {
     bool gzip = false;
     /// Whether to use HTTP/2 where a server offers it over TLS.
     bool http2 = true;
+    /// Whether to speak HTTP/2 to `http` URLs from the first byte (prior knowledge). Such a server need not know
+    /// HTTP/1.
+    bool h2c = false;
+    /// Whether a proxy is asked for a tunnel (CONNECT) for `http` URLs too; for `https` it always is.
+    bool proxy_tunnel = false;
     /// The longest time from the start until a connection is ready, TLS included, in ms; 0 = libcurl's 5 min.
     std::chrono::milliseconds connect_timeout = std::chrono::seconds{10};
     /// The longest time without a byte in either direction, in whole seconds; 0 = no limit.

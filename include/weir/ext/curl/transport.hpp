@@ -21,8 +21,9 @@ namespace weir::curl {
 /// A transport that uses libcurl: HTTP/1.1, and HTTP/2 over TLS. It keeps connections and uses them again. It never
 /// buffers bodies.
 ///
-/// It follows no redirect and has no limit: see `http::redirecting` and `http::limited`. It repeats a request in one
-/// case only: a kept connection was already closed, before any byte of an answer arrived.
+/// It follows no redirect and has no limit: see `http::redirecting` and `http::limited`. It sends a request once more
+/// only if the receiver agrees (`receiver::again`, as that of `limited` does): if a kept connection was already closed
+/// before any byte of an answer, or an HTTP/2 server refused the stream or demanded HTTP/1.1.
 ///
 /// **Effects.** A stop request ends a transfer at once.
 /// **Errors.** `http::transport_error`; exceptions of the receiver pass through.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "weir/ext/postgres/detail/conninfo.hpp"
+#include "weir/ext/postgres/detail/key_list.hpp"
 #include "weir/ext/postgres/detail/loss_watch.hpp"
 #include "weir/ext/postgres/detail/requests.hpp"
 #include "weir/ext/postgres/detail/session.hpp"
@@ -24,6 +25,7 @@
 #include "weir/storage/store.hpp"
 #include "weir/storage/store_error.hpp"
 #include "weir/storage/store_notice.hpp"
+#include "weir/storage/stored_key.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -208,6 +210,9 @@ public:
     }
 
     // ---- queries
+
+    /// All keys in the schema, by one statement on a connection of its own.
+    [[nodiscard]] std::vector<stored_key> keys() const { return detail::list_keys(options(), shared_->server); }
 
     /// The factor as of this process's last verb on the key.
     [[nodiscard]] multiplier factor(const slot& s) const { return multiplier::of_millionths(s.state_->factor.load()); }
@@ -490,6 +495,6 @@ static_assert(static_cast<int>(cause::none) == static_cast<int>(detail::obstacle
               static_cast<int>(cause::gate) == static_cast<int>(detail::obstacle::gate) &&
               static_cast<int>(cause::concurrency) == static_cast<int>(detail::obstacle::concurrency));
 static_assert(counting_store<postgres_store> && reducible_store<postgres_store> && tunable_store<postgres_store> &&
-              openable_store<postgres_store>);
+              openable_store<postgres_store> && listable_store<postgres_store>);
 
 }  // namespace weir::postgres

@@ -2,10 +2,13 @@
 #pragma once
 
 #include "weir/ext/redis/detail/admit_arguments.hpp"
+#include "weir/ext/redis/detail/key_list.hpp"
 #include "weir/ext/redis/detail/loss_watch.hpp"
+#include "weir/ext/redis/detail/note_sender.hpp"
 #include "weir/ext/redis/detail/server_clock.hpp"
 #include "weir/ext/redis/detail/session.hpp"
 #include "weir/ext/redis/detail/slot_state.hpp"
+#include "weir/ext/redis/detail/store_setup.hpp"
 #include "weir/ext/redis/detail/time_scale.hpp"
 #include "weir/ext/redis/detail/tuner_call.hpp"
 #include "weir/ext/redis/options.hpp"
@@ -19,6 +22,7 @@
 #include "weir/storage/store.hpp"
 #include "weir/storage/store_error.hpp"
 #include "weir/storage/store_notice.hpp"
+#include "weir/storage/stored_key.hpp"
 
 #include <algorithm>
 #include <array>
@@ -28,6 +32,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -65,7 +70,8 @@ public:
     /// The first verb connects, not the constructor.
     ///
     /// **Errors.** `weir::exception` (`errc::bad_configuration`) for options that contradict themselves.
-    explicit redis_store(redis_options options) : shared_(std::make_unique<shared>(checked(std::move(options)))) {}
+    explicit redis_store(redis_options options)
+        : shared_(std::make_unique<shared>(detail::checked(std::move(options)))) {}
 
     /// This process's steady clock; under injected time, the latest instant that was injected.
     [[nodiscard]] instant now() const noexcept { return shared_->time.now(); }
@@ -79,6 +85,7 @@ public:
         address.parts = detail::key_parts(names);
         detail::append_part(address.tuner_part, names.tuner);
         address.note = detail::note_start(names);
+        address.windows = detail::windows_name(options().prefix, host, role);
         address.route.home = shared_->pool.next_home();
         return out;
     }
@@ -114,16 +121,18 @@ public:
 
     // ---- changes
 
-    /// Written without waiting for the reply; `flush` waits for it. Over TCP the kernel may hold it back for the next
-    /// message, 200 ms at most, unless the key has a ceiling. If the server cannot be reached, the settlement is kept
-    /// and sent later. It contains the time of the answer, so that the delay changes nothing.
+    /// Written without waiting for the reply; `flush` waits for it. On a key of which a decision follows each answer within
+    /// a millisecond, the answer is part of that decision; `tend` sends it if there was none for 5 ms. Otherwise it is
+    /// sent at once, and over TCP the kernel may hold it back for the next message, 200 ms at most, unless the key has a
+    /// ceiling. If the server cannot be reached, the settlement is kept and sent later. It contains the time of the
+    /// answer, so that the delay changes nothing.
     void settle(slot& s, const window_plan& plan, entry& e, settlement how, instant now) {
         require_own_process("settle");
         if (detail::is_stamp(e.id)) {
             if (how == settlement::refunded)
-                post_refund(s, e.id, static_cast<double>(e.cost));
+                shared_->notes.refund(s.state_, e.id, e.cost);
         } else if (e.id != 0 && (e.state == entry_state::open || how != settlement::answered)) {
-            post(s, plan, e, how, now);
+            shared_->notes.settle(s.state_, plan, e, how, now);
         }
         if (how == settlement::answered) {
             if (e.state == entry_state::open) {
@@ -140,12 +149,7 @@ public:
     /// Written like a settlement.
     void reduce(slot& s, const window_plan&, entry& e, std::int64_t cost, instant now) {
         require_own_process("reduce");
-        const auto unused = static_cast<double>(std::exchange(e.cost, cost) - cost);
-        if (is_over(s, time_of_answer(now)))
-            return;
-        if (detail::is_stamp(e.id))
-            return post_refund(s, e.id, unused);
-        shared_->pool.post({address_of(s), e.id, static_cast<double>(cost), detail::note_kind::lower});
+        shared_->notes.reduce(s.state_, e.id, cost, std::exchange(e.cost, cost) - cost, now);
     }
 
     /// Sends every settlement that was not sent yet, and waits for the replies.
@@ -153,6 +157,9 @@ public:
         require_own_process("flush settlements");
         shared_->pool.flush();
     }
+    /// Sends the settlements that wait for the next decision, without waiting for the replies: if the caller `is_idle`
+    /// all of them, else those that have waited for 5 ms. Returns when to call it again at the latest.
+    instant tend(bool is_idle) { return shared_->pool.tend(is_idle); }
 
     [[nodiscard]] bool hold(slot& s, instant until) {
         const double value =
@@ -180,6 +187,14 @@ public:
     }
 
     // ---- queries
+
+    /// All keys below the prefix. It needs the commands SCAN and GET, and a round trip for each key and for each
+    /// thousand names on the server.
+    [[nodiscard]] std::vector<stored_key> keys() {
+        require_own_process("list keys");
+        const auto session = shared_->pool.borrow(remote::key_route{});
+        return detail::list_keys(*session, options().prefix);
+    }
 
     /// The factor as of the slot's last verb.
     [[nodiscard]] multiplier factor(const slot& s) const { return s.state_->factor; }
@@ -234,42 +249,34 @@ public:
     [[nodiscard]] const redis_options& options() const noexcept { return shared_->options; }
 
 private:
-    using pool_type = remote::session_pool<detail::session>;
-
     struct shared {
         explicit shared(redis_options o)
-            : options(std::move(o)), losses(detail::server_of(options)), pool(pool_of(options), {}, &options, &losses) {
-        }
+            : options(std::move(o)), losses(detail::server_of(options)),
+              pool(detail::pool_of(options), {}, &options, &losses) {}
         const redis_options options;
         detail::loss_watch losses;
-        pool_type pool;
+        remote::session_pool<detail::session> pool;
         detail::server_clock clock;
         remote::entry_ids ids;
         std::atomic<std::uint64_t> lost_keys = 0;
         detail::time_scale time{&options};
+        detail::note_sender notes{pool, time, clock};
         remote::fork_guard owner;
+
+        shared(const shared&) = delete;
+        shared& operator=(const shared&) = delete;
+        ~shared() {
+            // What is not in the store now would stay open until it expires.
+            if (!owner.is_own() || !pool.holds())
+                return;
+            try {
+                pool.flush();
+            } catch (const std::exception&) {
+                // It expires.
+            }
+        }
     };
 
-    [[nodiscard]] static redis_options checked(redis_options o) {
-        if (std::string fault = fault_of(o); !fault.empty())
-            throw exception{error{errc::bad_configuration, "redis: " + fault}};
-        if (o.tls && !detail::has_tls)
-            throw exception{error{errc::bad_configuration,
-                                  "redis: rediss:// needs TLS, which the hiredis this was built with has not; build "
-                                  "with hiredis 1.0 or later, or write redis://"}};
-        return o;
-    }
-    [[nodiscard]] static remote::pool_options pool_of(const redis_options& o) {
-        return {.store = "redis",
-                .server = detail::server_of(o),
-                .advice = "raise pool or pool_wait_ms",
-                .sessions = o.pool,
-                .wait = o.pool_wait,
-                .flush_wait = o.command_timeout,
-                .connect_timeout = o.connect_timeout,
-                .reconnect_first = o.reconnect_first,
-                .reconnect_max = o.reconnect_max};
-    }
     void require_own_process(std::string_view what) const { shared_->owner.require("redis", what); }
     [[noreturn]] void bad_reply(std::string_view what) const {
         throw store_error{fmt::format("redis: cannot {} at {}: the reply is not what the script returns; is another "
@@ -299,7 +306,8 @@ private:
             return warm;
         const double known = key.born != 0 ? key.lives.load(std::memory_order_relaxed) : detail::unknown;
         const double span = shared_->time.span(plan.kept.longest) + shared_->time.span(options().entry_ttl);
-        const double at = time_of_answer(now);
+        const double at = shared_->notes.time_of(now);
+        key.heat.decides(now);
         // How long the head must exist for this admission: the admission by credit does not prolong its life.
         const double needed = how == detail::admit_mode::open ? span : shared_->time.span(plan.kept.longest);
         const bool swift = key.has_credit && cost == 1 && at + needed <= known &&
@@ -320,7 +328,7 @@ private:
         } catch (const store_error&) {
             // The entry may have been made, and will not be used.
             if (sent && id != 0)
-                take_back(s, id, now);
+                shared_->notes.take_back(s.state_, id, now);
             throw;
         }
         const std::string_view text = detail::text_of(*got);
@@ -338,11 +346,13 @@ private:
             shared_->clock.learn(head->t, asked);
         }
         remember(*session, key, *head, span);
+        if (text.size() >= detail::brief_bytes && !shared_->time.is_injected())
+            detail::note_windows(*session, key, plan, plan.kept.longest + options().entry_ttl, now);
         // This very call may have detected a loss, or another one during it.
         warm = warming(key, plan, cost, now);
         if (!warm.admits() && plan.enforce) {
             if (id != 0)
-                take_back(s, id, now);
+                shared_->notes.take_back(s.state_, id, now);
             return warm;
         }
         const instant here = shared_->time.is_injected() ? shared_->time.local(head->t, head->t, now) : now;
@@ -436,44 +446,6 @@ private:
         }
     }
 
-    [[nodiscard]] double time_of_answer(instant now) const noexcept {
-        return shared_->time.is_injected() ? shared_->time.argument(now) : shared_->clock.at_max();
-    }
-    /// Whether all entries of this process have expired, and perhaps the head too. A note would then be without a head.
-    [[nodiscard]] bool is_over(const slot& s, double at) const noexcept {
-        const double lives = s.state_->lives.load(std::memory_order_relaxed);
-        return !shared_->time.is_injected() && lives > 0 && at > lives;
-    }
-    [[nodiscard]] static std::shared_ptr<detail::key_address> address_of(const slot& s) noexcept {
-        return {s.state_, &s.state_->address};
-    }
-    void post(slot& s, const window_plan& plan, const entry& e, settlement how, instant now) {
-        double at = time_of_answer(now);
-        if (is_over(s, at))
-            return;
-        const bool is_stamped = e.state == entry_state::stamped;
-        auto kind = static_cast<detail::note_kind>(how);
-        if (how == settlement::abandoned) {
-            kind = is_stamped ? detail::note_kind::released : detail::note_kind::abandoned;
-            at += is_stamped ? 0 : shared_->time.span(std::max(e.grace, duration::zero()));
-        }
-        // Under a ceiling other processes wait for this settlement. Without one, the end of a stamped entry changes
-        // nothing.
-        const bool has_ceiling = plan.max_concurrent > 0;
-        const bool can_wait = kind == detail::note_kind::released && is_stamped && !has_ceiling;
-        shared_->pool.post({address_of(s), e.id, at, kind, has_ceiling, can_wait},
-                           can_wait ? pool_type::departure::with_next : pool_type::departure::now);
-    }
-    /// Takes back units that have no entry: their stamp is their id.
-    void post_refund(slot& s, std::uint64_t id, double units) {
-        shared_->pool.post({address_of(s), std::bit_cast<std::uint64_t>(detail::stamp_of(id)), units,
-                            detail::note_kind::refund_stamp});
-    }
-    /// Takes back an entry that may have been made, and will not be used.
-    void take_back(slot& s, std::uint64_t id, instant now) {
-        shared_->pool.post({address_of(s), id, time_of_answer(now), detail::note_kind::refunded});
-    }
-
     double keep(slot& s, detail::key_verb what, double value, std::string_view name) {
         // Under injected time a gate is absolute.
         const std::array<double, 3> args{detail::number(what), shared_->time.no_argument(), value};
@@ -511,6 +483,6 @@ static_assert(static_cast<int>(cause::none) == static_cast<int>(detail::obstacle
               static_cast<int>(cause::gate) == static_cast<int>(detail::obstacle::gate) &&
               static_cast<int>(cause::concurrency) == static_cast<int>(detail::obstacle::concurrency));
 static_assert(counting_store<redis_store> && reducible_store<redis_store> && tunable_store<redis_store> &&
-              openable_store<redis_store>);
+              openable_store<redis_store> && listable_store<redis_store>);
 
 }  // namespace weir::redis

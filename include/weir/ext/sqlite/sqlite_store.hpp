@@ -3,7 +3,9 @@
 
 #include "weir/ext/sqlite/clock.hpp"
 #include "weir/ext/sqlite/detail/file.hpp"
+#include "weir/ext/sqlite/detail/key_list.hpp"
 #include "weir/ext/sqlite/detail/key_log.hpp"
+#include "weir/ext/sqlite/detail/moment.hpp"
 #include "weir/ext/sqlite/detail/slot_state.hpp"
 #include "weir/ext/sqlite/detail/turn.hpp"
 #include "weir/ext/sqlite/options.hpp"
@@ -17,9 +19,11 @@
 #include "weir/core/time.hpp"
 #include "weir/core/tuner_state.hpp"
 #include "weir/storage/remote/tuner_record.hpp"
+#include "weir/storage/remote/window_record.hpp"
 #include "weir/storage/store.hpp"
 #include "weir/storage/store_error.hpp"
 #include "weir/storage/store_notice.hpp"
+#include "weir/storage/stored_key.hpp"
 
 #include <unistd.h>
 
@@ -36,6 +40,7 @@
 #include <system_error>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace weir::sqlite {
 
@@ -89,6 +94,7 @@ public:
                 made.state = plan.from_response ? entry_state::open : entry_state::stamped;
                 made.in_flight = true;
                 made.stamp = m.here;
+                key.row.noted = &plan;
             }
             touch(key.row, plan, m);
             return m.local(decided);
@@ -104,8 +110,10 @@ public:
         return step(s, "counting", now, [&](view& key, const moment& m) {
             assessment decided = decide(key, plan, cost, m);
             decided.passed = !decided.admits() && !plan.enforce;
-            if (decided.admits() && cost > 0)
+            if (decided.admits() && cost > 0) {
                 key.log.push(m.t, cost, plan);
+                key.row.noted = &plan;
+            }
             touch(key.row, plan, m);
             return m.local(decided);
         });
@@ -196,8 +204,8 @@ public:
 
     [[nodiscard]] key_snapshot read(const slot& s, const window_plan& plan, instant now) {
         return step(s, "reading", now, [&](view& key, const moment& m) {
+            // The row stays for as long as the plans of its users say. This caller's plan may be another one.
             key.expire(m.t, plan);
-            touch(key.row, plan, m);
             const key_row& row = key.row;
             const std::int64_t blocks = row.end_block - row.first_block;
             key_snapshot out{{}, row.open, key.in_flight, m.local(row.gate), {}, m.local(row.newest), 0};
@@ -241,6 +249,17 @@ public:
         return s.state().held.load(std::memory_order_relaxed) == 0;
     }
 
+    /// All keys in the file, in one transaction that writes nothing.
+    ///
+    /// **Complexity.** O(keys), and one read of the file.
+    [[nodiscard]] std::vector<stored_key> keys() {
+        const auto lock = enter("listing keys");
+        detail::file& in = opened_file();
+        in.db().doing("listing keys");
+        return detail::list_keys(in, all_->options.injected_time ? all_->last.load()
+                                                                 : all_->clock.since_boot() + in.ahead());
+    }
+
     /// Does nothing: every verb is in the file when it returns.
     void flush() noexcept {}
 
@@ -263,6 +282,7 @@ public:
 private:
     using key_row = detail::key_row;
     using view = detail::key_view<detail::file::key_blocks>;
+    using moment = detail::moment;
 
     /// How far stamps may be ahead of the file's time. If they are further ahead, they come from another clock.
     static constexpr duration tolerance = std::chrono::seconds{1};
@@ -305,22 +325,6 @@ private:
         std::chrono::steady_clock::time_point checked{};  // when the file was last seen at its path
         key_row row;                                      // used for one verb at a time
         notice_board notices;
-    };
-
-    /// The times of one step: the key's, the file's and this process's.
-    struct moment {
-        instant base;  ///< the file's time
-        instant t;     ///< the key's time: the file's, not before its newest stamp
-        instant here;
-        bool injected;
-
-        [[nodiscard]] instant local(instant at) const noexcept {
-            return injected || at >= far_future || at <= long_ago ? at : here + (at - t);
-        }
-        [[nodiscard]] assessment local(assessment f) const noexcept { return f.at = local(f.at), f; }
-        [[nodiscard]] instant there(instant at) const noexcept {
-            return at <= here ? t - (here - at) : saturating_add(t, at - here);
-        }
     };
 
     [[nodiscard]] std::unique_lock<detail::turn> enter(std::string_view doing) {
@@ -383,6 +387,9 @@ private:
                     const instant kept = m.base > long_ago ? saturating_add(m.base, history_kept) : far_future;
                     row.forget_at = std::max(row.forget_at, kept.time_since_epoch().count());
                     in.save(row, mine.name);
+                    if (row.noted != nullptr &&
+                        detail::takes_note(mine, row.id, all_->opening, remote::name_of(*row.noted)))
+                        in.note_windows(row.id, *row.noted);
                     in.tidy(m.base);
                 }
                 transaction.commit();
@@ -478,6 +485,6 @@ private:
 using sqlite_store = basic_sqlite_store<>;
 
 static_assert(counting_store<sqlite_store> && reducible_store<sqlite_store> && tunable_store<sqlite_store> &&
-              openable_store<sqlite_store>);
+              openable_store<sqlite_store> && listable_store<sqlite_store>);
 
 }  // namespace weir::sqlite

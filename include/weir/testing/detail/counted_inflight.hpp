@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "weir/core/version.hpp"
+
 namespace weir::testing::detail {
 
 /// One place in flight that is there or not, and counts how often it is taken.

@@ -40,10 +40,10 @@ namespace weir::curl::detail {
     case CURLE_SEND_ERROR:
     case CURLE_RECV_ERROR:
     case CURLE_HTTP2_STREAM:
+    case CURLE_HTTP2:  // also a connection that the server ended with GOAWAY
         return lost;
     case CURLE_WEIRD_SERVER_REPLY:
     case CURLE_UNSUPPORTED_PROTOCOL:  // HTTP/0.9: the URL's scheme was checked before
-    case CURLE_HTTP2:
     case CURLE_BAD_CONTENT_ENCODING:
         return protocol;
     default:

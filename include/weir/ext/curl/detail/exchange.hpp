@@ -27,6 +27,10 @@
 #include <string>
 #include <string_view>
 
+#if LIBCURL_VERSION_NUM < 0x075000
+#error "weir needs libcurl 7.80 or newer: an older one repeats requests without a word"
+#endif
+
 namespace weir::curl::detail {
 
 /// One request and its response on one session.
@@ -44,14 +48,16 @@ public:
         set(CURLOPT_HEADERDATA, this);
         set(CURLOPT_WRITEFUNCTION, on_body);
         set(CURLOPT_WRITEDATA, this);
+        set(CURLOPT_PREREQFUNCTION, on_ready);
+        set(CURLOPT_PREREQDATA, this);
     }
     exchange(const exchange&) = delete;
     exchange& operator=(const exchange&) = delete;
 
     /// Transfers, and returns at the end of the body. **Errors.** `transport_error`, and what the receiver throws.
     void run() {
-        bool sent = false;
-        const CURLcode code = transfer(sent);
+        const CURLcode code = transfer();
+        const bool sent = times_sent_ > 0;
         if (thrown_)
             std::rethrow_exception(thrown_);
         if (ended_by_receiver_)
@@ -60,6 +66,8 @@ public:
             fail(http::transport_errc::protocol, "its head cannot be read", true);
         if (stopped_)
             fail(http::transport_errc::cancelled, "", sent);
+        if (repeat_refused_)
+            fail(http::transport_errc::lost, "no answer came, and it may not be sent again by itself", true);
         if (code == CURLE_OUT_OF_MEMORY)
             throw std::bad_alloc{};
         if (code != CURLE_OK) {
@@ -73,7 +81,7 @@ public:
 private:
     // ---- the transfer
 
-    [[nodiscard]] CURLcode transfer(bool& sent) {
+    [[nodiscard]] CURLcode transfer() {
         CURL* const easy = on_.easy.get();
         CURLM* const multi = on_.multi.get();
         if (curl_multi_add_handle(multi, easy) != CURLM_OK)
@@ -106,19 +114,8 @@ private:
             if (code == CURLE_OK)
                 stopped_ = false;  // the transfer was faster than the stop
         }
-        sent = has_sent();
         curl_multi_remove_handle(multi, easy);
         return code;
-    }
-
-    /// Whether a byte of the request may have been sent: libcurl counts them, and records when a connection is ready
-    /// for them.
-    [[nodiscard]] bool has_sent() const noexcept {
-        long bytes = 0;
-        curl_off_t ready = 0;
-        curl_easy_getinfo(on_.easy.get(), CURLINFO_REQUEST_SIZE, &bytes);
-        curl_easy_getinfo(on_.easy.get(), CURLINFO_PRETRANSFER_TIME_T, &ready);
-        return bytes > 0 || ready > 0 || head_.complete();
     }
 
     [[noreturn]] void fail(http::transport_errc why, std::string_view detail, bool sent) const {
@@ -127,6 +124,20 @@ private:
 
     // ---- callbacks: C calls them, so they must not throw
 
+    /// libcurl calls it each time it has a connection and is about to send the request. It does so by itself more than
+    /// once: if a kept connection turns out to be closed, or an HTTP/2 server refuses the stream or demands HTTP/1.1.
+    static int on_ready(void* self, char*, char*, int, int) noexcept {
+        exchange& me = *static_cast<exchange*>(self);
+        try {
+            me.repeat_refused_ = me.times_sent_ > 0 && !me.to_.again();
+        } catch (...) {
+            me.thrown_ = std::current_exception();
+        }
+        if (me.repeat_refused_ || me.thrown_)
+            return CURL_PREREQFUNC_ABORT;
+        ++me.times_sent_;
+        return CURL_PREREQFUNC_OK;
+    }
     static std::size_t on_header(char* data, std::size_t, std::size_t size, void* self) noexcept {
         return static_cast<exchange*>(self)->guarded(size, [&](exchange& me) { return me.take_line({data, size}); });
     }
@@ -194,10 +205,23 @@ private:
         set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
         if (with_.proxy)
             set(CURLOPT_PROXY, with_.proxy->c_str());
-        try_set(CURLOPT_HTTP_VERSION, static_cast<long>(with_.http2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
+        if (with_.proxy_tunnel)
+            set(CURLOPT_HTTPPROXYTUNNEL, 1L);
+        const long version = http_version();
+        try_set(CURLOPT_HTTP_VERSION, version);
+        // libcurl 7.88 sends nothing but an error on a kept connection of this kind.
+        if (version == CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE &&
+            curl_version_info(CURLVERSION_NOW)->version_num >> 8U == 0x0758)
+            set(CURLOPT_FRESH_CONNECT, 1L);
 #if LIBCURL_VERSION_NUM >= 0x075700
         try_set(CURLOPT_QUICK_EXIT, 1L);  // a cancelled transfer does not wait for the resolver's thread
 #endif
+    }
+
+    [[nodiscard]] long http_version() const noexcept {
+        if (with_.h2c && weir::detail::same_ignoring_case(std::string_view{what_.url}.substr(0, 5), "http:"))
+            return CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE;
+        return with_.http2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1;
     }
 
     void set_security() {
@@ -274,6 +298,8 @@ private:
     bool unpacks_ = false;
     bool ended_by_receiver_ = false;
     bool malformed_ = false;
+    bool repeat_refused_ = false;
+    int times_sent_ = 0;
     std::atomic<bool> stopped_ = false;
     std::exception_ptr thrown_;
     http::head_reader head_;

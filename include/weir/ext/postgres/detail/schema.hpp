@@ -14,7 +14,7 @@
 namespace weir::postgres::detail {
 
 /// The version of the schema that this program uses.
-inline constexpr std::int64_t schema_version = 3;
+inline constexpr std::int64_t schema_version = 4;
 
 /// The first part of the two-part advisory locks of one schema.
 [[nodiscard]] inline std::uint32_t lock_class(std::string_view schema) noexcept {
@@ -30,7 +30,8 @@ inline constexpr std::int64_t schema_version = 3;
 ///
 /// **Preconditions.** `schema` is a plain lower-case identifier; `from` < `schema_version`.
 [[nodiscard]] inline std::string migration_text(std::int64_t from, std::string_view schema, bool unlogged) {
-    static constexpr std::array<std::string_view, schema_version> tables{sql::tables, sql::version_2, sql::version_3};
+    static constexpr std::array<std::string_view, schema_version> tables{sql::tables, sql::version_2, sql::version_3,
+                                                                         sql::version_4};
     std::string text;
     for (auto version = static_cast<std::size_t>(from); version < tables.size(); ++version)
         text += tables[version];

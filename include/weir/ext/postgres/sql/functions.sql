@@ -11,4 +11,5 @@
 --@ include part/admit.sql
 --@ include part/settle.sql
 --@ include part/verbs.sql
+--@ include part/fill.sql
 UPDATE @S.meta SET version = @VERSION;

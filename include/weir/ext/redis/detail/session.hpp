@@ -36,6 +36,7 @@ struct key_address {
     std::string parts;       ///< the keys of a decision, as a part of a call
     std::string tuner_part;  ///< the third key, which only some scripts need
     std::string note;        ///< the part of a note before its text
+    std::string windows;     ///< the name of the windows' value, which no script reads
     remote::key_route route{};
 };
 
@@ -172,12 +173,27 @@ public:
         }
     }
 
+    /// Sends one command, and returns its reply. With `advice` an error reply is a `store_error`.
+    [[nodiscard]] reply ask(std::initializer_list<std::string_view> parts, std::string_view what = {},
+                            std::string_view advice = {}) {
+        say(parts);
+        const instant deadline = begin();
+        drain(deadline);
+        reply r = connection_.read(deadline);
+        if (!advice.empty())
+            expect(r, what, advice);
+        return r;
+    }
+
     // ---- settlements
 
     /// Buffers settlements: the next call writes them, or `catch_up`. Unimportant ones of the `called` key become part
     /// of the call.
     void send(std::deque<settlement_call>& posted, const remote::key_route* called) {
-        for (settlement_call& s : posted) {
+        for (auto next = posted.begin(); next != posted.end(); ++next) {
+            if (join(*next, next + 1 != posted.end() ? &*(next + 1) : nullptr))
+                continue;
+            settlement_call& s = *next;
             if (s.unimportant && &s.route() == called) {
                 carried_.push_back(std::move(s));
                 continue;
@@ -187,6 +203,18 @@ public:
             waiting_.push_back(std::move(s));
         }
         posted.clear();
+    }
+    /// Whether `next` says all that `s` says: a request was answered, and has ended. An end without an answer before it is
+    /// the answer too.
+    [[nodiscard]] static bool join(const settlement_call& s, settlement_call* next) noexcept {
+        if (next == nullptr || s.how != note_kind::answered || next->how != note_kind::released || next->id != s.id ||
+            next->key != s.key)
+            return false;
+        next->at = s.at;
+        next->urgent = next->urgent || s.urgent;
+        next->unimportant = next->unimportant && s.unimportant;
+        s.route().unanswered.fetch_sub(1, std::memory_order_release);
+        return true;
     }
     /// Writes the buffer. Replies are read by the next call. If there is none, they must not fill the socket.
     void catch_up() {

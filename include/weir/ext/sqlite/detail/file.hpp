@@ -9,8 +9,10 @@
 
 #include "weir/core/time.hpp"
 #include "weir/storage/remote/tuner_record.hpp"
+#include "weir/storage/remote/window_record.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sys/stat.h>
 
 #include <array>
@@ -30,10 +32,12 @@ class file {
 public:
     template <clock_set Clock>
     file(const sqlite_options& options, const Clock& clock, patience& waiting)
-        : was_taken_away_(is_taken_away(options.path)), db_(options.path, waiting) {
+        : was_taken_away_(is_taken_away(options.path)), db_(options.path, waiting, options.migrate) {
         if (sqlite3_db_readonly(db_.get(), "main") == 1)
             db_.fail("the file is read-only", advice(SQLITE_READONLY));
         check_owner(db_);
+        if (!options.migrate)
+            require_newest(db_);
         use_wal(db_);
         db_.execute(options.synchronous == durability::full     ? "PRAGMA synchronous = FULL"
                     : options.synchronous == durability::normal ? "PRAGMA synchronous = NORMAL"
@@ -54,6 +58,7 @@ public:
         by_name_.emplace(db_, "SELECT id, forget_at, state, tuner FROM keys WHERE name = ?1");
         update_.emplace(db_, "UPDATE keys SET forget_at = ?2, state = ?3 WHERE id = ?1");
         set_tuner_.emplace(db_, "UPDATE keys SET tuner = ?2 WHERE id = ?1");
+        set_windows_.emplace(db_, "UPDATE keys SET windows = CAST(?2 AS TEXT) WHERE id = ?1");
         insert_.emplace(db_, "INSERT INTO keys (forget_at, state, name) VALUES (?1, ?2, ?3)");
         remove_.emplace(db_, "DELETE FROM keys WHERE id = ?1");
         get_block_.emplace(db_, "SELECT stamps FROM blocks WHERE key = ?1 AND no = ?2");
@@ -118,6 +123,7 @@ public:
             row.id = found;
             row.forget_at = s.integer(first);
             row.changed = row.tuner_changed = false;
+            row.noted = nullptr;
         };
         const bool known = id != 0 && by_id_->bind(1, id).first([&](const statement& s) { read(s, 0, id); });
         if (!known && !by_name_->bind(1, name).first([&](const statement& s) { read(s, 1, s.integer(0)); })) {
@@ -142,6 +148,18 @@ public:
             const std::string words = remote::to_bytes(row.tuner);
             set_tuner_->bind(1, row.id).bind(2, words).run();
         }
+    }
+    /// Writes the windows of the present plan beside the row, for operators.
+    void note_windows(std::int64_t id, const window_plan& plan) {
+        const std::string numbers = fmt::format("{}", fmt::join(remote::to_record(plan), " "));
+        set_windows_->bind(1, id).bind(2, numbers).run();
+    }
+    /// Calls `use` with the name, the state's bytes and the windows of every key that is not forgotten at `now`.
+    template <class Use>
+    void each_key(instant now, Use&& use) {
+        statement{db_, "SELECT name, state, windows FROM keys WHERE forget_at > ?1 ORDER BY id"}
+            .bind(1, now.time_since_epoch().count())
+            .each([&](const statement& row) { use(row.bytes(0), row.bytes(1), row.bytes(2)); });
     }
     /// Removes the row and marks its blocks as forgotten; they are removed in small steps.
     void forget(std::int64_t id, bool has_blocks = true) {
@@ -280,8 +298,8 @@ private:
     std::int64_t swept_ = 0;
     bool untidy_ = false;
     std::string bytes_;
-    std::optional<statement> begin_, commit_, by_id_, by_name_, update_, set_tuner_, insert_, remove_, get_block_,
-        put_block_, drop_block_, retire_, some_keys_, one_retired_, drop_blocks_, unretire_;
+    std::optional<statement> begin_, commit_, by_id_, by_name_, update_, set_tuner_, set_windows_, insert_, remove_,
+        get_block_, put_block_, drop_block_, retire_, some_keys_, one_retired_, drop_blocks_, unretire_;
 };
 
 }  // namespace weir::sqlite::detail

@@ -23,7 +23,9 @@ inline constexpr std::int64_t application_id = 0x77656972;
 /// is the last column, so that a long name does no harm. `blocks` has the older stamps, 64 a row.
 ///
 /// `tuner` is the tuner's state of a key: ten 64-bit words, or nothing (`remote::tuner_record`).
-inline constexpr std::array<const char*, 2> migrations{
+///
+/// `windows` is for operators: the windows of the last plan as numbers with spaces between (`remote::window_record`).
+inline constexpr std::array<const char*, 3> migrations{
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
     "INSERT INTO meta VALUES ('epoch', random());"
     "CREATE TABLE clock (boot TEXT PRIMARY KEY, ahead INTEGER NOT NULL) WITHOUT ROWID;"
@@ -33,6 +35,7 @@ inline constexpr std::array<const char*, 2> migrations{
     " WITHOUT ROWID;"
     "CREATE TABLE retired (key INTEGER PRIMARY KEY);",
     "ALTER TABLE keys ADD COLUMN tuner BLOB;",
+    "ALTER TABLE keys ADD COLUMN windows TEXT;",
 };
 
 /// Checks whether the file may be used. The file is not changed.
@@ -48,6 +51,13 @@ inline void check_owner(connection& db) {
         });
     if (owner != application_id && (owner != 0 || version != 0 || tables != 0))
         db.fail("it is the database of another program", "name a file of its own for the limits");
+}
+
+/// Refuses a file of an older format.
+inline void require_newest(connection& db) {
+    if (const auto found = ask(db, "PRAGMA user_version"); found < static_cast<std::int64_t>(migrations.size()))
+        db.fail(fmt::format("its format is version {}, and this program's is {}", found, migrations.size()),
+                "update it with `weir migrate`, or by a program without migrate=off");
 }
 
 /// Updates the file to the newest version, in one transaction. If several processes try at once, one does it.

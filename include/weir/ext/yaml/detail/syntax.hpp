@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "weir/core/version.hpp"
+
 #include <yaml-cpp/exceptions.h>
 
 #include <array>

@@ -59,19 +59,11 @@ END $$;
 
 CREATE OR REPLACE FUNCTION @S.read(p_id bigint, p_host bytea, p_role bytea, p_now bigint, p_periods bigint[], p_kept bigint,
   p_longest bigint) RETURNS bigint[] LANGUAGE plpgsql AS $$
-DECLARE h @S.state; t bigint; used bigint[] := '{}'; n bigint; after bigint;
+DECLARE h @S.state; t bigint; used bigint[] := '{}';
 BEGIN
 --@ include part/begin.sql
   FOR i IN 1 .. cardinality(p_periods) LOOP
-    after := t - p_periods[i];
-    IF h.dropped > after THEN
-      n := h.spilled * 32 + cardinality(h.recent);
-    ELSE
-      n := cardinality(h.recent) - width_bucket(after, h.recent);
-      SELECT n + coalesce(sum(32 - width_bucket(after, l.stamps)), 0) INTO n FROM @S.log l
-        WHERE l.key = p_id AND l.no < h.spilled AND l.stamps[32] > after;
-    END IF;
-    used := used || h.open + n;
+    used := used || h.open + @S.stamps_after(p_id, t - p_periods[i]);
   END LOOP;
   RETURN ARRAY[0, p_id, t, h.factor, h.open, cardinality(h.ids) + h.blocked, h.gate, h.newest] || used;
 END $$;
