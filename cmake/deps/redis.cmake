@@ -1,34 +1,17 @@
 # SPDX-License-Identifier: MIT
 #
-# Package managers bring CMake packages with targets. Debian 12 has hiredis 0.14, whose CMake file names no target. 1.0
-# and newer have TLS as a second library.
-find_package(hiredis CONFIG QUIET)
-if(TARGET hiredis::hiredis AND NOT TARGET weir_dep::redis)
-  find_package(hiredis_ssl CONFIG QUIET)
-  add_library(weir_dep::redis INTERFACE IMPORTED ${weir_dep_scope})
-  target_link_libraries(weir_dep::redis INTERFACE hiredis::hiredis)
-  if(TARGET hiredis::hiredis_ssl)
-    find_package(OpenSSL QUIET)
-    target_link_libraries(weir_dep::redis INTERFACE hiredis::hiredis_ssl)
-    if(TARGET OpenSSL::SSL)
-      target_link_libraries(weir_dep::redis INTERFACE OpenSSL::SSL OpenSSL::Crypto)
-    endif()
-  endif()
-endif()
+# Debian 12 has hiredis 0.14, whose CMake file names no target. TLS is OpenSSL's, with any hiredis; where it is missing,
+# rediss:// is an error.
 find_path(WEIR_HIREDIS_INCLUDE hiredis/hiredis.h)
 find_library(WEIR_HIREDIS_LIBRARY hiredis)
-find_library(WEIR_HIREDIS_SSL_LIBRARY hiredis_ssl)
-mark_as_advanced(WEIR_HIREDIS_INCLUDE WEIR_HIREDIS_LIBRARY WEIR_HIREDIS_SSL_LIBRARY)
+mark_as_advanced(WEIR_HIREDIS_INCLUDE WEIR_HIREDIS_LIBRARY)
 if(WEIR_HIREDIS_INCLUDE AND WEIR_HIREDIS_LIBRARY AND NOT TARGET weir_dep::redis)
   add_library(weir_dep::redis INTERFACE IMPORTED ${weir_dep_scope})
   target_include_directories(weir_dep::redis SYSTEM INTERFACE ${WEIR_HIREDIS_INCLUDE})
   target_link_libraries(weir_dep::redis INTERFACE ${WEIR_HIREDIS_LIBRARY})
-  # The header decides whether there is TLS, so the library goes with the header.
-  if(EXISTS ${WEIR_HIREDIS_INCLUDE}/hiredis/hiredis_ssl.h AND WEIR_HIREDIS_SSL_LIBRARY)
-    find_package(OpenSSL QUIET)
-    target_link_libraries(weir_dep::redis INTERFACE ${WEIR_HIREDIS_SSL_LIBRARY})
-    if(TARGET OpenSSL::SSL)
-      target_link_libraries(weir_dep::redis INTERFACE OpenSSL::SSL OpenSSL::Crypto)
-    endif()
+  find_package(OpenSSL QUIET)
+  if(TARGET OpenSSL::SSL)
+    target_link_libraries(weir_dep::redis INTERFACE OpenSSL::SSL OpenSSL::Crypto)
+    target_compile_definitions(weir_dep::redis INTERFACE WEIR_REDIS_TLS=1)
   endif()
 endif()

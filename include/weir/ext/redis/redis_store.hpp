@@ -3,13 +3,16 @@
 
 #include "weir/ext/redis/detail/admit_arguments.hpp"
 #include "weir/ext/redis/detail/key_list.hpp"
-#include "weir/ext/redis/detail/loss_watch.hpp"
+#include "weir/ext/redis/detail/key_losses.hpp"
 #include "weir/ext/redis/detail/note_sender.hpp"
 #include "weir/ext/redis/detail/server_clock.hpp"
 #include "weir/ext/redis/detail/session.hpp"
+#include "weir/ext/redis/detail/shard.hpp"
+#include "weir/ext/redis/detail/slot_map.hpp"
 #include "weir/ext/redis/detail/slot_state.hpp"
 #include "weir/ext/redis/detail/store_setup.hpp"
 #include "weir/ext/redis/detail/time_scale.hpp"
+#include "weir/ext/redis/detail/topology.hpp"
 #include "weir/ext/redis/detail/tuner_call.hpp"
 #include "weir/ext/redis/options.hpp"
 
@@ -44,7 +47,8 @@
 
 namespace weir::redis {
 
-/// Keeps every key's state in a Redis or Valkey server (6.2 or later), so that all processes share one budget.
+/// Keeps every key's state in a Redis or Valkey server (6.2 or later), so that all processes share one budget. The
+/// server may be a primary with replicas, found by Sentinels, or a Cluster, in which each key has one server.
 ///
 /// Each verb is one script on the server and one round trip, by the server's clock. `settle` is written without waiting
 /// for the reply. Times on the server are whole microseconds, rounded so that nothing is admitted early.
@@ -85,8 +89,9 @@ public:
         address.parts = detail::key_parts(names);
         detail::append_part(address.tuner_part, names.tuner);
         address.note = detail::note_start(names);
+        address.hash_slot = detail::hash_slot(names.head);
         address.windows = detail::windows_name(options().prefix, host, role);
-        address.route.home = shared_->pool.next_home();
+        address.route.home = shared_->servers.of(address).pool.next_home();
         return out;
     }
 
@@ -121,11 +126,11 @@ public:
 
     // ---- changes
 
-    /// Written without waiting for the reply; `flush` waits for it. On a key of which a decision follows each answer within
-    /// a millisecond, the answer is part of that decision; `tend` sends it if there was none for 5 ms. Otherwise it is
-    /// sent at once, and over TCP the kernel may hold it back for the next message, 200 ms at most, unless the key has a
-    /// ceiling. If the server cannot be reached, the settlement is kept and sent later. It contains the time of the
-    /// answer, so that the delay changes nothing.
+    /// Written without waiting for the reply; `flush` waits for it. If decisions about the key follow answers within a
+    /// millisecond, the answer is part of the next one, or is sent by `tend` after 5 ms. Otherwise it is sent at once.
+    /// Over TCP the kernel may hold it back for the next message, 200 ms at most, unless the key has a ceiling. If the
+    /// server cannot be reached, the settlement is kept and sent later. It contains the time of the answer, so that the
+    /// delay changes nothing.
     void settle(slot& s, const window_plan& plan, entry& e, settlement how, instant now) {
         require_own_process("settle");
         if (detail::is_stamp(e.id)) {
@@ -155,11 +160,14 @@ public:
     /// Sends every settlement that was not sent yet, and waits for the replies.
     void flush() {
         require_own_process("flush settlements");
-        shared_->pool.flush();
+        shared_->servers.flush();
     }
-    /// Sends the settlements that wait for the next decision, without waiting for the replies: if the caller `is_idle`
-    /// all of them, else those that have waited for 5 ms. Returns when to call it again at the latest.
-    instant tend(bool is_idle) { return shared_->pool.tend(is_idle); }
+    /// Sends the settlements that wait for the next decision, without waiting for the replies: all of them if the
+    /// caller `is_idle`, else those that have waited for 5 ms. Returns when to call it again at the latest.
+    instant tend(bool is_idle) {
+        require_own_process("send settlements");
+        return shared_->servers.tend(is_idle);
+    }
 
     [[nodiscard]] bool hold(slot& s, instant until) {
         const double value =
@@ -174,7 +182,8 @@ public:
     tuner_state learn(slot& s, tuner_step step) {
         detail::slot_state& key = *s.state_;
         const auto out = remote::compare_and_swap(
-            key.tuner, key.factor, step, options().command_timeout, [&] { return ahead(); },
+            key.tuner, key.factor, step, options().command_timeout,
+            [&] { return ahead(shared_->servers.of(key.address).clock); },
             [&](const remote::swap_offer& offer) { return swap(key, offer); });
         if (!out)
             throw store_error{fmt::format("redis: cannot learn at {}: others were faster each time; try again",
@@ -189,11 +198,15 @@ public:
     // ---- queries
 
     /// All keys below the prefix. It needs the commands SCAN and GET, and a round trip for each key and for each
-    /// thousand names on the server.
+    /// thousand names on the server. If a Cluster moves a key meanwhile, the key may be there twice or not at all.
     [[nodiscard]] std::vector<stored_key> keys() {
         require_own_process("list keys");
-        const auto session = shared_->pool.borrow(remote::key_route{});
-        return detail::list_keys(*session, options().prefix);
+        std::vector<stored_key> out;
+        shared_->servers.run_on_all([&](detail::session& session) {
+            for (stored_key& key : detail::list_keys(session, options().prefix))
+                out.push_back(std::move(key));
+        });
+        return out;
     }
 
     /// The factor as of the slot's last verb.
@@ -242,35 +255,33 @@ public:
 
     /// How many losses of the server's history this process has seen.
     [[nodiscard]] std::uint64_t losses() const noexcept {
-        return shared_->losses.losses() + shared_->lost_keys.load(std::memory_order_relaxed);
+        std::uint64_t sum = shared_->lost.count();
+        shared_->servers.for_each([&](const detail::shard& one) { sum += one.losses.losses(); });
+        return sum;
     }
     /// The next notice: a loss of history, or a warning. Each is returned once.
-    [[nodiscard]] std::optional<store_notice> take_notice() { return shared_->losses.notices().take(); }
+    [[nodiscard]] std::optional<store_notice> take_notice() { return shared_->servers.notices().take(); }
     [[nodiscard]] const redis_options& options() const noexcept { return shared_->options; }
 
 private:
     struct shared {
-        explicit shared(redis_options o)
-            : options(std::move(o)), losses(detail::server_of(options)),
-              pool(detail::pool_of(options), {}, &options, &losses) {}
+        explicit shared(redis_options o) : options(std::move(o)) {}
         const redis_options options;
-        detail::loss_watch losses;
-        remote::session_pool<detail::session> pool;
-        detail::server_clock clock;
+        detail::topology servers{&options};
         remote::entry_ids ids;
-        std::atomic<std::uint64_t> lost_keys = 0;
         detail::time_scale time{&options};
-        detail::note_sender notes{pool, time, clock};
+        detail::key_losses lost{&options, &time};
+        detail::note_sender notes{&servers, &time};
         remote::fork_guard owner;
 
         shared(const shared&) = delete;
         shared& operator=(const shared&) = delete;
         ~shared() {
-            // What is not in the store now would stay open until it expires.
-            if (!owner.is_own() || !pool.holds())
+            // What the store does not know now would stay open until it expires.
+            if (!owner.is_own() || !servers.holds())
                 return;
             try {
-                pool.flush();
+                servers.flush();
             } catch (const std::exception&) {
                 // It expires.
             }
@@ -289,9 +300,10 @@ private:
     [[nodiscard]] std::string call(detail::slot_state& key, detail::script which, std::span<const double> args,
                                    std::string_view tail, std::string_view what) const {
         require_own_process(what);
-        const auto session = shared_->pool.borrow(key.address.route);
-        bool sent = false;
-        return std::string{detail::text_of(*session->call(which, key.address, args, tail, what, sent))};
+        return shared_->servers.run(key, false, [&](detail::shard&, detail::session& session) {
+            bool sent = false;
+            return std::string{detail::text_of(*session.call(which, key.address, args, tail, what, sent))};
+        });
     }
 
     /// If `made` is not null, it gets the stamp of the admission.
@@ -301,30 +313,45 @@ private:
         require_own_process("admit");
         if (cost > plan.max_cost && plan.enforce) [[unlikely]]
             return weir::detail::never(plan, cost);
-        assessment warm = warming(key, plan, cost, now);
+        const assessment warm = shared_->lost.warming(shared_->servers.of(key.address), key, plan, cost, now);
         if (!warm.admits() && plan.enforce)
             return warm;
-        const double known = key.born != 0 ? key.lives.load(std::memory_order_relaxed) : detail::unknown;
-        const double span = shared_->time.span(plan.kept.longest) + shared_->time.span(options().entry_ttl);
-        const double at = shared_->notes.time_of(now);
+        const detail::admit_call call = call_of(key, plan, cost, now, how, id);
+        return shared_->servers.run(key, true, [&](detail::shard& at, detail::session& session) {
+            return decide_at(at, session, s, plan, cost, now, how, id, call, made);
+        });
+    }
+    /// If the last decision left credit, the call asks for an admission by credit, which does not prolong the life of
+    /// the head.
+    [[nodiscard]] detail::admit_call call_of(detail::slot_state& key, const window_plan& plan, std::int64_t cost,
+                                             instant now, detail::admit_mode how, std::uint64_t id) {
         key.heat.decides(now);
-        // How long the head must exist for this admission: the admission by credit does not prolong its life.
-        const double needed = how == detail::admit_mode::open ? span : shared_->time.span(plan.kept.longest);
-        const bool swift = key.has_credit && cost == 1 && at + needed <= known &&
-                           (shared_->time.is_injected() || shared_->clock.is_fresh());
-        const detail::argument_list args =
-            detail::admit_arguments(shared_->time, plan, cost, now, how, options().entry_ttl, known, swift);
-        std::string opening;
+        const double lives = key.born != 0 ? key.lives.load(std::memory_order_relaxed) : detail::unknown;
+        bool swift = key.has_credit && cost == 1;
+        double at = 0;
+        if (swift) {
+            at = shared_->notes.time_of(key, now);
+            const duration ttl = how == detail::admit_mode::open ? options().entry_ttl : duration::zero();
+            swift = at + shared_->time.span(plan.kept.longest) + shared_->time.span(ttl) <= lives &&
+                    (shared_->time.is_injected() || shared_->servers.of(key.address).clock.is_fresh());
+        }
+        detail::admit_call out{
+            detail::admit_arguments(shared_->time, plan, cost, now, how, options().entry_ttl, lives, swift), at, lives};
         if (swift && how == detail::admit_mode::open)
-            detail::append_note(opening, id, at, detail::note_kind::opened);
-        const auto session = shared_->pool.borrow(key.address.route, true);
+            detail::append_note(out.note, id, at, detail::note_kind::opened);
+        return out;
+    }
+    [[nodiscard]] assessment decide_at(detail::shard& at, detail::session& session, slot& s, const window_plan& plan,
+                                       std::int64_t cost, instant now, detail::admit_mode how, std::uint64_t id,
+                                       const detail::admit_call& call, entry* made) {
+        detail::slot_state& key = *s.state_;
         bool sent = false;
         detail::reply got;
         const auto asked = detail::server_clock::here();
         try {
             const auto name = detail::bytes_of(id);
-            got = session->call(detail::script::admit, key.address, args.all(),
-                                {name.data(), id != 0 ? name.size() : 0}, "admit", sent, opening);
+            got = session.call(detail::script::admit, key.address, call.args.all(),
+                               {name.data(), id != 0 ? name.size() : 0}, "admit", sent, call.note);
         } catch (const store_error&) {
             // The entry may have been made, and will not be used.
             if (sent && id != 0)
@@ -332,24 +359,21 @@ private:
             throw;
         }
         const std::string_view text = detail::text_of(*got);
-        std::optional<detail::admitted> head;
-        if (got->type == REDIS_REPLY_INTEGER) {
-            head = detail::credited(at, static_cast<double>(got->integer), known);
-        } else if (got->type != REDIS_REPLY_STRING) {
+        if (got->type == REDIS_REPLY_STRING && text.size() == detail::denied_bytes)
+            return denied(at, key, plan, cost, text, asked, now);
+        const bool is_by_credit = got->type == REDIS_REPLY_INTEGER;
+        const auto head = is_by_credit ? detail::credited(call.at, static_cast<double>(got->integer), call.lives)
+                                       : detail::admitted_of(text, call.lives);
+        if (!head)
             bad_reply("admit");
-        } else if (text.size() == detail::denied_bytes) {
-            return denied(key, plan, cost, text, asked, now);
-        } else {
-            head = detail::admitted_of(text, known);
-            if (!head)
-                bad_reply("admit");
-            shared_->clock.learn(head->t, asked);
-        }
-        remember(*session, key, *head, span);
+        if (!is_by_credit)
+            at.clock.learn(head->t, asked);
+        shared_->lost.remember(at, session, key, *head,
+                               shared_->time.span(plan.kept.longest) + shared_->time.span(options().entry_ttl));
         if (text.size() >= detail::brief_bytes && !shared_->time.is_injected())
-            detail::note_windows(*session, key, plan, plan.kept.longest + options().entry_ttl, now);
+            detail::note_windows(session, key, plan, plan.kept.longest + options().entry_ttl, now);
         // This very call may have detected a loss, or another one during it.
-        warm = warming(key, plan, cost, now);
+        const assessment warm = shared_->lost.warming(at, key, plan, cost, now);
         if (!warm.admits() && plan.enforce) {
             if (id != 0)
                 shared_->notes.take_back(s.state_, id, now);
@@ -371,28 +395,13 @@ private:
         return f;
     }
 
-    /// Keeps the data of a head that the next call on its key needs, and checks that it is the same head.
-    void remember(detail::session& session, detail::slot_state& key, const detail::admitted& head, double span) {
-        const double born = head.is_whole ? head.born : key.born;
-        if (head.is_whole)
-            key.factor = detail::factor_of(head.factor);
-        if (!shared_->time.is_injected() && key.remembers(head, born)) [[unlikely]]
-            lose(session, key, this->now(), true);
-        else if (!shared_->time.is_injected() && key.born == 0) [[unlikely]]
-            meet(session, key, head, span);
-        key.born = born;
-        key.version = head.version;
-        key.has_credit = head.has_credit;
-        key.lives = head.lives;
-    }
-
     /// The assessment of a reply that admits nothing.
-    [[nodiscard]] assessment denied(detail::slot_state& key, const window_plan& plan, std::int64_t cost,
-                                    std::string_view text, std::int64_t asked, instant now) {
+    [[nodiscard]] assessment denied(detail::shard& at, detail::slot_state& key, const window_plan& plan,
+                                    std::int64_t cost, std::string_view text, std::int64_t asked, instant now) {
         const double t = detail::double_at(text, 4);
         key.factor = detail::factor_of(detail::double_at(text, 5));
         key.has_credit = false;
-        shared_->clock.learn(t, asked);
+        at.clock.learn(t, asked);
         assessment f = obstacle(text, plan, t);
         if (f.cause == cause::none)
             f.at = shared_->time.is_injected() ? shared_->time.local(t, t, now) : now;
@@ -414,38 +423,6 @@ private:
         return f;
     }
 
-    /// Denies until the key's shortest window has passed since a loss of history was seen.
-    [[nodiscard]] assessment warming(const detail::slot_state& key, const window_plan& plan, std::int64_t cost,
-                                     instant now) const {
-        const instant lost = std::max(key.lost_at, shared_->losses.lost_at());
-        if (lost == long_ago || shared_->time.is_injected() || options().on_lost_history == lost_history::ignore)
-            return {now, cause::none, 0};
-        return warm_up(plan, cost, lost, now);
-    }
-    void lose(detail::session& session, detail::slot_state& key, instant at, bool looks) {
-        shared_->lost_keys.fetch_add(1, std::memory_order_relaxed);
-        key.lost_at = at;
-        const std::uint64_t before = shared_->losses.losses();
-        if (looks)
-            look_anew(session);  // finds out whether the server lost everything, or only this key
-        if (shared_->losses.losses() == before)
-            shared_->losses.lost_key("a key is gone or older than it was, deleted or evicted");
-    }
-    /// The first use of a key. If its head is newer than the last look at the epoch, a loss may have come between them.
-    void meet(detail::session& session, detail::slot_state& key, const detail::admitted& head, double span) {
-        if (head.born > static_cast<double>(shared_->losses.checked_at()))
-            look_anew(session);
-        if (const auto at = static_cast<double>(shared_->losses.evicted_at()); at > 0 && at + span > head.t)
-            lose(session, key, shared_->time.local(std::min(head.born, head.t), head.t, this->now()), false);
-    }
-    static void look_anew(detail::session& session) {
-        try {
-            session.renew_epoch();
-        } catch (const store_error&) {
-            // The next connection compares the epoch too.
-        }
-    }
-
     double keep(slot& s, detail::key_verb what, double value, std::string_view name) {
         // Under injected time a gate is absolute.
         const std::array<double, 3> args{detail::number(what), shared_->time.no_argument(), value};
@@ -457,12 +434,12 @@ private:
 
     // ---- the tuner's state: its times are the server's, in nanoseconds
 
-    [[nodiscard]] std::optional<duration> ahead() const noexcept {
+    [[nodiscard]] std::optional<duration> ahead(const detail::server_clock& clock) const noexcept {
         if (shared_->time.is_injected())
             return duration::zero();
-        if (!shared_->clock.is_known())
+        if (!clock.is_known())
             return std::nullopt;
-        return std::chrono::microseconds{shared_->clock.now()} - this->now().time_since_epoch();
+        return std::chrono::microseconds{clock.now()} - this->now().time_since_epoch();
     }
     [[nodiscard]] remote::swap_reply swap(detail::slot_state& key, const remote::swap_offer& offer) {
         const auto [args, tail] = detail::tuner_call_of(offer, shared_->time.no_argument());
@@ -470,7 +447,7 @@ private:
         auto said = detail::tuner_reply_of(call(key, detail::script::learn, args, tail, "learn"));
         if (!said)
             bad_reply("learn");
-        shared_->clock.learn(said->t, asked);
+        shared_->servers.of(key.address).clock.learn(said->t, asked);
         key.factor = said->answer.factor;
         return std::move(said->answer);
     }

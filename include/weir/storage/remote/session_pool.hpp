@@ -229,6 +229,22 @@ public:
             std::rethrow_exception(failure);
     }
 
+    /// Takes every settlement that was not sent: another server has their keys now.
+    [[nodiscard]] std::deque<settlement> take_posted() {
+        const std::lock_guard guard{mutex_};
+        std::deque<settlement> out;
+        for (const auto& at : seats_) {
+            std::ranges::move(at->posted, std::back_inserter(out));
+            at->posted.clear();
+        }
+        return out;
+    }
+    /// The server is another one now, so that the next attempt need not wait.
+    void try_at_once() {
+        const std::lock_guard guard{mutex_};
+        back_off_.succeeded();
+    }
+
     // ---- queries
 
     /// The home session of one more key: the sessions are assigned in turn.

@@ -59,7 +59,8 @@ public:
         return ntohs(at.sin_port);
     }
 
-    explicit redis_server(std::vector<std::string> more = {}) : more_(std::move(more)), port_(free_port()) {
+    explicit redis_server(std::vector<std::string> more = {}, std::uint16_t port = free_port())
+        : more_(std::move(more)), port_(port) {
         std::string name = (std::filesystem::temp_directory_path() / "weir-redis-XXXXXX").string();
         if (::mkdtemp(name.data()) == nullptr)
             throw std::runtime_error{"no temporary folder"};

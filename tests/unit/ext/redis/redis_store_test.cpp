@@ -133,10 +133,10 @@ TEST_CASE("redis store: plans that differ in anything have different names, whic
     p.rates = {{10, 1s}, {100, 1h}};
     weir::policy other = p;
     other.rates[1].limit = 99;
-    std::vector<double> names{name_of(p, 1, detail::admit_mode::open, 10s), name_of(p, 2, detail::admit_mode::open, 10s),
-                              name_of(p, 1, detail::admit_mode::count, 10s),
-                              name_of(p, 1, detail::admit_mode::open, 11s),
-                              name_of(other, 1, detail::admit_mode::open, 10s)};
+    std::vector<double> names{
+        name_of(p, 1, detail::admit_mode::open, 10s), name_of(p, 2, detail::admit_mode::open, 10s),
+        name_of(p, 1, detail::admit_mode::count, 10s), name_of(p, 1, detail::admit_mode::open, 11s),
+        name_of(other, 1, detail::admit_mode::open, 10s)};
     other = p;
     other.enforce = false;
     names.push_back(name_of(other, 1, detail::admit_mode::open, 10s));

@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <string>
 
 namespace weir::redis::detail {
 
@@ -72,5 +73,13 @@ private:
     out.set(place, name.value());
     return out;
 }
+
+/// The call of the script `admit`.
+struct admit_call {
+    argument_list args;
+    double at = 0;       ///< not before the server's present time
+    double lives = 0;    ///< what the caller knows of the head
+    std::string note{};  ///< says what an admission by credit opens
+};
 
 }  // namespace weir::redis::detail

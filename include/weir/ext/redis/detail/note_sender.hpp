@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "weir/ext/redis/detail/rerouting.hpp"
 #include "weir/ext/redis/detail/script.hpp"
-#include "weir/ext/redis/detail/server_clock.hpp"
-#include "weir/ext/redis/detail/session.hpp"
 #include "weir/ext/redis/detail/slot_state.hpp"
 #include "weir/ext/redis/detail/time_scale.hpp"
+#include "weir/ext/redis/detail/topology.hpp"
 #include "weir/ext/redis/detail/wire.hpp"
 
 #include "weir/algorithm/window_plan.hpp"
 #include "weir/core/time.hpp"
 #include "weir/storage/entry.hpp"
-#include "weir/storage/remote/session_pool.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -23,26 +22,23 @@ namespace weir::redis::detail {
 
 /// Posts what became of entries.
 ///
-/// An answer leaves at once, unless the key is hot (`key_heat`). Then it becomes part of the next call on the key, which
-/// saves a message. Such a note is late, but its time is the time of the answer; until it arrives the entry is open, so
-/// nothing is admitted early.
+/// An answer leaves at once, unless the key is hot (`key_heat`). Then it becomes part of the next call on the key,
+/// which saves a message. Such a note is late, but its time is the time of the answer; until it arrives the entry is
+/// open, so nothing is admitted early.
 ///
 /// **Thread safety.** All members may be called from any thread.
 class note_sender {
 public:
-    using pool_type = remote::session_pool<session>;
-
-    note_sender(pool_type& pool, time_scale& time, const server_clock& clock)
-        : pool_(pool), time_(time), clock_(clock) {}
+    note_sender(topology* servers, time_scale* time) : servers_(*servers), time_(*time) {}
 
     /// The time of a note: not before the server's present time.
-    [[nodiscard]] double time_of(instant now) const noexcept {
-        return time_.is_injected() ? time_.argument(now) : clock_.at_max();
+    [[nodiscard]] double time_of(const slot_state& key, instant now) const noexcept {
+        return time_.is_injected() ? time_.argument(now) : servers_.of(key.address).clock.at_max();
     }
 
     void settle(const std::shared_ptr<slot_state>& key, const window_plan& plan, const entry& e, settlement how,
                 instant now) {
-        double at = time_of(now);
+        double at = time_of(*key, now);
         if (is_over(*key, at))
             return;
         const bool is_stamped = e.state == entry_state::stamped;
@@ -59,25 +55,25 @@ public:
             !has_ceiling && ((kind == note_kind::released && is_stamped) || (is_answer && key->heat.is_hot()));
         if (is_answer)
             key->heat.answered(now);
-        pool_.post({address_of(key), e.id, at, kind, has_ceiling, can_wait},
-                   can_wait ? pool_type::departure::with_next : pool_type::departure::now);
+        servers_.post({address_of(key), e.id, at, kind, has_ceiling, can_wait},
+                      can_wait ? topology::pool_type::departure::with_next : topology::pool_type::departure::now);
     }
     void reduce(const std::shared_ptr<slot_state>& key, std::uint64_t id, std::int64_t cost, std::int64_t unused,
                 instant now) {
-        if (is_over(*key, time_of(now)))
+        if (is_over(*key, time_of(*key, now)))
             return;
         if (is_stamp(id))
             return refund(key, id, unused);
-        pool_.post({address_of(key), id, static_cast<double>(cost), note_kind::lower});
+        servers_.post({address_of(key), id, static_cast<double>(cost), note_kind::lower});
     }
     /// Takes back units that have no entry: their stamp is their id.
     void refund(const std::shared_ptr<slot_state>& key, std::uint64_t id, std::int64_t units) {
-        pool_.post({address_of(key), std::bit_cast<std::uint64_t>(stamp_of(id)), static_cast<double>(units),
-                    note_kind::refund_stamp});
+        servers_.post({address_of(key), std::bit_cast<std::uint64_t>(stamp_of(id)), static_cast<double>(units),
+                       note_kind::refund_stamp});
     }
     /// Takes back an entry that may have been made, and will not be used.
     void take_back(const std::shared_ptr<slot_state>& key, std::uint64_t id, instant now) {
-        pool_.post({address_of(key), id, time_of(now), note_kind::refunded});
+        servers_.post({address_of(key), id, time_of(*key, now), note_kind::refunded});
     }
 
 private:
@@ -90,9 +86,8 @@ private:
         return {key, &key->address};
     }
 
-    pool_type& pool_;
+    topology& servers_;
     time_scale& time_;
-    const server_clock& clock_;
 };
 
 }  // namespace weir::redis::detail

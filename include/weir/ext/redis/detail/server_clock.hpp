@@ -43,6 +43,12 @@ public:
     [[nodiscard]] bool is_fresh() const noexcept {
         return here() - learnt_.load(std::memory_order_relaxed) < 1'000'000;
     }
+    /// Takes over what is known of another server's clock.
+    void start_from(const server_clock& other) noexcept {
+        ahead_.store(other.ahead_.load(std::memory_order_relaxed), std::memory_order_relaxed);
+        learnt_.store(other.learnt_.load(std::memory_order_relaxed), std::memory_order_relaxed);
+    }
+
     /// Whether any reply has arrived yet.
     [[nodiscard]] bool is_known() const noexcept { return learnt_.load(std::memory_order_relaxed) != 0; }
 

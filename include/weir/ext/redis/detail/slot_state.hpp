@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "weir/ext/redis/detail/session.hpp"
+#include "weir/ext/redis/detail/rerouting.hpp"
 #include "weir/ext/redis/detail/wire.hpp"
 
 #include "weir/core/multiplier.hpp"
@@ -13,6 +13,8 @@
 #include <cstdint>
 
 namespace weir::redis::detail {
+
+struct shard;
 
 /// Whether the next decision about a key is expected a moment after an answer, because the last ones were.
 ///
@@ -48,6 +50,7 @@ struct slot_state {
     std::int64_t noted_plan = 0;     ///< the plan whose windows this process wrote last, for operators; ...
     instant noted_until = long_ago;  ///< ... until then they need not be written again
     instant lost_at = long_ago;
+    shard* server = nullptr;        ///< the one of the last verb; null before the first
     bool has_credit = false;        ///< whether the last decision left credit
     double born = 0;                ///< the head's first moment, ...
     double version = 0;             ///< ... its version at this process's last admission, ...

@@ -17,8 +17,8 @@ namespace weir::redis::detail {
         throw exception{error{errc::bad_configuration, "redis: " + fault}};
     if (o.tls && !has_tls)
         throw exception{error{errc::bad_configuration,
-                              "redis: rediss:// needs TLS, which the hiredis this was built with has not; build "
-                              "with hiredis 1.0 or later, or write redis://"}};
+                              "redis: rediss:// needs TLS, and this program was built without OpenSSL; build with "
+                              "libssl-dev, or write redis://"}};
     return o;
 }
 [[nodiscard]] inline remote::pool_options pool_of(const redis_options& o) {
