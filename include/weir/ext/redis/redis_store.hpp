@@ -139,16 +139,8 @@ public:
         } else if (e.id != 0 && (e.state == entry_state::open || how != settlement::answered)) {
             shared_->notes.settle(s.state_, plan, e, how, now);
         }
-        if (how == settlement::answered) {
-            if (e.state == entry_state::open) {
-                e.stamp = now;
-                e.state = entry_state::stamped;
-            }
-            return;
-        }
-        if (e.in_flight)
+        if (settle_entry(e, how, now))
             s.state_->held.fetch_sub(1, std::memory_order_relaxed);
-        e = {};
     }
 
     /// Written like a settlement.

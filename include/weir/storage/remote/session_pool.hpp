@@ -2,6 +2,7 @@
 #pragma once
 
 #include "weir/storage/remote/back_off.hpp"
+#include "weir/storage/remote/key_heat.hpp"
 #include "weir/storage/store_error.hpp"
 
 #include "weir/core/clock.hpp"
@@ -255,7 +256,6 @@ public:
 
 private:
     static constexpr std::size_t max_posted = 16'384;
-    static constexpr duration max_hold = std::chrono::milliseconds{5};
 
     // ---- borrowing
 
