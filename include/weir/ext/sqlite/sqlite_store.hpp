@@ -3,11 +3,12 @@
 
 #include "weir/ext/sqlite/clock.hpp"
 #include "weir/ext/sqlite/detail/file.hpp"
+#include "weir/ext/sqlite/detail/kept_answers.hpp"
 #include "weir/ext/sqlite/detail/key_list.hpp"
 #include "weir/ext/sqlite/detail/key_log.hpp"
 #include "weir/ext/sqlite/detail/moment.hpp"
 #include "weir/ext/sqlite/detail/slot_state.hpp"
-#include "weir/ext/sqlite/detail/turn.hpp"
+#include "weir/ext/sqlite/detail/store_state.hpp"
 #include "weir/ext/sqlite/options.hpp"
 
 #include "weir/algorithm/admission.hpp"
@@ -31,6 +32,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <exception>
 #include <filesystem>
 #include <memory>
 #include <mutex>
@@ -68,24 +70,38 @@ public:
     explicit basic_sqlite_store(sqlite_options options, Clock clock = {})
         : all_(std::make_unique<shared>(std::move(options), std::move(clock))) {}
 
-    /// This process's steady clock; under injected time, the latest instant that was injected.
-    [[nodiscard]] instant now() const noexcept {
-        return all_->options.injected_time ? std::max(all_->last.load(), instant{}) : steady_clock{}.now();
+    basic_sqlite_store(basic_sqlite_store&&) noexcept = default;
+    basic_sqlite_store& operator=(basic_sqlite_store&& other) noexcept {
+        std::swap(all_, other.all_);
+        return *this;
     }
+    /// Writes the answers that wait. If that fails, their entries expire.
+    ~basic_sqlite_store() {
+        if (all_ == nullptr || all_->process != ::getpid())
+            return;
+        try {
+            flush();
+        } catch (const std::exception&) {
+        }
+    }
+
+    /// This process's steady clock; under injected time, the latest instant that was injected.
+    [[nodiscard]] instant now() const noexcept { return all_->now(); }
     [[nodiscard]] instant after(instant now) const noexcept { return all_->options.injected_time ? now : this->now(); }
     [[nodiscard]] const sqlite_options& options() const noexcept { return all_->options; }
     [[nodiscard]] slot make_slot(std::string_view host, std::string_view role) const { return slot{host, role}; }
 
     /// Opens the file now, for a program that needs to know at once whether it can be used.
     void open() {
-        const auto lock = enter("opening");
-        static_cast<void>(opened_file());
+        const auto lock = all_->enter("opening");
+        static_cast<void>(all_->opened_file());
     }
 
     // ---- verbs
 
     [[nodiscard]] assessment admit(slot& s, const window_plan& plan, std::int64_t cost, instant now, entry& out) {
         entry made{.cost = cost, .stamp = now};
+        s.state().heat.decides(now);
         const assessment f = step(s, "admitting", now, [&](view& key, const moment& m) {
             assessment decided = decide(key, plan, cost, m);
             decided.passed = !decided.admits() && !plan.enforce;
@@ -119,35 +135,51 @@ public:
         });
     }
 
-    /// If it fails, an open entry counts until it expires.
+    /// If decisions about the key follow answers within a millisecond, the answer is part of the next transaction on
+    /// the key, or of one that `tend` makes after 5 ms, and the entry is open until then. Otherwise, and under a
+    /// ceiling, the answer is a transaction of its own. If it fails, an open entry counts until it expires.
     void settle(slot& s, const window_plan& plan, entry& e, settlement how, instant now) {
+        detail::slot_state& mine = s.state();
+        const entry before = e;
+        const struct between_requests {
+            basic_sqlite_store& store;
+            ~between_requests() { store.checkpoint(); }
+        } after{*this};
+        // The permit has changed, whatever becomes of the entry.
+        if (settle_entry(e, how, now))
+            mine.held.fetch_sub(1, std::memory_order_relaxed);
+        const bool is_open = before.state == entry_state::open;
         const bool ends = how != settlement::answered;
-        // The permit has ended, whatever becomes of the entry.
-        if (ends && std::exchange(e.in_flight, false))
-            s.state().held.fetch_sub(1, std::memory_order_relaxed);
-        const bool matters =
-            e.id != 0 && e.state != entry_state::free &&
-            (how == settlement::refunded || e.state == entry_state::open || !view::is_stamp_only(e.id));
-        if (matters && (ends || e.state == entry_state::open)) {
-            const auto [id, stamp] = step(s, "settling", now, [&](view& key, const moment& m) {
-                key.expire(m.t, plan);
-                const std::uint64_t left = key.settle(plan, e.id, e.cost, how, m.t, e.grace);
-                touch(key.row, plan, m);
-                return std::pair{left, m.here};
-            });
+        if (before.id == 0 || before.state == entry_state::free || (!is_open && !ends) ||
+            (how != settlement::refunded && !is_open &&
+             (view::is_stamp_only(before.id) || mine.answers.end(before.id))))
+            return;
+        if (is_open && (how == settlement::answered || how == settlement::released)) {
+            const bool waits = mine.heat.is_hot() && plan.max_concurrent == 0;
+            mine.heat.answered(now);
+            if (waits)
+                return keep_answer(s, plan, before, ends, now);
+        }
+        const auto [id, stamp] = step(s, "settling", now, [&](view& key, const moment& m) {
+            key.expire(m.t, plan);
+            const std::uint64_t known = mine.answers.known_as(before.id);
+            const std::uint64_t left = known == 0 ? 0 : key.settle(plan, known, before.cost, how, m.t, before.grace);
+            touch(key.row, plan, m);
+            return std::pair{left, m.here};
+        });
+        if (ends) {
+            static_cast<void>(mine.answers.end(before.id));
+        } else {
             e.id = id;
             e.stamp = stamp;
         }
-        if (ends)
-            e = {};
-        else if (e.state == entry_state::open)
-            e.state = entry_state::stamped;
     }
 
     void reduce(slot& s, const window_plan& plan, entry& e, std::int64_t cost, instant now) {
         step(s, "reducing", now, [&](view& key, const moment& m) {
             key.expire(m.t, plan);
-            key.reduce(e.id, e.cost, cost);
+            if (const std::uint64_t known = s.state().answers.known_as(e.id); known != 0)
+                key.reduce(known, e.cost, cost);
             touch(key.row, plan, m);
         });
         e.cost = cost;
@@ -253,15 +285,38 @@ public:
     ///
     /// **Complexity.** O(keys), and one read of the file.
     [[nodiscard]] std::vector<stored_key> keys() {
-        const auto lock = enter("listing keys");
-        detail::file& in = opened_file();
+        const auto lock = all_->enter("listing keys");
+        detail::file& in = all_->opened_file();
         in.db().doing("listing keys");
         return detail::list_keys(in, all_->options.injected_time ? all_->last.load()
                                                                  : all_->clock.since_boot() + in.ahead());
     }
 
-    /// Does nothing: every verb is in the file when it returns.
-    void flush() noexcept {}
+    /// Writes every answer that waits for a verb.
+    ///
+    /// **Errors.** `store_error`; then they still wait.
+    void flush() {
+        const auto keys = all_->kept.take();
+        for (std::size_t i = 0; i < keys.size(); ++i) {
+            try {
+                if (!keys[i]->answers.empty())
+                    step_on(*keys[i], "settling", all_->options.injected_time ? all_->last.load() : this->now(),
+                            [](view&, const moment&) {});
+            } catch (const store_error&) {
+                for (; i < keys.size(); ++i)
+                    all_->kept.add(keys[i]);
+                throw;
+            }
+        }
+    }
+    /// The same if the caller `is_idle`, or one has waited for 5 ms. Returns when to call it again at the latest.
+    instant tend(bool is_idle) {
+        if (is_idle || all_->kept.is_due())
+            flush();
+        if (is_idle)
+            checkpoint();
+        return all_->kept.due();
+    }
 
     /// The next notice: a loss of history, or a warning. Each is returned once.
     [[nodiscard]] std::optional<store_notice> take_notice() { return all_->notices.take(); }
@@ -275,8 +330,8 @@ public:
 
     private:
         friend basic_sqlite_store;
-        slot(std::string_view host, std::string_view role) : state_(std::make_unique<detail::slot_state>(host, role)) {}
-        std::unique_ptr<detail::slot_state> state_;
+        slot(std::string_view host, std::string_view role) : state_(std::make_shared<detail::slot_state>(host, role)) {}
+        std::shared_ptr<detail::slot_state> state_;
     };
 
 private:
@@ -284,102 +339,78 @@ private:
     using view = detail::key_view<detail::file::key_blocks>;
     using moment = detail::moment;
 
-    /// How far stamps may be ahead of the file's time. If they are further ahead, they come from another clock.
-    static constexpr duration tolerance = std::chrono::seconds{1};
     /// How long a key is kept at least after its last change, because a reload may lengthen its windows. The same holds
     /// for a factor that the tuner did not set.
     static constexpr duration history_kept = std::chrono::minutes{1};
     static constexpr duration factor_kept = std::chrono::hours{24};
 
-    /// The store's data, in one object so that the store can be moved.
-    struct shared {
-        shared(sqlite_options o, Clock c) : options(std::move(o)), clock(std::move(c)) {
-            if (std::string fault = fault_of(options); !fault.empty())
-                throw exception({errc::bad_configuration, std::move(fault)});
-            // The process may change its folder before the file is opened, or opened again.
-            std::error_code ignored;
-            if (auto full = std::filesystem::absolute(options.path, ignored); !ignored)
-                options.path = full.string();
-        }
-        shared(const shared&) = delete;
-        shared& operator=(const shared&) = delete;
-        ~shared() {
-            // In a child after fork() the parent's files must not be closed, because that would release its locks and
-            // remove its journal.
-            if (process != ::getpid())
-                static_cast<void>(opened.release());
-        }
+    using shared = detail::store_state<Clock>;
 
-        sqlite_options options;  // never changes
-        const Clock clock;
-        const pid_t process = ::getpid();
-        detail::turn mutex;
-        // The mutex guards these.
-        detail::patience waiting;
-        std::unique_ptr<detail::file> opened;
-        std::uint64_t opening = 0;  // counts openings, so that a slot knows whether its row belongs to the present one
-        std::optional<std::int64_t> epoch;
-        bool lost = false;                    // the file was replaced, and nothing was decided in the new one yet
-        instant lost_since = long_ago;        // when that was seen, in the file's time
-        std::atomic<instant> last{long_ago};  // the latest injected time; read without the mutex
-        std::chrono::steady_clock::time_point checked{};  // when the file was last seen at its path
-        key_row row;                                      // used for one verb at a time
-        notice_board notices;
-    };
-
-    [[nodiscard]] std::unique_lock<detail::turn> enter(std::string_view doing) {
-        if (all_->process != ::getpid())
-            throw detail::failed(doing, all_->options.path, "this process is a fork of the one that made the store",
-                                 "fork before the store is first used, and make one in each process");
-        const auto until = std::chrono::steady_clock::now() + all_->options.busy_timeout;
-        std::unique_lock lock{all_->mutex, until};
-        if (!lock)
-            throw store_busy{detail::failed(doing, all_->options.path,
-                                            "other threads of this process are waiting for the file",
-                                            detail::advice(SQLITE_BUSY))
-                                 .what()};
-        all_->waiting.begin(until);
-        return lock;
-    }
-
-    /// The file. It is opened if it is not open, and again if another file has replaced it.
-    [[nodiscard]] detail::file& opened_file() {
+    /// Moves the write-ahead log into the database if it is long enough.
+    void checkpoint() noexcept {
         shared& all = *all_;
-        const auto now = std::chrono::steady_clock::now();
-        if (all.opened && now - all.checked > std::chrono::milliseconds{100}) {
-            all.checked = now;
-            if (!all.opened->is_in_place()) {
-                all.opened.reset();
-                // Other processes do not see the writes since the files were removed.
-                all.lost = true;
-            }
+        if (all.checkpoints.is_wanted()) [[unlikely]]
+            all.checkpoints.run(all.options.path, all.opening_seen, all.options.synchronous != durability::off);
+    }
+    /// Keeps an answer for the key's next transaction.
+    void keep_answer(slot& s, const window_plan& plan, const entry& e, bool has_ended, instant now) {
+        shared& all = *all_;
+        if (all.options.injected_time)
+            all.last.store(std::max(all.last.load(), now));
+        const instant at = all.options.injected_time ? now : all.clock.since_boot();
+        if (s.state().answers.put({.id = e.id, .cost = e.cost, .at = at, .has_ended = has_ended}, plan))
+            all.kept.add(s.state_);
+    }
+    /// Writes the answers of a key that wait, each at its own time.
+    void write_answers(view& key, detail::slot_state& mine, moment& m) {
+        auto& answers = mine.answers.take();
+        if (answers.empty())
+            return;
+        const auto plan = mine.answers.plan();
+        key_row& row = key.row;
+        const duration ahead = m.injected ? duration::zero() : all_->opened->ahead();
+        for (detail::kept_answer& a : answers) {
+            const instant t = std::max(a.at + ahead + row.shift, row.newest);
+            key.expire(t, *plan);
+            // Without a ceiling the answer ends the entry.
+            a.written_as = key.settle(*plan, a.id, a.cost, settlement::answered, t, {});
         }
-        if (!all.opened) {
-            all.opened = std::make_unique<detail::file>(all.options, all.clock, all.waiting);
-            all.checked = now;
-            ++all.opening;
-            all.lost = all.lost || (all.epoch && *all.epoch != all.opened->epoch()) || all.opened->was_taken_away();
-            all.epoch = all.opened->epoch();
-            all.lost_since = std::max(all.lost_since, all.opened->lost_since());
-        }
-        return *all.opened;
+        m.t = std::max(m.t, row.newest);
+        key.refresh();
+        touch(row, *plan, m);
     }
 
-    /// Runs `f` on a key inside one transaction, and saves the changes.
+    /// Runs `f` on a key inside one transaction, and saves the changes. Then writes what has waited for too long.
     template <class F>
     auto step(const slot& s, std::string_view doing, std::optional<instant> now, F&& f) {
-        const auto lock = enter(doing);
-        detail::file& in = opened_file();
+        struct at_end {
+            basic_sqlite_store& store;
+            ~at_end() {
+                if (store.all_->checkpoints.is_needed()) [[unlikely]]
+                    store.checkpoint();
+                try {
+                    store.tend(false);
+                } catch (const std::exception&) {
+                    // It is tried again with the next verb.
+                }
+            }
+        } const after{*this};
+        return step_on(s.state(), doing, now, f);
+    }
+    template <class F>
+    auto step_on(detail::slot_state& mine, std::string_view doing, std::optional<instant> now, F&& f) {
+        const auto lock = all_->enter(doing);
+        detail::file& in = all_->opened_file();
         in.db().doing(doing);
         try {
             detail::file::transaction transaction{in};
             shared& all = *all_;
-            detail::slot_state& mine = s.state();
             key_row& row = all.row;
             in.load(row, mine.of_opening == all.opening ? mine.row : 0, mine.name);
-            const moment m = moment_of(row, in, now);
+            moment m = all.moment_of(row, in, now);
             detail::file::key_blocks blocks{in, row, mine.name};
             view key{row, blocks};
+            write_answers(key, mine, m);
             const auto finish = [&] {
                 if (row.changed) {
                     row.seen = std::max(row.seen, m.t);
@@ -393,6 +424,7 @@ private:
                     in.tidy(m.base);
                 }
                 transaction.commit();
+                mine.answers.commit();
                 mine.row = row.id;
                 mine.of_opening = all.opening;
                 mine.millionths.store(row.millionths, std::memory_order_relaxed);
@@ -405,46 +437,12 @@ private:
                 finish();
                 return out;
             }
-        } catch (const store_error&) {
+        } catch (...) {
+            mine.answers.roll_back();
             if (in.db().broken())
                 all_->opened.reset();
             throw;
         }
-    }
-
-    [[nodiscard]] moment moment_of(key_row& row, detail::file& in, std::optional<instant> now) {
-        shared& all = *all_;
-        moment m{};
-        m.injected = all.options.injected_time;
-        if (m.injected) {
-            const instant last = all.last.load();
-            m.base = now.value_or(last);
-            all.last.store(std::max(last, m.base));
-        } else {
-            m.base = all.clock.since_boot() + in.ahead();
-            all.lost_since = std::min(all.lost_since, m.base);
-        }
-        m.here = m.injected ? m.base : this->now();
-        m.t = m.base + row.shift;
-        // The stamps come from another clock. The key's time continues from them, because waiting for them could take
-        // for ever.
-        if (!m.injected && row.seen > m.t + tolerance) {
-            row.shift += row.seen - m.t;
-            m.t = row.seen;
-            row.changed = true;
-        }
-        m.t = std::max(m.t, row.newest);
-        if (all.lost) {
-            all.lost = false;
-            all.lost_since = m.base;
-            in.note_loss(m.base);
-            all.notices.put(
-                {store_notice::kind::history_lost,
-                 fmt::format("sqlite: {} has lost history: the file, or one of those beside it, was removed or "
-                             "replaced; keys warm up for their shortest window",
-                             weir::detail::in_quotes(all.options.path))});
-        }
-        return m;
     }
 
     [[nodiscard]] assessment decide(view& key, const window_plan& plan, std::int64_t cost, const moment& m) const {

@@ -255,9 +255,14 @@ public:
     }
     /// Lets a store send what it keeps back for its next call: all of it if the caller falls idle, else what is due.
     /// Returns when that is needed again.
-    instant tend(bool is_idle) {
-        if constexpr (requires { store_.tend(is_idle); })
-            return store_.tend(is_idle);
+    instant tend(bool is_idle) noexcept {
+        if constexpr (requires { store_.tend(is_idle); }) {
+            try {
+                return store_.tend(is_idle);
+            } catch (const std::exception&) {
+                // The store keeps it, and the next verb reports the failure.
+            }
+        }
         return far_future;
     }
 

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "weir/ext/sqlite/detail/kept_answers.hpp"
+
 #include "weir/core/multiplier.hpp"
+#include "weir/storage/remote/key_heat.hpp"
 
 #include <atomic>
 #include <cstddef>
@@ -38,6 +41,8 @@ struct slot_state {
     }
 
     std::string name;
+    remote::key_heat heat;
+    kept_answers answers;
     // The store's mutex guards these.
     std::int64_t row = 0;          ///< the key's row in the file; 0 = unknown
     std::uint64_t of_opening = 0;  ///< the opening of the file that `row` belongs to

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "weir/ext/sqlite/clock.hpp"
+#include "weir/ext/sqlite/detail/checkpointer.hpp"
+#include "weir/ext/sqlite/detail/connection.hpp"
+#include "weir/ext/sqlite/detail/errors.hpp"
+#include "weir/ext/sqlite/detail/file.hpp"
+#include "weir/ext/sqlite/detail/kept_keys.hpp"
+#include "weir/ext/sqlite/detail/key_row.hpp"
+#include "weir/ext/sqlite/detail/moment.hpp"
+#include "weir/ext/sqlite/detail/turn.hpp"
+#include "weir/ext/sqlite/options.hpp"
+
+#include "weir/core/clock.hpp"
+#include "weir/core/error.hpp"
+#include "weir/core/text.hpp"
+#include "weir/core/time.hpp"
+#include "weir/storage/store_error.hpp"
+#include "weir/storage/store_notice.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+namespace weir::sqlite::detail {
+
+/// The store's data, in one object so that the store can be moved: the file, its time, and what is not in it yet.
+template <clock_set Clock>
+struct store_state {
+    store_state(sqlite_options o, Clock c) : options(std::move(o)), clock(std::move(c)) {
+        if (std::string fault = fault_of(options); !fault.empty())
+            throw exception({errc::bad_configuration, std::move(fault)});
+        // The process may change its folder before the file is opened, or opened again.
+        std::error_code ignored;
+        if (auto full = std::filesystem::absolute(options.path, ignored); !ignored)
+            options.path = full.string();
+    }
+    store_state(const store_state&) = delete;
+    store_state& operator=(const store_state&) = delete;
+    ~store_state() {
+        // In a child after fork() the parent's files must not be closed, because that would release its locks and
+        // remove its journal.
+        if (process == ::getpid())
+            return;
+        static_cast<void>(opened.release());
+        checkpoints.leak();
+    }
+
+    sqlite_options options;  // never changes
+    const Clock clock;
+    const pid_t process = ::getpid();
+    checkpointer checkpoints;  // has its own lock
+    kept_keys kept;            // has its own lock
+    turn mutex;
+    // The mutex guards these.
+    patience waiting;
+    std::unique_ptr<file> opened;
+    std::atomic<std::uint64_t> opening_seen = 0;  // the same, read without the mutex
+    std::uint64_t opening = 0;  // counts openings, so that a slot knows whether its row belongs to the present one
+    std::optional<std::int64_t> epoch;
+    bool lost = false;                    // the file was replaced, and nothing was decided in the new one yet
+    instant lost_since = long_ago;        // when that was seen, in the file's time
+    std::atomic<instant> last{long_ago};  // the latest injected time; read without the mutex
+    std::chrono::steady_clock::time_point checked{};  // when the file was last seen at its path
+    key_row row;                                      // used for one verb at a time
+    notice_board notices;
+
+    /// How far stamps may be ahead of the file's time. If they are further ahead, they come from another clock.
+    static constexpr duration tolerance = std::chrono::seconds{1};
+
+    /// This process's steady clock; under injected time, the latest instant that was injected.
+    [[nodiscard]] instant now() const noexcept {
+        return options.injected_time ? std::max(last.load(), instant{}) : steady_clock{}.now();
+    }
+
+    [[nodiscard]] std::unique_lock<turn> enter(std::string_view doing) {
+        if (process != ::getpid())
+            throw failed(doing, options.path, "this process is a fork of the one that made the store",
+                         "fork before the store is first used, and make one in each process");
+        const auto until = std::chrono::steady_clock::now() + options.busy_timeout;
+        std::unique_lock lock{mutex, until};
+        if (!lock)
+            throw store_busy{failed(doing, options.path, "other threads of this process are waiting for the file",
+                                    advice(SQLITE_BUSY))
+                                 .what()};
+        waiting.begin(until);
+        return lock;
+    }
+
+    /// The file. It is opened if it is not open, and again if another file has replaced it.
+    [[nodiscard]] file& opened_file() {
+        const auto now = std::chrono::steady_clock::now();
+        if (opened && now - checked > std::chrono::milliseconds{100}) {
+            checked = now;
+            if (!opened->is_in_place()) {
+                opened.reset();
+                checkpoints.close();
+                // Other processes do not see the writes since the files were removed.
+                lost = true;
+            }
+        }
+        if (!opened) {
+            opened = std::make_unique<file>(options, clock, waiting, checkpoints);
+            checked = now;
+            opening_seen = ++opening;
+            lost = lost || (epoch && *epoch != opened->epoch()) || opened->was_taken_away();
+            epoch = opened->epoch();
+            lost_since = std::max(lost_since, opened->lost_since());
+        }
+        return *opened;
+    }
+
+    [[nodiscard]] moment moment_of(key_row& row, file& in, std::optional<instant> now) {
+        moment m{};
+        m.injected = options.injected_time;
+        if (m.injected) {
+            const instant before = last.load();
+            m.base = now.value_or(before);
+            last.store(std::max(before, m.base));
+        } else {
+            m.base = clock.since_boot() + in.ahead();
+            lost_since = std::min(lost_since, m.base);
+        }
+        m.here = m.injected ? m.base : this->now();
+        m.t = m.base + row.shift;
+        // The stamps come from another clock. The key's time continues from them, because waiting for them could take
+        // for ever.
+        if (!m.injected && row.seen > m.t + tolerance) {
+            row.shift += row.seen - m.t;
+            m.t = row.seen;
+            row.changed = true;
+        }
+        m.t = std::max(m.t, row.newest);
+        if (lost) {
+            lost = false;
+            lost_since = m.base;
+            in.note_loss(m.base);
+            notices.put({store_notice::kind::history_lost,
+                         fmt::format("sqlite: {} has lost history: the file, or one of those beside it, was removed or "
+                                     "replaced; keys warm up for their shortest window",
+                                     weir::detail::in_quotes(options.path))});
+        }
+        return m;
+    }
+};
+
+}  // namespace weir::sqlite::detail
