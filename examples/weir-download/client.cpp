@@ -51,6 +51,8 @@ bool worth_retrying(transport_errc why) {
     case transport_errc::tls:
     case transport_errc::cancelled:
     case transport_errc::body_too_large:
+    case transport_errc::too_large:
+    case transport_errc::address_refused:
     case transport_errc::too_many_redirects:
     case transport_errc::bad_redirect:
         return false;

@@ -32,6 +32,13 @@ enum class gate_reach : std::uint8_t {
     host,  ///< the gates of every role of its host or host group (the hosts of a group share their keys)
 };
 
+/// Which of the limits that a server reports in its fields are obeyed. `Retry-After` is obeyed in any case.
+enum class limit_trust : std::uint8_t {
+    obey,      ///< all
+    refusals,  ///< only those on a refusal
+    ignore,    ///< none: they concern something else, such as credits that these requests do not use
+};
+
 /// All limits of a key. Each member is a leaf of a configuration: its range and name are in `policy_rules`.
 struct policy {
     /// Every rate must admit a request. Empty is legal only together with `unlimited`.
@@ -76,6 +83,10 @@ struct policy {
     /// The statuses that mean that the server refused because of a limit or of overload, also if it states no time.
     /// Any other 4xx or 5xx is a refusal only if it states when to come back.
     std::vector<std::int64_t> refusal_statuses{429, 503};
+    /// Which of the limits that the server reports are obeyed.
+    limit_trust reported_limits = limit_trust::obey;
+    /// The first pause after a refusal that states no time, in ns. It doubles with each refusal in a row.
+    duration refusal_pause = std::chrono::seconds{1};
     /// How the rates follow the server's answers.
     aimd_options aimd{};
 

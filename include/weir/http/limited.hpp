@@ -11,6 +11,7 @@
 #include "weir/http/url.hpp"
 
 #include "weir/core/error.hpp"
+#include "weir/core/time.hpp"
 #include "weir/limiter/acquire_options.hpp"
 #include "weir/observe/feedback.hpp"
 
@@ -42,11 +43,11 @@ concept limiting_registry = requires(R& r, std::string_view text, const acquire_
 /// ```
 ///
 /// **Effects.** The request is counted for the URL's host and its role. It waits for its permit for at most
-/// `max_delay`. The response's head stamps the entry. A `Retry-After`, or a refusal without one, moves the key's gate
-/// (see `permit::arrived`) before the receiver gets the head. The end of the body frees the in-flight slot. A request
-/// that never left the machine is refunded; a request that failed in any other way counts. A transport that sends a
-/// request once more by itself first gets another permit, if the request may be repeated (`may_repeat`) and a permit is
-/// there within `max_delay`; else the request fails as `lost`.
+/// `max_delay`, and not beyond its deadline. The response's head stamps the entry. A `Retry-After`, or a refusal
+/// without one, moves the key's gate (see `permit::arrived`) before the receiver gets the head. The end of the body
+/// frees the in-flight slot. A request that never left the machine is refunded; a request that failed in any other way
+/// counts. A transport that sends a request once more by itself first gets another permit, if the request may be
+/// repeated (`may_repeat`) and a permit is there within `max_delay`; else the request fails as `lost`.
 ///
 /// A receiver that sends another request in `head` or `body` waits for a second in-flight place while it has the first.
 /// Under a ceiling of 1 it waits for itself until `max_delay`: send the second request after the first has returned.
@@ -64,6 +65,8 @@ public:
         detail::url_parts parts;
         if (detail::split_url(what.url, parts) != detail::url_fault::none) [[unlikely]]
             throw exception(budget_host(what.url).error());
+        if (is_too_late(what))
+            throw transport_error{transport_errc::timeout, what.method, what.url, "no time was left to send it", false};
         watching watch{*limits_, parts.host, what, to};
         try {
             inner_.send(what, watch);
@@ -111,9 +114,13 @@ private:
 
     private:
         void take_permit() {
-            permit_.emplace(limits_.acquire(
-                host_, what_.role,
-                {.cost = what_.cost, .method = what_.method, .max_delay = what_.max_delay, .stop = what_.stop}));
+            const duration left = what_.deadline ? *what_.deadline - std::chrono::steady_clock::now() : forever;
+            permit_.emplace(limits_.acquire(host_, what_.role,
+                                            {.cost = what_.cost,
+                                             .method = what_.method,
+                                             .max_delay = what_.max_delay,
+                                             .time_left = left,
+                                             .stop = what_.stop}));
         }
 
         Registry& limits_;

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "weir/http/body_source.hpp"
 #include "weir/http/headers.hpp"
+#include "weir/http/transfer_info.hpp"
 
 #include "weir/core/text.hpp"
 #include "weir/core/time.hpp"
@@ -28,15 +30,20 @@ struct request {
     http::headers headers{};
     /// Sent unchanged; empty = no body.
     std::string body{};
+    /// The body, read while it is sent; empty = `body`. A request has one of the two.
+    body_source upload{};
     /// The role it counts in: which of the host's budgets.
     std::string role = "metadata";
     /// The units it takes from that budget, at least 1.
     std::int64_t cost = 1;
     /// The longest wait for the permit, in ns; absent = the policy's `max_delay`; 0 = decide at once.
     std::optional<duration> max_delay{};
-    /// The longest time from admission to the end of the body, in ms; 0 = no limit; absent = the transport's own
-    /// limit.
+    /// The longest time from admission to the end of the body, in ms; absent = the transport's own limit; 0 or less =
+    /// it has passed: the request fails at once.
     std::optional<std::chrono::milliseconds> timeout{};
+    /// When everything must have ended: the wait for a permit, each hop, each repeat and the transfer. A request whose
+    /// deadline has passed fails at once as `timeout`, unsent. Absent = no deadline.
+    std::optional<std::chrono::steady_clock::time_point> deadline{};
     /// A stop request ends the wait and the transfer.
     std::stop_token stop{};
     /// Requests the body from this byte on. Answers: 206 = from that byte, 200 = the whole body, 416 = the body is
@@ -54,9 +61,16 @@ struct request {
 }
 
 /// Whether a request may be sent once more although the server may have received it: its method is idempotent, or it
-/// has an `Idempotency-Key`, by which the server recognises the repeat.
+/// has an `Idempotency-Key`, by which the server recognises the repeat. Its body must be there a second time.
 [[nodiscard]] inline bool may_repeat(const request& what) noexcept {
-    return is_idempotent(what.method) || what.headers.contains("Idempotency-Key");
+    return (is_idempotent(what.method) || what.headers.contains("Idempotency-Key")) &&
+           (!what.upload || what.upload.repeatable);
+}
+
+/// Whether the request's deadline or timeout leaves it no time.
+[[nodiscard]] inline bool is_too_late(const request& what) noexcept {
+    return (what.timeout && what.timeout->count() <= 0) ||
+           (what.deadline && *what.deadline <= std::chrono::steady_clock::now());
 }
 
 /// A response with its whole body.
@@ -64,8 +78,12 @@ struct response {
     int status = 0;
     http::headers headers{};
     std::string body{};
+    /// The fields after the body.
+    http::headers trailers{};
     /// The URL that answered: the request's own, or the last one of its redirects.
     std::string url{};
+    /// How the last transfer went.
+    transfer_info info{};
 };
 
 }  // namespace weir::http

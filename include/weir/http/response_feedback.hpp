@@ -10,6 +10,8 @@
 
 #include <chrono>
 #include <optional>
+#include <string>
+#include <utility>
 #include <vector>
 
 namespace weir::http {
@@ -34,9 +36,7 @@ public:
         if (may_hold)
             feedback_.retry_after = retry_after(fields, at);
         if (may_limit)
-            for (const quota& q : read_ratelimit_fields(fields, at, unit).quotas)
-                limits_.push_back(q.reported);
-        feedback_.limits = limits_;
+            keep(read_ratelimit_fields(fields, at, unit));
     }
     response_feedback(const response_feedback&) = delete;
     response_feedback& operator=(const response_feedback&) = delete;
@@ -45,7 +45,18 @@ public:
     [[nodiscard]] const feedback& said() const noexcept { return feedback_; }
 
 private:
+    void keep(quota_reading&& read) {
+        limits_.reserve(read.quotas.size());
+        names_.reserve(read.quotas.size());  // the limits have views of them
+        for (const quota& q : read.quotas) {
+            limits_.push_back(q.reported);
+            limits_.back().of = names_.emplace_back(names_of(q));
+        }
+        feedback_.limits = limits_;
+    }
+
     std::vector<reported_limit> limits_;
+    std::vector<std::string> names_;
     feedback feedback_;
 };
 

@@ -4,10 +4,15 @@
 #include "weir/http/headers.hpp"
 #include "weir/http/message.hpp"
 #include "weir/http/receiver.hpp"
+#include "weir/http/send_result.hpp"
 #include "weir/http/transport_error.hpp"
+
+#include "weir/core/error.hpp"
+#include "weir/limiter/refused.hpp"
 
 #include <concepts>
 #include <cstddef>
+#include <exception>
 #include <string_view>
 #include <utility>
 
@@ -41,6 +46,8 @@ public:
         out.body.append(bytes);
         return true;
     }
+    void trailers(const headers& fields) override { out.trailers = fields; }
+    void finished(const transfer_info& info) override { out.info = info; }
 
     response out;
 
@@ -60,7 +67,23 @@ template <transport Transport>
     return std::move(to.out);
 }
 
-/// Adds `send(request)`, which collects the body, to a transport. Derive from it and write `using
+/// As `fetch`, but a failure is a value: no permit, no connection, no answer.
+///
+/// **Errors.** Throws only what is none of these, such as `std::bad_alloc`.
+template <transport Transport>
+[[nodiscard]] send_result try_fetch(Transport& through, const request& what, std::size_t max = default_body_limit) {
+    try {
+        return fetch(through, what, max);
+    } catch (const transport_error& e) {
+        return send_failure{e.code(), e.what(), e.sent(), {}, std::current_exception()};
+    } catch (const refused& e) {
+        return send_failure{e.code(), e.what(), false, e.retry_after(), std::current_exception()};
+    } catch (const exception& e) {
+        return send_failure{e.code(), e.what(), false, {}, std::current_exception()};
+    }
+}
+
+/// Adds `send(request)`, which collects the body, and `try_send` to a transport. Derive from it and write `using
 /// collecting<Derived>::send;`.
 template <class Derived>
 class collecting {
@@ -68,6 +91,10 @@ public:
     /// As `fetch`.
     response send(const request& what, std::size_t max = default_body_limit) {
         return fetch(static_cast<Derived&>(*this), what, max);
+    }
+    /// As `try_fetch`.
+    [[nodiscard]] send_result try_send(const request& what, std::size_t max = default_body_limit) {
+        return try_fetch(static_cast<Derived&>(*this), what, max);
     }
 };
 

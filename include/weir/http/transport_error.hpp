@@ -16,18 +16,21 @@ namespace weir::http {
 
 /// Why a request got no complete response.
 enum class transport_errc : std::uint8_t {
-    bad_request = 1,     ///< its URL, its method or a header field cannot be sent
+    bad_request = 1,     ///< its URL, its method, a header field or an option cannot be sent
     resolve,             ///< the host's name has no address
     connect,             ///< no server answers at that address
     tls,                 ///< no secure channel: a certificate that is not trusted, no common version
-    timeout,             ///< a time limit passed
+    timeout,             ///< a time limit or the deadline passed
     cancelled,           ///< its stop token requested a stop
     lost,                ///< the connection ended before the response did
-    protocol,            ///< the response is not HTTP
+    protocol,            ///< the response is not HTTP, or its body is not what its head says
     body_too_large,      ///< the body is larger than the caller's limit
     too_many_redirects,  ///< more redirects than the limit, or a circle
     bad_redirect,        ///< a redirect that the options do not allow
     other,               ///< any other failure
+    proxy,               ///< a proxy refused the request
+    too_large,           ///< the head is larger than the limit
+    address_refused,     ///< the host's address is one that the options do not allow
 };
 
 namespace detail {
@@ -60,6 +63,12 @@ public:
             return "a redirect that is not followed";
         case transport_errc::other:
             return "the transfer failed";
+        case transport_errc::proxy:
+            return "the proxy refused it";
+        case transport_errc::too_large:
+            return "the head is larger than the limit";
+        case transport_errc::address_refused:
+            return "an address that is not allowed";
         }
         return "unknown error";
     }

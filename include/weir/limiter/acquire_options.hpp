@@ -19,6 +19,9 @@ struct acquire_options {
     std::string_view method = "GET";
     /// The longest this caller waits, in ns; absent = the policy's `max_delay`; 0 = decide at once.
     std::optional<duration> max_delay{};
+    /// What is left until the caller's own deadline, in ns: the wait ends then, however long `max_delay` is. 0 or less
+    /// = decide at once.
+    duration time_left = forever;
     /// A stop request ends the wait. No capacity is lost.
     std::stop_token stop{};
 };

@@ -53,7 +53,8 @@ public:
     static constexpr duration retry_ceiling = detail::shared_queue_driver::retry_ceiling;
 
     shared_limiter(key_core& key, typename Store::slot slot) : key_(key), log_(key, std::move(slot)), driver_(key) {
-        key_.make_room();  // an active call may enter the key in a list, and the end of a lease may wake it
+        key_.is_half_open = true;  // perhaps: the store says at the first request
+        key_.make_room();          // an active call may enter the key in a list, and the end of a lease may wake it
     }
 
     // ---- decisions
@@ -188,11 +189,19 @@ public:
             if (!detail::opens_gates(s.store))
                 return false;
             const bool is_open = log_.open_gate(s);
-            key_.pause = {};
+            key_.change_pause([](detail::refusal_pause& p) { p = {}; });
             improved(s);
             return is_open;
         }
         return false;
+    }
+    /// Changes what all processes know of refusals by `how(refusal_pause&)`, which may be called more than once.
+    /// Releases the lock. If the store fails, only this process knows.
+    template <class F>
+    void change_pause(step& s, F&& how) noexcept {
+        if (!log_.change_pause(s, how))
+            key_.change_pause(how);
+        improved(s);
     }
     /// Replaces the rules. History counts under the new rules at once.
     void set_rules(step& s, std::shared_ptr<const key_rules> rules) noexcept {
@@ -207,6 +216,7 @@ public:
     /// Forgets the key's history. Releases the lock.
     void erase(step& s) {
         log_.erase(s);
+        key_.change_pause([](detail::refusal_pause& p) { p = {}; });
         improved(s);
     }
     /// Ends every lease. Returns whether there was any. Releases the lock.

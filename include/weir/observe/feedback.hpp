@@ -43,6 +43,9 @@ struct reported_limit {
     std::optional<std::int64_t> remaining{};
     /// From the arrival of the response until more units are available, perhaps not all of them.
     std::optional<duration> reset{};
+    /// Which limit it is: the server's names for its policy, its partition and its resource; "" = it has no names.
+    /// **Lifetime.** The caller's, for the length of the call.
+    std::string_view of{};
 
     friend bool operator==(const reported_limit&, const reported_limit&) = default;
 };

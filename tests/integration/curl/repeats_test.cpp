@@ -225,7 +225,7 @@ TEST_CASE("streams that an HTTP/2 server refuses are charged, each time") {
         const weir_test::tunnel_proxy proxy;
         budget b;
         weir::http::limited http(
-            weir::curl::transport{{.proxy = by_proxy ? proxy.url() : "", .h2c = true, .proxy_tunnel = by_proxy}},
+            weir::curl::transport{{.proxy = by_proxy ? proxy.url() : "", .proxy_tunnel = by_proxy, .h2c = true}},
             *b.limits);
         const auto got = send_times(http, 3, post(s.server));
         INFO(got.text);

@@ -4,6 +4,7 @@
 #include "support/catch.hpp"
 
 #include "integration/curl/support/nginx.hpp"
+#include "integration/curl/support/odd_server.hpp"
 
 #include "weir/http/redirecting.hpp"
 
@@ -225,6 +226,49 @@ TEST_CASE("without idle sessions each transfer connects anew") {
     const site s;
     weir::curl::transport http{{.max_idle = 0}};
     CHECK(http.send({.url = s.url("/connection")}).body != http.send({.url = s.url("/connection")}).body);
+}
+
+TEST_CASE("idle connections are closed: those of an age, those the server has closed, or all") {
+    std::atomic<bool> closes = false;
+    const weir_test::odd_server server{[&](weir_test::peer& p) {
+        while (!p.request().empty()) {
+            p.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+            if (closes)
+                return;
+        }
+    }};
+    const auto port = [&](int i) { return fmt::format("h{}.localhost:{}:127.0.0.1", i, server.port()); };
+    std::vector<std::string> hosts;
+    for (int i = 0; i < 10; ++i)
+        hosts.push_back(port(i));
+    const auto all = [&](weir::curl::transport& http) {
+        for (int i = 0; i < 10; ++i)
+            CHECK(http.send({.url = fmt::format("http://h{}.localhost:{}/", i, server.port())}).body == "ok");
+    };
+    weir::curl::transport http{{.proxy = "", .resolve = hosts}};
+    all(http);
+    CHECK(http.idle_connections() == 10);
+    http.close_idle(1h);
+    CHECK(http.idle_connections() == 10);
+    http.close_idle();
+    CHECK(http.idle_connections() == 0);
+
+    // All are closed by the server. The next one to use the transport notices it.
+    closes = true;
+    all(http);
+    std::this_thread::sleep_for(600ms);
+    closes = false;
+    CHECK(http.send({.url = server.url()}).body == "ok");
+    CHECK(http.idle_connections() == 1);
+
+    weir::curl::transport few{{.proxy = "", .resolve = hosts, .max_idle = 3}};
+    all(few);
+    CHECK(few.idle_connections() == 3);
+    weir::curl::transport brief{{.proxy = "", .resolve = hosts, .max_idle_age = 1s}};
+    all(brief);
+    std::this_thread::sleep_for(1100ms);
+    CHECK(brief.send({.url = server.url()}).body == "ok");
+    CHECK(brief.idle_connections() == 1);
 }
 
 TEST_CASE("redirects over two hosts send no credentials on") {

@@ -61,7 +61,7 @@ TEST_CASE("key: a text that is not a host is an error that says why") {
         {"a b", "a host is at most"},
         {"h:0", "a port is a number"},
         {"h:65536", "a port is"},
-        {"h:080", "a port is"},
+        {"h:000", "a port is"},
         {"h:", "a port is"},
         {"::1", "stands in brackets"},
         {"[::1", "closed by"},

@@ -26,7 +26,7 @@ TEST_CASE("a transport error stays on one line whatever the method") {
 }
 
 TEST_CASE("every reason has a sentence of its own") {
-    for (int i = 1; i <= static_cast<int>(transport_errc::other); ++i)
+    for (int i = 1; i <= static_cast<int>(transport_errc::address_refused); ++i)
         CHECK(make_error_code(static_cast<transport_errc>(i)).message() != "unknown error");
     CHECK(make_error_code(transport_errc::lost).category().name() == std::string{"weir.http"});
 }

@@ -37,6 +37,11 @@ TEST_CASE("the budget of a URL is its host, with its port unless that is the sch
     CHECK(host_of("https://example.org:443/") == "example.org");
     CHECK(host_of("http://example.org:80/") == "example.org");
     CHECK(host_of("https://example.org:/") == "example.org");
+    CHECK(host_of("http://example.org:080/") == "example.org");
+    CHECK(host_of("https://example.org:00443") == "example.org");
+    CHECK(reparsed("https://example.org:08443/") == "https://example.org:8443/");
+    CHECK(reparsed("http://0x7f.1:00080/") == "http://127.0.0.1/");
+    CHECK(reparsed("http://[0::1]:81/") == "http://[::1]:81/");
     CHECK(host_of("https://example.org:80/") == "example.org:80");
     CHECK(host_of("http://example.org:443") == "example.org:443");
     CHECK(host_of("http://127.0.0.1:8080/a:b@c") == "127.0.0.1:8080");
@@ -72,7 +77,7 @@ TEST_CASE("a URL that has no budget is an error that says why and shows no secre
                                         "https://example.org:0/",
                                         "https://example.org:65536/",
                                         "https://example.org:8x/",
-                                        "https://example.org:080/",
+                                        "https://example.org:000/",
                                         "https://example.org:80:90/",
                                         "https://[::1/",
                                         "https://[::1]x:8y/",

@@ -57,6 +57,10 @@ inline constexpr std::array<single_fields, 4> singles{{
     {"X-RateLimit-Limit-Requests", "X-RateLimit-Remaining-Requests", "X-RateLimit-Reset-Requests", "", "", ""},
 }};
 
+/// What a limit of the forms with single fields is about: GitHub's and Discord's name for it, and GitLab's.
+inline constexpr std::array<std::string_view, 3> resource_fields{"X-RateLimit-Resource", "X-RateLimit-Bucket",
+                                                                 "RateLimit-Name"};
+
 /// Sent by Crossref.
 inline constexpr std::string_view concurrency_field = "X-Concurrency-Limit";
 

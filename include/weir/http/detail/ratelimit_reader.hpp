@@ -158,6 +158,7 @@ private:
                 continue;
             q.reported.remaining = state.reported.remaining;
             q.reported.reset = state.reported.reset;
+            q.resource = std::move(state.resource);
             if (!q.reported.window)
                 q.reported.window = state.reported.window;
             return;
@@ -266,6 +267,9 @@ private:
         q->reported.reset = reset;
         if (interval)
             q->reported.window = interval;
+        for (const std::string_view name : wire::resource_fields)
+            if (const auto resource = value_of(name); resource && q->resource.empty())
+                q->resource = resource->substr(0, max_resource);
         join_nameless(std::move(*q));
         return true;
     }
@@ -274,6 +278,8 @@ private:
             out_.quotas.push_back(
                 {.reported = {.unit = limit_unit::concurrent_requests, .limit = max}, .from = wire::concurrency_field});
     }
+
+    static constexpr std::size_t max_resource = 100;
 
     const headers& fields_;
     time_reader time_;

@@ -62,9 +62,10 @@ inline constexpr auto ends_host = [] {
         return url_fault::host;
     if (const auto colon = authority.find(':', bracket); colon != std::string_view::npos) {
         const std::string_view port = authority.substr(colon + 1);
-        if (!port.empty() && !weir::detail::is_port(port))
+        const auto number = weir::detail::port_number(port);
+        if (!port.empty() && number == 0)
             return url_fault::port;
-        if (port.empty() || port == (out.secure ? "443" : "80"))
+        if (port.empty() || number == (out.secure ? 443U : 80U))
             authority = authority.substr(0, colon);
         if (colon == 0)
             return url_fault::host;

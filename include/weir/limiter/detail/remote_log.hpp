@@ -5,6 +5,7 @@
 #include "weir/limiter/detail/inflight_slot.hpp"
 #include "weir/limiter/detail/lease_book.hpp"
 #include "weir/limiter/detail/local_fallback.hpp"
+#include "weir/limiter/detail/probe_claim.hpp"
 #include "weir/limiter/detail/store_abilities.hpp"
 #include "weir/limiter/detail/store_calls.hpp"
 #include "weir/limiter/detail/store_outage.hpp"
@@ -59,7 +60,9 @@ public:
     void forget_denial() noexcept { known_.clear(key_); }
 
     /// Whether a lease has `cost` units to give. Keeps the lock.
-    [[nodiscard]] bool has_lease(std::int64_t cost, instant now) const noexcept { return leases_.has(cost, now); }
+    [[nodiscard]] bool has_lease(std::int64_t cost, instant now) const noexcept {
+        return !key_.is_half_open && leases_.has(cost, now);
+    }
     /// Admits a request by a lease. Keeps the lock. **Preconditions.** `has_lease(cost, s.now)`.
     [[nodiscard]] assessment draw(step& s, std::int64_t cost, entry& out) {
         inflight_slot slot{s, key_, false};
@@ -70,7 +73,7 @@ public:
     /// that.
     [[nodiscard]] assessment admit(step& s, std::int64_t cost, bool is_head, entry& out) {
         inflight_slot slot{s, key_, is_head};
-        if (leases_.has(cost, s.now)) {
+        if (has_lease(cost, s.now)) {
             end_turn();
             return draw(s, cost, slot, out);
         }
@@ -80,21 +83,35 @@ public:
             end_turn();
             return {s.now, cause::inflight, 0};
         }
-        std::int64_t wanted = leases_.wanted(cost, s.now);
+        // Of a half-open key only the probe is admitted, and its lease would let others follow.
+        // A limit that counts from a time on is not kept by a lease.
+        const bool is_single = key_.is_half_open || key_.plan().has_since();
+        std::int64_t wanted = is_single ? cost : leases_.wanted(cost, s.now);
         if (wanted > cost && !(lends_units(s.store) && leases_.make_room()))
             wanted = cost;
         entry lease;
+        probe_claim claim{key_, s.now};
         assessment f = decide(
             s, cost,
             [&, lease_plan = leases_.plan()](auto& where, const window_plan& plan) {
+                const auto learn = [&](tuner_step how) { return tuner_.learn(s.store, where, how); };
+                if (claim.comes_first() && !claim.make(learn))
+                    return claim.denial();
                 if (wanted > cost) {
                     const assessment all = s.store.admit(where, *lease_plan, wanted, s.now, lease);
                     if (all.admits())
                         return all;
                 }
-                return s.store.admit(where, plan, cost, s.now, out);
+                const assessment single = s.store.admit(where, plan, cost, s.now, out);
+                if (!claim.comes_last() || !single.admits() || claim.make(learn))
+                    return single;
+                s.store.settle(where, plan, out, settlement::refunded, s.now);
+                return claim.denial();
             },
             [&](local_fallback& local, instant now) { return local.admit(cost, now, out); });
+        claim.end(f);
+        if (claim.notes() != nullptr)
+            adopt_limits(*claim.notes());
         if (lacks_slot && f.cause == cause::none) {
             f.cause = cause::inflight;
             f.passed = true;
@@ -204,6 +221,26 @@ public:
         call(s, [&](auto& where, const window_plan&) { out = tuner_.learn(s.store, where, how); });
         return out;
     }
+    /// Changes what the store keeps of refusals by `how(refusal_pause&)`. Returns false if the store failed.
+    template <class F>
+    bool change_pause(step& s, F&& how) noexcept {
+        refusal_pause pause;
+        const auto learning = [&](const tuner_state& before) {
+            tuner_state after = before;
+            key_notes notes = before.notes != nullptr ? *before.notes : key_notes{};
+            pause = refusal_pause{notes.refused};
+            how(pause);
+            if (notes.refused != pause.notes()) {
+                notes.refused = pause.notes();
+                after.notes = std::make_shared<const key_notes>(notes);
+            }
+            return after;
+        };
+        if (!learn(s, learning))
+            return false;
+        key_.change_pause([&](refusal_pause& p) { p = pause; });
+        return true;
+    }
     void erase(step& s) {
         end_leases(s);
         call(s, [&](auto& where, const window_plan&) { tuner_.erase(s.store, where); });
@@ -243,8 +280,8 @@ private:
         if (outage_.holds_calls(s.now)) {
             end_turn();
             calls_.set_error(outage_.error());
-        } else if (assessment f{};
-                   call_in_turn(s, [&](auto& where, const window_plan& plan) { f = verb(where, plan); })) {
+        } else if (assessment f{}; call_in_turn(
+                       s, [&](auto& where, const window_plan& plan) { f = decide_as_of(s.now, where, plan, verb); })) {
             outage_.end();
             known_.record(key_, f, cost, s.now);
             if (f.cause == cause::gate)
@@ -257,6 +294,31 @@ private:
             outage_.begin(asked, s.now, calls_.error());
         }
         return outage_.decide(mode, key_.rules, factor_, calls_.unsent_gate(), known_.at(s.now), s.now, verb_local);
+    }
+
+    /// Decides by the plan, or, if that has windows which count from a time on, by the plan as of `now`.
+    template <class Slot, class F>
+    [[nodiscard]] static assessment decide_as_of(instant now, Slot& where, const window_plan& plan, F&& verb) {
+        if (!plan.has_since()) [[likely]]
+            return verb(where, plan);
+        const window_plan present = plan.as_of(now);
+        assessment f = verb(where, present);
+        if (f.cause == cause::window && f.window < plan.windows.size())
+            f.at = saturating_add(f.at, plan.windows[f.window].period - present.windows[f.window].period);
+        return f;
+    }
+    /// Keeps the limits that other processes have recorded. They apply from the next call on.
+    void adopt_limits(const key_notes& notes) noexcept {
+        if (notes.limit_count() == 0 && key_.reported == nullptr)
+            return;
+        try {
+            if (auto fresh = key_.adopt(notes.limits, factor_)) {
+                key_.rules = std::move(fresh);
+                leases_.set_rules(key_.rules);
+            }
+        } catch (const std::bad_alloc&) {
+            // The next answer that reports limits tries again.
+        }
     }
 
     /// Makes a call in the turn that was taken, and ends the turn. Returns whether it succeeded.

@@ -18,6 +18,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <stop_token>
 #include <string_view>
@@ -150,7 +151,8 @@ private:
         return node_.key.plan().count_head || !is_head(options_.method) ? options_.cost : 0;
     }
     [[nodiscard]] duration max_delay() const noexcept {
-        return options_.max_delay.value_or(node_.key.plan().max_delay);
+        const duration longest = options_.max_delay.value_or(node_.key.plan().max_delay);
+        return options_.time_left < longest ? std::max(options_.time_left, duration::zero()) : longest;
     }
 
     static void refuse_closed(decision& out) noexcept {

@@ -202,12 +202,15 @@ public:
     void settle_ended(node& n, entry& e, settlement how, When when) noexcept {
         const bool has_freed = e.in_flight && ceiling_.give_back();
         n.lock();
-        const bool needs_time = has_freed || how == settlement::abandoned || n.log.needs_time(e, how);
+        const bool may_be_probe = n.key.is_half_open && how != settlement::released;
+        const bool needs_time = has_freed || may_be_probe || how == settlement::abandoned || n.log.needs_time(e, how);
         const instant now = needs_time ? time(when) : long_ago;
         {
             locked_step step{*this, n, now};
             if (how == settlement::abandoned) [[unlikely]]
                 e.grace = grace_of(n, e, now);
+            if (may_be_probe) [[unlikely]]
+                lose_probe(n, e, step.at);
             n.log.settle(step.at, e, how);
             --n.key.references;
         }
@@ -397,6 +400,13 @@ private:
         const auto out = wakes_.set(entry, is_polled ? n.log.next_due() : far_future);
         n.key.references += static_cast<std::uint32_t>(out.references);
         return out.is_earlier;
+    }
+
+    /// Another probe may be sent if this request was the probe: it ends without an answer.
+    void lose_probe(node& n, const entry& e, key_step<Store>& s) noexcept {
+        const instant admitted = e.stamp;
+        if (n.key.pause.is_half_open() && n.key.pause.is_new(admitted))
+            n.log.change_pause(s, [&](refusal_pause& p) { p.lose_probe(admitted, s.now); });
     }
 
     /// How long after its end a request without an answer may still arrive at the server: what the policy says, or the

@@ -3,13 +3,17 @@
 
 #include <curl/curl.h>
 
+#include <poll.h>
+
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <iterator>
 #include <memory>
 #include <mutex>
 #include <new>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -25,11 +29,12 @@ inline void start_library() {
         throw std::runtime_error{"libcurl cannot be started"};
 }
 
-/// What the sessions of a transport share: resolved names and TLS sessions. They do not share connections: libcurl
-/// documents that as unsafe.
+/// What the sessions of a transport share: resolved names, TLS sessions and cookies. They do not share connections:
+/// libcurl documents that as unsafe.
 class share {
 public:
-    share() : handle_(curl_share_init()) {
+    /// `cookies` is a file of cookies; absent or empty = none.
+    explicit share(std::optional<std::string> cookies) : handle_(curl_share_init()), cookies_(std::move(cookies)) {
         if (handle_ == nullptr)
             throw std::bad_alloc{};
         curl_share_setopt(handle_, CURLSHOPT_LOCKFUNC, lock);
@@ -37,14 +42,31 @@ public:
         curl_share_setopt(handle_, CURLSHOPT_USERDATA, this);
         curl_share_setopt(handle_, CURLSHOPT_SHARE, CURL_LOCK_DATA_DNS);
         curl_share_setopt(handle_, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
+        if (cookies_)
+            curl_share_setopt(handle_, CURLSHOPT_SHARE, CURL_LOCK_DATA_COOKIE);
+        cookie_file(CURLOPT_COOKIEFILE, "RELOAD");
     }
     share(const share&) = delete;
     share& operator=(const share&) = delete;
-    ~share() { curl_share_cleanup(handle_); }
+    ~share() {
+        cookie_file(CURLOPT_COOKIEJAR, "FLUSH");
+        curl_share_cleanup(handle_);
+    }
 
     [[nodiscard]] CURLSH* handle() const noexcept { return handle_; }
 
 private:
+    void cookie_file(CURLoption option, const char* command) const noexcept {
+        if (!cookies_ || cookies_->empty())
+            return;
+        CURL* const easy = curl_easy_init();
+        if (easy == nullptr)
+            return;
+        curl_easy_setopt(easy, CURLOPT_SHARE, handle_);
+        curl_easy_setopt(easy, option, cookies_->c_str());
+        curl_easy_setopt(easy, CURLOPT_COOKIELIST, command);
+        curl_easy_cleanup(easy);
+    }
     static void lock(CURL*, curl_lock_data what, curl_lock_access, void* self) {
         static_cast<share*>(self)->mutexes_[static_cast<std::size_t>(what)].lock();
     }
@@ -54,13 +76,11 @@ private:
 
     std::array<std::mutex, CURL_LOCK_DATA_LAST> mutexes_;
     CURLSH* handle_;
+    std::optional<std::string> cookies_;
 };
 
-/// An easy handle with its own multi handle, which keeps its connections and can be woken from another thread.
+/// An easy handle with its own multi handle, which keeps one connection and can be woken from another thread.
 struct session {
-    /// How many connections one session keeps; it remembers as many origins.
-    static constexpr std::size_t max_connections = 8;
-
     struct easy_cleanup {
         void operator()(CURL* h) const noexcept { curl_easy_cleanup(h); }
     };
@@ -69,30 +89,36 @@ struct session {
     };
 
     explicit session(const share& shared) : multi(curl_multi_init()), easy(curl_easy_init()) {
-        if (multi == nullptr || easy == nullptr)
+        if (multi == nullptr || easy == nullptr ||
+            curl_easy_setopt(easy.get(), CURLOPT_SHARE, shared.handle()) != CURLE_OK)
             throw std::bad_alloc{};
-        if (curl_easy_setopt(easy.get(), CURLOPT_SHARE, shared.handle()) != CURLE_OK)
-            throw std::bad_alloc{};
-        curl_multi_setopt(multi.get(), CURLMOPT_MAXCONNECTS, static_cast<long>(max_connections));
+        curl_multi_setopt(multi.get(), CURLMOPT_MAXCONNECTS, 1L);
     }
 
-    [[nodiscard]] bool knows(std::string_view origin) const noexcept {
-        return std::find(origins.begin(), origins.end(), origin) != origins.end();
+    /// Remembers the connection of the transfer that has just ended, if it is still open.
+    /// **Preconditions.** The transfer's handle is still part of `multi`.
+    void note_connection() noexcept {
+        socket = CURL_SOCKET_BAD;
+        curl_easy_getinfo(easy.get(), CURLINFO_ACTIVESOCKET, &socket);
+        used = std::chrono::steady_clock::now();
     }
-    void remember(std::string_view origin) {
-        const auto at = std::find(origins.begin(), origins.end(), origin);
-        if (at != origins.end()) {
-            std::rotate(at, at + 1, origins.end());
-            return;
-        }
-        if (origins.size() == max_connections)
-            origins.erase(origins.begin());
-        origins.emplace_back(origin);
+    [[nodiscard]] bool has_connection() const noexcept { return socket != CURL_SOCKET_BAD; }
+    /// Whether the other side has closed the idle connection.
+    [[nodiscard]] bool is_dead() const noexcept {
+#ifdef POLLRDHUP
+        // Bytes alone say nothing: TLS and HTTP/2 send some of their own.
+        pollfd fd{socket, POLLRDHUP, 0};
+#else
+        pollfd fd{socket, POLLIN, 0};
+#endif
+        return has_connection() && ::poll(&fd, 1, 0) != 0;
     }
 
     std::unique_ptr<CURLM, multi_cleanup> multi;
     std::unique_ptr<CURL, easy_cleanup> easy;
-    std::vector<std::string> origins;  // the last used at the end
+    std::string origin;  // of its connection
+    curl_socket_t socket = CURL_SOCKET_BAD;
+    std::chrono::steady_clock::time_point used{};
 };
 
 /// The idle sessions, and the data that they share.
@@ -100,15 +126,21 @@ struct session {
 /// **Thread safety.** All members.
 class pool {
 public:
-    explicit pool(std::size_t max_idle) : max_idle_(max_idle) {}
+    using clock = std::chrono::steady_clock;
 
-    /// The session that was last used for that origin, else the one that was unused for longest, else a new one.
+    pool(std::size_t max_idle, std::chrono::seconds max_age, std::optional<std::string> cookies)
+        : share_(std::move(cookies)), max_idle_(max_idle), max_age_(max_age) {}
+
+    /// The session with a connection to that origin, else one without a connection, else a new one.
     [[nodiscard]] std::unique_ptr<session> take(std::string_view origin) {
+        sweep();
         {
             const std::lock_guard guard{mutex_};
-            auto at = std::find_if(idle_.rbegin(), idle_.rend(), [&](const auto& s) { return s->knows(origin); });
-            if (at == idle_.rend() && !idle_.empty())
-                at = std::prev(idle_.rend());
+            auto at = std::find_if(idle_.rbegin(), idle_.rend(), [&](const auto& s) { return s->origin == origin; });
+            if (at == idle_.rend())
+                at = std::find_if(idle_.rbegin(), idle_.rend(), [](const auto& s) { return !s->has_connection(); });
+            if (at == idle_.rend() && !idle_.empty() && idle_.size() >= max_idle_)
+                at = std::prev(idle_.rend());  // it closes its connection when it makes another one
             if (at != idle_.rend()) {
                 auto out = std::move(*at);
                 idle_.erase(std::prev(at.base()));
@@ -120,6 +152,7 @@ public:
 
     void give_back(std::unique_ptr<session> s) noexcept {
         try {
+            sweep();
             const std::lock_guard guard{mutex_};
             if (idle_.size() < max_idle_)
                 idle_.push_back(std::move(s));
@@ -128,10 +161,41 @@ public:
         }
     }
 
+    /// Closes the idle connections that are at least that old, and those that the other side has closed.
+    void close_idle(clock::duration age) {
+        std::vector<std::unique_ptr<session>> closed;  // before the lock: they are closed after it
+        const std::lock_guard guard{mutex_};
+        const auto now = clock::now();
+        const auto gone = std::stable_partition(idle_.begin(), idle_.end(), [&](const auto& s) {
+            return !s->has_connection() || (now - s->used < age && !s->is_dead());
+        });
+        closed.assign(std::make_move_iterator(gone), std::make_move_iterator(idle_.end()));
+        idle_.erase(gone, idle_.end());
+    }
+    [[nodiscard]] std::size_t idle_connections() const {
+        const std::lock_guard guard{mutex_};
+        return static_cast<std::size_t>(
+            std::count_if(idle_.begin(), idle_.end(), [](const auto& s) { return s->has_connection(); }));
+    }
+
 private:
+    /// At most twice a second, because it asks the system about each connection.
+    void sweep() {
+        {
+            const std::lock_guard guard{mutex_};
+            const auto now = clock::now();
+            if (now - swept_ < std::chrono::milliseconds{500})
+                return;
+            swept_ = now;
+        }
+        close_idle(max_age_.count() > 0 ? clock::duration{max_age_} : clock::duration::max());
+    }
+
     share share_;  // must outlive the sessions
     std::size_t max_idle_;
-    std::mutex mutex_;
+    std::chrono::seconds max_age_;
+    mutable std::mutex mutex_;
+    clock::time_point swept_{};
     std::vector<std::unique_ptr<session>> idle_;  // the last used at the end
 };
 

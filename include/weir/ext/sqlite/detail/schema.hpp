@@ -22,7 +22,7 @@ inline constexpr std::int64_t application_id = 0x77656972;
 /// `keys` has a key's state in one blob of constant size, so that an update writes only the page that changed. Its name
 /// is the last column, so that a long name does no harm. `blocks` has the older stamps, 64 a row.
 ///
-/// `tuner` is the tuner's state of a key: ten 64-bit words, or nothing (`remote::tuner_record`).
+/// `tuner` is the tuner's state of a key: ten 64-bit words and perhaps its notes, or nothing (`remote::tuner_record`).
 ///
 /// `windows` is for operators: the windows of the last plan as numbers with spaces between (`remote::window_record`).
 inline constexpr std::array<const char*, 3> migrations{
