@@ -22,9 +22,9 @@ namespace weir::redis::detail {
 
 /// Posts what became of entries.
 ///
-/// An answer leaves at once, unless the key is hot (`remote::key_heat`). Then it becomes part of the next call on the key,
-/// which saves a message. Such a note is late, but its time is the time of the answer; until it arrives the entry is
-/// open, so nothing is admitted early.
+/// An answer leaves at once, unless the key is hot (`remote::key_heat`). Then it becomes part of the next call on the
+/// key, which saves a message. Such a note is late, but its time is the time of the answer; until it arrives the entry
+/// is open, so nothing is admitted early.
 ///
 /// **Thread safety.** All members may be called from any thread.
 class note_sender {

@@ -52,6 +52,8 @@ public:
                 patience_.begin(std::chrono::steady_clock::now());
                 db_ = std::make_unique<connection>(path, patience_);
                 opening_ = opening;
+                // A connection that has read nothing does not know that there is a log.
+                db_->execute("SELECT count(*) FROM sqlite_master");
                 if (!waits_for_disk)
                     db_->execute("PRAGMA synchronous = OFF");
             }
