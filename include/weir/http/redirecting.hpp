@@ -4,6 +4,8 @@
 #include "weir/http/headers.hpp"
 #include "weir/http/message.hpp"
 #include "weir/http/receiver.hpp"
+#include "weir/http/retry_after.hpp"
+#include "weir/http/transfer_info.hpp"
 #include "weir/http/transport.hpp"
 #include "weir/http/transport_error.hpp"
 #include "weir/http/url.hpp"
@@ -11,12 +13,17 @@
 #include "weir/core/key.hpp"
 #include "weir/core/result.hpp"
 #include "weir/core/text.hpp"
+#include "weir/core/time.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
+#include <condition_variable>
 #include <cstddef>
+#include <mutex>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -25,14 +32,32 @@
 
 namespace weir::http {
 
+namespace detail {
+
+/// Waits, unless a stop is requested; says whether it waited to the end.
+inline bool wait_for(duration span, const std::stop_token& stop) {
+    std::mutex mutex;
+    std::condition_variable_any never;
+    std::unique_lock lock{mutex};
+    never.wait_for(lock, stop, span, [] { return false; });
+    return !stop.stop_requested();
+}
+
+}  // namespace detail
+
 /// How far `redirecting` goes.
 struct redirect_options {
     /// The greatest number of redirects of one request; 0 = any redirect is an error.
     int max = 10;
     /// Whether a redirect may lead from `https` to `http`.
     bool allow_downgrade = false;
+    /// The longest wait that a redirect may ask for with `Retry-After`, in ns. One that asks for more, or for a time
+    /// beyond the request's deadline, is not followed: it is the response, and the caller decides.
+    duration max_wait = std::chrono::minutes{1};
     /// Turns a host with letters outside ASCII into A-labels; null = a redirect to such a host is an error.
     idna_function idna = nullptr;
+    /// How to wait; returns false if a stop was requested. A test puts a clock of its own here.
+    bool (*wait)(duration, const std::stop_token&) = detail::wait_for;
 };
 
 namespace detail {
@@ -50,6 +75,7 @@ inline void follow(request& what, int status, const url& from, const url& to) {
         if (what.method != "GET")
             what.method = "GET";
         what.body.clear();
+        what.upload = {};
         for (const std::string_view name :
              {"Content-Type", "Content-Length", "Content-Encoding", "Content-Language", "Content-Location",
               "Content-Digest", "Digest", "Transfer-Encoding", "Expect"})
@@ -68,9 +94,11 @@ inline void follow(request& what, int status, const url& from, const url& to) {
 ///
 /// **Effects.** It follows 301, 302, 303, 307 and 308 with a `Location`, and passes every other response on. It reads a
 /// redirect's body and discards it. It does not send credentials (`Authorization`, `Cookie`, `Proxy-Authorization`) to
-/// another origin. `located` reports the URL of the last hop. `max_delay` and `timeout` apply to each hop.
+/// another origin. `located` reports the URL of the last hop, with the fragment of its `Location` or, if that has none,
+/// of the URL before. `max_delay` and `timeout` apply to each hop, `deadline` to all of them. If a redirect has a
+/// `Retry-After`, it waits for that time before it goes on, to whichever host (RFC 9110 §10.2.3).
 /// **Errors.** `transport_error` with `too_many_redirects` (also for a circle) or `bad_redirect` (a `Location` that is
-/// no URL, another scheme, https to http); what the transport throws.
+/// no URL, another scheme, https to http, a body that cannot be sent again); what the transport throws.
 /// **Thread safety.** The transport's. **Lifetime.** A transport given as an lvalue must outlive it.
 /// **Complexity.** Nothing is copied unless there is a redirect.
 template <class Transport>
@@ -82,7 +110,7 @@ public:
 
     using collecting<redirecting>::send;
     void send(const request& what, receiver& to) {
-        hop first{to, {}};
+        hop first{to, {}, what, options_};
         inner_.send(what, first);
         if (first.location)
             follow_all(what, to, first);
@@ -94,10 +122,12 @@ private:
     /// Passes a response on, or stores the `Location` of a redirect.
     class hop final : public forwarding_receiver {
     public:
-        hop(receiver& to, std::string_view where) noexcept : forwarding_receiver(to), where_(where) {}
+        hop(receiver& to, std::string_view where, const request& what, const redirect_options& options) noexcept
+            : forwarding_receiver(to), where_(where), what_(what), options_(options) {}
 
         void head(int code, const headers& fields) override {
-            if (const auto at = detail::is_redirect(code) ? fields.first("Location") : std::nullopt) {
+            const auto at = detail::is_redirect(code) ? fields.first("Location") : std::nullopt;
+            if (at && may_follow(fields)) {
                 location = std::string{*at};
                 status = code;
                 return;
@@ -105,6 +135,14 @@ private:
             if (!where_.empty())
                 located(where_);
             forwarding_receiver::head(code, fields);
+        }
+        void trailers(const headers& fields) override {
+            if (!location)
+                forwarding_receiver::trailers(fields);
+        }
+        void finished(const transfer_info& info) override {
+            if (!location)
+                forwarding_receiver::finished(info);
         }
         bool body(std::string_view bytes) override {
             if (!location)
@@ -116,17 +154,31 @@ private:
 
         std::optional<std::string> location;
         int status = 0;
+        duration wait{};
 
     private:
+        [[nodiscard]] bool may_follow(const headers& fields) {
+            wait = duration::zero();
+            if (!has_retry_after(fields))
+                return true;
+            wait = retry_after(fields, std::chrono::system_clock::now()).value_or(duration::zero());
+            const duration left = what_.deadline ? *what_.deadline - std::chrono::steady_clock::now() : forever;
+            return wait <= options_.max_wait && wait < left;
+        }
+
         static constexpr std::size_t max_thrown_away = std::size_t{64} << 10U;
         std::string_view where_;
+        const request& what_;
+        const redirect_options& options_;
         std::size_t thrown_away_ = 0;
     };
 
     void follow_all(const request& what, receiver& to, const hop& first) {
         request next = what;
+        std::string fragment = fragment_of(what.url);
         std::string location = *first.location;
         int status = first.status;
+        duration wait = first.wait;
         std::vector<std::string> seen;
         for (int hops = 0;;) {
             const auto fail = [&](transport_errc why, std::string_view text) {
@@ -149,13 +201,27 @@ private:
             if (std::find(seen.begin(), seen.end(), fmt::format("{} {}", next.method, next.url)) != seen.end())
                 fail(transport_errc::too_many_redirects, "it leads in a circle");
 
-            hop step{to, next.url};
+            if (next.upload && !next.upload.repeatable)
+                fail(transport_errc::bad_redirect, "its body cannot be sent again");
+            if (auto own = fragment_of(location); !own.empty())
+                fragment = std::move(own);
+            if (wait > duration::zero() && !options_.wait(wait, what.stop))
+                fail(transport_errc::cancelled, "");
+
+            const std::string where = next.url + fragment;
+            hop step{to, where, next, options_};
             inner_.send(next, step);
             if (!step.location)
                 return;
             location = std::move(*step.location);
             status = step.status;
+            wait = step.wait;
         }
+    }
+    /// With its `#`; empty if there is none.
+    [[nodiscard]] static std::string fragment_of(std::string_view url) {
+        const auto at = url.find('#');
+        return at == std::string_view::npos ? std::string{} : detail::encoded_fragment(url.substr(at));
     }
 
     Transport inner_;

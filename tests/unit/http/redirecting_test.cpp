@@ -9,6 +9,8 @@
 #include <chrono>
 #include <cstddef>
 #include <map>
+#include <span>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -75,13 +77,84 @@ TEST_CASE("redirects are followed and the answer says where they led") {
     const auto reply = http.send({.url = "https://doi.org/10.1/x", .role = "landing", .cost = 2});
     CHECK(reply.status == 200);
     CHECK(reply.body == "page");
-    CHECK(reply.url == "https://publisher.org/a/b");
+    CHECK(reply.url == "https://publisher.org/a/b#part");
     CHECK(w.trail() == trail{"GET https://doi.org/10.1/x", "GET https://publisher.org/landing?id=1",
                              "GET https://publisher.org/a/b"});
     for (const request& r : w.asked) {
         CHECK(r.role == "landing");
         CHECK(r.cost == 2);
     }
+}
+
+TEST_CASE("a fragment is inherited until a Location has its own, and never sent") {
+    const auto ends_at = [](const std::string& start, const std::string& first, const std::string& second) {
+        web w;
+        const std::string path = start.substr(0, start.find('#'));
+        w.pages[start] = w.pages[path] = {302, {{"Location", first}}, ""};
+        w.moves("https://b/", second);
+        w.pages["https://c/"] = {};
+        redirecting http(w);
+        const auto reply = http.send({.url = start});
+        CHECK(w.asked.back().url == "https://c/");
+        return reply.url;
+    };
+    CHECK(ends_at("https://a/#x", "https://b/", "https://c/") == "https://c/#x");
+    CHECK(ends_at("https://a/#x", "https://b/#y", "https://c/") == "https://c/#y");
+    CHECK(ends_at("https://a/#x", "https://b/#y", "https://c/#z z") == "https://c/#z%20z");
+    CHECK(ends_at("https://a/", "https://b/", "https://c/") == "https://c/");
+}
+
+namespace {
+std::vector<weir::duration>& waits() {
+    static std::vector<weir::duration> all;
+    return all;
+}
+bool note_wait(weir::duration span, const std::stop_token& stop) {
+    waits().push_back(span);
+    return !stop.stop_requested();
+}
+}  // namespace
+
+TEST_CASE("a redirect with Retry-After is followed after that time, to whichever host") {
+    for (const char* target : {"https://b/", "/same"}) {
+        waits().clear();
+        web w;
+        w.pages["https://a/"] = {302, {{"Location", target}, {"Retry-After", "3"}}, ""};
+        w.pages["https://b/"] = w.pages["https://a/same"] = {};
+        redirecting http(w, {.wait = note_wait});
+        CHECK(http.send({.url = "https://a/"}).status == 200);
+        CHECK(waits() == std::vector<weir::duration>{3s});
+
+        // A wait that is too long is the caller's.
+        waits().clear();
+        redirecting hasty(w, {.max_wait = 2s, .wait = note_wait});
+        const auto reply = hasty.send({.url = "https://a/"});
+        CHECK(reply.status == 302);
+        CHECK(reply.headers.first("Retry-After") == "3");
+        CHECK(http.send({.url = "https://a/", .deadline = std::chrono::steady_clock::now() + 2s}).status == 302);
+        CHECK(waits().empty());
+
+        std::stop_source stopped;
+        stopped.request_stop();
+        CHECK(http.try_send({.url = "https://a/", .stop = stopped.get_token()}).error().code ==
+              transport_errc::cancelled);
+    }
+    std::stop_source stopping;
+    CHECK(detail::wait_for(1ms, stopping.get_token()));
+    stopping.request_stop();
+    CHECK_FALSE(detail::wait_for(1h, stopping.get_token()));
+}
+
+TEST_CASE("a body that can be read once does not follow a redirect that keeps it") {
+    const auto stream = stream_body([](std::span<char>) { return std::size_t{0}; });
+    web w;
+    w.moves("https://a/", "/b", 307);
+    CHECK(reason_for(w, {.method = "POST", .url = "https://a/", .upload = stream}) == transport_errc::bad_redirect);
+    CHECK(w.asked.size() == 1);
+    w.moves("https://a/", "/b", 303);
+    w.pages["https://a/b"] = {};
+    CHECK(reason_for(w, {.method = "POST", .url = "https://a/", .upload = stream}) == transport_errc{});
+    CHECK_FALSE(w.asked.back().upload);
 }
 
 TEST_CASE("an answer that is no redirect passes as it is") {

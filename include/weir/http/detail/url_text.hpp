@@ -149,6 +149,9 @@ inline constexpr auto ends_host = [] {
     return out;
 }
 
+/// A fragment with its `#`, encoded like the rest of a URL.
+[[nodiscard]] inline std::string encoded_fragment(std::string_view text) { return "#" + encoded(text.substr(1)); }
+
 /// Splits the text after the authority into path and query (with its `?`), and drops the fragment.
 inline void split_path(std::string_view rest, std::string& path, std::string& query) {
     rest = rest.substr(0, rest.find('#'));
