@@ -3,12 +3,15 @@
 
 #include "weir/ext/sqlite/clock.hpp"
 #include "weir/ext/sqlite/detail/file.hpp"
-#include "weir/ext/sqlite/detail/kept_answers.hpp"
+#include "weir/ext/sqlite/detail/holders.hpp"
 #include "weir/ext/sqlite/detail/key_list.hpp"
 #include "weir/ext/sqlite/detail/key_log.hpp"
 #include "weir/ext/sqlite/detail/moment.hpp"
+#include "weir/ext/sqlite/detail/opened_store.hpp"
+#include "weir/ext/sqlite/detail/reap.hpp"
+#include "weir/ext/sqlite/detail/row_life.hpp"
 #include "weir/ext/sqlite/detail/slot_state.hpp"
-#include "weir/ext/sqlite/detail/store_state.hpp"
+#include "weir/ext/sqlite/detail/turn.hpp"
 #include "weir/ext/sqlite/options.hpp"
 
 #include "weir/algorithm/admission.hpp"
@@ -19,6 +22,11 @@
 #include "weir/core/multiplier.hpp"
 #include "weir/core/time.hpp"
 #include "weir/core/tuner_state.hpp"
+#include "weir/storage/holder.hpp"
+#include "weir/storage/remote/entry_ids.hpp"
+#include "weir/storage/remote/holder_watch.hpp"
+#include "weir/storage/remote/own_presence.hpp"
+#include "weir/storage/remote/reaping.hpp"
 #include "weir/storage/remote/tuner_record.hpp"
 #include "weir/storage/remote/window_record.hpp"
 #include "weir/storage/store.hpp"
@@ -26,20 +34,16 @@
 #include "weir/storage/store_notice.hpp"
 #include "weir/storage/stored_key.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <exception>
-#include <filesystem>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -70,23 +74,10 @@ public:
     explicit basic_sqlite_store(sqlite_options options, Clock clock = {})
         : all_(std::make_unique<shared>(std::move(options), std::move(clock))) {}
 
-    basic_sqlite_store(basic_sqlite_store&&) noexcept = default;
-    basic_sqlite_store& operator=(basic_sqlite_store&& other) noexcept {
-        std::swap(all_, other.all_);
-        return *this;
-    }
-    /// Writes the answers that wait. If that fails, their entries expire.
-    ~basic_sqlite_store() {
-        if (all_ == nullptr || all_->process != ::getpid())
-            return;
-        try {
-            flush();
-        } catch (const std::exception&) {
-        }
-    }
-
     /// This process's steady clock; under injected time, the latest instant that was injected.
-    [[nodiscard]] instant now() const noexcept { return all_->now(); }
+    [[nodiscard]] instant now() const noexcept {
+        return all_->options.injected_time ? std::max(all_->last.load(), instant{}) : steady_clock{}.now();
+    }
     [[nodiscard]] instant after(instant now) const noexcept { return all_->options.injected_time ? now : this->now(); }
     [[nodiscard]] const sqlite_options& options() const noexcept { return all_->options; }
     [[nodiscard]] slot make_slot(std::string_view host, std::string_view role) const { return slot{host, role}; }
@@ -100,87 +91,43 @@ public:
     // ---- verbs
 
     [[nodiscard]] assessment admit(slot& s, const window_plan& plan, std::int64_t cost, instant now, entry& out) {
-        entry made{.cost = cost, .stamp = now};
-        s.state().heat.decides(now);
-        const assessment f = step(s, "admitting", now, [&](view& key, const moment& m) {
-            assessment decided = decide(key, plan, cost, m);
-            decided.passed = !decided.admits() && !plan.enforce;
-            if (decided.admits() && cost > 0) {
-                made.id = key.enter(plan, cost, m.t, saturating_add(m.t, all_->options.entry_ttl));
-                made.state = plan.from_response ? entry_state::open : entry_state::stamped;
-                made.in_flight = true;
-                made.stamp = m.here;
-                key.row.noted = &plan;
-            }
-            touch(key.row, plan, m);
-            return m.local(decided);
-        });
-        if (!f.admits())
-            return f;
-        s.state().held.fetch_add(made.in_flight, std::memory_order_relaxed);
-        out = made;
-        return f;
+        return without_dead(s, plan, now, [&] { return admit_once(s, plan, cost, now, out); });
     }
 
     [[nodiscard]] assessment count(slot& s, const window_plan& plan, std::int64_t cost, instant now) {
-        return step(s, "counting", now, [&](view& key, const moment& m) {
-            assessment decided = decide(key, plan, cost, m);
-            decided.passed = !decided.admits() && !plan.enforce;
-            if (decided.admits() && cost > 0) {
-                key.log.push(m.t, cost, plan);
-                key.row.noted = &plan;
-            }
-            touch(key.row, plan, m);
-            return m.local(decided);
-        });
+        return without_dead(s, plan, now, [&] { return count_once(s, plan, cost, now); });
     }
 
-    /// If decisions about the key follow answers within a millisecond, the answer is part of the next transaction on
-    /// the key, or of one that `tend` makes after 5 ms, and the entry is open until then. Otherwise, and under a
-    /// ceiling, the answer is a transaction of its own. If it fails, an open entry counts until it expires.
+    /// If it fails, an open entry counts until it expires.
     void settle(slot& s, const window_plan& plan, entry& e, settlement how, instant now) {
-        detail::slot_state& mine = s.state();
-        const entry before = e;
-        const struct between_requests {
-            basic_sqlite_store& store;
-            ~between_requests() { store.checkpoint(); }
-        } after{*this};
-        // The permit has changed, whatever becomes of the entry.
-        if (settle_entry(e, how, now))
-            mine.held.fetch_sub(1, std::memory_order_relaxed);
-        const bool is_open = before.state == entry_state::open;
         const bool ends = how != settlement::answered;
-        if (before.id == 0 || before.state == entry_state::free || (!is_open && !ends) ||
-            (how != settlement::refunded && !is_open &&
-             (view::is_stamp_only(before.id) || mine.answers.end(before.id))))
-            return;
-        if (is_open && (how == settlement::answered || how == settlement::released)) {
-            const bool waits = mine.heat.is_hot() && plan.max_concurrent == 0;
-            mine.heat.answered(now);
-            if (waits)
-                return keep_answer(s, plan, before, ends, now);
-        }
-        const auto [id, stamp] = step(s, "settling", now, [&](view& key, const moment& m) {
-            key.expire(m.t, plan);
-            const std::uint64_t known = mine.answers.known_as(before.id);
-            const std::uint64_t left = known == 0 ? 0 : key.settle(plan, known, before.cost, how, m.t, before.grace);
-            touch(key.row, plan, m);
-            return std::pair{left, m.here};
-        });
-        if (ends) {
-            static_cast<void>(mine.answers.end(before.id));
-        } else {
+        // The permit has ended, whatever becomes of the entry.
+        if (ends && std::exchange(e.in_flight, false))
+            s.state().held.fetch_sub(1, std::memory_order_relaxed);
+        const bool matters =
+            e.id != 0 && e.state != entry_state::free &&
+            (how == settlement::refunded || e.state == entry_state::open || !view::is_stamp_only(e.id));
+        if (matters && (ends || e.state == entry_state::open)) {
+            const auto [id, stamp] = step(s, "settling", now, [&](view& key, const moment& m) {
+                key.expire(m.t, plan);
+                const std::uint64_t left = key.settle(plan, e.id, e.cost, how, m.t, e.grace);
+                detail::touch(key.row, plan, m.t);
+                return std::pair{left, m.here};
+            });
             e.id = id;
             e.stamp = stamp;
         }
+        if (ends)
+            e = {};
+        else if (e.state == entry_state::open)
+            e.state = entry_state::stamped;
     }
 
     void reduce(slot& s, const window_plan& plan, entry& e, std::int64_t cost, instant now) {
         step(s, "reducing", now, [&](view& key, const moment& m) {
             key.expire(m.t, plan);
-            if (const std::uint64_t known = s.state().answers.known_as(e.id); known != 0)
-                key.reduce(known, e.cost, cost);
-            touch(key.row, plan, m);
+            key.reduce(e.id, e.cost, cost);
+            detail::touch(key.row, plan, m.t);
         });
         e.cost = cost;
     }
@@ -194,7 +141,7 @@ public:
             if (at <= key.row.gate + hair)
                 return false;
             key.row.gate = at;
-            keep_until(key.row, at);
+            detail::keep_until(key.row, at);
             return true;
         });
     }
@@ -209,7 +156,7 @@ public:
     void tune(slot& s, multiplier m) {
         step(s, "tuning", std::nullopt, [&](view& key, const moment& at) {
             key.row.millionths = m.millionths();
-            keep_until(key.row, saturating_add(at.t, factor_kept));
+            detail::keep_until(key.row, saturating_add(at.t, detail::factor_kept));
         });
     }
     /// `step` is called once, inside the transaction.
@@ -224,7 +171,7 @@ public:
             row.millionths = after.factor.millionths();
             row.tuner = remote::to_record(after, ahead);
             row.tuner_changed = true;
-            keep_while_tuned(row, m);
+            detail::keep_while_tuned(row, m.t);
             row.changed = true;
             return after;
         });
@@ -255,26 +202,26 @@ public:
         });
     }
 
-    void erase(slot& s) {
-        step(s, "erasing", std::nullopt, [&](view& key, const moment&) {
-            key_row& row = key.row;
-            if (row.id == 0)
-                return;
-            // The blocks are removed with the row, a few at a time. Entries get a new row.
-            if (row.end_block > row.first_block) {
-                all_->opened->forget(row.id);
-                row.id = 0;
-            }
-            row.newest = row.gate = row.dropped = long_ago;
-            row.millionths = multiplier::one;
-            row.tuner_changed = !row.tuner.empty();
-            row.tuner.clear();
-            row.recent.clear();
-            row.first_block = row.end_block = 0;
-            if (row.entries.empty())
-                row.forget_at = 0;
-            row.changed = true;
-        });
+    void erase(slot& s, open_entries what = open_entries::keep) {
+        step(s, "erasing", std::nullopt,
+             [&](view& key, const moment&) { detail::forget_history(key.row, *all_->opened, what); });
+    }
+
+    // ---- holders
+
+    /// Every verb gives the sign of life that is due. `far_future` under injected time.
+    [[nodiscard]] instant next_renewal() const noexcept { return all_->here.next_renewal(); }
+    /// Gives the sign of life that is due. Nothing is due under injected time.
+    void renew() {
+        if (all_->here.is_due(now()))
+            static_cast<void>(holder_records());
+    }
+    /// How many holders lived at the last sign of life, with this one; 0 = not known.
+    [[nodiscard]] std::int64_t alive() const noexcept { return all_->here.book.alive(); }
+    /// All holders that the file knows: those that live, and those that died while an entry of theirs may exist.
+    [[nodiscard]] std::vector<holder_info> holders() {
+        auto said = holder_records();
+        return all_->here.infos_of(std::move(said.holders), said.now);
     }
 
     [[nodiscard]] bool idle(const slot& s, const window_plan&, instant) const {
@@ -292,31 +239,8 @@ public:
                                                                  : all_->clock.since_boot() + in.ahead());
     }
 
-    /// Writes every answer that waits for a verb.
-    ///
-    /// **Errors.** `store_error`; then they still wait.
-    void flush() {
-        const auto keys = all_->kept.take();
-        for (std::size_t i = 0; i < keys.size(); ++i) {
-            try {
-                if (!keys[i]->answers.empty())
-                    step_on(*keys[i], "settling", all_->options.injected_time ? all_->last.load() : this->now(),
-                            [](view&, const moment&) {});
-            } catch (const store_error&) {
-                for (; i < keys.size(); ++i)
-                    all_->kept.add(keys[i]);
-                throw;
-            }
-        }
-    }
-    /// The same if the caller `is_idle`, or one has waited for 5 ms. Returns when to call it again at the latest.
-    instant tend(bool is_idle) {
-        if (is_idle || all_->kept.is_due())
-            flush();
-        if (is_idle)
-            checkpoint();
-        return all_->kept.due();
-    }
+    /// Does nothing: every verb is in the file when it returns.
+    void flush() noexcept {}
 
     /// The next notice: a loss of history, or a warning. Each is returned once.
     [[nodiscard]] std::optional<store_notice> take_notice() { return all_->notices.take(); }
@@ -330,8 +254,8 @@ public:
 
     private:
         friend basic_sqlite_store;
-        slot(std::string_view host, std::string_view role) : state_(std::make_shared<detail::slot_state>(host, role)) {}
-        std::shared_ptr<detail::slot_state> state_;
+        slot(std::string_view host, std::string_view role) : state_(std::make_unique<detail::slot_state>(host, role)) {}
+        std::unique_ptr<detail::slot_state> state_;
     };
 
 private:
@@ -339,78 +263,29 @@ private:
     using view = detail::key_view<detail::file::key_blocks>;
     using moment = detail::moment;
 
-    /// How long a key is kept at least after its last change, because a reload may lengthen its windows. The same holds
-    /// for a factor that the tuner did not set.
+    /// How far stamps may be ahead of the file's time. If they are further ahead, they come from another clock.
+    static constexpr duration tolerance = std::chrono::seconds{1};
+    /// How long a key is kept at least after its last change, because a reload may lengthen its windows.
     static constexpr duration history_kept = std::chrono::minutes{1};
-    static constexpr duration factor_kept = std::chrono::hours{24};
 
-    using shared = detail::store_state<Clock>;
+    using shared = detail::opened_store<Clock>;
 
-    /// Moves the write-ahead log into the database if it is long enough.
-    void checkpoint() noexcept {
-        shared& all = *all_;
-        if (all.checkpoints.is_wanted()) [[unlikely]]
-            all.checkpoints.run(all.options.path, all.opening_seen, all.options.synchronous != durability::off);
-    }
-    /// Keeps an answer for the key's next transaction.
-    void keep_answer(slot& s, const window_plan& plan, const entry& e, bool has_ended, instant now) {
-        shared& all = *all_;
-        if (all.options.injected_time)
-            all.last.store(std::max(all.last.load(), now));
-        const instant at = all.options.injected_time ? now : all.clock.since_boot();
-        if (s.state().answers.put({.id = e.id, .cost = e.cost, .at = at, .has_ended = has_ended}, plan))
-            all.kept.add(s.state_);
-    }
-    /// Writes the answers of a key that wait, each at its own time.
-    void write_answers(view& key, detail::slot_state& mine, moment& m) {
-        auto& answers = mine.answers.take();
-        if (answers.empty())
-            return;
-        const auto plan = mine.answers.plan();
-        key_row& row = key.row;
-        const duration ahead = m.injected ? duration::zero() : all_->opened->ahead();
-        for (detail::kept_answer& a : answers) {
-            const instant t = std::max(a.at + ahead + row.shift, row.newest);
-            key.expire(t, *plan);
-            // Without a ceiling the answer ends the entry.
-            a.written_as = key.settle(*plan, a.id, a.cost, settlement::answered, t, {});
-        }
-        m.t = std::max(m.t, row.newest);
-        key.refresh();
-        touch(row, *plan, m);
-    }
-
-    /// Runs `f` on a key inside one transaction, and saves the changes. Then writes what has waited for too long.
+    /// Runs `f` on a key inside one transaction, and saves the changes.
     template <class F>
     auto step(const slot& s, std::string_view doing, std::optional<instant> now, F&& f) {
-        struct at_end {
-            basic_sqlite_store& store;
-            ~at_end() {
-                if (store.all_->checkpoints.is_needed()) [[unlikely]]
-                    store.checkpoint();
-                try {
-                    store.tend(false);
-                } catch (const std::exception&) {
-                    // It is tried again with the next verb.
-                }
-            }
-        } const after{*this};
-        return step_on(s.state(), doing, now, f);
-    }
-    template <class F>
-    auto step_on(detail::slot_state& mine, std::string_view doing, std::optional<instant> now, F&& f) {
         const auto lock = all_->enter(doing);
         detail::file& in = all_->opened_file();
         in.db().doing(doing);
         try {
             detail::file::transaction transaction{in};
             shared& all = *all_;
+            detail::slot_state& mine = s.state();
             key_row& row = all.row;
             in.load(row, mine.of_opening == all.opening ? mine.row : 0, mine.name);
-            moment m = all.moment_of(row, in, now);
+            const auto alive = renew_in(in);
+            const moment m = moment_of(row, in, now);
             detail::file::key_blocks blocks{in, row, mine.name};
             view key{row, blocks};
-            write_answers(key, mine, m);
             const auto finish = [&] {
                 if (row.changed) {
                     row.seen = std::max(row.seen, m.t);
@@ -424,7 +299,8 @@ private:
                     in.tidy(m.base);
                 }
                 transaction.commit();
-                mine.answers.commit();
+                if (alive) [[unlikely]]
+                    all.here.book.succeeded(*alive);
                 mine.row = row.id;
                 mine.of_opening = all.opening;
                 mine.millionths.store(row.millionths, std::memory_order_relaxed);
@@ -437,12 +313,129 @@ private:
                 finish();
                 return out;
             }
-        } catch (...) {
-            mine.answers.roll_back();
+        } catch (const store_error&) {
             if (in.db().broken())
                 all_->opened.reset();
             throw;
         }
+    }
+
+    /// Gives the sign of life that is due, in the open transaction. Returns how many holders live.
+    [[nodiscard]] std::optional<std::int64_t> renew_in(detail::file& in) {
+        remote::own_presence& me = all_->here;
+        if (!me.begin(now())) [[likely]]
+            return std::nullopt;
+        return detail::holder_table{in.db()}.renew(me, all_->clock.since_boot() + in.ahead());
+    }
+    /// All holders, after a sign of life if one is due.
+    [[nodiscard]] detail::presence_list holder_records() {
+        const auto lock = all_->enter("listing the holders");
+        detail::file& in = all_->opened_file();
+        in.db().doing("listing the holders");
+        try {
+            detail::file::transaction transaction{in};
+            const auto alive = renew_in(in);
+            const instant base =
+                all_->options.injected_time ? all_->last.load() : all_->clock.since_boot() + in.ahead();
+            auto out = detail::holder_table{in.db()}.list(base);
+            transaction.commit();
+            if (alive)
+                all_->here.book.succeeded(*alive);
+            return out;
+        } catch (const store_error&) {
+            if (in.db().broken())
+                all_->opened.reset();
+            throw;
+        }
+    }
+
+    [[nodiscard]] moment moment_of(key_row& row, detail::file& in, std::optional<instant> now) {
+        shared& all = *all_;
+        moment m{};
+        m.injected = all.options.injected_time;
+        if (m.injected) {
+            const instant last = all.last.load();
+            m.base = now.value_or(last);
+            all.last.store(std::max(last, m.base));
+        } else {
+            m.base = all.clock.since_boot() + in.ahead();
+            all.lost_since = std::min(all.lost_since, m.base);
+        }
+        m.here = m.injected ? m.base : this->now();
+        m.t = m.base + row.shift;
+        // The stamps come from another clock. The key's time continues from them, because waiting for them could take
+        // for ever.
+        if (!m.injected && row.seen > m.t + tolerance) {
+            row.shift += row.seen - m.t;
+            m.t = row.seen;
+            row.changed = true;
+        }
+        m.t = std::max(m.t, row.newest);
+        if (all.lost) {
+            all.lost = false;
+            all.lost_since = m.base;
+            in.note_loss(m.base);
+            all.notices.put(
+                {store_notice::kind::history_lost,
+                 fmt::format("sqlite: {} has lost history: the file, or one of those beside it, was removed or "
+                             "replaced; keys warm up for their shortest window",
+                             weir::detail::in_quotes(all.options.path))});
+        }
+        return m;
+    }
+
+    [[nodiscard]] assessment admit_once(slot& s, const window_plan& plan, std::int64_t cost, instant now, entry& out) {
+        entry made{.cost = cost, .stamp = now};
+        const assessment f = step(s, "admitting", now, [&](view& key, const moment& m) {
+            assessment decided = decide(key, plan, cost, m);
+            decided.passed = !decided.admits() && !plan.enforce;
+            if (decided.admits() && cost > 0) {
+                made.id = key.enter(plan, cost, m.t, saturating_add(m.t, all_->options.entry_ttl), all_->ids);
+                made.state = plan.from_response ? entry_state::open : entry_state::stamped;
+                made.in_flight = true;
+                made.stamp = m.here;
+                key.row.noted = &plan;
+            }
+            detail::touch(key.row, plan, m.t);
+            return m.local(decided);
+        });
+        if (!f.admits())
+            return f;
+        s.state().held.fetch_add(made.in_flight, std::memory_order_relaxed);
+        out = made;
+        return f;
+    }
+
+    [[nodiscard]] assessment count_once(slot& s, const window_plan& plan, std::int64_t cost, instant now) {
+        return step(s, "counting", now, [&](view& key, const moment& m) {
+            assessment decided = decide(key, plan, cost, m);
+            decided.passed = !decided.admits() && !plan.enforce;
+            if (decided.admits() && cost > 0) {
+                key.log.push(m.t, cost, plan);
+                key.row.noted = &plan;
+            }
+            detail::touch(key.row, plan, m.t);
+            return m.local(decided);
+        });
+    }
+
+    /// Decides; if dead processes stand in the way, ends their entries and decides again.
+    template <class F>
+    [[nodiscard]] assessment without_dead(slot& s, const window_plan& plan, instant now, F&& decide_once) {
+        const assessment f = decide_once();
+        if (!remote::may_be_held(f, plan, after(now))) [[likely]]
+            return f;
+        return remote::decide_without_dead(
+            all_->here, all_->others, s.state().reaped, all_->notices, "sqlite", plan, f, this->now(),
+            [&] { return holder_records(); },
+            [&](std::span<const remote::dead_holder> dead) {
+                return step(s, "ending entries", std::nullopt, [&](view& key, const moment& m) {
+                    remote::reap_reply out = detail::reap(key, plan, dead, m.t);
+                    detail::touch(key.row, plan, m.t);
+                    return out;
+                });
+            },
+            decide_once);
     }
 
     [[nodiscard]] assessment decide(view& key, const window_plan& plan, std::int64_t cost, const moment& m) const {
@@ -454,35 +447,12 @@ private:
         return warm.at > f.at ? warm : f;
     }
 
-    /// If the row has changed, stores how long it affects decisions under `plan`.
-    static void touch(key_row& row, const window_plan& plan, const moment& m) {
-        if (!row.changed)
-            return;
-        row.forget_at = 0;
-        keep_until(row, saturating_add(row.newest, plan.kept.longest));
-        keep_until(row, row.gate);
-        if (!row.entries.empty())
-            keep_until(row, saturating_add(row.last_expiry, plan.kept.longest));
-        keep_while_tuned(row, m);
-    }
-    /// Keeps the row while the tuner's state matters. That state says until when; a factor set by hand does not.
-    static void keep_while_tuned(key_row& row, const moment& m) {
-        if (!row.tuner.empty())
-            keep_until(row, instant{duration{row.tuner[remote::recovered_index]}});
-        else if (row.millionths != multiplier::one)
-            keep_until(row, saturating_add(m.t, factor_kept));
-    }
-    static void keep_until(key_row& row, instant at) {
-        row.forget_at = std::max(row.forget_at, (at - row.shift).time_since_epoch().count());
-        row.changed = true;
-    }
-
     std::unique_ptr<shared> all_;
 };
 
 using sqlite_store = basic_sqlite_store<>;
 
 static_assert(counting_store<sqlite_store> && reducible_store<sqlite_store> && tunable_store<sqlite_store> &&
-              openable_store<sqlite_store> && listable_store<sqlite_store>);
+              openable_store<sqlite_store> && listable_store<sqlite_store> && presence_store<sqlite_store>);
 
 }  // namespace weir::sqlite

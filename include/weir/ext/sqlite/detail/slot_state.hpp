@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "weir/ext/sqlite/detail/kept_answers.hpp"
-
 #include "weir/core/multiplier.hpp"
-#include "weir/storage/remote/key_heat.hpp"
+#include "weir/storage/remote/reaping.hpp"
 
 #include <atomic>
 #include <cstddef>
@@ -41,10 +39,9 @@ struct slot_state {
     }
 
     std::string name;
-    remote::key_heat heat;
-    kept_answers answers;
     // The store's mutex guards these.
     std::int64_t row = 0;          ///< the key's row in the file; 0 = unknown
+    remote::reap_memory reaped;    // used by one verb at a time
     std::uint64_t of_opening = 0;  ///< the opening of the file that `row` belongs to
     std::int64_t noted_plan = 0;   ///< the plan whose windows this process wrote to that row last; 0 = none
     // Read without the mutex, and written by `settle` during other verbs. Relaxed: each value is independent.

@@ -2,24 +2,20 @@
 #pragma once
 
 #include "weir/ext/sqlite/clock.hpp"
-#include "weir/ext/sqlite/detail/checkpointer.hpp"
-#include "weir/ext/sqlite/detail/connection.hpp"
 #include "weir/ext/sqlite/detail/errors.hpp"
 #include "weir/ext/sqlite/detail/file.hpp"
-#include "weir/ext/sqlite/detail/kept_keys.hpp"
 #include "weir/ext/sqlite/detail/key_row.hpp"
-#include "weir/ext/sqlite/detail/moment.hpp"
 #include "weir/ext/sqlite/detail/turn.hpp"
 #include "weir/ext/sqlite/options.hpp"
 
-#include "weir/core/clock.hpp"
 #include "weir/core/error.hpp"
-#include "weir/core/text.hpp"
 #include "weir/core/time.hpp"
+#include "weir/storage/remote/entry_ids.hpp"
+#include "weir/storage/remote/holder_watch.hpp"
+#include "weir/storage/remote/own_presence.hpp"
 #include "weir/storage/store_error.hpp"
 #include "weir/storage/store_notice.hpp"
 
-#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -37,10 +33,13 @@
 
 namespace weir::sqlite::detail {
 
-/// The store's data, in one object so that the store can be moved: the file, its time, and what is not in it yet.
+/// What a store object has in this process: the opened file, and what is known of it. It is one object, so that the
+/// store can be moved.
 template <clock_set Clock>
-struct store_state {
-    store_state(sqlite_options o, Clock c) : options(std::move(o)), clock(std::move(c)) {
+struct opened_store {
+    opened_store(sqlite_options o, Clock c)
+        : options(std::move(o)), clock(std::move(c)),
+          here(ids.holder(), options.holder_ttl, options.entry_ttl, options.holder_host, options.injected_time) {
         if (std::string fault = fault_of(options); !fault.empty())
             throw exception({errc::bad_configuration, std::move(fault)});
         // The process may change its folder before the file is opened, or opened again.
@@ -48,27 +47,25 @@ struct store_state {
         if (auto full = std::filesystem::absolute(options.path, ignored); !ignored)
             options.path = full.string();
     }
-    store_state(const store_state&) = delete;
-    store_state& operator=(const store_state&) = delete;
-    ~store_state() {
+    opened_store(const opened_store&) = delete;
+    opened_store& operator=(const opened_store&) = delete;
+    ~opened_store() {
         // In a child after fork() the parent's files must not be closed, because that would release its locks and
         // remove its journal.
-        if (process == ::getpid())
-            return;
-        static_cast<void>(opened.release());
-        checkpoints.leak();
+        if (process != ::getpid())
+            static_cast<void>(opened.release());
     }
 
     sqlite_options options;  // never changes
     const Clock clock;
     const pid_t process = ::getpid();
-    checkpointer checkpoints;  // has its own lock
-    kept_keys kept;            // has its own lock
+    remote::entry_ids ids;
+    remote::own_presence here;
+    remote::holder_watch others;
     turn mutex;
     // The mutex guards these.
     patience waiting;
     std::unique_ptr<file> opened;
-    std::atomic<std::uint64_t> opening_seen = 0;  // the same, read without the mutex
     std::uint64_t opening = 0;  // counts openings, so that a slot knows whether its row belongs to the present one
     std::optional<std::int64_t> epoch;
     bool lost = false;                    // the file was replaced, and nothing was decided in the new one yet
@@ -78,14 +75,7 @@ struct store_state {
     key_row row;                                      // used for one verb at a time
     notice_board notices;
 
-    /// How far stamps may be ahead of the file's time. If they are further ahead, they come from another clock.
-    static constexpr duration tolerance = std::chrono::seconds{1};
-
-    /// This process's steady clock; under injected time, the latest instant that was injected.
-    [[nodiscard]] instant now() const noexcept {
-        return options.injected_time ? std::max(last.load(), instant{}) : steady_clock{}.now();
-    }
-
+    /// Locks the mutex.
     [[nodiscard]] std::unique_lock<turn> enter(std::string_view doing) {
         if (process != ::getpid())
             throw failed(doing, options.path, "this process is a fork of the one that made the store",
@@ -107,53 +97,19 @@ struct store_state {
             checked = now;
             if (!opened->is_in_place()) {
                 opened.reset();
-                checkpoints.close();
                 // Other processes do not see the writes since the files were removed.
                 lost = true;
             }
         }
         if (!opened) {
-            opened = std::make_unique<file>(options, clock, waiting, checkpoints);
+            opened = std::make_unique<file>(options, clock, waiting);
             checked = now;
-            opening_seen = ++opening;
+            ++opening;
             lost = lost || (epoch && *epoch != opened->epoch()) || opened->was_taken_away();
             epoch = opened->epoch();
             lost_since = std::max(lost_since, opened->lost_since());
         }
         return *opened;
-    }
-
-    [[nodiscard]] moment moment_of(key_row& row, file& in, std::optional<instant> now) {
-        moment m{};
-        m.injected = options.injected_time;
-        if (m.injected) {
-            const instant before = last.load();
-            m.base = now.value_or(before);
-            last.store(std::max(before, m.base));
-        } else {
-            m.base = clock.since_boot() + in.ahead();
-            lost_since = std::min(lost_since, m.base);
-        }
-        m.here = m.injected ? m.base : this->now();
-        m.t = m.base + row.shift;
-        // The stamps come from another clock. The key's time continues from them, because waiting for them could take
-        // for ever.
-        if (!m.injected && row.seen > m.t + tolerance) {
-            row.shift += row.seen - m.t;
-            m.t = row.seen;
-            row.changed = true;
-        }
-        m.t = std::max(m.t, row.newest);
-        if (lost) {
-            lost = false;
-            lost_since = m.base;
-            in.note_loss(m.base);
-            notices.put({store_notice::kind::history_lost,
-                         fmt::format("sqlite: {} has lost history: the file, or one of those beside it, was removed or "
-                                     "replaced; keys warm up for their shortest window",
-                                     weir::detail::in_quotes(options.path))});
-        }
-        return m;
     }
 };
 
