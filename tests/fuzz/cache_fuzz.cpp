@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Any lines as the fields of a request and a response, and any bytes as a stored head: the cache decides without a fault,
-// never reuses what forbids it, and reads back what it wrote.
+// Any lines as the fields of a request and a response, and any bytes as a stored head: the cache decides without a
+// fault, never reuses what forbids it, and reads back what it wrote.
 
 #include "weir/http/cache/cache_policy.hpp"
 #include "weir/http/cache/cache_update.hpp"

@@ -166,11 +166,10 @@ public:
         std::vector<std::unique_ptr<session>> closed;  // before the lock: they are closed after it
         const std::lock_guard guard{mutex_};
         const auto now = clock::now();
-        const auto gone = std::stable_partition(idle_.begin(), idle_.end(), [&](const auto& s) {
-            return !s->has_connection() || (now - s->used < age && !s->is_dead());
-        });
-        closed.assign(std::make_move_iterator(gone), std::make_move_iterator(idle_.end()));
-        idle_.erase(gone, idle_.end());
+        for (auto& s : idle_)
+            if (s->has_connection() && (now - s->used >= age || s->is_dead()))
+                closed.push_back(std::move(s));
+        std::erase(idle_, nullptr);
     }
     [[nodiscard]] std::size_t idle_connections() const {
         const std::lock_guard guard{mutex_};
