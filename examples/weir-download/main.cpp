@@ -42,6 +42,7 @@
 namespace {
 
 using namespace download;
+using weir::tools::built_in;
 
 /// Where the configuration came from, and what it comes to: the lines people look for when a limit is not what they
 /// thought.

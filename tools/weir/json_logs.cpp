@@ -17,13 +17,13 @@
 namespace weir::tools {
 namespace {
 
-bool has_text(const nlohmann::json& in, const char* name) { return in.contains(name) && in[name].is_string(); }
+bool has_string(const nlohmann::json& in, const char* name) { return in.contains(name) && in[name].is_string(); }
 bool has_whole(const nlohmann::json& in, const char* name) { return in.contains(name) && in[name].is_number_integer(); }
 
 std::optional<log_entry> read_arrival(std::string_view line) {
     const auto json = nlohmann::json::parse(line, nullptr, false);
-    if (!json.is_object() || !has_whole(json, "t_ns") || !has_whole(json, "status") || !has_text(json, "host") ||
-        !has_text(json, "role"))
+    if (!json.is_object() || !has_whole(json, "t_ns") || !has_whole(json, "status") || !has_string(json, "host") ||
+        !has_string(json, "role"))
         return {};
     // A century and more; times beyond it could not be subtracted.
     if (!(json["t_ns"] >= 0 && json["t_ns"] <= 4'000'000'000'000'000'000))

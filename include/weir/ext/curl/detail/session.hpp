@@ -166,6 +166,7 @@ public:
         std::vector<std::unique_ptr<session>> closed;  // before the lock: they are closed after it
         const std::lock_guard guard{mutex_};
         const auto now = clock::now();
+        closed.reserve(idle_.size());
         for (auto& s : idle_)
             if (s->has_connection() && (now - s->used >= age || s->is_dead()))
                 closed.push_back(std::move(s));

@@ -2,11 +2,11 @@
 #pragma once
 
 #include "weir/ext/redis/detail/connection.hpp"
-#include "weir/ext/redis/detail/refusal.hpp"
+#include "weir/ext/redis/detail/sentinel.hpp"
 #include "weir/ext/redis/detail/slot_map.hpp"
 #include "weir/ext/redis/options.hpp"
 
-#include "weir/core/clock.hpp"
+#include "weir/core/text.hpp"
 #include "weir/storage/store_error.hpp"
 
 #include <fmt/format.h>
@@ -38,6 +38,15 @@ public:
     /// A node of a Cluster. `id` is its name in it.
     primary(const redis_options* options, server_address at, std::string id)
         : options_(*options), is_node_(true), at_(std::move(at)), id_(std::move(id)) {}
+
+    /// Looks whether a Sentinel has announced a failover. Then `version` grows.
+    void look_for_news() {
+        if (options_.layout != redis_layout::sentinel) [[likely]]
+            return;
+        const std::unique_lock turn{watch_mutex_, std::try_to_lock};
+        if (turn.owns_lock() && watch_.has_news())
+            version_.fetch_add(1, std::memory_order_acq_rel);
+    }
 
     /// Whether it is a node of a Cluster.
     [[nodiscard]] bool is_node() const noexcept { return is_node_; }
@@ -95,6 +104,8 @@ private:
     std::string tag_;
     std::uint16_t slot_ = 0;
     std::atomic<std::uint64_t> version_ = 1;
+    std::mutex watch_mutex_;
+    sentinel_watch watch_{&options_};
 };
 
 /// One search for the primary server: the addresses to try, one after the other.
@@ -103,6 +114,10 @@ private:
 class primary_search {
 public:
     explicit primary_search(primary* of) : of_(*of) {
+        if (is_sentinel()) {
+            const std::lock_guard turn{of_.watch_mutex_};
+            of_.watch_.begin();  // before the question, so that no failover is missed
+        }
         const std::lock_guard guard{of_.mutex_};
         version_ = of_.version_.load();
         listed_ = of_.is_node_ ? std::vector{of_.at_} : of_.tried_;
@@ -159,36 +174,11 @@ private:
 
     /// The address of the primary server, if the Sentinel knows it. A Sentinel that is lost is passed over.
     [[nodiscard]] std::optional<server_address> ask(const server_address& sentinel) {
-        const redis_options& o = of_.options_;
         try {
-            connection to;
-            to.open(sentinel, o);
-            to.set_timeout(o.connect_timeout);
-            const bool signs_in = say_auth(to, {o.sentinel_user, o.sentinel_password});
-            say(to, {"SENTINEL", "get-master-addr-by-name", o.service});
-            to.write();
-            const instant deadline = steady_clock{}.now() + o.connect_timeout;
-            const auto check = [&](const reply& r, std::string_view what, std::string_view advice) {
-                if (r->type != REDIS_REPLY_ERROR)
-                    return;
-                const std::string_view text = text_of(*r);
-                if (text.find("unknown command") != std::string_view::npos)
-                    advice = "it is no Sentinel; Sentinels listen at port 26379";
-                else if (error_word(text) == "NOAUTH")
-                    advice = "it asks for a password; write sentinel_password=";
-                to.fail(fmt::format("cannot {}", what), fmt::format("the server says {}", error_word(text)), advice);
-            };
-            if (signs_in)
-                check(to.read(deadline), "sign in", "check sentinel_user and sentinel_password");
-            const reply named = to.read(deadline);
-            check(named, "ask for the primary server", "give the user the command SENTINEL get-master-addr-by-name");
-            if (named->type == REDIS_REPLY_ARRAY && named->elements == 2) {
-                const auto port = whole_number(text_of(*named->element[1]), 65'535);
-                if (port && *port > 0)
-                    return server_address{std::string{text_of(*named->element[0])}, static_cast<std::uint16_t>(*port)};
-            }
+            if (auto named = primary_at(sentinel, of_.options_))
+                return named;
             failed(fmt::format("the Sentinel {} knows no primary server with the name {}", text_of(sentinel),
-                               weir::detail::in_quotes(o.service)));
+                               weir::detail::in_quotes(of_.options_.service)));
         } catch (const store_error& e) {
             failed(e.what());
         }

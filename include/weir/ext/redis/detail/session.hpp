@@ -2,12 +2,13 @@
 #pragma once
 
 #include "weir/ext/redis/detail/connection.hpp"
-#include "weir/ext/redis/detail/epoch.hpp"
 #include "weir/ext/redis/detail/loss_watch.hpp"
+#include "weir/ext/redis/detail/presence.hpp"
 #include "weir/ext/redis/detail/primary.hpp"
 #include "weir/ext/redis/detail/refusal.hpp"
 #include "weir/ext/redis/detail/rerouting.hpp"
 #include "weir/ext/redis/detail/script.hpp"
+#include "weir/ext/redis/detail/server_look.hpp"
 #include "weir/ext/redis/detail/wire.hpp"
 #include "weir/ext/redis/options.hpp"
 
@@ -55,14 +56,13 @@ public:
         while (const auto at = search.next()) {
             at_ = *at;
             try {
-                greet(search.is_choice());
+                greet(search);
             } catch (const redirected&) {
                 throw;
             } catch (const store_error& e) {
                 search.failed(e.what());
                 continue;
             }
-            search.succeeded(at_);
             version_ = search.version();
             return;
         }
@@ -74,6 +74,7 @@ public:
     /// costs a system call. If the connection has ended, the replies that came before are read. So no settlement that
     /// was carried out is sent again. A connection to a server that is no longer the primary is of no use.
     [[nodiscard]] bool seems_alive() {
+        primary_.look_for_news();
         const bool is_right = version_ == primary_.version();
         if (is_right && (steady_clock{}.now() - last_used_ < std::chrono::milliseconds{1} || connection_.seems_alive()))
             return true;
@@ -92,13 +93,14 @@ public:
 
     /// Reads the epoch again, and sets it if it is gone or the server is another one.
     void renew_epoch() {
-        say_look();
+        server_look look{&connection_, &at_, &options_, &primary_, &losses_, &rerouting_};
+        look.ask();
         instant deadline = begin();
         drain(deadline);
-        const look seen = read_look(connection_.read(deadline), deadline);
-        const epoch_step next = say_epoch(seen);
+        look.read(connection_.read(deadline), deadline);
+        look.say_next();
         deadline = begin();
-        read_epoch(deadline, seen, next);
+        must_look_ = !look.read_next(deadline);
     }
 
     // ---- calls
@@ -114,12 +116,18 @@ public:
             notes_.clear();
             for (const settlement_call& s : carried_)
                 append_note(notes_, s.id, s.at, s.how);
+            presence* const renews = std::exchange(renews_, nullptr);
+            if (renews != nullptr)
+                append_call(connection_.out(), sha_[index(script::presence)], renews->keys(), {}, renews->argument(),
+                            {});
             if (asks)
                 say({"ASKING"});
             append(which, key, args, tail, notes_);
             sent = true;
             const instant deadline = begin();
             drain(deadline);
+            if (renews != nullptr)
+                renews->hear(text_of(*connection_.read(deadline)), deadline);
             if (asks)
                 static_cast<void>(connection_.read(deadline));
             reply r = connection_.read(deadline);
@@ -142,6 +150,8 @@ public:
             read_scripts(begin());
         }
     }
+    /// The next call also gives a sign of life, to a server that has the list of holders.
+    void renew_with_next(presence& here) noexcept { renews_ = &here; }
     /// The next call is on a key that the server has before it has the key's hash slot.
     void ask_next() noexcept { asks_ = true; }
 
@@ -210,7 +220,6 @@ public:
     }
 
 private:
-    static constexpr std::string_view epoch_life = "2764800000";  // 32 days
     static constexpr std::size_t index(script s) noexcept { return static_cast<std::size_t>(s); }
 
     void say(std::initializer_list<std::string_view> parts) { detail::say(connection_, parts); }
@@ -220,7 +229,7 @@ private:
     void append(script which, const key_address& key, std::span<const double> args, std::string_view tail,
                 std::string_view notes) {
         std::string& out = connection_.out();
-        if (which == script::admit)
+        if (which == script::admit || which == script::presence || which == script::reap)
             append_call(out, sha_[index(which)], key.parts, args, tail, notes);
         else
             append_call(out, sha_[index(which)], all_key_parts(key.parts, key.tuner_part), args, tail, notes);
@@ -228,14 +237,15 @@ private:
 
     // ---- the greeting
 
-    void greet(bool must_be_primary) {
+    void greet(primary_search& search) {
         connection_.open(at_, options_);
         const redis_credentials with = credentials_for(options_, connection_.server());
         const std::string db = std::to_string(options_.db);
         const bool signs_in = say_auth(connection_, with);
         if (options_.db != 0)
             say({"SELECT", db});
-        say_look();
+        server_look look{&connection_, &at_, &options_, &primary_, &losses_, &rerouting_};
+        look.ask();
         limit_ = options_.connect_timeout;
         connection_.set_timeout(limit_);
         instant deadline = begin();
@@ -254,121 +264,17 @@ private:
             expect(first, "select the database", "check the database's number");
             first = connection_.read(deadline);
         }
-        const look seen = read_look(std::move(first), deadline);
-        check_layout(seen, must_be_primary);
+        look.read(std::move(first), deadline);
+        look.check_layout(search.is_choice());
+        search.succeeded(at_);
         load_scripts();
-        const epoch_step next = say_epoch(seen);
+        look.say_next();
         deadline = begin();
         read_scripts(deadline);
-        read_epoch(deadline, seen, next);
+        must_look_ = !look.read_next(deadline);
         limit_ = options_.command_timeout;
         connection_.set_timeout(limit_);
         last_used_ = steady_clock{}.now();
-    }
-
-    /// The server's time, epoch and settings.
-    struct look {
-        std::int64_t now = 0;
-        bool is_there = false;  ///< the key exists, whether its value is an epoch or not
-        bool is_away = false;   ///< the epoch's hash slot is moving to another node of the Cluster, or has moved
-        std::string key;        ///< the epoch's name
-        std::optional<epoch_record> found;
-        server_facts facts;
-    };
-    void say_look() {
-        epoch_key_ = primary_.own_key("epoch");
-        say({"TIME"});
-        say({"GET", epoch_key_});
-        say({"PEXPIRE", epoch_key_, epoch_life});
-        say({"INFO"});
-        say({"INFO", "commandstats"});
-    }
-    [[nodiscard]] look read_look(reply time, instant deadline) {
-        look out;
-        // A server at its connection limit sends only that error.
-        if (text_of(*time).find("unknown command") == std::string_view::npos)
-            expect(time, "read its clock", "give the user the command TIME");
-        const reply epoch = connection_.read(deadline);
-        const reply life = connection_.read(deadline);
-        const reply info = connection_.read(deadline);
-        const reply commands = connection_.read(deadline);
-        if (info->type != REDIS_REPLY_ERROR)
-            out.facts = facts_of(text_of(*info), commands->type == REDIS_REPLY_ERROR ? "" : text_of(*commands));
-        if (out.facts.is_sentinel)
-            connection_.fail("cannot keep keys", "it is a Sentinel",
-                             "name the primary server, which it watches, or write redis+sentinel://host:port/service");
-        expect(time, "read its clock", "give the user the command TIME");
-        out.key = epoch_key_;
-        out.facts.node = primary_.id();
-        out.is_there = epoch->type != REDIS_REPLY_NIL;
-        const std::string_view text = text_of(*epoch);
-        if (epoch->type == REDIS_REPLY_ERROR)
-            out.is_away = redirection_of(text, at_).kind != detour::none;
-        if (!out.is_away && (epoch->type != REDIS_REPLY_ERROR || error_word(text) != "WRONGTYPE")) {
-            expect(epoch, "read the epoch", "give the user the command GET");
-            out.found = epoch_of(text);
-        }
-        if (!out.is_away)
-            expect(life, "renew the epoch", "give the user the command PEXPIRE");
-        must_look_ = out.is_away;
-        if (time->type == REDIS_REPLY_ARRAY && time->elements == 2)
-            out.now = info_number(text_of(*time->element[0])) * 1'000'000 + info_number(text_of(*time->element[1]));
-        return out;
-    }
-    /// Fails if the server is none that the options name.
-    void check_layout(const look& seen, bool must_be_primary) {
-        const bool is_cluster = seen.facts.is_cluster || (!seen.facts.are_known && seen.is_away);
-        if (is_cluster && !primary_.is_node())
-            turn_away("the server is a node of a Cluster, whose map is not known yet", {detour::cluster, 0, at_});
-        if (options_.layout == redis_layout::cluster && seen.facts.are_known && !is_cluster)
-            connection_.fail("cannot use it as a Cluster", "it is a server of its own",
-                             "write redis:// instead of redis+cluster://");
-        if (seen.facts.is_replica && primary_.is_node())
-            turn_away("the server is a replica now", {detour::not_primary, 0, {}});
-        if (seen.facts.is_replica && must_be_primary)
-            connection_.fail("cannot keep keys", "it is a replica", "the primary server is another one");
-        if (seen.is_away)
-            rerouting_.set_old(true);
-    }
-    [[noreturn]] void turn_away(std::string_view why, redirection where) {
-        connection_.close();
-        throw redirected{fmt::format("redis: cannot use {}: {}; try again", connection_.server(), why),
-                         std::move(where)};
-    }
-    /// Sends the next epoch if it differs from the present one.
-    [[nodiscard]] epoch_step say_epoch(const look& seen) {
-        const last_look last = losses_.last();
-        const std::string fresh = losses_.fresh_epoch();
-        epoch_step next = primary_.is_node() ? next_node_epoch(seen.found, seen.facts, seen.now, last, seen.key, fresh)
-                                             : next_epoch(seen.found, seen.facts, seen.now, last.record.id, fresh);
-        if (seen.found == next.record || seen.is_away)
-            return next;
-        // If several processes find no epoch, only one makes it.
-        const std::string text = text_of(next.record);
-        if (seen.is_there)
-            say({"SET", seen.key, text, "PX", epoch_life});
-        else
-            say({"SET", seen.key, text, "NX", "PX", epoch_life});
-        say({"GET", seen.key});
-        return next;
-    }
-    void read_epoch(instant deadline, const look& seen, const epoch_step& next) {
-        if (seen.is_away)
-            return;
-        epoch_record is = next.record;
-        if (seen.found != next.record) {
-            const reply set = connection_.read(deadline);
-            const reply epoch = connection_.read(deadline);
-            // Its hash slot may have begun to move since it was read.
-            must_look_ = set->type == REDIS_REPLY_ERROR && redirection_of(text_of(*set), at_).kind > detour::cluster &&
-                         primary_.is_node();
-            if (must_look_)
-                return rerouting_.set_old(true);
-            expect(set, "write the epoch", "name the primary server, with a user that may write");
-            expect(epoch, "read the epoch", "give the user the command GET");
-            is = epoch_of(text_of(*epoch)).value_or(next.record);
-        }
-        losses_.compare(is, seen.key, seen.now, seen.facts, is.id == next.record.id ? next.reason : std::string_view{});
     }
 
     [[nodiscard]] instant begin() {
@@ -471,12 +377,11 @@ private:
     rerouting& rerouting_;
     server_address at_;  // the server of the connection
     std::uint64_t version_ = 0;
-    std::string epoch_key_;
+    std::string notes_;
     connection connection_;
     std::array<std::string, script_count> sha_;
     std::deque<settlement_call> waiting_;
     std::vector<settlement_call> carried_;
-    std::string notes_;
     std::vector<std::shared_ptr<key_address>> headless_;  // keys with notes and without a head
     duration limit_{};
     instant last_used_ = long_ago;
@@ -484,6 +389,7 @@ private:
     bool said_append_ = false;
     bool must_look_ = false;  // the epoch could not be read, because its hash slot moves
     bool asks_ = false;
+    presence* renews_ = nullptr;  // gives a sign of life with the next call
 };
 
 static_assert(remote::pooled_session<session>);

@@ -3,6 +3,7 @@
 
 #include "weir/ext/sqlite/clock.hpp"
 #include "weir/ext/sqlite/detail/connection.hpp"
+#include "weir/ext/sqlite/detail/file_identity.hpp"
 #include "weir/ext/sqlite/detail/key_row.hpp"
 #include "weir/ext/sqlite/detail/schema.hpp"
 #include "weir/ext/sqlite/options.hpp"
@@ -13,7 +14,6 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <sys/stat.h>
 
 #include <array>
 #include <cstddef>
@@ -32,7 +32,8 @@ class file {
 public:
     template <clock_set Clock>
     file(const sqlite_options& options, const Clock& clock, patience& waiting)
-        : was_taken_away_(is_taken_away(options.path)), db_(options.path, waiting, options.migrate) {
+        : had_data_(identity_of(options.path).size > 0), was_taken_away_(is_taken_away(options.path)),
+          db_(options.path, waiting, options.migrate) {
         if (sqlite3_db_readonly(db_.get(), "main") == 1)
             db_.fail("the file is read-only", advice(SQLITE_READONLY));
         check_owner(db_);
@@ -103,8 +104,8 @@ public:
         return main_ == identity_of(db_.path()) && main_.is_there && is_beside("-shm", shared_) &&
                is_beside("-wal", log_);
     }
-    /// Whether the file is new, and the files beside it show that another process has its predecessor open.
-    [[nodiscard]] bool was_taken_away() const noexcept { return was_taken_away_ && lost_ == 0; }
+    /// Whether it was open in another process when it was opened here, and a part of it was missing.
+    [[nodiscard]] bool was_taken_away() const noexcept { return was_taken_away_ && (had_data_ || lost_ == 0); }
     /// When a process last detected a loss, in the file's time.
     [[nodiscard]] instant lost_since() const noexcept { return lost_ == 0 ? long_ago : instant{duration{lost_}}; }
     /// Records a loss for the processes that open the file later.
@@ -128,7 +129,7 @@ public:
         const bool known = id != 0 && by_id_->bind(1, id).first([&](const statement& s) { read(s, 0, id); });
         if (!known && !by_name_->bind(1, name).first([&](const statement& s) { read(s, 1, s.integer(0)); })) {
             row.clear();
-            // Random, so that an entry of a forgotten row is never taken for an entry of this row.
+            // For programs of the version before, which number the entries of a row.
             sqlite3_randomness(sizeof row.last_id, &row.last_id);
             row.last_id >>= 2;
         }
@@ -224,33 +225,12 @@ public:
     };
 
 private:
-    /// The file at a path.
-    struct identity {
-        bool is_there = false;
-        dev_t device{};
-        ino_t inode{};
-        off_t size = 0;
-
-        friend bool operator==(const identity& a, const identity& b) noexcept {
-            return a.is_there == b.is_there && a.device == b.device && a.inode == b.inode;
-        }
-    };
-    [[nodiscard]] static identity identity_of(const std::string& path) noexcept {
-        struct stat about{};
-        if (::stat(path.c_str(), &about) != 0)
-            return {};
-        return {true, about.st_dev, about.st_ino, about.st_size};
-    }
     /// Whether a file beside the database is still the one that was found first.
     [[nodiscard]] bool is_beside(const char* ending, identity& known) const noexcept {
         const identity now = identity_of(db_.path() + ending);
         if (!known.is_there)
             known = now;
         return known == now;
-    }
-    [[nodiscard]] static bool is_taken_away(const std::string& path) noexcept {
-        return identity_of(path).size == 0 &&
-               (identity_of(path + "-shm").is_there || identity_of(path + "-wal").size > 0);
     }
     void ask_lost() {
         statement{db_, "SELECT value FROM meta WHERE name = 'lost'"}.first(
@@ -288,7 +268,9 @@ private:
         return ahead;
     }
 
-    const bool was_taken_away_;  // read before the file is opened, because opening makes it
+    // Read before the file is opened, because opening makes it.
+    const bool had_data_;
+    const bool was_taken_away_;
     connection db_;
     std::int64_t epoch_ = 0;
     std::int64_t lost_ = 0;

@@ -16,7 +16,10 @@ struct moment {
     [[nodiscard]] instant local(instant at) const noexcept {
         return injected || at >= far_future || at <= long_ago ? at : here + (at - t);
     }
-    [[nodiscard]] assessment local(assessment f) const noexcept { return f.at = local(f.at), f; }
+    [[nodiscard]] assessment local(assessment f) const noexcept {
+        f.at = local(f.at);
+        return f;
+    }
     [[nodiscard]] instant there(instant at) const noexcept {
         return at <= here ? t - (here - at) : saturating_add(t, at - here);
     }
