@@ -45,6 +45,10 @@ inline constexpr std::array<const char*, 3> migrations{
     "ALTER TABLE keys ADD COLUMN windows TEXT;",
 };
 
+/// From the newest version to the one before it. What only the newest keeps is removed; no history is in it. A new step
+/// of `migrations` needs a new one here.
+inline constexpr const char* step_back = "ALTER TABLE keys DROP COLUMN windows;";
+
 /// Checks whether the file may be used. The file is not changed.
 inline void check_owner(connection& db) {
     // One statement reads one state: another process may be creating the tables now.
