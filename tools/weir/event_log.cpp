@@ -50,6 +50,8 @@ event_role role_of(event_type t) noexcept {
     case event_type::tune:
     case event_type::history_lost:
     case event_type::store_warning:
+    case event_type::feedback:
+    case event_type::holder_died:
         return event_role::other;
     }
     return event_role::other;
