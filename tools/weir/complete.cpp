@@ -63,7 +63,7 @@ completed_program all_commands() {
                help},
               true,
               {}},
-             {"state", "look at a live shared store", state_flags, false, {"show", "watch", "reset", "open-gate"}},
+             {"state", "look at a live shared store", state_flags, false, {"show", "watch", "reset", "open-gate", "holders"}},
              {"migrate", "update the format of a store", migrate_flags, false, {}},
              {"audit",
               "find the worst window of every key and rate in access and event logs",
