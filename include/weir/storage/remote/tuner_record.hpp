@@ -29,7 +29,7 @@ inline constexpr std::size_t recovered_index = 3;
 
 [[nodiscard]] inline bool is_well_formed_size(std::size_t numbers) noexcept {
     constexpr std::size_t with_notes = tuner_record_size + notes_size;
-    return numbers == 0 || numbers == short_record_size || numbers == tuner_record_size ||
+    return numbers == 0 || numbers == tuner_record_size ||
            (numbers >= with_notes && (numbers - with_notes) % limit_note_size == 0 &&
             (numbers - with_notes) / limit_note_size <= max_limit_notes);
 }
@@ -68,7 +68,7 @@ inline constexpr duration refusals_kept = std::chrono::minutes{10};
 }
 
 namespace detail {
-/// Reads the notes behind the state's numbers. **Preconditions.** The record is well formed and has notes.
+/// Reads the notes behind the ten numbers. **Preconditions.** The record is well formed and has notes.
 [[nodiscard]] inline key_notes read_notes(const tuner_record& record, duration ahead) noexcept {
     const auto time = [&](std::size_t i) { return shifted(instant{duration{record[i]}}, -ahead); };
     std::size_t i = tuner_record_size + 1;
