@@ -210,6 +210,32 @@ TEST_CASE("redis: a head of the format before is read, and written in the presen
     CHECK(server.say({"GET", "weir:1:{h.org|metadata}"}).substr(0, 4) == "wr\2\n");
 }
 
+TEST_CASE("redis: a head of a newer format is refused by name, and stays as it is") {
+    WEIR_NEEDS_REDIS();
+    using namespace answers_test;
+    weir_test::redis_server server;
+    const auto plan = weir::plan_windows(weir_test::rates({{5, 1h}}));
+    weir::entry e;
+    {
+        auto before = plain_store(server);
+        auto slot = before.make_slot("h.org", "metadata");
+        REQUIRE(before.admit(slot, plan, 1, before.now(), e).admits());
+    }
+    const std::string head = "weir:1:{h.org|metadata}";
+    static_cast<void>(server.say({"SETRANGE", head, "2", "\3"}));
+    const std::string newer = server.say({"GET", head});
+    auto store = plain_store(server);
+    auto slot = store.make_slot("h.org", "metadata");
+    std::string said;
+    try {
+        static_cast<void>(store.admit(slot, plan, 1, store.now(), e));
+    } catch (const weir::store_error& failure) {
+        said = failure.what();
+    }
+    CHECK(said.find("WEIRFORMAT; a newer version of weir wrote this key") != std::string::npos);
+    CHECK(server.say({"GET", head}) == newer);
+}
+
 TEST_CASE("redis: foreign notes behind a head stop no verb, and its time to live stays") {
     WEIR_NEEDS_REDIS();
     using namespace answers_test;

@@ -180,7 +180,7 @@ private:
             out.push_back(period * (static_cast<double>(i) + 0.5) / static_cast<double>(grid));
         std::size_t ends = 0;
         for (std::size_t i = 1; i < all_.size(); ++i)
-            ends += all_[i - 1].is_refused && !all_[i].is_refused ? 1 : 0;
+            ends += all_[i - 1].is_refused && !all_[i].is_refused ? 1U : 0U;
         const std::size_t step = ends / (is_fine ? 16 : 6) + 1;
         std::size_t seen = 0;
         for (std::size_t i = 1; i < all_.size(); ++i)

@@ -79,6 +79,10 @@ inline bool say_auth(connection& to, const redis_credentials& with) {
         return "it is in protected mode and takes connections of its own machine alone; see the server's log";
     if (word == "READONLY" || says("-READONLY "))
         return "it is a read-only replica; name the primary server";
+    if (word == "WEIRFORMAT")
+        return "a newer version of weir wrote this key; use that version in all programs that share the server, or "
+               "name "
+               "another prefix";
     if (word == "LOADING")
         return "it is still loading its data";
     if (word == "MOVED" || word == "ASK")

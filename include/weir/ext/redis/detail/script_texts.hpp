@@ -88,6 +88,8 @@ elseif h and #h > 108 and sub(h, 1, 4) == 'wr\1\n' then
 size, other, life, seq, had = #h, true, 0, 0, 0
 was, newest, lives, was, r, soonest, open, entered, born, factor, deep, gate, dropped, n, p1, b1, p2, b2, from =
 get('<dddI4BdI4I4dI4I4ddI4I4dI4d', h, 5)
+elseif h and #h > 108 and sub(h, 1, 2) == 'wr' and sub(h, 4, 4) == '\n' and string.byte(h, 3) > 2 then
+return redis.error_reply('WEIRFORMAT a key has a format of version ' .. string.byte(h, 3))
 else
 h = nil
 end
@@ -942,6 +944,8 @@ elseif h and #h > 108 and sub(h, 1, 4) == 'wr\1\n' then
 size, other, life, seq, had = #h, true, 0, 0, 0
 was, newest, lives, was, r, soonest, open, entered, born, factor, deep, gate, dropped, n, p1, b1, p2, b2, from =
 get('<dddI4BdI4I4dI4I4ddI4I4dI4d', h, 5)
+elseif h and #h > 108 and sub(h, 1, 2) == 'wr' and sub(h, 4, 4) == '\n' and string.byte(h, 3) > 2 then
+return redis.error_reply('WEIRFORMAT a key has a format of version ' .. string.byte(h, 3))
 else
 h = nil
 end
@@ -1711,6 +1715,8 @@ elseif h and #h > 108 and sub(h, 1, 4) == 'wr\1\n' then
 size, other, life, seq, had = #h, true, 0, 0, 0
 was, newest, lives, was, r, soonest, open, entered, born, factor, deep, gate, dropped, n, p1, b1, p2, b2, from =
 get('<dddI4BdI4I4dI4I4ddI4I4dI4d', h, 5)
+elseif h and #h > 108 and sub(h, 1, 2) == 'wr' and sub(h, 4, 4) == '\n' and string.byte(h, 3) > 2 then
+return redis.error_reply('WEIRFORMAT a key has a format of version ' .. string.byte(h, 3))
 else
 h = nil
 end
@@ -2492,6 +2498,8 @@ elseif h and #h > 108 and sub(h, 1, 4) == 'wr\1\n' then
 size, other, life, seq, had = #h, true, 0, 0, 0
 was, newest, lives, was, r, soonest, open, entered, born, factor, deep, gate, dropped, n, p1, b1, p2, b2, from =
 get('<dddI4BdI4I4dI4I4ddI4I4dI4d', h, 5)
+elseif h and #h > 108 and sub(h, 1, 2) == 'wr' and sub(h, 4, 4) == '\n' and string.byte(h, 3) > 2 then
+return redis.error_reply('WEIRFORMAT a key has a format of version ' .. string.byte(h, 3))
 else
 h = nil
 end

@@ -33,6 +33,9 @@ elseif h and #h > 108 and sub(h, 1, 4) == 'wr\1\n' then
   size, other, life, seq, had = #h, true, 0, 0, 0
   was, newest, lives, was, r, soonest, open, entered, born, factor, deep, gate, dropped, n, p1, b1, p2, b2, from =
     get('<dddI4BdI4I4dI4I4ddI4I4dI4d', h, 5)
+elseif h and #h > 108 and sub(h, 1, 2) == 'wr' and sub(h, 4, 4) == '\n' and string.byte(h, 3) > 2 then
+  -- A newer program's head counts requests that this one cannot read.
+  return redis.error_reply('WEIRFORMAT a key has a format of version ' .. string.byte(h, 3))
 else
   h = nil
 end
