@@ -82,12 +82,12 @@ public:
     [[nodiscard]] std::int64_t take_owed(const window_plan& plan, instant now) noexcept {
         if (owed_ == 0)
             return 0;
-        std::int64_t most = 0;
+        std::int64_t max = 0;
         for (const window& w : plan.windows)
-            most = std::max(most, w.limit);
+            max = std::max(max, w.limit);
         const bool is_over = now >= saturating_add(owed_since_, plan.kept.longest);
         const std::int64_t units = std::exchange(owed_, 0);
-        return is_over ? 0 : std::min(units, most);
+        return is_over ? 0 : std::min(units, max);
     }
     void owe(std::int64_t units, instant now) noexcept {
         owed_ += units;
