@@ -125,6 +125,19 @@ public:
         shard& at = of(*s.key);
         at.pool.post(std::move(s), when);
     }
+    /// Sends the settlements that wait for the next call, all or those that have waited long enough; when to call it
+    /// again.
+    instant tend(bool is_idle) {
+        instant out = far_future;
+        for_each([&](shard& one) { out = std::min(out, one.pool.tend(is_idle)); });
+        return out;
+    }
+    /// Whether settlements wait for the next call.
+    [[nodiscard]] bool holds() const {
+        bool out = false;
+        for_each([&](shard& one) { out = out || one.pool.holds(); });
+        return out;
+    }
     /// Sends every settlement, and waits for the replies.
     ///
     /// **Errors.** `store_error`: the last failure, after all servers have been tried.
