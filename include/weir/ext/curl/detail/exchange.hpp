@@ -46,7 +46,7 @@ class exchange {
 public:
     exchange(session& on, const options& with, const http::request& what, const std::string& url,
              std::string_view agent, http::receiver& to)
-        : on_(on), with_(with), what_(what), to_(to), head_(with.max_head_bytes), forget_(on.easy.get()),
+        : on_(on), with_(with), what_(what), to_(to), head_(with.max_head_bytes), forget_(&on),
           setup_(on.easy.get(), with, what, url, agent) {
         setup_.set(CURLOPT_ERRORBUFFER, error_text_.data());
         setup_.set(CURLOPT_HEADERFUNCTION, on_header);
@@ -392,7 +392,7 @@ private:
     }
 
     struct reset {
-        void operator()(CURL* h) const noexcept { curl_easy_reset(h); }
+        void operator()(session* s) const noexcept { s->reset(); }
     };
 
     session& on_;
@@ -412,7 +412,7 @@ private:
     http::body_source::reader read_;
     std::uint64_t uploaded_ = 0;
     std::array<char, CURL_ERROR_SIZE> error_text_{};
-    std::unique_ptr<CURL, reset> forget_;  // it is destroyed after `setup_`, and before what the handle points to
+    std::unique_ptr<session, reset> forget_;  // it is destroyed after `setup_`, and before what the handle points to
     setup setup_;
 };
 

@@ -54,6 +54,7 @@ public:
     }
 
     [[nodiscard]] CURLSH* handle() const noexcept { return handle_; }
+    [[nodiscard]] bool has_cookies() const noexcept { return cookies_.has_value(); }
 
 private:
     void cookie_file(CURLoption option, const char* command) const noexcept {
@@ -88,13 +89,22 @@ struct session {
         void operator()(CURLM* h) const noexcept { curl_multi_cleanup(h); }
     };
 
-    explicit session(const share& shared) : multi(curl_multi_init()), easy(curl_easy_init()) {
+    explicit session(const share& with) : shared(&with), multi(curl_multi_init()), easy(curl_easy_init()) {
         if (multi == nullptr || easy == nullptr ||
-            curl_easy_setopt(easy.get(), CURLOPT_SHARE, shared.handle()) != CURLE_OK)
+            curl_easy_setopt(easy.get(), CURLOPT_SHARE, with.handle()) != CURLE_OK)
             throw std::bad_alloc{};
         curl_multi_setopt(multi.get(), CURLMOPT_MAXCONNECTS, 1L);
     }
 
+    /// Forgets the settings of a transfer.
+    void reset() noexcept {
+        if (!shared->has_cookies())
+            return curl_easy_reset(easy.get());
+        // libcurl 7.88 would leak the list of cookie files. Without that list the handle leaves the shared jar.
+        curl_easy_setopt(easy.get(), CURLOPT_COOKIEFILE, static_cast<const char*>(nullptr));
+        curl_easy_reset(easy.get());
+        curl_easy_setopt(easy.get(), CURLOPT_SHARE, shared->handle());
+    }
     /// Remembers the connection of the transfer that has just ended, if it is still open.
     /// **Preconditions.** The transfer's handle is still part of `multi`.
     void note_connection() noexcept {
@@ -114,6 +124,7 @@ struct session {
         return has_connection() && ::poll(&fd, 1, 0) != 0;
     }
 
+    const share* shared;
     std::unique_ptr<CURLM, multi_cleanup> multi;
     std::unique_ptr<CURL, easy_cleanup> easy;
     std::string origin;  // of its connection
