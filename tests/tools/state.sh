@@ -73,6 +73,10 @@ for backend in sqlite redis postgres; do
     says "$backend: table" out '2 of 60'
     check "$backend: hosts shown" "$(state show gated.example.org metadata | grep -c example.org)" 1
 
+    check "$backend: holders" "$(state holders --json | jq -c '[.holders[] | select(.alive) | .pid]')" "[$pid]"
+    state holders >out
+    check "$backend: holders: lines longer than 80 characters" "$(awk 'length > 80' out | wc -l)" 0
+
     # A configuration says other limits.
     check "$backend: limits of a file" \
         "$(state show api.example.org --json --rate-config limits.yaml | jq -c '.keys[0] | [.windows_from, .windows[0].limit]')" \

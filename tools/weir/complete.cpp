@@ -30,6 +30,12 @@ completed_program all_commands() {
     std::vector<completed_flag> simulated = rate;
     for (completed_flag& f : completed_simulate_flags())
         simulated.push_back(std::move(f));
+    std::vector<completed_flag> state_flags = rate_and_json;
+    state_flags.push_back({"--every", "SPAN", "the pause of watch"});
+    state_flags.push_back({"--count", "N", "how often watch prints"});
+    std::vector<completed_flag> migrate_flags = rate;
+    migrate_flags.push_back({"--print", "", "only print the SQL"});
+    migrate_flags.push_back({"--to", "VERSION", "the newest version or the one before"});
     return {"weir",
             {{"check", "say everything that is wrong with configuration files", {json, help}, true, {}},
              {"explain", "show where each limit of a host comes from", rate_and_json, false, {}},
@@ -57,6 +63,12 @@ completed_program all_commands() {
                help},
               true,
               {}},
+             {"state",
+              "look at a live shared store",
+              state_flags,
+              false,
+              {"show", "watch", "reset", "open-gate", "holders"}},
+             {"migrate", "update the format of a store", migrate_flags, false, {}},
              {"audit",
               "find the worst window of every key and rate in access and event logs",
               {{"--rate", "ROLE=RATES", "a limit of a role"},

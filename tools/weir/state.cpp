@@ -34,8 +34,9 @@ constexpr std::string_view state_usage =
     "  show [HOST [ROLE]]       fill of each window, open entries, gate, factor\n"
     "  watch [HOST [ROLE]]      the same again and again; --every 2s, --count N\n"
     "  reset HOST [ROLE]        forget history, gate and factor\n"
-    "  open-gate HOST [ROLE]    open the gate, and keep the history\n\n"
-    "  --json                   for show and watch: one object a line\n\n"
+    "  open-gate HOST [ROLE]    open the gate, and keep the history\n"
+    "  holders                  the processes that use the store\n\n"
+    "  --json                   for show, watch and holders: one object a line\n\n"
     "KIND is sqlite, redis or postgres. Programs may use the store meanwhile. The\n"
     "limits are those of the last admission, or with --rate-config those of FILE.\n"
     "Exit code: 0, 1 if there is no such key, 2 if the store cannot be used.\n\n";
@@ -59,7 +60,7 @@ struct request {
     std::int64_t count = INT64_MAX;
 };
 
-constexpr std::array<std::string_view, 4> verbs{"show", "watch", "reset", "open-gate"};
+constexpr std::array<std::string_view, 5> verbs{"show", "watch", "reset", "open-gate", "holders"};
 
 /// The request of the arguments, or what is wrong with them. An empty verb asks for help.
 result<request> read_request(const std::vector<std::string>& args) {
@@ -91,7 +92,7 @@ result<request> read_request(const std::vector<std::string>& args) {
         }
     }
     if (words.empty())
-        return bad("say what to do: show, watch, reset or open-gate");
+        return bad("say what to do: show, watch, reset, open-gate or holders");
     out.verb = words[0];
     if (std::ranges::find(verbs, out.verb) == verbs.end()) {
         const std::string guess = closest_match(out.verb, verbs);
@@ -108,11 +109,13 @@ result<request> read_request(const std::vector<std::string>& args) {
         out.host = *host;
     }
     out.role = words[2];
+    if (out.verb == "holders" && !out.host.empty())
+        return bad("holders takes no host: a process may use every key");
     const bool changes = out.verb == "reset" || out.verb == "open-gate";
     if (changes && out.host.empty())
         return bad(fmt::format("{} needs a host: weir state {} HOST [ROLE]", out.verb, out.verb));
     if (changes && out.json)
-        return bad(fmt::format("--json belongs to show and watch, not to {}", out.verb));
+        return bad(fmt::format("--json belongs to show, watch and holders, not to {}", out.verb));
     return out;
 }
 
@@ -189,6 +192,15 @@ int watch(live_store& store, const request& asked, const configuration* limits) 
     return status;
 }
 
+int holders(live_store& store, const request& asked) {
+    const std::vector<seen_holder> all = store.holders();
+    if (all.empty() && !asked.json)
+        fmt::print(stderr, "weir state: no other process uses the store\n");
+    else
+        fmt::print("{}", asked.json ? to_json(store.kind(), all) : to_table(all));
+    return all.empty() ? 1 : 0;
+}
+
 int reset(live_store& store, const request& asked) {
     const auto keys = store.keys(asked.host, asked.role);
     for (const stored_key& k : keys) {
@@ -241,6 +253,8 @@ int state(std::span<const char* const> args) {
             return show(*store, *asked, limits);
         if (asked->verb == "watch")
             return watch(*store, *asked, limits);
+        if (asked->verb == "holders")
+            return holders(*store, *asked);
         return asked->verb == "reset" ? reset(*store, *asked) : open_gate(*store, *asked);
     } catch (const store_error& e) {
         return refuse_store(e.what());

@@ -125,4 +125,20 @@ void live_store::open_gate(const stored_key& key) {
     store_.open_gate(slot);
 }
 
+std::vector<seen_holder> live_store::holders() {
+    const std::vector<holder_info> all = store_.holders();
+    // The store's clock, as far as it is known here: this program may have given a sign of life just now.
+    auto now = std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
+    for (const holder_info& h : all)
+        if (h.is_self)
+            now = h.renewed;
+    std::vector<seen_holder> out;
+    for (const holder_info& h : all)
+        if (!h.is_self)
+            out.push_back({h, std::max<duration>(now - h.started, duration::zero()),
+                           std::max<duration>(now - h.renewed, duration::zero())});
+    std::ranges::sort(out, {}, [](const seen_holder& h) { return h.process.started; });
+    return out;
+}
+
 }  // namespace weir::tools

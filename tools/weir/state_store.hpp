@@ -5,6 +5,7 @@
 #include "weir/core/result.hpp"
 #include "weir/core/time.hpp"
 #include "weir/storage/any_store.hpp"
+#include "weir/storage/holder.hpp"
 #include "weir/storage/stored_key.hpp"
 
 #include <cstdint>
@@ -29,6 +30,13 @@ struct seen_key {
     duration gate_left{};  ///< until the gate opens; 0 = there is none
 };
 
+/// A process that uses the store.
+struct seen_holder {
+    holder_info process;
+    duration age{};     ///< since its first sign of life
+    duration silent{};  ///< since its last
+};
+
 /// A live store, for looking and for operators' verbs. It never makes a store, and never updates an older one.
 ///
 /// **Errors.** The verbs throw `store_error`.
@@ -43,6 +51,8 @@ public:
     [[nodiscard]] seen_key look(const stored_key& key, const configuration* limits);
     void reset(const stored_key& key);
     void open_gate(const stored_key& key);
+    /// The other processes that use the store, the oldest first.
+    [[nodiscard]] std::vector<seen_holder> holders();
 
     [[nodiscard]] const std::string& kind() const noexcept { return kind_; }
 

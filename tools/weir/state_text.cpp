@@ -131,4 +131,26 @@ std::string to_json(std::string_view kind, std::span<const seen_key> keys) {
     return out + "]}\n";
 }
 
+std::string to_table(std::span<const seen_holder> holders) {
+    std::string out = fmt::format("{:<40} {:>10} {:>8} {:>8}  {}\n", "HOST", "PID", "AGE", "SILENT", "STATE");
+    for (const seen_holder& h : holders)
+        out += fmt::format("{:<40} {:>10} {:>8} {:>8}  {}\n", shortened(detail::printable(h.process.host), 40),
+                           h.process.pid, short_span(h.age), short_span(h.silent), h.process.alive ? "alive" : "dead");
+    return out;
+}
+
+std::string to_json(std::string_view kind, std::span<const seen_holder> holders) {
+    std::string out = R"({"store":)";
+    detail::append_json_text(out, kind);
+    out += R"(,"holders":[)";
+    for (std::size_t i = 0; i < holders.size(); ++i) {
+        const seen_holder& h = holders[i];
+        out += i == 0 ? R"({"host":)" : R"(,{"host":)";
+        detail::append_json_text(out, h.process.host);
+        fmt::format_to(std::back_inserter(out), R"(,"pid":{},"age_ms":{:.0f},"silent_ms":{:.0f},"alive":{}}})",
+                       h.process.pid, ms(h.age), ms(h.silent), h.process.alive);
+    }
+    return out + "]}\n";
+}
+
 }  // namespace weir::tools

@@ -23,4 +23,7 @@ namespace weir::tools {
 /// The same as one JSON object in one line. Times are milliseconds; what is not known is null.
 [[nodiscard]] std::string to_json(std::string_view kind, std::span<const seen_key> keys);
 
+[[nodiscard]] std::string to_table(std::span<const seen_holder> holders);
+[[nodiscard]] std::string to_json(std::string_view kind, std::span<const seen_holder> holders);
+
 }  // namespace weir::tools
