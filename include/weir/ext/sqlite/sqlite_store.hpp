@@ -12,6 +12,7 @@
 #include "weir/ext/sqlite/detail/row_life.hpp"
 #include "weir/ext/sqlite/detail/slot_state.hpp"
 #include "weir/ext/sqlite/detail/turn.hpp"
+#include "weir/ext/sqlite/detail/write_answers.hpp"
 #include "weir/ext/sqlite/options.hpp"
 
 #include "weir/algorithm/admission.hpp"
@@ -38,6 +39,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <exception>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -74,6 +76,21 @@ public:
     explicit basic_sqlite_store(sqlite_options options, Clock clock = {})
         : all_(std::make_unique<shared>(std::move(options), std::move(clock))) {}
 
+    basic_sqlite_store(basic_sqlite_store&&) noexcept = default;
+    basic_sqlite_store& operator=(basic_sqlite_store&& other) noexcept {
+        std::swap(all_, other.all_);
+        return *this;
+    }
+    /// Writes the answers that wait. If that fails, their entries expire.
+    ~basic_sqlite_store() {
+        if (all_ == nullptr || all_->process != ::getpid())
+            return;
+        try {
+            flush();
+        } catch (const std::exception&) {
+        }
+    }
+
     /// This process's steady clock; under injected time, the latest instant that was injected.
     [[nodiscard]] instant now() const noexcept {
         return all_->options.injected_time ? std::max(all_->last.load(), instant{}) : steady_clock{}.now();
@@ -98,35 +115,51 @@ public:
         return without_dead(s, plan, now, [&] { return count_once(s, plan, cost, now); });
     }
 
-    /// If it fails, an open entry counts until it expires.
+    /// If decisions about the key follow answers within a millisecond, the answer is part of the next transaction on
+    /// the key, or of one that `tend` makes after 5 ms, and the entry is open until then. Otherwise, and under a
+    /// ceiling, the answer is a transaction of its own. If it fails, an open entry counts until it expires.
     void settle(slot& s, const window_plan& plan, entry& e, settlement how, instant now) {
+        detail::slot_state& mine = s.state();
+        const entry before = e;
+        const struct between_requests {
+            basic_sqlite_store& store;
+            ~between_requests() { store.all_->checkpoint(); }
+        } after{*this};
+        // The permit has changed, whatever becomes of the entry.
+        if (settle_entry(e, how, now))
+            mine.held.fetch_sub(1, std::memory_order_relaxed);
+        const bool is_open = before.state == entry_state::open;
         const bool ends = how != settlement::answered;
-        // The permit has ended, whatever becomes of the entry.
-        if (ends && std::exchange(e.in_flight, false))
-            s.state().held.fetch_sub(1, std::memory_order_relaxed);
-        const bool matters =
-            e.id != 0 && e.state != entry_state::free &&
-            (how == settlement::refunded || e.state == entry_state::open || !view::is_stamp_only(e.id));
-        if (matters && (ends || e.state == entry_state::open)) {
-            const auto [id, stamp] = step(s, "settling", now, [&](view& key, const moment& m) {
-                key.expire(m.t, plan);
-                const std::uint64_t left = key.settle(plan, e.id, e.cost, how, m.t, e.grace);
-                detail::touch(key.row, plan, m.t);
-                return std::pair{left, m.here};
-            });
+        if (before.id == 0 || before.state == entry_state::free || (!is_open && !ends) ||
+            (how != settlement::refunded && !is_open &&
+             (view::is_stamp_only(before.id) || mine.answers.end(before.id))))
+            return;
+        if (is_open && (how == settlement::answered || how == settlement::released)) {
+            const bool waits = mine.heat.is_hot() && plan.max_concurrent == 0;
+            mine.heat.answered(now);
+            if (waits)
+                return all_->keep_answer(s.state_, plan, before, ends, now);
+        }
+        const auto [id, stamp] = step(s, "settling", now, [&](view& key, const moment& m) {
+            key.expire(m.t, plan);
+            const std::uint64_t known = mine.answers.known_as(before.id);
+            const std::uint64_t left = known == 0 ? 0 : key.settle(plan, known, before.cost, how, m.t, before.grace);
+            detail::touch(key.row, plan, m.t);
+            return std::pair{left, m.here};
+        });
+        if (ends) {
+            static_cast<void>(mine.answers.end(before.id));
+        } else {
             e.id = id;
             e.stamp = stamp;
         }
-        if (ends)
-            e = {};
-        else if (e.state == entry_state::open)
-            e.state = entry_state::stamped;
     }
 
     void reduce(slot& s, const window_plan& plan, entry& e, std::int64_t cost, instant now) {
         step(s, "reducing", now, [&](view& key, const moment& m) {
             key.expire(m.t, plan);
-            key.reduce(e.id, e.cost, cost);
+            if (const std::uint64_t known = s.state().answers.known_as(e.id); known != 0)
+                key.reduce(known, e.cost, cost);
             detail::touch(key.row, plan, m.t);
         });
         e.cost = cost;
@@ -239,8 +272,31 @@ public:
                                                                  : all_->clock.since_boot() + in.ahead());
     }
 
-    /// Does nothing: every verb is in the file when it returns.
-    void flush() noexcept {}
+    /// Writes every answer that waits for a verb.
+    ///
+    /// **Errors.** `store_error`; then they still wait.
+    void flush() {
+        const auto keys = all_->kept.take();
+        for (std::size_t i = 0; i < keys.size(); ++i) {
+            try {
+                if (!keys[i]->answers.empty())
+                    step_on(*keys[i], "settling", all_->options.injected_time ? all_->last.load() : this->now(),
+                            [](view&, const moment&) {});
+            } catch (const store_error&) {
+                for (; i < keys.size(); ++i)
+                    all_->kept.add(keys[i]);
+                throw;
+            }
+        }
+    }
+    /// The same if the caller `is_idle`, or one has waited for 5 ms. Returns when to call it again at the latest.
+    instant tend(bool is_idle) {
+        if (is_idle || all_->kept.is_due())
+            flush();
+        if (is_idle)
+            all_->checkpoint();
+        return all_->kept.due();
+    }
 
     /// The next notice: a loss of history, or a warning. Each is returned once.
     [[nodiscard]] std::optional<store_notice> take_notice() { return all_->notices.take(); }
@@ -254,8 +310,8 @@ public:
 
     private:
         friend basic_sqlite_store;
-        slot(std::string_view host, std::string_view role) : state_(std::make_unique<detail::slot_state>(host, role)) {}
-        std::unique_ptr<detail::slot_state> state_;
+        slot(std::string_view host, std::string_view role) : state_(std::make_shared<detail::slot_state>(host, role)) {}
+        std::shared_ptr<detail::slot_state> state_;
     };
 
 private:
@@ -263,29 +319,43 @@ private:
     using view = detail::key_view<detail::file::key_blocks>;
     using moment = detail::moment;
 
-    /// How far stamps may be ahead of the file's time. If they are further ahead, they come from another clock.
-    static constexpr duration tolerance = std::chrono::seconds{1};
     /// How long a key is kept at least after its last change, because a reload may lengthen its windows.
     static constexpr duration history_kept = std::chrono::minutes{1};
 
     using shared = detail::opened_store<Clock>;
 
-    /// Runs `f` on a key inside one transaction, and saves the changes.
+    /// Runs `f` on a key inside one transaction, and saves the changes. Then writes what has waited for too long.
     template <class F>
     auto step(const slot& s, std::string_view doing, std::optional<instant> now, F&& f) {
+        struct at_end {
+            basic_sqlite_store& store;
+            ~at_end() {
+                if (store.all_->checkpoints.is_needed()) [[unlikely]]
+                    store.all_->checkpoint();
+                try {
+                    store.tend(false);
+                } catch (const std::exception&) {
+                    // It is tried again with the next verb.
+                }
+            }
+        } const after{*this};
+        return step_on(s.state(), doing, now, f);
+    }
+    template <class F>
+    auto step_on(detail::slot_state& mine, std::string_view doing, std::optional<instant> now, F&& f) {
         const auto lock = all_->enter(doing);
         detail::file& in = all_->opened_file();
         in.db().doing(doing);
         try {
             detail::file::transaction transaction{in};
             shared& all = *all_;
-            detail::slot_state& mine = s.state();
             key_row& row = all.row;
             in.load(row, mine.of_opening == all.opening ? mine.row : 0, mine.name);
             const auto alive = renew_in(in);
-            const moment m = moment_of(row, in, now);
+            moment m = all.moment_of(row, in, now);
             detail::file::key_blocks blocks{in, row, mine.name};
             view key{row, blocks};
+            detail::write_answers(key, mine.answers, m, m.injected ? duration::zero() : in.ahead());
             const auto finish = [&] {
                 if (row.changed) {
                     row.seen = std::max(row.seen, m.t);
@@ -299,6 +369,7 @@ private:
                     in.tidy(m.base);
                 }
                 transaction.commit();
+                mine.answers.commit();
                 if (alive) [[unlikely]]
                     all.here.book.succeeded(*alive);
                 mine.row = row.id;
@@ -313,7 +384,8 @@ private:
                 finish();
                 return out;
             }
-        } catch (const store_error&) {
+        } catch (...) {
+            mine.answers.roll_back();
             if (in.db().broken())
                 all_->opened.reset();
             throw;
@@ -349,43 +421,9 @@ private:
         }
     }
 
-    [[nodiscard]] moment moment_of(key_row& row, detail::file& in, std::optional<instant> now) {
-        shared& all = *all_;
-        moment m{};
-        m.injected = all.options.injected_time;
-        if (m.injected) {
-            const instant last = all.last.load();
-            m.base = now.value_or(last);
-            all.last.store(std::max(last, m.base));
-        } else {
-            m.base = all.clock.since_boot() + in.ahead();
-            all.lost_since = std::min(all.lost_since, m.base);
-        }
-        m.here = m.injected ? m.base : this->now();
-        m.t = m.base + row.shift;
-        // The stamps come from another clock. The key's time continues from them, because waiting for them could take
-        // for ever.
-        if (!m.injected && row.seen > m.t + tolerance) {
-            row.shift += row.seen - m.t;
-            m.t = row.seen;
-            row.changed = true;
-        }
-        m.t = std::max(m.t, row.newest);
-        if (all.lost) {
-            all.lost = false;
-            all.lost_since = m.base;
-            in.note_loss(m.base);
-            all.notices.put(
-                {store_notice::kind::history_lost,
-                 fmt::format("sqlite: {} has lost history: the file, or one of those beside it, was removed or "
-                             "replaced; keys warm up for their shortest window",
-                             weir::detail::in_quotes(all.options.path))});
-        }
-        return m;
-    }
-
     [[nodiscard]] assessment admit_once(slot& s, const window_plan& plan, std::int64_t cost, instant now, entry& out) {
         entry made{.cost = cost, .stamp = now};
+        s.state().heat.decides(now);
         const assessment f = step(s, "admitting", now, [&](view& key, const moment& m) {
             assessment decided = decide(key, plan, cost, m);
             decided.passed = !decided.admits() && !plan.enforce;

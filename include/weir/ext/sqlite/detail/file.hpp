@@ -2,6 +2,7 @@
 #pragma once
 
 #include "weir/ext/sqlite/clock.hpp"
+#include "weir/ext/sqlite/detail/checkpointer.hpp"
 #include "weir/ext/sqlite/detail/connection.hpp"
 #include "weir/ext/sqlite/detail/file_identity.hpp"
 #include "weir/ext/sqlite/detail/key_row.hpp"
@@ -31,7 +32,7 @@ namespace weir::sqlite::detail {
 class file {
 public:
     template <clock_set Clock>
-    file(const sqlite_options& options, const Clock& clock, patience& waiting)
+    file(const sqlite_options& options, const Clock& clock, patience& waiting, checkpointer& checkpoints)
         : had_data_(identity_of(options.path).size > 0), was_taken_away_(is_taken_away(options.path)),
           db_(options.path, waiting, options.migrate) {
         if (sqlite3_db_readonly(db_.get(), "main") == 1)
@@ -43,6 +44,15 @@ public:
         db_.execute(options.synchronous == durability::full     ? "PRAGMA synchronous = FULL"
                     : options.synchronous == durability::normal ? "PRAGMA synchronous = NORMAL"
                                                                 : "PRAGMA synchronous = OFF");
+        // The log is moved into the database between requests, and does not keep the size of its worst time.
+        db_.execute("PRAGMA journal_size_limit = 8388608");
+        sqlite3_wal_hook(
+            db_.get(),
+            [](void* to, sqlite3*, const char*, int pages) {
+                static_cast<checkpointer*>(to)->committed(pages);
+                return SQLITE_OK;
+            },
+            &checkpoints);
         migrate(db_);
         epoch_ = ask(db_, "SELECT value FROM meta WHERE name = 'epoch'");
         if (!options.injected_time)

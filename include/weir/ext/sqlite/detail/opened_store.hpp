@@ -2,20 +2,29 @@
 #pragma once
 
 #include "weir/ext/sqlite/clock.hpp"
+#include "weir/ext/sqlite/detail/checkpointer.hpp"
 #include "weir/ext/sqlite/detail/errors.hpp"
 #include "weir/ext/sqlite/detail/file.hpp"
+#include "weir/ext/sqlite/detail/kept_keys.hpp"
 #include "weir/ext/sqlite/detail/key_row.hpp"
+#include "weir/ext/sqlite/detail/moment.hpp"
+#include "weir/ext/sqlite/detail/slot_state.hpp"
 #include "weir/ext/sqlite/detail/turn.hpp"
 #include "weir/ext/sqlite/options.hpp"
 
+#include "weir/algorithm/window_plan.hpp"
+#include "weir/core/clock.hpp"
 #include "weir/core/error.hpp"
+#include "weir/core/text.hpp"
 #include "weir/core/time.hpp"
+#include "weir/storage/entry.hpp"
 #include "weir/storage/remote/entry_ids.hpp"
 #include "weir/storage/remote/holder_watch.hpp"
 #include "weir/storage/remote/own_presence.hpp"
 #include "weir/storage/store_error.hpp"
 #include "weir/storage/store_notice.hpp"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -52,8 +61,10 @@ struct opened_store {
     ~opened_store() {
         // In a child after fork() the parent's files must not be closed, because that would release its locks and
         // remove its journal.
-        if (process != ::getpid())
-            static_cast<void>(opened.release());
+        if (process == ::getpid())
+            return;
+        static_cast<void>(opened.release());
+        checkpoints.leak();
     }
 
     sqlite_options options;  // never changes
@@ -62,6 +73,9 @@ struct opened_store {
     remote::entry_ids ids;
     remote::own_presence here;
     remote::holder_watch others;
+    checkpointer checkpoints;                     // has its own lock
+    kept_keys kept;                               // has its own lock
+    std::atomic<std::uint64_t> opening_seen = 0;  // `opening`, read without the mutex
     turn mutex;
     // The mutex guards these.
     patience waiting;
@@ -97,19 +111,71 @@ struct opened_store {
             checked = now;
             if (!opened->is_in_place()) {
                 opened.reset();
+                checkpoints.close();
                 // Other processes do not see the writes since the files were removed.
                 lost = true;
             }
         }
         if (!opened) {
-            opened = std::make_unique<file>(options, clock, waiting);
+            opened = std::make_unique<file>(options, clock, waiting, checkpoints);
             checked = now;
-            ++opening;
+            opening_seen = ++opening;
             lost = lost || (epoch && *epoch != opened->epoch()) || opened->was_taken_away();
             epoch = opened->epoch();
             lost_since = std::max(lost_since, opened->lost_since());
         }
         return *opened;
+    }
+
+    /// How far stamps may be ahead of the file's time. If they are further ahead, they come from another clock.
+    static constexpr duration tolerance = std::chrono::seconds{1};
+    /// Moves the write-ahead log into the database if it is long enough.
+    void checkpoint() noexcept {
+        if (checkpoints.is_wanted()) [[unlikely]]
+            checkpoints.run(options.path, opening_seen, options.synchronous != durability::off);
+    }
+    /// Keeps an answer for the key's next transaction.
+    void keep_answer(const std::shared_ptr<slot_state>& key, const window_plan& plan, const entry& e, bool has_ended,
+                     instant now) {
+        if (options.injected_time)
+            last.store(std::max(last.load(), now));
+        const instant at = options.injected_time ? now : clock.since_boot();
+        if (key->answers.put({.id = e.id, .cost = e.cost, .at = at, .has_ended = has_ended}, plan))
+            kept.add(key);
+    }
+
+    /// The times of a step on a key.
+    [[nodiscard]] moment moment_of(key_row& row, detail::file& in, std::optional<instant> now) {
+        moment m{};
+        m.injected = options.injected_time;
+        if (m.injected) {
+            const instant before = last.load();
+            m.base = now.value_or(before);
+            last.store(std::max(before, m.base));
+        } else {
+            m.base = clock.since_boot() + in.ahead();
+            lost_since = std::min(lost_since, m.base);
+        }
+        m.here = m.injected ? m.base : steady_clock{}.now();
+        m.t = m.base + row.shift;
+        // The stamps come from another clock. The key's time continues from them, because waiting for them could take
+        // for ever.
+        if (!m.injected && row.seen > m.t + tolerance) {
+            row.shift += row.seen - m.t;
+            m.t = row.seen;
+            row.changed = true;
+        }
+        m.t = std::max(m.t, row.newest);
+        if (lost) {
+            lost = false;
+            lost_since = m.base;
+            in.note_loss(m.base);
+            notices.put({store_notice::kind::history_lost,
+                         fmt::format("sqlite: {} has lost history: the file, or one of those beside it, was removed or "
+                                     "replaced; keys warm up for their shortest window",
+                                     weir::detail::in_quotes(options.path))});
+        }
+        return m;
     }
 };
 

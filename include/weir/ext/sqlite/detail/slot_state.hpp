@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "weir/ext/sqlite/detail/kept_answers.hpp"
+
 #include "weir/core/multiplier.hpp"
+#include "weir/storage/remote/key_heat.hpp"
 #include "weir/storage/remote/reaping.hpp"
 
 #include <atomic>
@@ -39,6 +42,8 @@ struct slot_state {
     }
 
     std::string name;
+    remote::key_heat heat;
+    kept_answers answers;
     // The store's mutex guards these.
     std::int64_t row = 0;          ///< the key's row in the file; 0 = unknown
     remote::reap_memory reaped;    // used by one verb at a time
