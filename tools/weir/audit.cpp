@@ -38,6 +38,8 @@ std::string_view stamp_name(log_format::stamp stamped) {
         return "answered";
     case log_format::stamp::admission:
         return "admission";
+    case log_format::stamp::sent:
+        return "sent";
     }
     return "?";
 }

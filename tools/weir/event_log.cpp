@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::int64_t one_ms = 1'000'000;
 
-bool has_text(const nlohmann::json& in, const char* name) { return in.contains(name) && in[name].is_string(); }
+bool has_text_member(const nlohmann::json& in, const char* name) { return in.contains(name) && in[name].is_string(); }
 
 /// The kinds are numbered from zero, and the first number without a name is behind the last.
 std::optional<event_type> kind_named(std::string_view name) {
@@ -50,6 +50,8 @@ event_role role_of(event_type t) noexcept {
     case event_type::tune:
     case event_type::history_lost:
     case event_type::store_warning:
+    case event_type::feedback:
+    case event_type::holder_died:
         return event_role::other;
     }
     return event_role::other;
@@ -57,7 +59,7 @@ event_role role_of(event_type t) noexcept {
 
 std::optional<logged_event> parse_event_line(std::string_view line) {
     const auto json = nlohmann::json::parse(line, nullptr, false);
-    if (!json.is_object() || !has_text(json, "timestamp") || !has_text(json, "event_type"))
+    if (!json.is_object() || !has_text_member(json, "timestamp") || !has_text_member(json, "event_type"))
         return {};
     const auto kind = kind_named(json["event_type"].get_ref<const std::string&>());
     if (!kind)
@@ -72,7 +74,7 @@ std::optional<logged_event> parse_event_line(std::string_view line) {
         return {};
     if (role_of(*kind) == event_role::other)
         return out;
-    if (!has_text(json, "host") || !has_text(json, "role"))
+    if (!has_text_member(json, "host") || !has_text_member(json, "role"))
         return {};
     out.host = json["host"].get<std::string>();
     out.role = json["role"].get<std::string>();

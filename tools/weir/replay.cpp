@@ -29,6 +29,7 @@
 #include <memory>
 #include <optional>
 #include <queue>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -36,8 +37,6 @@
 
 namespace weir::tools {
 namespace {
-
-using limits_t = registry<replay_store>;
 
 /// Lines of output, written in large pieces.
 class output {
@@ -69,12 +68,58 @@ void put_ms(std::string& out, duration span) {
     }
 }
 
+/// Prints what answers say about limits, if that is wanted.
+class feedback_lines {
+public:
+    explicit feedback_lines(output* out) noexcept : out_(out) {}  // null = not wanted
+
+    [[nodiscard]] bool is_listening() const noexcept { return out_ != nullptr; }
+    void on_event(const event& e) const {
+        if (e.type != event_type::feedback)
+            return;
+        std::string& out = out_->line();
+        out.append(R"({"t":)");
+        put_ms(out, e.at.time_since_epoch());
+        out.append(R"(,"event":"feedback","host":)");
+        detail::append_json_text(out, e.host);
+        out.append(R"(,"role":)");
+        detail::append_json_text(out, e.role);
+        fmt::format_to(std::back_inserter(out), R"(,"status":{})", e.status);
+        put_texts(out, "used", e.used);
+        put_texts(out, "dropped", e.dropped);
+        if (e.verdict.retry_at > e.at) {
+            out.append(R"(,"retry_at_ms":)");
+            put_ms(out, e.verdict.retry_at.time_since_epoch());
+        }
+        if (!e.text.empty()) {
+            out.append(R"(,"warning":)");
+            detail::append_json_text(out, e.text);
+        }
+        out.append("}\n");
+    }
+
+private:
+    static void put_texts(std::string& out, std::string_view name, std::span<const std::string> texts) {
+        fmt::format_to(std::back_inserter(out), R"(,"{}":[)", name);
+        for (const std::string& text : texts) {
+            if (&text != texts.data())
+                out += ',';
+            detail::append_json_text(out, text);
+        }
+        out += ']';
+    }
+
+    output* out_;
+};
+
+using limits_t = registry<replay_store, feedback_lines>;
+
 /// A trace being replayed.
 class replayer {
 public:
-    replayer(configuration c, const rate_flags& flags, output& out)
+    replayer(configuration c, const rate_flags& flags, bool shows_feedback, output& out)
         : flags_(flags), out_(out), store_(clock_, opened(c.backend()), exact_until(c.backend())),
-          limits_(store_, std::move(c), {}, {flags.idna}) {}
+          limits_(store_, std::move(c), feedback_lines{shows_feedback ? &out : nullptr}, {flags.idna}) {}
 
     /// Moves the clock to the line's time, serving everybody whose time comes before or then, and carries the line out.
     ///
@@ -330,9 +375,9 @@ std::optional<std::string> replay_events(std::string_view first, std::istream& i
     return std::nullopt;
 }
 
-int run(std::istream& in, std::string_view name, const rate_flags& flags, configuration c) {
+int run(std::istream& in, std::string_view name, const rate_flags& flags, bool shows_feedback, configuration c) {
     output out;
-    replayer replay{std::move(c), flags, out};
+    replayer replay{std::move(c), flags, shows_feedback, out};
     trace_line line;
     std::string text;
     bool is_first = true;
@@ -370,9 +415,13 @@ int run(std::istream& in, std::string_view name, const rate_flags& flags, config
 
 int replay(std::span<const char* const> args) {
     const rate_flags flags{args};
-    const auto& rest = flags.rest();
+    auto rest = flags.rest();
+    const bool shows_feedback = std::erase(rest, "--feedback") > 0;
+    constexpr std::string_view usage =
+        "usage: weir replay [rate flags] [--feedback] FILE|-\n\n"
+        "--feedback  also print what answers say about limits, and what of it is ignored\n\n";
     if (rest.size() == 1 && (rest[0] == "--help" || rest[0] == "-h")) {
-        fmt::print("usage: weir replay [rate flags] FILE|-\n\n{}", rate_flags::help());
+        fmt::print("{}{}", usage, rate_flags::help());
         return 0;
     }
     const auto read = flags.resolved();
@@ -381,7 +430,7 @@ int replay(std::span<const char* const> args) {
         return 0;
     }
     if (rest.size() != 1 || (rest[0].size() > 1 && rest[0][0] == '-')) {
-        fmt::print(stderr, "usage: weir replay [rate flags] FILE|-\n\n{}", rate_flags::help());
+        fmt::print(stderr, "{}{}", usage, rate_flags::help());
         return 2;
     }
     const resolution config = with_store(read, built_in());
@@ -391,14 +440,14 @@ int replay(std::span<const char* const> args) {
     }
     std::ios::sync_with_stdio(false);
     if (rest[0] == "-")
-        return run(std::cin, "standard input", flags, *config);
+        return run(std::cin, "standard input", flags, shows_feedback, *config);
     std::ifstream file{rest[0]};
     if (!file) {
         fmt::print(stderr, "weir replay: {}: {}; name a trace, or - for standard input\n", rest[0],
                    std::strerror(errno));
         return 1;
     }
-    return run(file, rest[0], flags, *config);
+    return run(file, rest[0], flags, shows_feedback, *config);
 }
 
 }  // namespace weir::tools

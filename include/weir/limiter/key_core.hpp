@@ -61,6 +61,8 @@ struct key_core {
     std::unique_ptr<detail::limit_list> reported;
     /// When the first of them is forgotten.
     instant reported_due = far_future;
+    /// The kind of things that the last answer with any said about limits: only another one is an event.
+    std::uint32_t last_kind = 0;
     /// Until when this process has the right to send the probe and has not used it. Only with a shared store.
     instant probe_until = long_ago;
     /// The object that the key belongs to. The lists return it.

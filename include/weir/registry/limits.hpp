@@ -17,6 +17,7 @@
 #include "weir/core/time.hpp"
 #include "weir/limiter/acquire_options.hpp"
 #include "weir/observe/observer.hpp"
+#include "weir/storage/holder.hpp"
 #include "weir/storage/memory_store.hpp"
 #include "weir/storage/store.hpp"
 
@@ -175,6 +176,8 @@ public:
     }
     /// Every key that has state, in no order.
     [[nodiscard]] std::vector<key_report> inspect() { return impl_->inspect(); }
+    /// The processes that use the store; empty if the store knows none. **Errors.** `store_error`.
+    [[nodiscard]] std::vector<holder_info> holders() { return impl_->holders(); }
     /// How many keys have state.
     [[nodiscard]] std::size_t size() const { return impl_->size(); }
     /// How many requests are in flight over all keys.

@@ -17,6 +17,7 @@
 #include "weir/core/time.hpp"
 #include "weir/limiter/acquire_options.hpp"
 #include "weir/observe/observer.hpp"
+#include "weir/storage/holder.hpp"
 #include "weir/storage/memory_store.hpp"
 #include "weir/storage/store.hpp"
 
@@ -256,6 +257,13 @@ public:
             if (auto seen = inspect(k.host, k.role))
                 out.push_back(*std::move(seen));
         return out;
+    }
+    /// The processes that use the store; empty if the store knows none. **Errors.** `store_error`.
+    [[nodiscard]] std::vector<holder_info> holders() {
+        if constexpr (presence_store<Store>)
+            return engine_.store().holders();
+        else
+            return {};
     }
     /// How many keys have state.
     [[nodiscard]] std::size_t size() { return engine_.nodes().size(); }

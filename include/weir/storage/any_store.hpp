@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "weir/storage/holder.hpp"
 #include "weir/storage/store.hpp"
 #include "weir/storage/store_notice.hpp"
 #include "weir/storage/stored_key.hpp"
@@ -66,6 +67,14 @@ public:
     /// Whether the store in it lists its keys. If not, `keys` is empty.
     [[nodiscard]] bool is_listable() const noexcept { return impl_->is_listable(); }
 
+    // ---- holders: a store in it that knows none never needs a sign of life
+
+    [[nodiscard]] instant next_renewal() const noexcept { return impl_->next_renewal(); }
+    void renew() { impl_->renew(); }
+    [[nodiscard]] std::int64_t alive() const noexcept { return impl_->alive(); }
+    /// The processes that use the store. **Errors.** `store_error`.
+    [[nodiscard]] std::vector<holder_info> holders() { return impl_->holders(); }
+
     // ---- verbs
 
     [[nodiscard]] assessment admit(slot& s, const window_plan& plan, std::int64_t cost, instant now, entry& out) {
@@ -116,6 +125,10 @@ private:
         [[nodiscard]] virtual bool is_reducible() const noexcept = 0;
         [[nodiscard]] virtual bool is_tunable() const noexcept = 0;
         [[nodiscard]] virtual bool is_openable() const noexcept = 0;
+        [[nodiscard]] virtual instant next_renewal() const noexcept = 0;
+        virtual void renew() = 0;
+        [[nodiscard]] virtual std::int64_t alive() const noexcept = 0;
+        [[nodiscard]] virtual std::vector<holder_info> holders() = 0;
         [[nodiscard]] virtual bool is_listable() const noexcept = 0;
         [[nodiscard]] virtual instant now() const noexcept = 0;
         [[nodiscard]] virtual instant after(instant now) const noexcept = 0;
@@ -159,6 +172,28 @@ private:
         [[nodiscard]] bool is_reducible() const noexcept override { return reducible_store<Store>; }
         [[nodiscard]] bool is_tunable() const noexcept override { return tunable_store<Store>; }
         [[nodiscard]] bool is_openable() const noexcept override { return openable_store<Store>; }
+        [[nodiscard]] instant next_renewal() const noexcept override {
+            if constexpr (presence_store<Store>)
+                return store_.next_renewal();
+            else
+                return far_future;
+        }
+        void renew() override {
+            if constexpr (presence_store<Store>)
+                store_.renew();
+        }
+        [[nodiscard]] std::int64_t alive() const noexcept override {
+            if constexpr (presence_store<Store>)
+                return store_.alive();
+            else
+                return 0;
+        }
+        [[nodiscard]] std::vector<holder_info> holders() override {
+            if constexpr (presence_store<Store>)
+                return store_.holders();
+            else
+                return {};
+        }
         [[nodiscard]] bool is_listable() const noexcept override { return listable_store<Store>; }
         [[nodiscard]] instant now() const noexcept override { return store_.now(); }
         [[nodiscard]] instant after(instant now) const noexcept override { return store_.after(now); }
@@ -253,6 +288,6 @@ private:
 };
 
 static_assert(counting_store<any_store> && reducible_store<any_store> && tunable_store<any_store> &&
-              openable_store<any_store> && listable_store<any_store>);
+              openable_store<any_store> && listable_store<any_store> && presence_store<any_store>);
 
 }  // namespace weir

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "weir/storage/entry.hpp"
+#include "weir/storage/holder.hpp"
 #include "weir/storage/store_error.hpp"
 #include "weir/storage/stored_key.hpp"
 
@@ -113,6 +114,19 @@ template <class S>
 concept openable_store = store<S> && requires(S& store, typename S::slot& slot) {
     // Removes the key's gate if there is one; its history stays. Every later verb of any process finds no gate.
     store.open_gate(slot);
+};
+
+/// A store that knows the processes that use it. With other stores a process that dies keeps its entries until they
+/// expire.
+template <class S>
+concept presence_store = store<S> && requires(S& store, const S& seen) {
+    // When this process must give its next sign of life. Verbs give one by themselves, because then it costs no round
+    // trip. `renew` gives one if it is due, for a process that makes no call.
+    { seen.next_renewal() } noexcept -> std::same_as<instant>;
+    store.renew();
+    // How many holders lived at the last sign of life, with this one; 0 = not known.
+    { seen.alive() } noexcept -> std::same_as<std::int64_t>;
+    { store.holders() } -> std::same_as<std::vector<holder_info>>;
 };
 
 /// A store that can list its keys, for operators. With other stores only keys that a program names can be seen.

@@ -75,10 +75,10 @@ TEST_CASE("reported limits: one that every answer reports is obeyed from its fir
 
 TEST_CASE("reported limits: a limit ends with its window if it is not reported again") {
     weir_test::manual_limits w{weir_test::limited({{10, 1s}})};
-    const fields five{{"RateLimit-Policy", "\"five\";q=5;w=100"}};
+    const fields five{{"RateLimit-Policy", "\"five\";q=5;w=1000"}};
     CHECK(answered(w.limits, w.clock, five));
     CHECK(w.limits.inspect("h", "metadata")->state.windows.size() == 2);
-    w.clock.advance(99s);
+    w.clock.advance(999s);
     CHECK(answered(w.limits, w.clock, {}));
     CHECK(w.limits.inspect("h", "metadata")->state.windows.size() == 2);
     w.clock.advance(2s);
@@ -121,7 +121,7 @@ TEST_CASE("reported limits: nothing left of one resource, partition or policy do
     }
     SECTION("and after its time the other one is forgotten") {
         CHECK(answered(w.limits, w.clock, left("core", "25")));
-        w.clock.advance(2min);
+        w.clock.advance(11min);
         CHECK(answered(w.limits, w.clock, left("search", "0")));
         CHECK(held(w.limits, w.clock) == 45s);
     }

@@ -83,6 +83,12 @@ struct redis_options {
     duration reconnect_max = std::chrono::milliseconds{500};
     /// A permit that exists longer than this counts as answered then: its holder probably died.
     duration entry_ttl = std::chrono::minutes{10};
+    /// How long after its last sign of life a process counts as alive, if it is on another machine. It gives one every
+    /// third of this time.
+    duration holder_ttl = std::chrono::seconds{10};
+    /// The name of this machine for `holders()`; empty = the system's. Processes with different names do not look each
+    /// other up in the kernel.
+    std::string holder_host{};
     lost_history on_lost_history = lost_history::warm_up;
     /// The instants passed to verbs are the time, and no clock is read: for tests and replays. They are exact to the
     /// nanosecond within 104 days of `origin`.
@@ -132,7 +138,8 @@ namespace detail {
         return "prefix is empty or has a brace, which would choose the Cluster slot; write prefix=weir";
     for (const auto& [name, span] :
          {std::pair{"connect_timeout_ms", o.connect_timeout}, std::pair{"command_timeout_ms", o.command_timeout},
-          std::pair{"reconnect_first_ms", o.reconnect_first}, std::pair{"entry_ttl_s", o.entry_ttl}})
+          std::pair{"reconnect_first_ms", o.reconnect_first}, std::pair{"entry_ttl_s", o.entry_ttl},
+          std::pair{"holder_ttl_ms", o.holder_ttl}})
         if (span < std::chrono::milliseconds{1})
             return fmt::format("{} is zero or negative; it must be 1 or more", name);
     if (o.pool_wait < duration::zero())
@@ -227,17 +234,19 @@ namespace detail {
         duration redis_options::* target;
         duration unit;
     };
-    static constexpr std::array<span, 6> spans{{{"pool_wait_ms", &redis_options::pool_wait, 1ms},
+    static constexpr std::array<span, 7> spans{{{"pool_wait_ms", &redis_options::pool_wait, 1ms},
                                                 {"connect_timeout_ms", &redis_options::connect_timeout, 1ms},
                                                 {"command_timeout_ms", &redis_options::command_timeout, 1ms},
                                                 {"reconnect_first_ms", &redis_options::reconnect_first, 1ms},
                                                 {"reconnect_max_ms", &redis_options::reconnect_max, 1ms},
-                                                {"entry_ttl_s", &redis_options::entry_ttl, 1s}}};
+                                                {"entry_ttl_s", &redis_options::entry_ttl, 1s},
+                                                {"holder_ttl_ms", &redis_options::holder_ttl, 1ms}}};
     struct text {
         std::string_view name;
         std::string redis_options::* target;
     };
-    static constexpr std::array<text, 6> texts{{{"prefix", &redis_options::prefix},
+    static constexpr std::array<text, 7> texts{{{"prefix", &redis_options::prefix},
+                                                {"holder_host", &redis_options::holder_host},
                                                 {"sentinel_user", &redis_options::sentinel_user},
                                                 {"sentinel_password", &redis_options::sentinel_password},
                                                 {"ca_file", &redis_options::ca_file},
@@ -291,8 +300,9 @@ namespace detail {
 /// - `redis+unix://[user:password@]/path`: a socket.
 ///
 /// Each may have parameters, `?name=value&...`: `db`, `prefix`, `pool`, `pool_wait_ms`, `connect_timeout_ms`,
-/// `command_timeout_ms`, `reconnect_first_ms`, `reconnect_max_ms`, `entry_ttl_s`, `on_lost_history` (`warm_up`,
-/// `ignore`), `ca_file`, `cert_file`, `key_file`, `sentinel_user`, `sentinel_password`.
+/// `command_timeout_ms`, `reconnect_first_ms`, `reconnect_max_ms`, `entry_ttl_s`, `holder_ttl_ms`,
+/// `holder_host`, `on_lost_history` (`warm_up`, `ignore`), `ca_file`, `cert_file`, `key_file`, `sentinel_user`,
+/// `sentinel_password`.
 ///
 /// **Errors.** `errc::bad_configuration`; the message never repeats a password.
 [[nodiscard]] inline result<redis_options> parse_redis_dsn(std::string_view dsn) {

@@ -4,6 +4,9 @@
 #include "weir/ext/redis/detail/admit_arguments.hpp"
 #include "weir/ext/redis/detail/key_list.hpp"
 #include "weir/ext/redis/detail/key_losses.hpp"
+#include "weir/ext/redis/detail/obstacle.hpp"
+#include "weir/ext/redis/detail/presence.hpp"
+#include "weir/ext/redis/detail/reap_call.hpp"
 #include "weir/ext/redis/detail/server_clock.hpp"
 #include "weir/ext/redis/detail/session.hpp"
 #include "weir/ext/redis/detail/shard.hpp"
@@ -17,9 +20,12 @@
 
 #include "weir/core/clock.hpp"
 #include "weir/core/tuner_state.hpp"
+#include "weir/storage/holder.hpp"
 #include "weir/storage/remote/compare_and_swap.hpp"
 #include "weir/storage/remote/entry_ids.hpp"
 #include "weir/storage/remote/fork_guard.hpp"
+#include "weir/storage/remote/holder_watch.hpp"
+#include "weir/storage/remote/reaping.hpp"
 #include "weir/storage/remote/session_pool.hpp"
 #include "weir/storage/store.hpp"
 #include "weir/storage/store_error.hpp"
@@ -36,6 +42,7 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -178,7 +185,7 @@ public:
         detail::slot_state& key = *s.state_;
         const auto out = remote::compare_and_swap(
             key.tuner, key.factor, step, options().command_timeout,
-            [&] { return ahead(shared_->servers.of(key.address).clock); },
+            [&] { return shared_->time.ahead(shared_->servers.of(key.address).clock); },
             [&](const remote::swap_offer& offer) { return swap(key, offer); });
         if (!out)
             throw store_error{fmt::format("redis: cannot learn at {}: others were faster each time; try again",
@@ -188,6 +195,23 @@ public:
     void erase(slot& s) {
         keep(s, detail::key_verb::erase, 0, "erase");
         s.state_->factor = {};
+    }
+
+    // ---- holders
+
+    /// Every verb gives the sign of life that is due. `far_future` under injected time.
+    [[nodiscard]] instant next_renewal() const noexcept { return shared_->here.next_renewal(); }
+    /// Gives the sign of life that is due, in a round trip of its own. Nothing is due under injected time.
+    void renew() {
+        if (shared_->here.begin(this->now()))
+            shared_->here.hear(ask_presence(shared_->here.argument(), "renew the presence"), this->now());
+    }
+    /// How many holders lived at the last sign of life, with this one; 0 = not known.
+    [[nodiscard]] std::int64_t alive() const noexcept { return shared_->here.book.alive(); }
+    /// All holders that the server knows: those that live, and those that died while an entry of theirs may exist.
+    [[nodiscard]] std::vector<holder_info> holders() {
+        auto said = holder_records();
+        return shared_->here.infos_of(std::move(said.holders), said.now);
     }
 
     // ---- queries
@@ -262,16 +286,30 @@ private:
     using pool_type = detail::topology::pool_type;
 
     struct shared {
-        explicit shared(redis_options o) : options(std::move(o)) {}
+        explicit shared(redis_options o) : options(std::move(o)) { here.address(presence_key.address); }
         const redis_options options;
         detail::topology servers{&options};
         remote::entry_ids ids;
+        detail::presence here{options, ids.holder()};
+        remote::holder_watch others;
+        std::mutex presence_mutex;
+        detail::slot_state presence_key;  // the mutex guards it
         detail::time_scale time{&options};
         detail::key_losses lost{&options, &time};
         remote::fork_guard owner;
     };
 
     void require_own_process(std::string_view what) const { shared_->owner.require("redis", what); }
+    [[nodiscard]] std::string ask_presence(std::string_view argument, std::string_view what) const {
+        const std::lock_guard guard{shared_->presence_mutex};
+        return call(shared_->presence_key, detail::script::presence, {}, argument, what);
+    }
+    [[nodiscard]] detail::presence_reply holder_records() {
+        renew();
+        if (auto said = detail::presence_reply_of(ask_presence({}, "list the holders")))
+            return *std::move(said);
+        bad_reply("list the holders");
+    }
     [[noreturn]] void bad_reply(std::string_view what) const {
         throw store_error{fmt::format("redis: cannot {} at {}: the reply is not what the script returns; is another "
                                       "version of weir using this prefix?",
@@ -289,9 +327,26 @@ private:
         });
     }
 
-    /// If `made` is not null, it gets the stamp of the admission.
+    /// Decides. Entries of dead processes that stand in the way are ended. `made` gets the stamp, unless it is null.
     [[nodiscard]] assessment decide(slot& s, const window_plan& plan, std::int64_t cost, instant now,
                                     detail::admit_mode how, std::uint64_t id, entry* made) {
+        const assessment f = decide_once(s, plan, cost, now, how, id, made);
+        if (!remote::may_be_held(f, plan, this->now())) [[likely]]
+            return f;
+        return remote::decide_without_dead(
+            shared_->here, shared_->others, s.state_->reaped, shared_->servers.notices(), "redis", plan, f, this->now(),
+            [&] { return holder_records(); },
+            [&](std::span<const remote::dead_holder> dead) {
+                const auto args = detail::reap_arguments(shared_->time.no_argument(), dead);
+                auto said = detail::reap_reply_of(call(*s.state_, detail::script::reap, args, {}, "end entries"));
+                if (!said)
+                    bad_reply("end entries");
+                return *std::move(said);
+            },
+            [&] { return decide_once(s, plan, cost, now, how, id, made); });
+    }
+    [[nodiscard]] assessment decide_once(slot& s, const window_plan& plan, std::int64_t cost, instant now,
+                                         detail::admit_mode how, std::uint64_t id, entry* made) {
         detail::slot_state& key = *s.state_;
         require_own_process("admit");
         if (cost > plan.max_cost && plan.enforce) [[unlikely]]
@@ -313,6 +368,8 @@ private:
         bool sent = false;
         detail::reply got;
         const auto asked = detail::server_clock::here();
+        if (!shared_->servers.is_cluster() && shared_->here.begin(now))
+            session.renew_with_next(shared_->here);
         try {
             const auto name = detail::bytes_of(id);
             got = session.call(detail::script::admit, key.address, args, {name.data(), id != 0 ? name.size() : 0},
@@ -344,8 +401,8 @@ private:
             return warm;
         }
         const instant here = shared_->time.is_injected() ? shared_->time.local(head->t, head->t, now) : now;
-        assessment f =
-            head->obstacle.empty() ? assessment{here, cause::none, 0} : obstacle(head->obstacle, plan, head->t);
+        assessment f = head->obstacle.empty() ? assessment{here, cause::none, 0}
+                                              : detail::obstacle_of(head->obstacle, plan, head->t, shared_->time);
         if (!warm.admits() && warm.at > f.at)
             f = warm;
         if (cost > plan.max_cost) [[unlikely]]
@@ -365,24 +422,11 @@ private:
         const double t = detail::double_at(text, 4);
         key.factor = detail::factor_of(detail::double_at(text, 5));
         at.clock.learn(t, asked);
-        assessment f = obstacle(text, plan, t);
+        assessment f = detail::obstacle_of(text, plan, t, shared_->time);
         if (f.cause == cause::none)
             f.at = shared_->time.is_injected() ? shared_->time.local(t, t, now) : now;
         // Only a request without cost passes without an entry.
         f.passed = cost == 0 && !f.admits() && !plan.enforce;
-        return f;
-    }
-
-    /// The script's reply as an assessment: cause, window, time and gate.
-    [[nodiscard]] assessment obstacle(std::string_view text, const window_plan& plan, double t) const {
-        const auto at = [&](std::size_t i) { return detail::double_at(text, i); };
-        assessment f{far_future, static_cast<cause>(static_cast<std::uint8_t>(at(0))),
-                     static_cast<std::uint32_t>(at(1))};
-        f.at = shared_->time.local(at(2), t, this->now());
-        if (f.cause != cause::none && plan.max_hold < forever && at(3) - t > shared_->time.span(plan.max_hold)) {
-            f.cause = cause::gate;
-            f.beyond_max_hold = true;
-        }
         return f;
     }
 
@@ -436,13 +480,6 @@ private:
 
     // ---- the tuner's state: its times are the server's, in nanoseconds
 
-    [[nodiscard]] std::optional<duration> ahead(const detail::server_clock& clock) const noexcept {
-        if (shared_->time.is_injected())
-            return duration::zero();
-        if (!clock.is_known())
-            return std::nullopt;
-        return std::chrono::microseconds{clock.now()} - this->now().time_since_epoch();
-    }
     [[nodiscard]] remote::swap_reply swap(detail::slot_state& key, const remote::swap_offer& offer) {
         const auto [args, tail] = detail::tuner_call_of(offer, shared_->time.no_argument());
         const auto asked = detail::server_clock::here();
@@ -457,11 +494,7 @@ private:
     std::unique_ptr<shared> shared_;
 };
 
-static_assert(static_cast<int>(cause::none) == static_cast<int>(detail::obstacle::none) &&
-              static_cast<int>(cause::window) == static_cast<int>(detail::obstacle::window) &&
-              static_cast<int>(cause::gate) == static_cast<int>(detail::obstacle::gate) &&
-              static_cast<int>(cause::concurrency) == static_cast<int>(detail::obstacle::concurrency));
 static_assert(counting_store<redis_store> && reducible_store<redis_store> && tunable_store<redis_store> &&
-              openable_store<redis_store> && listable_store<redis_store>);
+              openable_store<redis_store> && listable_store<redis_store> && presence_store<redis_store>);
 
 }  // namespace weir::redis

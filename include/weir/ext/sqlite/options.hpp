@@ -40,6 +40,12 @@ struct sqlite_options {
     durability synchronous = durability::normal;
     /// A permit that exists longer than this counts as answered then: its holder probably died.
     duration entry_ttl = std::chrono::minutes{10};
+    /// How long after its last sign of life a process counts as alive, if the kernel cannot say. It gives one every
+    /// third of this time.
+    duration holder_ttl = std::chrono::seconds{10};
+    /// The name of this machine for `holders()`; empty = the system's. Processes with different names do not look each
+    /// other up in the kernel.
+    std::string holder_host{};
     lost_history on_lost_history = lost_history::warm_up;
     /// Whether a missing file is made and one of an older format is updated. If not, both are an error.
     bool migrate = true;
@@ -60,6 +66,8 @@ struct sqlite_options {
         return "busy_timeout_ms: it is negative; 0 does not wait";
     if (o.entry_ttl <= duration::zero())
         return "entry_ttl_s: it is not positive; 600 suits most";
+    if (o.holder_ttl < std::chrono::milliseconds{1})
+        return "holder_ttl_ms: it is not positive; 10000 suits most";
     return {};
 }
 
@@ -79,8 +87,8 @@ template <class Enum, std::size_t N>
                        guess.empty() ? "" : fmt::format("; did you mean {}?", guess));
 }
 
-inline constexpr std::array<std::string_view, 5> parameters{"busy_timeout_ms", "synchronous", "entry_ttl_s",
-                                                            "on_lost_history", "migrate"};
+inline constexpr std::array<std::string_view, 7> parameters{
+    "busy_timeout_ms", "synchronous", "entry_ttl_s", "holder_ttl_ms", "holder_host", "on_lost_history", "migrate"};
 
 /// Sets one parameter. Returns its fault, or nothing.
 [[nodiscard]] inline std::string set_parameter(sqlite_options& o, std::string_view name, std::string_view value) {
@@ -102,6 +110,11 @@ inline constexpr std::array<std::string_view, 5> parameters{"busy_timeout_ms", "
     } else if (name == "entry_ttl_s") {
         fault = whole(1, 31'536'000, number);
         o.entry_ttl = std::chrono::seconds{number};
+    } else if (name == "holder_ttl_ms") {
+        fault = whole(1, 31'536'000'000, number);
+        o.holder_ttl = std::chrono::milliseconds{number};
+    } else if (name == "holder_host") {
+        o.holder_host = value;
     } else if (name == "synchronous") {
         fault = set_word(name, value, durabilities, o.synchronous);
     } else if (name == "on_lost_history") {
@@ -119,8 +132,8 @@ inline constexpr std::array<std::string_view, 5> parameters{"busy_timeout_ms", "
 }  // namespace detail
 
 /// Reads `sqlite:///absolute/path` or `sqlite:relative/path`, followed by `?name=value&...`: `busy_timeout_ms`,
-/// `synchronous` (`normal`, `full`, `off`), `entry_ttl_s`, `on_lost_history` (`warm_up`, `ignore`), `migrate` (`on`,
-/// `off`). `%3F` in the path is a question mark.
+/// `synchronous` (`normal`, `full`, `off`), `entry_ttl_s`, `holder_ttl_ms`, `holder_host`, `on_lost_history`
+/// (`warm_up`, `ignore`), `migrate` (`on`, `off`). `%3F` in the path is a question mark.
 ///
 /// **Errors.** `errc::bad_configuration`, with the position and the closest correct spelling.
 [[nodiscard]] inline result<sqlite_options> parse_sqlite_dsn(std::string_view dsn) {

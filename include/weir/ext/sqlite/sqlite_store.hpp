@@ -3,9 +3,13 @@
 
 #include "weir/ext/sqlite/clock.hpp"
 #include "weir/ext/sqlite/detail/file.hpp"
+#include "weir/ext/sqlite/detail/holders.hpp"
 #include "weir/ext/sqlite/detail/key_list.hpp"
 #include "weir/ext/sqlite/detail/key_log.hpp"
 #include "weir/ext/sqlite/detail/moment.hpp"
+#include "weir/ext/sqlite/detail/opened_store.hpp"
+#include "weir/ext/sqlite/detail/reap.hpp"
+#include "weir/ext/sqlite/detail/row_life.hpp"
 #include "weir/ext/sqlite/detail/slot_state.hpp"
 #include "weir/ext/sqlite/detail/turn.hpp"
 #include "weir/ext/sqlite/options.hpp"
@@ -18,6 +22,11 @@
 #include "weir/core/multiplier.hpp"
 #include "weir/core/time.hpp"
 #include "weir/core/tuner_state.hpp"
+#include "weir/storage/holder.hpp"
+#include "weir/storage/remote/entry_ids.hpp"
+#include "weir/storage/remote/holder_watch.hpp"
+#include "weir/storage/remote/own_presence.hpp"
+#include "weir/storage/remote/reaping.hpp"
 #include "weir/storage/remote/tuner_record.hpp"
 #include "weir/storage/remote/window_record.hpp"
 #include "weir/storage/store.hpp"
@@ -25,19 +34,16 @@
 #include "weir/storage/store_notice.hpp"
 #include "weir/storage/stored_key.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <filesystem>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -78,45 +84,18 @@ public:
 
     /// Opens the file now, for a program that needs to know at once whether it can be used.
     void open() {
-        const auto lock = enter("opening");
-        static_cast<void>(opened_file());
+        const auto lock = all_->enter("opening");
+        static_cast<void>(all_->opened_file());
     }
 
     // ---- verbs
 
     [[nodiscard]] assessment admit(slot& s, const window_plan& plan, std::int64_t cost, instant now, entry& out) {
-        entry made{.cost = cost, .stamp = now};
-        const assessment f = step(s, "admitting", now, [&](view& key, const moment& m) {
-            assessment decided = decide(key, plan, cost, m);
-            decided.passed = !decided.admits() && !plan.enforce;
-            if (decided.admits() && cost > 0) {
-                made.id = key.enter(plan, cost, m.t, saturating_add(m.t, all_->options.entry_ttl));
-                made.state = plan.from_response ? entry_state::open : entry_state::stamped;
-                made.in_flight = true;
-                made.stamp = m.here;
-                key.row.noted = &plan;
-            }
-            touch(key.row, plan, m);
-            return m.local(decided);
-        });
-        if (!f.admits())
-            return f;
-        s.state().held.fetch_add(made.in_flight, std::memory_order_relaxed);
-        out = made;
-        return f;
+        return without_dead(s, plan, now, [&] { return admit_once(s, plan, cost, now, out); });
     }
 
     [[nodiscard]] assessment count(slot& s, const window_plan& plan, std::int64_t cost, instant now) {
-        return step(s, "counting", now, [&](view& key, const moment& m) {
-            assessment decided = decide(key, plan, cost, m);
-            decided.passed = !decided.admits() && !plan.enforce;
-            if (decided.admits() && cost > 0) {
-                key.log.push(m.t, cost, plan);
-                key.row.noted = &plan;
-            }
-            touch(key.row, plan, m);
-            return m.local(decided);
-        });
+        return without_dead(s, plan, now, [&] { return count_once(s, plan, cost, now); });
     }
 
     /// If it fails, an open entry counts until it expires.
@@ -132,7 +111,7 @@ public:
             const auto [id, stamp] = step(s, "settling", now, [&](view& key, const moment& m) {
                 key.expire(m.t, plan);
                 const std::uint64_t left = key.settle(plan, e.id, e.cost, how, m.t, e.grace);
-                touch(key.row, plan, m);
+                detail::touch(key.row, plan, m.t);
                 return std::pair{left, m.here};
             });
             e.id = id;
@@ -148,7 +127,7 @@ public:
         step(s, "reducing", now, [&](view& key, const moment& m) {
             key.expire(m.t, plan);
             key.reduce(e.id, e.cost, cost);
-            touch(key.row, plan, m);
+            detail::touch(key.row, plan, m.t);
         });
         e.cost = cost;
     }
@@ -162,7 +141,7 @@ public:
             if (at <= key.row.gate + hair)
                 return false;
             key.row.gate = at;
-            keep_until(key.row, at);
+            detail::keep_until(key.row, at);
             return true;
         });
     }
@@ -177,7 +156,7 @@ public:
     void tune(slot& s, multiplier m) {
         step(s, "tuning", std::nullopt, [&](view& key, const moment& at) {
             key.row.millionths = m.millionths();
-            keep_until(key.row, saturating_add(at.t, factor_kept));
+            detail::keep_until(key.row, saturating_add(at.t, detail::factor_kept));
         });
     }
     /// `step` is called once, inside the transaction.
@@ -192,7 +171,7 @@ public:
             row.millionths = after.factor.millionths();
             row.tuner = remote::to_record(after, ahead);
             row.tuner_changed = true;
-            keep_while_tuned(row, m);
+            detail::keep_while_tuned(row, m.t);
             row.changed = true;
             return after;
         });
@@ -223,26 +202,26 @@ public:
         });
     }
 
-    void erase(slot& s) {
-        step(s, "erasing", std::nullopt, [&](view& key, const moment&) {
-            key_row& row = key.row;
-            if (row.id == 0)
-                return;
-            // The blocks are removed with the row, a few at a time. Entries get a new row.
-            if (row.end_block > row.first_block) {
-                all_->opened->forget(row.id);
-                row.id = 0;
-            }
-            row.newest = row.gate = row.dropped = long_ago;
-            row.millionths = multiplier::one;
-            row.tuner_changed = !row.tuner.empty();
-            row.tuner.clear();
-            row.recent.clear();
-            row.first_block = row.end_block = 0;
-            if (row.entries.empty())
-                row.forget_at = 0;
-            row.changed = true;
-        });
+    void erase(slot& s, open_entries what = open_entries::keep) {
+        step(s, "erasing", std::nullopt,
+             [&](view& key, const moment&) { detail::forget_history(key.row, *all_->opened, what); });
+    }
+
+    // ---- holders
+
+    /// Every verb gives the sign of life that is due. `far_future` under injected time.
+    [[nodiscard]] instant next_renewal() const noexcept { return all_->here.next_renewal(); }
+    /// Gives the sign of life that is due. Nothing is due under injected time.
+    void renew() {
+        if (all_->here.is_due(now()))
+            static_cast<void>(holder_records());
+    }
+    /// How many holders lived at the last sign of life, with this one; 0 = not known.
+    [[nodiscard]] std::int64_t alive() const noexcept { return all_->here.book.alive(); }
+    /// All holders that the file knows: those that live, and those that died while an entry of theirs may exist.
+    [[nodiscard]] std::vector<holder_info> holders() {
+        auto said = holder_records();
+        return all_->here.infos_of(std::move(said.holders), said.now);
     }
 
     [[nodiscard]] bool idle(const slot& s, const window_plan&, instant) const {
@@ -253,8 +232,8 @@ public:
     ///
     /// **Complexity.** O(keys), and one read of the file.
     [[nodiscard]] std::vector<stored_key> keys() {
-        const auto lock = enter("listing keys");
-        detail::file& in = opened_file();
+        const auto lock = all_->enter("listing keys");
+        detail::file& in = all_->opened_file();
         in.db().doing("listing keys");
         return detail::list_keys(in, all_->options.injected_time ? all_->last.load()
                                                                  : all_->clock.since_boot() + in.ahead());
@@ -286,90 +265,16 @@ private:
 
     /// How far stamps may be ahead of the file's time. If they are further ahead, they come from another clock.
     static constexpr duration tolerance = std::chrono::seconds{1};
-    /// How long a key is kept at least after its last change, because a reload may lengthen its windows. The same holds
-    /// for a factor that the tuner did not set.
+    /// How long a key is kept at least after its last change, because a reload may lengthen its windows.
     static constexpr duration history_kept = std::chrono::minutes{1};
-    static constexpr duration factor_kept = std::chrono::hours{24};
 
-    /// The store's data, in one object so that the store can be moved.
-    struct shared {
-        shared(sqlite_options o, Clock c) : options(std::move(o)), clock(std::move(c)) {
-            if (std::string fault = fault_of(options); !fault.empty())
-                throw exception({errc::bad_configuration, std::move(fault)});
-            // The process may change its folder before the file is opened, or opened again.
-            std::error_code ignored;
-            if (auto full = std::filesystem::absolute(options.path, ignored); !ignored)
-                options.path = full.string();
-        }
-        shared(const shared&) = delete;
-        shared& operator=(const shared&) = delete;
-        ~shared() {
-            // In a child after fork() the parent's files must not be closed, because that would release its locks and
-            // remove its journal.
-            if (process != ::getpid())
-                static_cast<void>(opened.release());
-        }
-
-        sqlite_options options;  // never changes
-        const Clock clock;
-        const pid_t process = ::getpid();
-        detail::turn mutex;
-        // The mutex guards these.
-        detail::patience waiting;
-        std::unique_ptr<detail::file> opened;
-        std::uint64_t opening = 0;  // counts openings, so that a slot knows whether its row belongs to the present one
-        std::optional<std::int64_t> epoch;
-        bool lost = false;                    // the file was replaced, and nothing was decided in the new one yet
-        instant lost_since = long_ago;        // when that was seen, in the file's time
-        std::atomic<instant> last{long_ago};  // the latest injected time; read without the mutex
-        std::chrono::steady_clock::time_point checked{};  // when the file was last seen at its path
-        key_row row;                                      // used for one verb at a time
-        notice_board notices;
-    };
-
-    [[nodiscard]] std::unique_lock<detail::turn> enter(std::string_view doing) {
-        if (all_->process != ::getpid())
-            throw detail::failed(doing, all_->options.path, "this process is a fork of the one that made the store",
-                                 "fork before the store is first used, and make one in each process");
-        const auto until = std::chrono::steady_clock::now() + all_->options.busy_timeout;
-        std::unique_lock lock{all_->mutex, until};
-        if (!lock)
-            throw store_busy{detail::failed(doing, all_->options.path,
-                                            "other threads of this process are waiting for the file",
-                                            detail::advice(SQLITE_BUSY))
-                                 .what()};
-        all_->waiting.begin(until);
-        return lock;
-    }
-
-    /// The file. It is opened if it is not open, and again if another file has replaced it.
-    [[nodiscard]] detail::file& opened_file() {
-        shared& all = *all_;
-        const auto now = std::chrono::steady_clock::now();
-        if (all.opened && now - all.checked > std::chrono::milliseconds{100}) {
-            all.checked = now;
-            if (!all.opened->is_in_place()) {
-                all.opened.reset();
-                // Other processes do not see the writes since the files were removed.
-                all.lost = true;
-            }
-        }
-        if (!all.opened) {
-            all.opened = std::make_unique<detail::file>(all.options, all.clock, all.waiting);
-            all.checked = now;
-            ++all.opening;
-            all.lost = all.lost || (all.epoch && *all.epoch != all.opened->epoch()) || all.opened->was_taken_away();
-            all.epoch = all.opened->epoch();
-            all.lost_since = std::max(all.lost_since, all.opened->lost_since());
-        }
-        return *all.opened;
-    }
+    using shared = detail::opened_store<Clock>;
 
     /// Runs `f` on a key inside one transaction, and saves the changes.
     template <class F>
     auto step(const slot& s, std::string_view doing, std::optional<instant> now, F&& f) {
-        const auto lock = enter(doing);
-        detail::file& in = opened_file();
+        const auto lock = all_->enter(doing);
+        detail::file& in = all_->opened_file();
         in.db().doing(doing);
         try {
             detail::file::transaction transaction{in};
@@ -377,6 +282,7 @@ private:
             detail::slot_state& mine = s.state();
             key_row& row = all.row;
             in.load(row, mine.of_opening == all.opening ? mine.row : 0, mine.name);
+            const auto alive = renew_in(in);
             const moment m = moment_of(row, in, now);
             detail::file::key_blocks blocks{in, row, mine.name};
             view key{row, blocks};
@@ -393,6 +299,8 @@ private:
                     in.tidy(m.base);
                 }
                 transaction.commit();
+                if (alive) [[unlikely]]
+                    all.here.book.succeeded(*alive);
                 mine.row = row.id;
                 mine.of_opening = all.opening;
                 mine.millionths.store(row.millionths, std::memory_order_relaxed);
@@ -405,6 +313,35 @@ private:
                 finish();
                 return out;
             }
+        } catch (const store_error&) {
+            if (in.db().broken())
+                all_->opened.reset();
+            throw;
+        }
+    }
+
+    /// Gives the sign of life that is due, in the open transaction. Returns how many holders live.
+    [[nodiscard]] std::optional<std::int64_t> renew_in(detail::file& in) {
+        remote::own_presence& me = all_->here;
+        if (!me.begin(now())) [[likely]]
+            return std::nullopt;
+        return detail::holder_table{in.db()}.renew(me, all_->clock.since_boot() + in.ahead());
+    }
+    /// All holders, after a sign of life if one is due.
+    [[nodiscard]] detail::presence_list holder_records() {
+        const auto lock = all_->enter("listing the holders");
+        detail::file& in = all_->opened_file();
+        in.db().doing("listing the holders");
+        try {
+            detail::file::transaction transaction{in};
+            const auto alive = renew_in(in);
+            const instant base =
+                all_->options.injected_time ? all_->last.load() : all_->clock.since_boot() + in.ahead();
+            auto out = detail::holder_table{in.db()}.list(base);
+            transaction.commit();
+            if (alive)
+                all_->here.book.succeeded(*alive);
+            return out;
         } catch (const store_error&) {
             if (in.db().broken())
                 all_->opened.reset();
@@ -447,6 +384,60 @@ private:
         return m;
     }
 
+    [[nodiscard]] assessment admit_once(slot& s, const window_plan& plan, std::int64_t cost, instant now, entry& out) {
+        entry made{.cost = cost, .stamp = now};
+        const assessment f = step(s, "admitting", now, [&](view& key, const moment& m) {
+            assessment decided = decide(key, plan, cost, m);
+            decided.passed = !decided.admits() && !plan.enforce;
+            if (decided.admits() && cost > 0) {
+                made.id = key.enter(plan, cost, m.t, saturating_add(m.t, all_->options.entry_ttl), all_->ids);
+                made.state = plan.from_response ? entry_state::open : entry_state::stamped;
+                made.in_flight = true;
+                made.stamp = m.here;
+                key.row.noted = &plan;
+            }
+            detail::touch(key.row, plan, m.t);
+            return m.local(decided);
+        });
+        if (!f.admits())
+            return f;
+        s.state().held.fetch_add(made.in_flight, std::memory_order_relaxed);
+        out = made;
+        return f;
+    }
+
+    [[nodiscard]] assessment count_once(slot& s, const window_plan& plan, std::int64_t cost, instant now) {
+        return step(s, "counting", now, [&](view& key, const moment& m) {
+            assessment decided = decide(key, plan, cost, m);
+            decided.passed = !decided.admits() && !plan.enforce;
+            if (decided.admits() && cost > 0) {
+                key.log.push(m.t, cost, plan);
+                key.row.noted = &plan;
+            }
+            detail::touch(key.row, plan, m.t);
+            return m.local(decided);
+        });
+    }
+
+    /// Decides; if dead processes stand in the way, ends their entries and decides again.
+    template <class F>
+    [[nodiscard]] assessment without_dead(slot& s, const window_plan& plan, instant now, F&& decide_once) {
+        const assessment f = decide_once();
+        if (!remote::may_be_held(f, plan, after(now))) [[likely]]
+            return f;
+        return remote::decide_without_dead(
+            all_->here, all_->others, s.state().reaped, all_->notices, "sqlite", plan, f, this->now(),
+            [&] { return holder_records(); },
+            [&](std::span<const remote::dead_holder> dead) {
+                return step(s, "ending entries", std::nullopt, [&](view& key, const moment& m) {
+                    remote::reap_reply out = detail::reap(key, plan, dead, m.t);
+                    detail::touch(key.row, plan, m.t);
+                    return out;
+                });
+            },
+            decide_once);
+    }
+
     [[nodiscard]] assessment decide(view& key, const window_plan& plan, std::int64_t cost, const moment& m) const {
         key.expire(m.t, plan);
         assessment f = assess(key, plan, cost, m.t);
@@ -456,35 +447,12 @@ private:
         return warm.at > f.at ? warm : f;
     }
 
-    /// If the row has changed, stores how long it affects decisions under `plan`.
-    static void touch(key_row& row, const window_plan& plan, const moment& m) {
-        if (!row.changed)
-            return;
-        row.forget_at = 0;
-        keep_until(row, saturating_add(row.newest, plan.kept.longest));
-        keep_until(row, row.gate);
-        if (!row.entries.empty())
-            keep_until(row, saturating_add(row.last_expiry, plan.kept.longest));
-        keep_while_tuned(row, m);
-    }
-    /// Keeps the row while the tuner's state matters. That state says until when; a factor set by hand does not.
-    static void keep_while_tuned(key_row& row, const moment& m) {
-        if (!row.tuner.empty())
-            keep_until(row, instant{duration{row.tuner[remote::recovered_index]}});
-        else if (row.millionths != multiplier::one)
-            keep_until(row, saturating_add(m.t, factor_kept));
-    }
-    static void keep_until(key_row& row, instant at) {
-        row.forget_at = std::max(row.forget_at, (at - row.shift).time_since_epoch().count());
-        row.changed = true;
-    }
-
     std::unique_ptr<shared> all_;
 };
 
 using sqlite_store = basic_sqlite_store<>;
 
 static_assert(counting_store<sqlite_store> && reducible_store<sqlite_store> && tunable_store<sqlite_store> &&
-              openable_store<sqlite_store> && listable_store<sqlite_store>);
+              openable_store<sqlite_store> && listable_store<sqlite_store> && presence_store<sqlite_store>);
 
 }  // namespace weir::sqlite

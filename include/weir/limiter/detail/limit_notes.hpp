@@ -20,16 +20,16 @@ namespace weir::detail {
 
 using limit_list = std::array<limit_note, max_limit_notes>;
 
-/// How long a limit with a shorter window is kept after it was last reported, and one that states no time.
-inline constexpr duration min_limit_life = std::chrono::minutes{1};
-inline constexpr duration timeless_limit_life = std::chrono::minutes{10};
+/// How long a limit with a shorter window is kept after it was last reported, and one that states no time: a client
+/// that pauses for a minute need not learn the server's limit by a refusal.
+inline constexpr duration min_limit_life = std::chrono::minutes{10};
 
 [[nodiscard]] inline duration window_of(const reported_limit& l) noexcept {
     return l.unit == limit_unit::concurrent_requests ? duration::zero() : l.window.value_or(duration::zero());
 }
 /// How long a limit is kept after it was reported: as long as its window, or else until its reset.
 [[nodiscard]] inline duration life_of(const reported_limit& l) noexcept {
-    const duration life = window_of(l) > duration::zero() ? window_of(l) : l.reset.value_or(timeless_limit_life);
+    const duration life = window_of(l) > duration::zero() ? window_of(l) : l.reset.value_or(min_limit_life);
     return std::max(life, min_limit_life);
 }
 

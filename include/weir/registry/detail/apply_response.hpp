@@ -12,6 +12,7 @@
 #include "weir/limiter/key_core.hpp"
 #include "weir/limiter/key_rules.hpp"
 #include "weir/observe/feedback.hpp"
+#include "weir/observe/feedback_text.hpp"
 #include "weir/registry/detail/locked_step.hpp"
 #include "weir/registry/detail/propagate_gate.hpp"
 #include "weir/registry/detail/server_limits.hpp"
@@ -20,6 +21,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <new>
 #include <optional>
@@ -47,10 +49,17 @@ public:
         bool moved = false;
         gate_reach scope = gate_reach::key;
         adjustment tuned;
+        const feedback all = said;
+        std::shared_ptr<const key_rules> rules;  // set if what the answer says about limits is an event
         {
             locked_step<Engine> locked{engine_, node_, now};
             key_core& key = node_.key;
             is_refused = is_refusal(key.rules->policy, said);
+            if constexpr (Engine::is_observed)
+                if (const std::uint32_t kind = kind_of(said, is_refused); kind != 0 && kind != key.last_kind) {
+                    key.last_kind = kind;
+                    rules = key.rules;
+                }
             if (!obeys_limits(key.rules->policy, is_refused))
                 said.limits = {};
             until = pause(said, is_refused, admitted, locked.at);
@@ -70,6 +79,8 @@ public:
             }
         }
         engine_.events().answered(node_, said.status, now);
+        if (rules != nullptr)
+            engine_.events().feedback(node_, rules->policy, all, is_refused, until, now);
         if (moved)
             propagate_gate(engine_, node_, scope, until, now, is_refused);
         if (tuned)
@@ -150,9 +161,6 @@ private:
     [[nodiscard]] instant held_by_limits(const feedback& said, bool is_refused, instant now) const noexcept {
         const duration wait = server_wait(said, is_refused, node_.key.plan(), node_.key.reported.get(), now);
         return wait > duration::zero() ? saturating_add(now, wait) : long_ago;
-    }
-    [[nodiscard]] static bool obeys_limits(const policy& p, bool is_refused) noexcept {
-        return p.reported_limits == limit_trust::obey || (p.reported_limits == limit_trust::refusals && is_refused);
     }
 
     /// Notes the reported limits, and makes those active that are below the policy's.

@@ -15,6 +15,7 @@
 #include "weir/core/time.hpp"
 #include "weir/limiter/acquire_options.hpp"
 #include "weir/observe/observer.hpp"
+#include "weir/storage/holder.hpp"
 #include "weir/storage/store.hpp"
 
 #include <cstddef>
@@ -66,6 +67,7 @@ struct limits_model {
     [[nodiscard]] virtual decision peek(std::string_view host, std::string_view role, const acquire_options& a) = 0;
     [[nodiscard]] virtual std::optional<key_report> inspect(std::string_view host, std::string_view role) = 0;
     [[nodiscard]] virtual std::vector<key_report> inspect() = 0;
+    [[nodiscard]] virtual std::vector<holder_info> holders() = 0;
     [[nodiscard]] virtual std::size_t size() = 0;
     [[nodiscard]] virtual std::int64_t in_flight() const noexcept = 0;
     [[nodiscard]] virtual weir::configuration configuration() = 0;
@@ -118,6 +120,7 @@ struct limits_over final : limits_model {
         return held.inspect(host, role);
     }
     [[nodiscard]] std::vector<key_report> inspect() override { return held.inspect(); }
+    [[nodiscard]] std::vector<holder_info> holders() override { return held.holders(); }
     [[nodiscard]] std::size_t size() override { return held.size(); }
     [[nodiscard]] std::int64_t in_flight() const noexcept override { return held.in_flight(); }
     [[nodiscard]] weir::configuration configuration() override { return held.configuration(); }

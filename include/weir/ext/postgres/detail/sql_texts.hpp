@@ -60,6 +60,10 @@ ALTER TABLE @S.state ADD CONSTRAINT state_of_key FOREIGN KEY (id) REFERENCES @S.
 )sql";
 
 inline constexpr std::string_view version_4 = R"sql(ALTER TABLE @S.key ADD COLUMN rules bigint[] NOT NULL DEFAULT '{}';
+CREATE UNLOGGED TABLE @S.holder (
+  id bigint PRIMARY KEY, machine bigint NOT NULL, pid bigint NOT NULL, start bigint NOT NULL, host text NOT NULL,
+  made bigint NOT NULL, renewed bigint NOT NULL, ttl bigint NOT NULL, keep bigint NOT NULL)
+  WITH (fillfactor = 50);
 )sql";
 
 inline constexpr std::string_view functions = R"sql(CREATE OR REPLACE FUNCTION @S.hello(p_relaxed bigint) RETURNS bigint[] LANGUAGE plpgsql AS $$
@@ -708,6 +712,86 @@ BEGIN
   END LOOP;
   RETURN ARRAY[CASE WHEN seen < p_limit THEN 0 ELSE last END, gone];
 END $$;
+CREATE OR REPLACE FUNCTION @S.renew(p_id bigint, p_machine bigint, p_pid bigint, p_start bigint, p_ttl bigint, p_keep bigint,
+  p_host bytea) RETURNS bigint[] LANGUAGE plpgsql AS $$
+DECLARE t bigint := @CLOCK; alive bigint;
+BEGIN
+  INSERT INTO @S.holder AS h VALUES (p_id, p_machine, p_pid, p_start, convert_from(p_host, 'UTF8'), t, t, p_ttl, p_keep)
+    ON CONFLICT (id) DO UPDATE SET renewed = t, made = least(h.made, t);
+  DELETE FROM @S.holder h WHERE h.id IN
+    (SELECT x.id FROM @S.holder x WHERE x.renewed + x.keep < t ORDER BY x.id LIMIT 16 FOR UPDATE SKIP LOCKED);
+  SELECT count(*) INTO alive FROM @S.holder h WHERE h.renewed + h.ttl > t;
+  RETURN ARRAY[t, alive];
+END $$;
+CREATE OR REPLACE FUNCTION @S.holders() RETURNS bigint[] LANGUAGE plpgsql AS $$
+DECLARE h @S.holder; name bytea; all_of bigint[] := ARRAY[@CLOCK];
+BEGIN
+  FOR h IN SELECT * FROM @S.holder x ORDER BY x.renewed DESC LIMIT 10000 LOOP
+    name := convert_to(h.host, 'UTF8');
+    all_of := all_of || ARRAY[h.id, h.machine, h.pid, h.start, h.made, h.renewed, h.ttl, length(name)]
+      || ARRAY(SELECT get_byte(name, i)::bigint FROM generate_series(0, length(name) - 1) i ORDER BY i);
+  END LOOP;
+  RETURN all_of;
+END $$;
+CREATE OR REPLACE FUNCTION @S.reap(p_id bigint, p_host bytea, p_role bytea, p_dead bigint[], p_lived bigint[], p_kept bigint,
+  p_longest bigint) RETURNS bigint[] LANGUAGE plpgsql AS $$
+DECLARE h @S.state; t bigint; p_now bigint; freed bigint[]; remaining bigint[]; first bigint;
+BEGIN
+  DECLARE tries bigint := 0; BEGIN
+  LOOP
+    IF p_id = 0 THEN p_id := @S.find(p_host, p_role); END IF;
+    SELECT * INTO h FROM @S.state s WHERE s.id = p_id FOR UPDATE;
+    IF NOT FOUND THEN
+      IF p_host IS NULL THEN RETURN ARRAY[1]; END IF;
+      p_id := 0;
+      tries := tries + 1;
+      IF tries > 20 THEN PERFORM @S.no_row(); END IF;
+      CONTINUE;
+    END IF;
+    t := coalesce(p_now, @CLOCK + h.skew);
+    IF t < h.newest THEN
+      IF p_now IS NULL AND t + @STEP < h.newest THEN
+        PERFORM @S.step(p_id, @CLOCK);
+        CONTINUE;
+      END IF;
+      t := h.newest;
+    END IF;
+    EXIT WHEN h.first_expiry > t;
+    PERFORM @S.expire(p_id, t, p_kept, p_longest);
+  END LOOP;
+  END;
+  SELECT array_agg(y.n ORDER BY y.holder, y.k) FILTER (WHERE y.is_dead),
+      array_agg(y.n ORDER BY y.holder, y.k) FILTER (WHERE NOT y.is_dead), min(y.lived)
+    INTO freed, remaining, first
+    FROM (SELECT z.holder, z.is_dead, z.lived, u.n, u.k FROM (
+        SELECT x.ids[i] >> 27 AS holder, x.ids[i] >> 27 = ANY (p_dead) AS is_dead, count(*) AS entries,
+            sum(greatest(x.facts[3 * i - 2], 0))::bigint AS open,
+            min(p_lived[array_position(p_dead, x.ids[i] >> 27)]) AS lived
+          FROM (SELECT h.ids, h.facts UNION ALL SELECT b.ids, b.facts FROM @S.block b WHERE b.key = p_id) x,
+               generate_subscripts(x.ids, 1) i
+          GROUP BY 1, 2) z,
+      LATERAL (VALUES (z.holder, 1), (z.entries, 2), (z.open, 3)) u (n, k)) y;
+  IF freed IS NOT NULL THEN
+    UPDATE @S.block b SET facts = ARRAY(
+        SELECT CASE WHEN j % 3 = 2 THEN
+            least(b.facts[j],
+              CASE WHEN b.ids[(j + 1) / 3] >> 27 = ANY (p_dead)
+                THEN least(t, p_lived[array_position(p_dead, b.ids[(j + 1) / 3] >> 27)] + h.skew) END)
+            ELSE b.facts[j] END
+          FROM generate_subscripts(b.facts, 1) j ORDER BY j)
+      WHERE b.key = p_id AND EXISTS (SELECT FROM unnest(b.ids) x WHERE x >> 27 = ANY (p_dead));
+    UPDATE @S.state s SET first_expiry = least(s.first_expiry, t, first + h.skew), credit = 0, facts = ARRAY(
+        SELECT CASE WHEN j % 3 = 2 THEN
+            least(s.facts[j],
+              CASE WHEN s.ids[(j + 1) / 3] >> 27 = ANY (p_dead)
+                THEN least(t, p_lived[array_position(p_dead, s.ids[(j + 1) / 3] >> 27)] + h.skew) END)
+            ELSE s.facts[j] END
+          FROM generate_subscripts(s.facts, 1) j ORDER BY j)
+      WHERE s.id = p_id;
+    PERFORM @S.expire(p_id, t, p_kept, p_longest);
+  END IF;
+  RETURN ARRAY[0, p_id, coalesce(cardinality(freed), 0) / 3] || coalesce(freed, '{}') || coalesce(remaining, '{}');
+END $$;
 DROP VIEW IF EXISTS @S.fill;
 CREATE VIEW @S.fill AS
 SELECT encode(k.host, 'escape') AS host, encode(k.role, 'escape') AS role,
@@ -738,6 +822,10 @@ UPDATE @S.meta SET version = @VERSION;
 )sql";
 
 inline constexpr std::string_view back_to_3 = R"sql(DROP VIEW @S.fill;
+DROP FUNCTION @S.renew(bigint, bigint, bigint, bigint, bigint, bigint, bytea);
+DROP FUNCTION @S.holders();
+DROP FUNCTION @S.reap(bigint, bytea, bytea, bigint[], bigint[], bigint, bigint);
+DROP TABLE @S.holder;
 DROP FUNCTION @S.entries(bigint);
 DROP FUNCTION @S.stamps_after(bigint, bigint);
 CREATE OR REPLACE FUNCTION @S.hello(p_relaxed bigint) RETURNS bigint[] LANGUAGE plpgsql AS $$

@@ -4,6 +4,10 @@
 -- keeps is removed; no history is in it. It never changes after its release.
 
 DROP VIEW @S.fill;
+DROP FUNCTION @S.renew(bigint, bigint, bigint, bigint, bigint, bigint, bytea);
+DROP FUNCTION @S.holders();
+DROP FUNCTION @S.reap(bigint, bytea, bytea, bigint[], bigint[], bigint, bigint);
+DROP TABLE @S.holder;
 DROP FUNCTION @S.entries(bigint);
 DROP FUNCTION @S.stamps_after(bigint, bigint);
 CREATE OR REPLACE FUNCTION @S.hello(p_relaxed bigint) RETURNS bigint[] LANGUAGE plpgsql AS $$

@@ -1753,6 +1753,653 @@ if swaps then return put('<ddd', 1, began, factor) end
 return put('<ddd', 0, began, factor) .. kept
 )lua";
 
+inline constexpr std::string_view presence = R"lua(local call, try, get, put, sub = redis.call, redis.pcall, struct.unpack, struct.pack, string.sub
+local a, now, mark = ARGV[1], call('TIME'), 'wh\1\n'
+local t = now[1] * 1000000 + now[2]
+local v = try('GET', KEYS[1])
+if v and v.err then
+if not string.find(v.err, 'WRONGTYPE', 1, true) then return v end
+call('DEL', KEYS[1])
+v = false
+end
+local mine, made, alive, most, all = sub(a, 1, 8), t, 0, 0, {}
+if v and sub(v, 1, 4) == mark then
+local at = 5
+while at + 41 <= #v do
+local size = get('<I2', v, at)
+if size < 42 or at + size - 1 > #v then break end
+local renewed, first, ttl, keep = get('<dddd', v, at + 10)
+if sub(v, at + 2, at + 9) == mine then
+made = first
+elseif renewed + keep > t then
+local head = sub(v, at, at + 9)
+if renewed > t + 1000000 then renewed = t end
+all[#all + 1] = head .. put('<d', renewed) .. sub(v, at + 18, at + size - 1)
+if renewed + ttl > t then alive = alive + 1 end
+if keep > most then most = keep end
+end
+at = at + size
+end
+end
+if a == '' then return put('<dd', t, alive) .. table.concat(all) end
+if made > t then made = t end
+local _, keep = get('<dd', a, 9)
+if keep > most then most = keep end
+all[#all + 1] = put('<I2', 18 + #a) .. mine .. put('<dd', t, made) .. sub(a, 9)
+call('SET', KEYS[1], mark .. table.concat(all), 'PX', math.ceil(most / 1000) + 1)
+return put('<dd', t, alive + 1)
+)lua";
+
+inline constexpr std::string_view reap = R"lua(local call, try, get, put, sub, huge = redis.call, redis.pcall, struct.unpack, struct.pack, string.sub, 1 / 0
+local key, a = KEYS[1], ARGV[1]
+local fresh, dirty, last_stamp = false, false, ''
+local t, at = get('<d', a)
+local dead = {}
+while at < #a do
+local holder, lived
+holder, lived, at = get('<dd', a, at)
+dead[holder] = lived
+end
+local fixed = t == t
+if not fixed then
+local now = call('TIME')
+t = now[1] * 1000000 + now[2]
+end
+local mark = 'wr\1\n'
+local h = try('GET', key)
+if h and h.err then
+if not string.find(h.err, 'WRONGTYPE', 1, true) then return h end
+h = false
+end
+local was, newest, lives, seq, r, soonest, open, entered, born, factor, deep, gate, dropped, n, p1, b1, p2, b2, from
+local recent, entries, size, busier, other = '', '', 0, false, false
+if h and #h > 108 and sub(h, 1, 4) == mark then
+was, newest, lives, seq, r, soonest, open, entered, born, factor, deep, gate, dropped, n, p1, b1, p2, b2, from =
+get('<dddI4BdI4I4dI4I4ddI4I4dI4d', h, 5)
+size = #h
+local left = size - 109 - 8 * r - 32 * entered
+if left < 0 or left % 17 ~= 0 then h = nil end
+else
+h = nil
+end
+if h then
+if r > 0 then
+local x = from
+from = from + 8 * r
+recent = sub(h, x, from - 1)
+end
+if entered > 0 then
+local x = from
+from = from + 32 * entered
+entries = sub(h, x, from - 1)
+end
+if not fixed and newest > t + 1000000 then
+local back = newest - t
+newest, lives, soonest, gate, dropped, b1, b2 = t, lives - back, soonest - back, gate - back, dropped - back, b1 - back, b2 - back
+local function moved(stamps)
+local out = {}
+for i = 1, #stamps, 8 do out[#out + 1] = put('<d', get('<d', stamps, i) - back) end
+return table.concat(out)
+end
+recent = moved(recent)
+local all = {}
+for i = 1, #entries, 32 do
+local expires, units, stamp = get('<ddd', entries, i + 8)
+all[#all + 1] = sub(entries, i, i + 7) .. put('<ddd', expires - back, units, stamp - back)
+end
+entries = table.concat(all)
+if n > 0 then
+local chunks = try('RPOP', KEYS[2], n)
+if chunks and chunks.err and not string.find(chunks.err, 'WRONGTYPE', 1, true) then return chunks end
+call('DEL', KEYS[2])
+local length = 0
+if chunks and not chunks.err then
+for i = 1, #chunks do
+if #chunks[i] == 128 then length = call('LPUSH', KEYS[2], moved(chunks[i])) end
+end
+end
+if length < n then dropped = newest end
+n, fresh = length, true
+end
+dirty, other = true, true
+end
+else
+call('DEL', key, KEYS[2])
+size, from, other = 0, 1, true
+newest, lives, seq, r, soonest, open, entered = -huge, -huge, 0, 0, huge, 0, 0
+born, factor, deep, gate, dropped, n, p1, b1, p2, b2 = t, 1000000, 0, -huge, -huge, 0, 0, huge, 0, huge
+end
+local began = t
+local notes = ARGV[2]
+if from <= size then notes = notes and sub(h, from) .. notes or sub(h, from) end
+if notes then
+dirty, busier = true, true
+local i, last = 1, #notes
+repeat
+local how
+t, how = get('<dB', notes, i + 8)
+if how == 3 then
+local units, stamp = t, get('<d', notes, i)
+if last_stamp ~= '' then recent, last_stamp = recent .. last_stamp, '' end
+while n > 0 and (r == 0 or get('<d', recent) >= stamp) do
+local chunk = try('LPOP', KEYS[2])
+if chunk and #chunk ~= 128 then
+if chunk.err and not string.find(chunk.err, 'WRONGTYPE', 1, true) then return chunk end
+chunk = false
+end
+if chunk then
+recent, r, n = chunk .. recent, r + 16, n - 1
+else
+dropped, n = newest, 0
+end
+b1, b2, other = huge, huge, true
+end
+local last = r
+while last > 0 and get('<d', recent, 8 * last - 7) > stamp do last = last - 1 end
+local first = last
+while first > 0 and last - first < units and get('<d', recent, 8 * first - 7) == stamp do
+first = first - 1
+end
+recent, r = sub(recent, 1, 8 * first) .. sub(recent, 8 * last + 1), r - (last - first)
+if r > 25 then
+local first, list = 1, KEYS[2]
+repeat
+if n == 0 and r - 16 >= deep then
+dropped = get('<d', recent, first + 120)
+else
+local length = try('LPUSH', list, sub(recent, first, first + 127))
+if type(length) == 'table' then
+if not string.find(length.err, 'WRONGTYPE', 1, true) then return length end
+call('DEL', list)
+length = call('LPUSH', list, sub(recent, first, first + 127))
+end
+if length <= n then dropped = newest end
+if length > n + 1 then
+call('RPOP', list, length - n - 1)
+length = n + 1
+end
+if length == 1 then fresh = true end
+n = length
+end
+first, r, p1, p2 = first + 128, r - 16, p1 + 16, p2 + 16
+until r < 26
+recent, other = sub(recent, first), true
+if p1 > deep then b1 = huge end
+if p2 > deep then b2 = huge end
+local over = math.floor((r + 16 * n - deep) / 16)
+if over > n then over = n end
+if over >= 4 or over > 0 and over == n then
+local chunks = call('RPOP', list, over)
+dropped, n = chunks and get('<d', chunks[#chunks], 121) or newest, n - over
+end
+end
+elseif how == 4 then
+local id, place = sub(notes, i, i + 7)
+if sub(entries, 1, 8) == id then
+place = 1
+else
+local x = string.find(entries, id, 1, true)
+while x do
+if x % 32 == 1 then place = x break end
+x = string.find(entries, id, x + 1, true)
+end
+end
+if place then
+local _, units, stamp = get('<ddd', entries, place + 8)
+units = units - t
+if units > 0 then
+entries = sub(entries, 1, place + 15) .. put('<d', t) .. sub(entries, place + 24)
+if stamp ~= stamp then
+open = open - units
+else
+if last_stamp ~= '' then recent, last_stamp = recent .. last_stamp, '' end
+while n > 0 and (r == 0 or get('<d', recent) >= stamp) do
+local chunk = try('LPOP', KEYS[2])
+if chunk and #chunk ~= 128 then
+if chunk.err and not string.find(chunk.err, 'WRONGTYPE', 1, true) then return chunk end
+chunk = false
+end
+if chunk then
+recent, r, n = chunk .. recent, r + 16, n - 1
+else
+dropped, n = newest, 0
+end
+b1, b2, other = huge, huge, true
+end
+local last = r
+while last > 0 and get('<d', recent, 8 * last - 7) > stamp do last = last - 1 end
+local first = last
+while first > 0 and last - first < units and get('<d', recent, 8 * first - 7) == stamp do
+first = first - 1
+end
+recent, r = sub(recent, 1, 8 * first) .. sub(recent, 8 * last + 1), r - (last - first)
+if r > 25 then
+local first, list = 1, KEYS[2]
+repeat
+if n == 0 and r - 16 >= deep then
+dropped = get('<d', recent, first + 120)
+else
+local length = try('LPUSH', list, sub(recent, first, first + 127))
+if type(length) == 'table' then
+if not string.find(length.err, 'WRONGTYPE', 1, true) then return length end
+call('DEL', list)
+length = call('LPUSH', list, sub(recent, first, first + 127))
+end
+if length <= n then dropped = newest end
+if length > n + 1 then
+call('RPOP', list, length - n - 1)
+length = n + 1
+end
+if length == 1 then fresh = true end
+n = length
+end
+first, r, p1, p2 = first + 128, r - 16, p1 + 16, p2 + 16
+until r < 26
+recent, other = sub(recent, first), true
+if p1 > deep then b1 = huge end
+if p2 > deep then b2 = huge end
+local over = math.floor((r + 16 * n - deep) / 16)
+if over > n then over = n end
+if over >= 4 or over > 0 and over == n then
+local chunks = call('RPOP', list, over)
+dropped, n = chunks and get('<d', chunks[#chunks], 121) or newest, n - over
+end
+end
+end
+end
+end
+elseif how == 5 then
+local id, place = sub(notes, i, i + 7)
+if sub(entries, 1, 8) == id then
+place = 1
+else
+local x = string.find(entries, id, 1, true)
+while x do
+if x % 32 == 1 then place = x break end
+x = string.find(entries, id, x + 1, true)
+end
+end
+if place then
+local expires, _, stamp = get('<ddd', entries, place + 8)
+if stamp ~= stamp then
+if t < expires then expires = t end
+if expires < soonest then soonest = expires end
+entries = sub(entries, 1, place - 1) .. put('<dd', 0, expires) .. sub(entries, place + 16)
+end
+end
+else
+if t > began and not fixed then t = began end
+if t < newest then t = newest end
+if soonest <= t then
+local due, left = {}, {}
+soonest = huge
+for i = 1, #entries, 32 do
+local expires, units, stamp = get('<ddd', entries, i + 8)
+if expires <= t then
+due[#due + 1] = {expires, units, stamp}
+else
+left[#left + 1] = sub(entries, i, i + 31)
+if expires < soonest then soonest = expires end
+end
+end
+entries, entered, dirty, busier = table.concat(left), #left, true, true
+table.sort(due, function(x, y) return x[1] < y[1] end)
+for i = 1, #due do
+local expires, units, stamp = due[i][1], due[i][2], due[i][3]
+if stamp ~= stamp then
+open = open - units
+if expires > newest then newest = expires end
+if units == 1 and r < 25 and last_stamp == '' then
+last_stamp, r = put('<d', newest), r + 1
+else
+recent, r = recent .. last_stamp .. string.rep(put('<d', newest), units), r + units
+last_stamp = ''
+if r > 25 then
+local first, list = 1, KEYS[2]
+repeat
+if n == 0 and r - 16 >= deep then
+dropped = get('<d', recent, first + 120)
+else
+local length = try('LPUSH', list, sub(recent, first, first + 127))
+if type(length) == 'table' then
+if not string.find(length.err, 'WRONGTYPE', 1, true) then return length end
+call('DEL', list)
+length = call('LPUSH', list, sub(recent, first, first + 127))
+end
+if length <= n then dropped = newest end
+if length > n + 1 then
+call('RPOP', list, length - n - 1)
+length = n + 1
+end
+if length == 1 then fresh = true end
+n = length
+end
+first, r, p1, p2 = first + 128, r - 16, p1 + 16, p2 + 16
+until r < 26
+recent, other = sub(recent, first), true
+if p1 > deep then b1 = huge end
+if p2 > deep then b2 = huge end
+local over = math.floor((r + 16 * n - deep) / 16)
+if over > n then over = n end
+if over >= 4 or over > 0 and over == n then
+local chunks = call('RPOP', list, over)
+dropped, n = chunks and get('<d', chunks[#chunks], 121) or newest, n - over
+end
+end
+end
+end
+end
+end
+local id, place = sub(notes, i, i + 7)
+if sub(entries, 1, 8) == id then
+place = 1
+else
+local x = string.find(entries, id, 1, true)
+while x do
+if x % 32 == 1 then place = x break end
+x = string.find(entries, id, x + 1, true)
+end
+end
+if how == 0 and sub(notes, i + 17, i + 24) == id then
+local _, next = get('<dB', notes, i + 25)
+if next == 1 then how, i = next, i + 17 end
+end
+if place then
+local expires, units, stamp = get('<ddd', entries, place + 8)
+local is_open = stamp ~= stamp
+if how == 2 then
+if is_open then
+open = open - units
+else
+if last_stamp ~= '' then recent, last_stamp = recent .. last_stamp, '' end
+while n > 0 and (r == 0 or get('<d', recent) >= stamp) do
+local chunk = try('LPOP', KEYS[2])
+if chunk and #chunk ~= 128 then
+if chunk.err and not string.find(chunk.err, 'WRONGTYPE', 1, true) then return chunk end
+chunk = false
+end
+if chunk then
+recent, r, n = chunk .. recent, r + 16, n - 1
+else
+dropped, n = newest, 0
+end
+b1, b2, other = huge, huge, true
+end
+local last = r
+while last > 0 and get('<d', recent, 8 * last - 7) > stamp do last = last - 1 end
+local first = last
+while first > 0 and last - first < units and get('<d', recent, 8 * first - 7) == stamp do
+first = first - 1
+end
+recent, r = sub(recent, 1, 8 * first) .. sub(recent, 8 * last + 1), r - (last - first)
+if r > 25 then
+local first, list = 1, KEYS[2]
+repeat
+if n == 0 and r - 16 >= deep then
+dropped = get('<d', recent, first + 120)
+else
+local length = try('LPUSH', list, sub(recent, first, first + 127))
+if type(length) == 'table' then
+if not string.find(length.err, 'WRONGTYPE', 1, true) then return length end
+call('DEL', list)
+length = call('LPUSH', list, sub(recent, first, first + 127))
+end
+if length <= n then dropped = newest end
+if length > n + 1 then
+call('RPOP', list, length - n - 1)
+length = n + 1
+end
+if length == 1 then fresh = true end
+n = length
+end
+first, r, p1, p2 = first + 128, r - 16, p1 + 16, p2 + 16
+until r < 26
+recent, other = sub(recent, first), true
+if p1 > deep then b1 = huge end
+if p2 > deep then b2 = huge end
+local over = math.floor((r + 16 * n - deep) / 16)
+if over > n then over = n end
+if over >= 4 or over > 0 and over == n then
+local chunks = call('RPOP', list, over)
+dropped, n = chunks and get('<d', chunks[#chunks], 121) or newest, n - over
+end
+end
+end
+elseif is_open then
+open, newest = open - units, t
+if units == 1 and r < 25 and last_stamp == '' then
+last_stamp, r = put('<d', newest), r + 1
+else
+recent, r = recent .. last_stamp .. string.rep(put('<d', newest), units), r + units
+last_stamp = ''
+if r > 25 then
+local first, list = 1, KEYS[2]
+repeat
+if n == 0 and r - 16 >= deep then
+dropped = get('<d', recent, first + 120)
+else
+local length = try('LPUSH', list, sub(recent, first, first + 127))
+if type(length) == 'table' then
+if not string.find(length.err, 'WRONGTYPE', 1, true) then return length end
+call('DEL', list)
+length = call('LPUSH', list, sub(recent, first, first + 127))
+end
+if length <= n then dropped = newest end
+if length > n + 1 then
+call('RPOP', list, length - n - 1)
+length = n + 1
+end
+if length == 1 then fresh = true end
+n = length
+end
+first, r, p1, p2 = first + 128, r - 16, p1 + 16, p2 + 16
+until r < 26
+recent, other = sub(recent, first), true
+if p1 > deep then b1 = huge end
+if p2 > deep then b2 = huge end
+local over = math.floor((r + 16 * n - deep) / 16)
+if over > n then over = n end
+if over >= 4 or over > 0 and over == n then
+local chunks = call('RPOP', list, over)
+dropped, n = chunks and get('<d', chunks[#chunks], 121) or newest, n - over
+end
+end
+end
+end
+if how ~= 0 then
+entered = entered - 1
+if entered > 0 then
+entries = sub(entries, 1, place - 1) .. sub(entries, place + 32)
+else
+entries, soonest = '', huge
+end
+elseif is_open then
+entries = sub(entries, 1, place + 23) .. put('<d', t) .. sub(entries, place + 32)
+end
+end
+end
+i = i + 17
+until i > last
+t = began
+end
+if newest > t then t = newest end
+if soonest <= t then
+local due, left = {}, {}
+soonest = huge
+for i = 1, #entries, 32 do
+local expires, units, stamp = get('<ddd', entries, i + 8)
+if expires <= t then
+due[#due + 1] = {expires, units, stamp}
+else
+left[#left + 1] = sub(entries, i, i + 31)
+if expires < soonest then soonest = expires end
+end
+end
+entries, entered, dirty, busier = table.concat(left), #left, true, true
+table.sort(due, function(x, y) return x[1] < y[1] end)
+for i = 1, #due do
+local expires, units, stamp = due[i][1], due[i][2], due[i][3]
+if stamp ~= stamp then
+open = open - units
+if expires > newest then newest = expires end
+if units == 1 and r < 25 and last_stamp == '' then
+last_stamp, r = put('<d', newest), r + 1
+else
+recent, r = recent .. last_stamp .. string.rep(put('<d', newest), units), r + units
+last_stamp = ''
+if r > 25 then
+local first, list = 1, KEYS[2]
+repeat
+if n == 0 and r - 16 >= deep then
+dropped = get('<d', recent, first + 120)
+else
+local length = try('LPUSH', list, sub(recent, first, first + 127))
+if type(length) == 'table' then
+if not string.find(length.err, 'WRONGTYPE', 1, true) then return length end
+call('DEL', list)
+length = call('LPUSH', list, sub(recent, first, first + 127))
+end
+if length <= n then dropped = newest end
+if length > n + 1 then
+call('RPOP', list, length - n - 1)
+length = n + 1
+end
+if length == 1 then fresh = true end
+n = length
+end
+first, r, p1, p2 = first + 128, r - 16, p1 + 16, p2 + 16
+until r < 26
+recent, other = sub(recent, first), true
+if p1 > deep then b1 = huge end
+if p2 > deep then b2 = huge end
+local over = math.floor((r + 16 * n - deep) / 16)
+if over > n then over = n end
+if over >= 4 or over > 0 and over == n then
+local chunks = call('RPOP', list, over)
+dropped, n = chunks and get('<d', chunks[#chunks], 121) or newest, n - over
+end
+end
+end
+end
+end
+end
+local needed, spare, known, reply = -huge, 1000000
+local counts, kept, freed = {}, {}, 0
+for i = 1, #entries, 32 do
+local low, high = get('<I4I4', entries, i)
+local holder = high * 32 + math.floor(low / 134217728)
+local expires, units, stamp = get('<ddd', entries, i + 8)
+if holder > 0 then
+local c = counts[holder]
+if not c then
+c = {0, 0}
+counts[holder] = c
+if dead[holder] then freed = freed + 1 end
+end
+c[1] = c[1] + 1
+if stamp ~= stamp then c[2] = c[2] + units end
+local lived = dead[holder]
+if lived then
+if lived > t then lived = t end
+if lived < expires then expires = lived end
+if expires < soonest then soonest = expires end
+end
+end
+kept[#kept + 1] = sub(entries, i, i + 7) .. put('<ddd', expires, units, stamp)
+end
+if freed > 0 then
+entries = table.concat(kept)
+if soonest <= t then
+local due, left = {}, {}
+soonest = huge
+for i = 1, #entries, 32 do
+local expires, units, stamp = get('<ddd', entries, i + 8)
+if expires <= t then
+due[#due + 1] = {expires, units, stamp}
+else
+left[#left + 1] = sub(entries, i, i + 31)
+if expires < soonest then soonest = expires end
+end
+end
+entries, entered, dirty, busier = table.concat(left), #left, true, true
+table.sort(due, function(x, y) return x[1] < y[1] end)
+for i = 1, #due do
+local expires, units, stamp = due[i][1], due[i][2], due[i][3]
+if stamp ~= stamp then
+open = open - units
+if expires > newest then newest = expires end
+if units == 1 and r < 25 and last_stamp == '' then
+last_stamp, r = put('<d', newest), r + 1
+else
+recent, r = recent .. last_stamp .. string.rep(put('<d', newest), units), r + units
+last_stamp = ''
+if r > 25 then
+local first, list = 1, KEYS[2]
+repeat
+if n == 0 and r - 16 >= deep then
+dropped = get('<d', recent, first + 120)
+else
+local length = try('LPUSH', list, sub(recent, first, first + 127))
+if type(length) == 'table' then
+if not string.find(length.err, 'WRONGTYPE', 1, true) then return length end
+call('DEL', list)
+length = call('LPUSH', list, sub(recent, first, first + 127))
+end
+if length <= n then dropped = newest end
+if length > n + 1 then
+call('RPOP', list, length - n - 1)
+length = n + 1
+end
+if length == 1 then fresh = true end
+n = length
+end
+first, r, p1, p2 = first + 128, r - 16, p1 + 16, p2 + 16
+until r < 26
+recent, other = sub(recent, first), true
+if p1 > deep then b1 = huge end
+if p2 > deep then b2 = huge end
+local over = math.floor((r + 16 * n - deep) / 16)
+if over > n then over = n end
+if over >= 4 or over > 0 and over == n then
+local chunks = call('RPOP', list, over)
+dropped, n = chunks and get('<d', chunks[#chunks], 121) or newest, n - over
+end
+end
+end
+end
+end
+end
+end
+if fixed then began = 0 end
+if dirty then
+local extend = needed > lives
+if extend then lives = needed + spare end
+local ms = 3600000
+if (extend or fresh) and not fixed then ms = math.ceil((lives - began) / 1000) + 1 end
+local rest = ''
+if other then
+reply = put('<dddI4BdI4I4dI4I4ddI4I4dI4d', t, newest, lives, seq % 4294967296, r, soonest, open, entered,
+born, factor, deep, gate, dropped, n, p1 % 4294967296, b1, p2 % 4294967296, b2)
+elseif busier then
+reply, rest = put('<dddI4BdI4I4', t, newest, lives, seq % 4294967296, r, soonest, open, entered), sub(h, 50, 109)
+else
+reply, rest = put('<dddI4B', t, newest, lives, seq % 4294967296, r), sub(h, 34, 109)
+end
+local whole = mark .. reply .. rest .. recent .. last_stamp .. entries
+if extend then call('SET', key, whole, 'PX', ms + 1) else call('SET', key, whole, 'KEEPTTL') end
+if (extend or fresh) and n > 0 then call('PEXPIRE', KEYS[2], ms) end
+if lives ~= known then reply = sub(whole, 5, 109) end
+end
+local out = {put('<d', freed)}
+for holder, c in pairs(counts) do
+if dead[holder] then out[#out + 1] = put('<ddd', holder, c[1], c[2]) end
+end
+for holder, c in pairs(counts) do
+if not dead[holder] then out[#out + 1] = put('<ddd', holder, c[1], c[2]) end
+end
+return table.concat(out)
+)lua";
+
 }  // namespace lua
 // clang-format on
 

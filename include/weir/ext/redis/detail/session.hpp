@@ -3,6 +3,7 @@
 
 #include "weir/ext/redis/detail/connection.hpp"
 #include "weir/ext/redis/detail/loss_watch.hpp"
+#include "weir/ext/redis/detail/presence.hpp"
 #include "weir/ext/redis/detail/primary.hpp"
 #include "weir/ext/redis/detail/refusal.hpp"
 #include "weir/ext/redis/detail/rerouting.hpp"
@@ -115,12 +116,18 @@ public:
             notes_.clear();
             for (const settlement_call& s : carried_)
                 append_note(notes_, s.id, s.at, s.how);
+            presence* const renews = std::exchange(renews_, nullptr);
+            if (renews != nullptr)
+                append_call(connection_.out(), sha_[index(script::presence)], renews->keys(), {}, renews->argument(),
+                            {});
             if (asks)
                 say({"ASKING"});
             append(which, key, args, tail, notes_);
             sent = true;
             const instant deadline = begin();
             drain(deadline);
+            if (renews != nullptr)
+                renews->hear(text_of(*connection_.read(deadline)), deadline);
             if (asks)
                 static_cast<void>(connection_.read(deadline));
             reply r = connection_.read(deadline);
@@ -143,6 +150,8 @@ public:
             read_scripts(begin());
         }
     }
+    /// The next call also gives a sign of life, to a server that has the list of holders.
+    void renew_with_next(presence& here) noexcept { renews_ = &here; }
     /// The next call is on a key that the server has before it has the key's hash slot.
     void ask_next() noexcept { asks_ = true; }
 
@@ -220,7 +229,7 @@ private:
     void append(script which, const key_address& key, std::span<const double> args, std::string_view tail,
                 std::string_view notes) {
         std::string& out = connection_.out();
-        if (which == script::admit)
+        if (which == script::admit || which == script::presence || which == script::reap)
             append_call(out, sha_[index(which)], key.parts, args, tail, notes);
         else
             append_call(out, sha_[index(which)], all_key_parts(key.parts, key.tuner_part), args, tail, notes);
@@ -368,11 +377,11 @@ private:
     rerouting& rerouting_;
     server_address at_;  // the server of the connection
     std::uint64_t version_ = 0;
+    std::string notes_;
     connection connection_;
     std::array<std::string, script_count> sha_;
     std::deque<settlement_call> waiting_;
     std::vector<settlement_call> carried_;
-    std::string notes_;
     std::vector<std::shared_ptr<key_address>> headless_;  // keys with notes and without a head
     duration limit_{};
     instant last_used_ = long_ago;
@@ -380,6 +389,7 @@ private:
     bool said_append_ = false;
     bool must_look_ = false;  // the epoch could not be read, because its hash slot moves
     bool asks_ = false;
+    presence* renews_ = nullptr;  // gives a sign of life with the next call
 };
 
 static_assert(remote::pooled_session<session>);

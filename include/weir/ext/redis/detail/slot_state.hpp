@@ -6,6 +6,7 @@
 
 #include "weir/core/multiplier.hpp"
 #include "weir/core/time.hpp"
+#include "weir/storage/remote/reaping.hpp"
 #include "weir/storage/remote/tuner_record.hpp"
 
 #include <atomic>
@@ -21,6 +22,7 @@ struct slot_state {
     std::atomic<std::int64_t> held = 0;  ///< entries of this process; settle runs besides other verbs
     // Only one verb at a time writes these.
     multiplier factor{};
+    remote::reap_memory reaped;
     remote::tuner_record tuner;      ///< the server's present or earlier record
     std::int64_t noted_plan = 0;     ///< the plan whose windows this process wrote last, for operators; ...
     instant noted_until = long_ago;  ///< ... until then they need not be written again

@@ -129,7 +129,7 @@ public:
         const bool known = id != 0 && by_id_->bind(1, id).first([&](const statement& s) { read(s, 0, id); });
         if (!known && !by_name_->bind(1, name).first([&](const statement& s) { read(s, 1, s.integer(0)); })) {
             row.clear();
-            // Random, so that an entry of a forgotten row is never taken for an entry of this row.
+            // For programs of the version before, which number the entries of a row.
             sqlite3_randomness(sizeof row.last_id, &row.last_id);
             row.last_id >>= 2;
         }

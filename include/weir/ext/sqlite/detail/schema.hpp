@@ -17,6 +17,13 @@ namespace weir::sqlite::detail {
 /// Distinguishes our files from those of other programs: "weir".
 inline constexpr std::int64_t application_id = 0x77656972;
 
+/// The processes that use the file (`holder_table`). A sign of life makes the table if it is missing, because programs
+/// of the version before can use a file with it, and no version changes for it.
+inline constexpr const char* holders_table =
+    "CREATE TABLE IF NOT EXISTS holders (id INTEGER PRIMARY KEY, machine INTEGER NOT NULL, pid INTEGER NOT NULL,"
+    " start INTEGER NOT NULL, host TEXT NOT NULL, made INTEGER NOT NULL, renewed INTEGER NOT NULL,"
+    " ttl INTEGER NOT NULL, keep INTEGER NOT NULL);";
+
 /// Step i changes a file of version i to version i + 1. A released step never changes: add another.
 ///
 /// `keys` has a key's state in one blob of constant size, so that an update writes only the page that changed. Its name
@@ -37,6 +44,10 @@ inline constexpr std::array<const char*, 3> migrations{
     "ALTER TABLE keys ADD COLUMN tuner BLOB;",
     "ALTER TABLE keys ADD COLUMN windows TEXT;",
 };
+
+/// From the newest version to the one before it. What only the newest keeps is removed; no history is in it. A new step
+/// of `migrations` needs a new one here.
+inline constexpr const char* step_back = "ALTER TABLE keys DROP COLUMN windows;";
 
 /// Checks whether the file may be used. The file is not changed.
 inline void check_owner(connection& db) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "weir/core/multiplier.hpp"
+#include "weir/storage/remote/reaping.hpp"
 
 #include <atomic>
 #include <cstddef>
@@ -40,6 +41,7 @@ struct slot_state {
     std::string name;
     // The store's mutex guards these.
     std::int64_t row = 0;          ///< the key's row in the file; 0 = unknown
+    remote::reap_memory reaped;    // used by one verb at a time
     std::uint64_t of_opening = 0;  ///< the opening of the file that `row` belongs to
     std::int64_t noted_plan = 0;   ///< the plan whose windows this process wrote to that row last; 0 = none
     // Read without the mutex, and written by `settle` during other verbs. Relaxed: each value is independent.
