@@ -115,6 +115,8 @@ TEST_CASE("redis cluster: every verb works on keys of all nodes, by one address 
             CHECK(read.windows.at(0).used == 3);
         }
         CHECK(store.keys().size() == 12);
+        CHECK(store.alive() == 1);
+        CHECK(store.holders().size() == 1);
         CHECK(store.losses() == 0);
         CHECK_FALSE(store.take_notice().has_value());
     }
