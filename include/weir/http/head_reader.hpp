@@ -24,7 +24,7 @@ public:
     };
 
     /// The limit, in bytes, for all heads of one response together, if no other is given.
-    static constexpr std::size_t default_max_bytes = std::size_t{256} << 10U;
+    static constexpr std::size_t default_max_bytes = std::size_t{128} << 10U;
 
     explicit head_reader(std::size_t max_bytes = default_max_bytes) noexcept : max_bytes_(max_bytes) {}
 

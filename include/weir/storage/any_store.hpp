@@ -106,6 +106,9 @@ public:
     ///
     /// **Errors.** `store_error`.
     void flush() { impl_->flush(); }
+    /// Sends what the store keeps back for its next call, without waiting: all of it if the caller `is_idle`, else what
+    /// is due. Returns when to call it again at the latest.
+    instant tend(bool is_idle) { return impl_->tend(is_idle); }
 
     /// All keys of the store in it.
     ///
@@ -148,6 +151,7 @@ private:
         virtual void erase(any_slot& s) = 0;
         [[nodiscard]] virtual bool idle(const any_slot& s, const window_plan& plan, instant now) const = 0;
         virtual void flush() = 0;
+        virtual instant tend(bool is_idle) = 0;
         [[nodiscard]] virtual std::vector<stored_key> keys() = 0;
         [[nodiscard]] virtual std::optional<store_notice> take_notice() = 0;
     };
@@ -272,6 +276,11 @@ private:
                 return store_.keys();
             else
                 return {};
+        }
+        instant tend(bool is_idle) override {
+            if constexpr (requires { store_.tend(is_idle); })
+                return store_.tend(is_idle);
+            return far_future;
         }
         [[nodiscard]] std::optional<store_notice> take_notice() override {
             if constexpr (requires { store_.take_notice(); })

@@ -323,10 +323,10 @@ TEST_CASE("what libcurl adds by itself through prepare is charged, and one head 
 TEST_CASE("a transfer keeps to its speed") {
     const odd_server server{[](peer& p) {
         while (!p.request().empty())
-            p.send(ok_with(std::string(4'000'000, 'x')));
+            p.send(ok_with(std::string(16'000'000, 'x')));
     }};
-    transport slow{{.proxy = "", .max_receive_speed = 2'000'000}};
+    transport slow{{.proxy = "", .max_receive_speed = 8'000'000}};
     const auto start = std::chrono::steady_clock::now();
-    CHECK(slow.send({.url = server.url()}).body.size() == 4'000'000);
+    CHECK(slow.send({.url = server.url()}).body.size() == 16'000'000);
     CHECK(std::chrono::steady_clock::now() - start > 300ms);
 }

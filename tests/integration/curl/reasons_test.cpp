@@ -264,6 +264,41 @@ TEST_CASE("reasons: a head that is too large") {
           "head 200 body finished");
 }
 
+TEST_CASE("reasons: a head that is too large for HTTP/2, in both directions") {
+    std::size_t size = 0;
+    const odd_server server{[&](peer& p) {
+        if (!p.receive(weir_test::h2_peer::preface.size()) || !p.in.starts_with("PRI"))
+            return;
+        p.take(weir_test::h2_peer::preface.size());
+        weir_test::h2_peer h2{p};
+        while (const auto stream = h2.request()) {
+            std::string fields = "\x88";
+            while (fields.size() < size)
+                fields += fmt::format("{}\x07x-{:05}\x64{}", '\0', fields.size() % 100'000, std::string(100, 'v'));
+            for (bool first = true; !fields.empty(); first = false) {
+                const std::string piece = fields.substr(0, 16'000);
+                fields.erase(0, piece.size());
+                h2.frame(first ? 1 : 9, fields.empty() ? 4 : 0, stream, piece);
+            }
+            h2.frame(0, 1, stream, "ok");
+        }
+    }};
+    weir::curl::options with{.proxy = "", .h2c = true};
+    with.stall_timeout = 5s;
+    for (const auto& [bytes, reason] :
+         {std::pair{20'000U, transport_errc{}}, std::pair{100'000U, transport_errc{}},
+          std::pair{150'000U, transport_errc::too_large}, std::pair{1'000'000U, transport_errc::too_large}}) {
+        CAPTURE(bytes);
+        size = bytes;
+        check_row(verdict_of(with, {.url = server.url()}), reason, reason != transport_errc{});
+    }
+    size = 0;
+    check_row(verdict_of(with, {.url = server.url(), .headers = {{"X", std::string(50'000, 'a')}}}), transport_errc{},
+              false);
+    check_row(verdict_of(with, {.url = server.url(), .headers = {{"X", std::string(70'000, 'a')}}}),
+              transport_errc::bad_request, false);
+}
+
 TEST_CASE("reasons: an answer that is not HTTP, or says two things") {
     for (const std::string_view text :
          {"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 3\r\n\r\nhello",
@@ -341,7 +376,7 @@ TEST_CASE("reasons: a packed body that is cut is not a body") {
                 CHECK(to.size == r.size);
                 CHECK(to.calls == (chunked ? "head 200 body trailers 1 finished" : "head 200 body finished"));
             }
-            for (std::size_t cut = 1; cut < r.bytes.size(); cut += r.bytes.size() > 30 ? 3 : 1) {
+            for (std::size_t cut = 1; cut < r.bytes.size(); cut += r.bytes.size() > 30 ? 3U : 1U) {
                 if (r.coding == "zstd" && cut == 15)
                     continue;  // between its two frames
                 const auto got = answer(wrap(std::string_view{r.bytes}.substr(0, cut)), unpacking);

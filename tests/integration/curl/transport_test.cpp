@@ -394,6 +394,7 @@ TEST_CASE("a refused connection and an unknown host were not sent, and nor was a
     CHECK_FALSE(unknown.sent);
     const scripted_server silent{"", false};
     const auto slow = failure_of(http, {.url = fmt::format("https://127.0.0.1:{}/", silent.port())});
+    INFO(slow.text);
     CHECK(slow.reason == transport_errc::timeout);
     CHECK_FALSE(slow.sent);
 }

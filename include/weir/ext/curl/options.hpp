@@ -109,7 +109,8 @@ struct options {
     /// The greatest average speed of a transfer, in bytes a second; 0 = no limit.
     std::uint64_t max_receive_speed = 0;
     std::uint64_t max_send_speed = 0;
-    /// The limit, in bytes, for the heads of a response. libcurl itself has one of about 300 KB, and of 100 KB a line.
+    /// The limit, in bytes, for the heads of a response. libcurl itself has limits of 100 KB a line, about 300 KB in
+    /// all, and 128 KB in HTTP/2.
     std::size_t max_head_bytes = http::head_reader::default_max_bytes;
 
     // ---- connections

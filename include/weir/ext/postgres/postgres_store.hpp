@@ -140,16 +140,8 @@ public:
             (bare ? how == settlement::refunded : e.state == entry_state::open || how != settlement::answered);
         if (matters)
             post_settlement(s, plan, e, how, now);
-        if (how == settlement::answered) {
-            if (e.state == entry_state::open) {
-                e.stamp = now;
-                e.state = entry_state::stamped;
-            }
-            return;
-        }
-        if (e.in_flight)
+        if (settle_entry(e, how, now))
             s.state_->held.fetch_sub(1, std::memory_order_relaxed);
-        e = {};
     }
 
     /// Sent like a settlement.

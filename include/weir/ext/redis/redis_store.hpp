@@ -4,6 +4,7 @@
 #include "weir/ext/redis/detail/admit_arguments.hpp"
 #include "weir/ext/redis/detail/key_list.hpp"
 #include "weir/ext/redis/detail/key_losses.hpp"
+#include "weir/ext/redis/detail/note_sender.hpp"
 #include "weir/ext/redis/detail/obstacle.hpp"
 #include "weir/ext/redis/detail/presence.hpp"
 #include "weir/ext/redis/detail/reap_call.hpp"
@@ -41,6 +42,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <limits>
 #include <memory>
 #include <mutex>
@@ -132,44 +134,39 @@ public:
 
     // ---- changes
 
-    /// Written without waiting for the reply; `flush` waits for it. Over TCP the kernel may hold it back for the next
-    /// message, 200 ms at most, unless the key has a ceiling. If the server cannot be reached, the settlement is kept
-    /// and sent later. It contains the time of the answer, so that the delay changes nothing.
+    /// Written without waiting for the reply; `flush` waits for it. If decisions about the key follow answers within a
+    /// millisecond, the answer is part of the next one, or is sent by `tend` after 5 ms. Otherwise it is sent at once.
+    /// Over TCP the kernel may hold it back for the next message, 200 ms at most, unless the key has a ceiling. If the
+    /// server cannot be reached, the settlement is kept and sent later. It contains the time of the answer, so that the
+    /// delay changes nothing.
     void settle(slot& s, const window_plan& plan, entry& e, settlement how, instant now) {
         require_own_process("settle");
         if (detail::is_stamp(e.id)) {
             if (how == settlement::refunded)
-                post_refund(s, e.id, static_cast<double>(e.cost));
+                shared_->notes.refund(s.state_, e.id, e.cost);
         } else if (e.id != 0 && (e.state == entry_state::open || how != settlement::answered)) {
-            post(s, plan, e, how, now);
+            shared_->notes.settle(s.state_, plan, e, how, now);
         }
-        if (how == settlement::answered) {
-            if (e.state == entry_state::open) {
-                e.stamp = now;
-                e.state = entry_state::stamped;
-            }
-            return;
-        }
-        if (e.in_flight)
+        if (settle_entry(e, how, now))
             s.state_->held.fetch_sub(1, std::memory_order_relaxed);
-        e = {};
     }
 
     /// Written like a settlement.
     void reduce(slot& s, const window_plan&, entry& e, std::int64_t cost, instant now) {
         require_own_process("reduce");
-        const auto unused = static_cast<double>(std::exchange(e.cost, cost) - cost);
-        if (is_over(s, time_of_answer(s, now)))
-            return;
-        if (detail::is_stamp(e.id))
-            return post_refund(s, e.id, unused);
-        shared_->servers.post({address_of(s), e.id, static_cast<double>(cost), detail::note_kind::lower});
+        shared_->notes.reduce(s.state_, e.id, cost, std::exchange(e.cost, cost) - cost, now);
     }
 
     /// Sends every settlement that was not sent yet, and waits for the replies.
     void flush() {
         require_own_process("flush settlements");
         shared_->servers.flush();
+    }
+    /// Sends the settlements that wait for the next decision, without waiting for the replies: all of them if the
+    /// caller `is_idle`, else those that have waited for 5 ms. Returns when to call it again at the latest.
+    instant tend(bool is_idle) {
+        require_own_process("send settlements");
+        return shared_->servers.tend(is_idle);
     }
 
     [[nodiscard]] bool hold(slot& s, instant until) {
@@ -269,8 +266,6 @@ public:
     [[nodiscard]] const redis_options& options() const noexcept { return shared_->options; }
 
 private:
-    using pool_type = detail::topology::pool_type;
-
     struct shared {
         explicit shared(redis_options o) : options(std::move(o)) { here.address(presence_key.address); }
         const redis_options options;
@@ -282,7 +277,21 @@ private:
         detail::slot_state presence_key;  // the mutex guards it
         detail::time_scale time{&options};
         detail::key_losses lost{&options, &time};
+        detail::note_sender notes{&servers, &time};
         remote::fork_guard owner;
+
+        shared(const shared&) = delete;
+        shared& operator=(const shared&) = delete;
+        ~shared() {
+            // What the store does not know now would stay open until it expires.
+            if (!owner.is_own() || !servers.holds())
+                return;
+            try {
+                servers.flush();
+            } catch (const std::exception&) {
+                // It expires.
+            }
+        }
     };
 
     void require_own_process(std::string_view what) const { shared_->owner.require("redis", what); }
@@ -340,11 +349,9 @@ private:
         const assessment warm = shared_->lost.warming(shared_->servers.of(key.address), key, plan, cost, now);
         if (!warm.admits() && plan.enforce)
             return warm;
-        const double known = key.born != 0 ? key.lives.load(std::memory_order_relaxed) : detail::unknown;
-        const detail::argument_list args =
-            detail::admit_arguments(shared_->time, plan, cost, now, how, options().entry_ttl, known);
+        const detail::admit_call call = call_of(key, plan, cost, now, how, id);
         const assessment out = shared_->servers.run(key, true, [&](detail::shard& at, detail::session& session) {
-            return decide_at(at, session, s, plan, cost, now, how, id, args.all(), made);
+            return decide_at(at, session, s, plan, cost, now, how, id, call, made);
         });
         if (shared_->servers.is_cluster())
             renew_by_itself();
@@ -358,9 +365,29 @@ private:
             shared_->here.book.failed(this->now());
         }
     }
+    /// If the last decision left credit, the call asks for an admission by credit, which does not prolong the life of
+    /// the head.
+    [[nodiscard]] detail::admit_call call_of(detail::slot_state& key, const window_plan& plan, std::int64_t cost,
+                                             instant now, detail::admit_mode how, std::uint64_t id) {
+        key.heat.decides(now);
+        const double lives = key.born != 0 ? key.lives.load(std::memory_order_relaxed) : detail::unknown;
+        bool swift = key.has_credit && cost == 1;
+        double at = 0;
+        if (swift) {
+            at = shared_->notes.time_of(key, now);
+            const duration ttl = how == detail::admit_mode::open ? options().entry_ttl : duration::zero();
+            swift = at + shared_->time.span(plan.kept.longest) + shared_->time.span(ttl) <= lives &&
+                    (shared_->time.is_injected() || shared_->servers.of(key.address).clock.is_fresh());
+        }
+        detail::admit_call out{
+            detail::admit_arguments(shared_->time, plan, cost, now, how, options().entry_ttl, lives, swift), at, lives};
+        if (swift && how == detail::admit_mode::open)
+            detail::append_note(out.note, id, at, detail::note_kind::opened);
+        return out;
+    }
     [[nodiscard]] assessment decide_at(detail::shard& at, detail::session& session, slot& s, const window_plan& plan,
                                        std::int64_t cost, instant now, detail::admit_mode how, std::uint64_t id,
-                                       std::span<const double> args, entry* made) {
+                                       const detail::admit_call& call, entry* made) {
         detail::slot_state& key = *s.state_;
         bool sent = false;
         detail::reply got;
@@ -369,32 +396,33 @@ private:
             session.renew_with_next(shared_->here);
         try {
             const auto name = detail::bytes_of(id);
-            got = session.call(detail::script::admit, key.address, args, {name.data(), id != 0 ? name.size() : 0},
-                               "admit", sent);
+            got = session.call(detail::script::admit, key.address, call.args.all(),
+                               {name.data(), id != 0 ? name.size() : 0}, "admit", sent, call.note);
         } catch (const store_error&) {
             // The entry may have been made, and will not be used.
             if (sent && id != 0)
-                take_back(s, id, now);
+                shared_->notes.take_back(s.state_, id, now);
             throw;
         }
         const std::string_view text = detail::text_of(*got);
-        if (got->type != REDIS_REPLY_STRING)
-            bad_reply("admit");
-        if (text.size() == detail::denied_bytes)
+        if (got->type == REDIS_REPLY_STRING && text.size() == detail::denied_bytes)
             return denied(at, key, plan, cost, text, asked, now);
-        const auto head = detail::admitted_of(text);
+        const bool is_by_credit = got->type == REDIS_REPLY_INTEGER;
+        const auto head = is_by_credit ? detail::credited(call.at, static_cast<double>(got->integer), call.lives)
+                                       : detail::admitted_of(text, call.lives);
         if (!head)
             bad_reply("admit");
-        at.clock.learn(head->t, asked);
+        if (!is_by_credit)
+            at.clock.learn(head->t, asked);
         shared_->lost.remember(at, session, key, *head,
                                shared_->time.span(plan.kept.longest) + shared_->time.span(options().entry_ttl));
-        if (!shared_->time.is_injected())
+        if (text.size() >= detail::brief_bytes && !shared_->time.is_injected())
             detail::note_windows(session, key, plan, plan.kept.longest + options().entry_ttl, now);
         // This very call may have detected a loss, or another one during it.
         const assessment warm = shared_->lost.warming(at, key, plan, cost, now);
         if (!warm.admits() && plan.enforce) {
             if (id != 0)
-                take_back(s, id, now);
+                shared_->notes.take_back(s.state_, id, now);
             return warm;
         }
         const instant here = shared_->time.is_injected() ? shared_->time.local(head->t, head->t, now) : now;
@@ -418,6 +446,7 @@ private:
                                     std::int64_t cost, std::string_view text, std::int64_t asked, instant now) {
         const double t = detail::double_at(text, 4);
         key.factor = detail::factor_of(detail::double_at(text, 5));
+        key.has_credit = false;
         at.clock.learn(t, asked);
         assessment f = detail::obstacle_of(text, plan, t, shared_->time);
         if (f.cause == cause::none)
@@ -425,45 +454,6 @@ private:
         // Only a request without cost passes without an entry.
         f.passed = cost == 0 && !f.admits() && !plan.enforce;
         return f;
-    }
-
-    [[nodiscard]] double time_of_answer(const slot& s, instant now) const noexcept {
-        return shared_->time.is_injected() ? shared_->time.argument(now)
-                                           : shared_->servers.of(s.state_->address).clock.at_max();
-    }
-    /// Whether all entries of this process have expired, and perhaps the head too. A note would then be without a head.
-    [[nodiscard]] bool is_over(const slot& s, double at) const noexcept {
-        const double lives = s.state_->lives.load(std::memory_order_relaxed);
-        return !shared_->time.is_injected() && lives > 0 && at > lives;
-    }
-    [[nodiscard]] static std::shared_ptr<detail::key_address> address_of(const slot& s) noexcept {
-        return {s.state_, &s.state_->address};
-    }
-    void post(slot& s, const window_plan& plan, const entry& e, settlement how, instant now) {
-        double at = time_of_answer(s, now);
-        if (is_over(s, at))
-            return;
-        const bool is_stamped = e.state == entry_state::stamped;
-        auto kind = static_cast<detail::note_kind>(how);
-        if (how == settlement::abandoned) {
-            kind = is_stamped ? detail::note_kind::released : detail::note_kind::abandoned;
-            at += is_stamped ? 0 : shared_->time.span(std::max(e.grace, duration::zero()));
-        }
-        // Under a ceiling other processes wait for this settlement. Without one, the end of a stamped entry changes
-        // nothing.
-        const bool has_ceiling = plan.max_concurrent > 0;
-        const bool can_wait = kind == detail::note_kind::released && is_stamped && !has_ceiling;
-        shared_->servers.post({address_of(s), e.id, at, kind, has_ceiling, can_wait},
-                              can_wait ? pool_type::departure::with_next : pool_type::departure::now);
-    }
-    /// Takes back units that have no entry: their stamp is their id.
-    void post_refund(slot& s, std::uint64_t id, double units) {
-        shared_->servers.post({address_of(s), std::bit_cast<std::uint64_t>(detail::stamp_of(id)), units,
-                               detail::note_kind::refund_stamp});
-    }
-    /// Takes back an entry that may have been made, and will not be used.
-    void take_back(slot& s, std::uint64_t id, instant now) {
-        shared_->servers.post({address_of(s), id, time_of_answer(s, now), detail::note_kind::refunded});
     }
 
     double keep(slot& s, detail::key_verb what, double value, std::string_view name) {

@@ -78,6 +78,8 @@ private:
             !weir::detail::whole_number(weir::detail::trim(text.substr(0, at)), first) ||
             !weir::detail::whole_number(weir::detail::trim(text.substr(at + 1)), second))
             return std::nullopt;
+        if (first > max_number || second > max_number)
+            return std::nullopt;
         return std::pair{first, second};
     }
     /// Reads a list of whole windows, `20:1,100:120`. False if it is malformed.
@@ -116,6 +118,8 @@ private:
             quotas_.push_back(std::move(q));
         }
     }
+
+    static constexpr std::int64_t max_number = 999'999'999'999'999;  // as in every other field
 
     field_values& values_;
     std::vector<quota>& quotas_;

@@ -215,8 +215,10 @@ private:
             for (bool is_done = false; !is_done;) {
                 node_.lock();
                 if (const auto again = engine_.serve_due(node_, engine_.time(Engine::read_clock), &w)) {
+                    engine_.tend(true);
                     is_done = sleeper.sleep(*again - engine_.time(Engine::read_clock));
                 } else {
+                    engine_.tend(true);
                     sleeper.sleep_until_completed();
                     is_done = true;
                 }

@@ -254,7 +254,19 @@ public:
             serve_due(n, now, nullptr);
             n.release();
         }
-        return wakes_.announce();
+        return std::min(wakes_.announce(), tend(false));
+    }
+    /// Lets a store send what it keeps back for its next call: all of it if the caller falls idle, else what is due.
+    /// Returns when that is needed again.
+    instant tend(bool is_idle) noexcept {
+        if constexpr (requires { store_.tend(is_idle); }) {
+            try {
+                return store_.tend(is_idle);
+            } catch (const std::exception&) {
+                // The store keeps it, and the next verb reports the failure.
+            }
+        }
+        return far_future;
     }
 
     /// Does what time and the store allow for those that wait. **Preconditions.** `n` is locked and referenced.

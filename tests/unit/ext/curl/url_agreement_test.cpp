@@ -182,8 +182,9 @@ std::string difference(const std::string& text, const weir::http::url& ours) {
         return fmt::format("what is sent means {} at {}:{}", sent->scheme, sent->host, sent->port);
     if (sent->path != ours.path || (ours.query.size() > 1 && "?" + sent->query != ours.query))
         return fmt::format("what is sent has the path {} and the query {}", sent->path, sent->query);
-    // libcurl takes some texts for names that have no meaning as such: an address with a dot at its end.
-    const auto original = by_libcurl(text);
+    // libcurl takes some texts for names that have no meaning as such: an address with a dot at its end and, in some
+    // versions, a number that begins with "0X".
+    const auto original = by_libcurl(weir::detail::lower(text));
     if (original && fmt::format("{}:{}", lower_without_dot(original->host), original->port) != with_port(ours) &&
         !original->host.ends_with('.'))
         return fmt::format("the text means {}:{}", original->host, original->port);

@@ -86,7 +86,8 @@ inline constexpr auto reasons = [] {
         }
     if (!f.sent && (f.code == CURLE_RECV_ERROR || f.code == CURLE_COULDNT_CONNECT) && f.says("CONNECT"))
         return proxy;  // it ended the connection instead of an answer
-    if (f.code == CURLE_RECV_ERROR && f.says("response headers"))
+    // By libcurl's own limits. Its HTTP/2 code has no other reason to fail in its own callbacks.
+    if (f.sent && (f.says("response headers") || f.says("nghttp2_session_mem_recv() returned -902")))
         return too_large;
     // In TLS 1.3 the server refuses a client's certificate after the client has begun to send.
     if ((f.code == CURLE_RECV_ERROR || f.code == CURLE_SEND_ERROR) && f.says("alert"))

@@ -14,9 +14,11 @@
 #include <algorithm>
 #include <chrono>
 #include <climits>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace weir::curl::detail {
 
@@ -54,6 +56,16 @@ public:
     }
 
 private:
+    /// libcurl's HTTP/2 sends no larger head. It tries five times, and then says that the connection was lost.
+    static constexpr std::size_t max_http2_head = 60'000;
+
+    [[nodiscard]] std::size_t head_size() const noexcept {
+        std::size_t out = what_.url.size() + with_.user_agent.size();
+        for (const http::header& h : what_.headers)
+            out += h.name.size() + h.value.size() + 4;
+        return out;
+    }
+
     void set_text(CURLoption option, const std::string& value) {
         if (!value.empty())
             set(option, value.c_str());
@@ -64,6 +76,9 @@ private:
         set(CURLOPT_PATH_AS_IS, 1L);  // the server gets the path as the caller wrote it
         set(CURLOPT_FOLLOWLOCATION, 0L);
         set(CURLOPT_NOSIGNAL, 1L);
+        // An HTTP/2 head that does not fit into the buffer stalls in libcurl 7.88: the reader has to stop it before.
+        try_set(CURLOPT_BUFFERSIZE,
+                static_cast<long>(std::clamp<std::size_t>(with_.max_head_bytes + 16'384, 16'384, 524'288)));
 #if LIBCURL_VERSION_NUM >= 0x075500
         set(CURLOPT_PROTOCOLS_STR, "http,https");
 #else
@@ -73,7 +88,12 @@ private:
         try_set(CURLOPT_QUICK_EXIT, 1L);  // a cancelled transfer does not wait for the resolver's thread
 #endif
         const bool plain = url.starts_with("http:");
+        const bool too_long = head_size() > max_http2_head;
+        if (too_long && plain && with_.h2c)
+            throw http::transport_error{http::transport_errc::bad_request, what_.method, what_.url,
+                                        "its URL and fields are larger than 60 KB, the limit of HTTP/2", false};
         const long version = plain && with_.h2c      ? static_cast<long>(CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE)
+                             : too_long              ? static_cast<long>(CURL_HTTP_VERSION_1_1)
                              : !plain && with_.http3 ? static_cast<long>(CURL_HTTP_VERSION_3)
                              : with_.http2           ? static_cast<long>(CURL_HTTP_VERSION_2TLS)
                                                      : static_cast<long>(CURL_HTTP_VERSION_1_1);

@@ -46,7 +46,8 @@ public:
         else if (!time_.is_injected() && key.born == 0) [[unlikely]]
             meet(at, session, key, head, span);
         key.born = born;
-        key.seq = head.seq;
+        key.version = head.version;
+        key.has_credit = head.has_credit;
         key.lives = head.lives;
     }
 

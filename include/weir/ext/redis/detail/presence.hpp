@@ -94,10 +94,10 @@ public:
     }
     [[nodiscard]] const std::string& argument() const noexcept { return argument_; }
     /// Reads the reply of a renewal.
-    void hear(std::string_view reply, instant now) noexcept {
-        if (reply.size() != 16)
+    void hear(std::string_view bytes, instant now) noexcept {
+        if (bytes.size() != 16)
             return book.failed(now);
-        book.succeeded(static_cast<std::int64_t>(double_at(reply, 1)));
+        book.succeeded(static_cast<std::int64_t>(double_at(bytes, 1)));
     }
 
 private:

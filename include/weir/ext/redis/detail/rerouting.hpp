@@ -43,6 +43,18 @@ struct settlement_call {
     [[nodiscard]] remote::key_route& route() const noexcept { return key->route; }
 };
 
+/// Whether `next` can say all that `s` says, and does from now on: the request was answered, and has ended. An end
+/// without an answer before it is the answer too.
+[[nodiscard]] inline bool is_said_by(const settlement_call& s, settlement_call& next) noexcept {
+    if (s.how != note_kind::answered || next.how != note_kind::released || next.id != s.id || next.key != s.key)
+        return false;
+    next.at = s.at;
+    next.urgent = next.urgent || s.urgent;
+    next.unimportant = next.unimportant && s.unimportant;
+    s.route().unanswered.fetch_sub(1, std::memory_order_release);
+    return true;
+}
+
 /// A verb that a server did not carry out, because another server or a later moment is right.
 class redirected : public store_error {
 public:

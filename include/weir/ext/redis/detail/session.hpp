@@ -105,10 +105,10 @@ public:
 
     // ---- calls
 
-    /// Runs a script on a key in one round trip, which also sends the settlements before it. If it throws, `sent` says
-    /// whether the server may have carried it out.
+    /// Runs a script on a key in one round trip, which also sends the settlements before it, and `note` behind those
+    /// that are part of the call. If it throws, `sent` says whether the server may have carried it out.
     [[nodiscard]] reply call(script which, const key_address& key, std::span<const double> args, std::string_view tail,
-                             std::string_view what, bool& sent) {
+                             std::string_view what, bool& sent, std::string_view note = {}) {
         if (must_look_) [[unlikely]]
             renew_epoch();
         const bool asks = std::exchange(asks_, false);
@@ -116,6 +116,7 @@ public:
             notes_.clear();
             for (const settlement_call& s : carried_)
                 append_note(notes_, s.id, s.at, s.how);
+            notes_ += note;
             presence* const renews = std::exchange(renews_, nullptr);
             if (renews != nullptr)
                 append_call(connection_.out(), sha_[index(script::presence)], renews->keys(), {}, renews->argument(),
@@ -172,7 +173,10 @@ public:
     /// Buffers settlements: the next call writes them, or `catch_up`. Unimportant ones of the `called` key become part
     /// of the call.
     void send(std::deque<settlement_call>& posted, const remote::key_route* called) {
-        for (settlement_call& s : posted) {
+        for (auto next = posted.begin(); next != posted.end(); ++next) {
+            if (next + 1 != posted.end() && is_said_by(*next, *(next + 1)))
+                continue;
+            settlement_call& s = *next;
             if (s.unimportant && &s.route() == called) {
                 carried_.push_back(std::move(s));
                 continue;

@@ -70,6 +70,7 @@ public:
     auto run(slot_state& key, bool carries, Step&& step) {
         const instant began = steady_clock{}.now();
         shard* asked = nullptr;  // a server that gets the key's hash slot
+        bool is_early = false;   // a server has said to try again later
         for (int attempt = 0;; ++attempt) {
             catch_up();
             shard& at = asked != nullptr ? *asked : of(key.address);
@@ -86,7 +87,10 @@ public:
             } catch (const store_busy&) {
                 throw;
             } catch (const redirected& r) {
-                if (attempt >= max_attempts && r.where().kind != detour::later)
+                // While a slot moves, one server sends the verb to the other, which says that it is too early.
+                const detour kind = r.where().kind;
+                is_early = is_early || kind == detour::later;
+                if (attempt >= max_attempts && kind != detour::later && !(kind == detour::ask && is_early))
                     throw;
                 asked = follow(r, key.address, attempt, began);
             } catch (const store_error&) {
@@ -124,6 +128,19 @@ public:
     void post(settlement_call s, pool_type::departure when = pool_type::departure::now) {
         shard& at = of(*s.key);
         at.pool.post(std::move(s), when);
+    }
+    /// Sends the settlements that wait for the next call, all or those that have waited long enough; when to call it
+    /// again.
+    instant tend(bool is_idle) {
+        instant out = far_future;
+        for_each([&](shard& one) { out = std::min(out, one.pool.tend(is_idle)); });
+        return out;
+    }
+    /// Whether settlements wait for the next call.
+    [[nodiscard]] bool holds() const {
+        bool out = false;
+        for_each([&](shard& one) { out = out || one.pool.holds(); });
+        return out;
     }
     /// Sends every settlement, and waits for the replies.
     ///

@@ -10,7 +10,7 @@ local what, t, value, at = get('<ddd', a)
 --@ include part/clock.lua
 --@ include part/head.lua
 --@ include part/settled.lua
-local needed, spare, moved, known, reply = -huge, 1000000, 0
+local needed, spare, moved = -huge, 1000000, 0
 if fixed then began = 0 end
 if what == key_verb.hold then
   if not fixed then value = began + value end

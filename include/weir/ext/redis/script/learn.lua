@@ -13,7 +13,7 @@ local t, seen, new, needed, length = get('<ddddd', a)
 --@ include part/clock.lua
 --@ include part/head.lua
 --@ include part/settled.lua
-local spare, known, reply = 1000000
+local spare = 1000000
 if fixed then began = 0 end
 local kept = try('GET', KEYS[3]) or ''
 if kept.err and not string.find(kept.err, 'WRONGTYPE', 1, true) then return kept end

@@ -17,7 +17,7 @@ end
 --@ include part/clock.lua
 --@ include part/head.lua
 --@ include part/settled.lua
-local needed, spare, known, reply = -huge, 1000000
+local needed, spare = -huge, 1000000
 local counts, kept, freed = {}, {}, 0
 for i = 1, #entries, 32 do
   local low, high = get('<I4I4', entries, i)
