@@ -115,6 +115,8 @@ TEST_CASE("redis cluster: every verb works on keys of all nodes, by one address 
             CHECK(read.windows.at(0).used == 3);
         }
         CHECK(store.keys().size() == 12);
+        CHECK(store.alive() == 1);
+        CHECK(store.holders().size() == 1);
         CHECK(store.losses() == 0);
         CHECK_FALSE(store.take_notice().has_value());
     }
@@ -129,7 +131,10 @@ TEST_CASE("redis cluster: what does not fit is named") {
     auto no_cluster = store_at("redis+cluster://127.0.0.1:" + std::to_string(alone.port()));
     CHECK(trouble_of(no_cluster).find("write redis:// instead of redis+cluster://") != std::string::npos);
     auto database = store_at(servers[0].tcp() + "/3");
-    CHECK(trouble_of(database).find("only database 0") != std::string::npos);
+    // Valkey 9 can have several, if it is set up for them.
+    const std::string said = trouble_of(database);
+    CHECK(
+        (said.find("only database 0") != std::string::npos || said.find("the database's number") != std::string::npos));
     auto nowhere = store_at("redis+cluster://127.0.0.1:1,127.0.0.1:2");
     const std::string none = trouble_of(nowhere);
     CHECK(none.find("127.0.0.1:1") != std::string::npos);
@@ -247,7 +252,7 @@ TEST_CASE("redis cluster: a primary server is killed under load, and its replica
     for (std::size_t i = 0; i < redis_cluster::primaries; ++i)
         for (std::string& host : redis_cluster::hosts_on(i, 2))
             hosts.push_back(std::move(host));
-    const auto victim = servers[1].pid();
+    const auto victim = servers[servers.primary_of(1)].pid();
     cluster_load l{servers, servers.dsn(), hosts, {{20, 300ms}}, 5s, [&] { ::kill(victim, SIGKILL); }};
     std::cout << "a primary killed: " << l.seen.count() << " requests, longest gap there " << l.longest(2, 4)
               << " ms, elsewhere " << std::max(l.longest(0, 2), l.longest(4, 6)) << " ms" << std::endl;
@@ -287,15 +292,17 @@ TEST_CASE("redis cluster: a replica that lags takes over: the keys of its server
     CHECK(asks(knew, kept, 1) == 1);
     CHECK(asks(other, redis_cluster::hosts_on(1, 2).back(), 1) == 1);
     knew.flush();
-    wait_for("copy of the key", [&] { return servers[4].number({"DBSIZE"}) >= 2; });
+    const std::size_t primary = servers.primary_of(1);
+    const std::size_t replica = primary == 1 ? 4 : 1;
+    wait_for("copy of the key", [&] { return servers[replica].number({"DBSIZE"}) >= 2; });
     std::this_thread::sleep_for(50ms);
-    servers[4].freeze();
+    servers[replica].freeze();
     CHECK(asks(knew, lost, 12) == 9);
     knew.flush();
-    servers[1].kill();
-    servers[4].thaw();
+    servers[primary].kill();
+    servers[replica].thaw();
     // The socket still has what it did not read, so this replica may have had all. It cannot know.
-    wait_for("new primary server", [&] { return servers[4].say({"ROLE"}).starts_with("master"); });
+    wait_for("new primary server", [&] { return servers[replica].say({"ROLE"}).starts_with("master"); });
     auto late = store_at(servers.dsn());
     int after = 0;
     for (redis_store* one : {&late, &other, &knew})
@@ -315,5 +322,5 @@ TEST_CASE("redis cluster: a replica that lags takes over: the keys of its server
         said += notice->text;
     INFO(said);
     CHECK(said.find("has lost history") != std::string::npos);
-    CHECK(said.find(":" + std::to_string(servers[4].port())) != std::string::npos);
+    CHECK(said.find(":" + std::to_string(servers[replica].port())) != std::string::npos);
 }

@@ -162,6 +162,7 @@ TEST_CASE("redis, several addresses: the primary server is the one that is used,
     std::this_thread::sleep_for(2s);
     CHECK(admitted_by(store, "k.org", 12, 2s) == 10);
     second.kill();
+    std::this_thread::sleep_for(10ms);
     const std::string said = trouble_of(store);
     INFO(said);
     CHECK(said.find("no primary server is found") != std::string::npos);

@@ -63,7 +63,7 @@ struct redis_options {
     /// If set, each new connection asks it for user and password: for tokens that expire. Its error is the reason why
     /// the connection fails. It is called without a lock, from any thread that uses the store, also from two at once.
     std::function<result<redis_credentials>()> credentials{};
-    int db = 0;               ///< database number; a Cluster has only 0
+    int db = 0;               ///< database number; a Cluster has only 0, but in Valkey 9
     bool tls = false;         ///< `rediss://`; needs OpenSSL
     std::string ca_file{};    ///< trusted certificates (PEM); empty = the system's
     std::string cert_file{};  ///< this client's certificate and key (PEM), if the server requires one
@@ -134,8 +134,6 @@ namespace detail {
         return "a service or a Sentinel's password is named without Sentinels; write redis+sentinel://host:26379/name";
     if (o.layout == redis_layout::sentinel && !o.unix_socket.empty())
         return "Sentinels are named by host and port, not by a socket";
-    if (o.layout == redis_layout::cluster && o.db != 0)
-        return fmt::format("db is {}; a Cluster has only database 0", o.db);
     if (o.prefix.empty() || o.prefix.find_first_of("{}") != std::string::npos)
         return "prefix is empty or has a brace, which would choose the Cluster slot; write prefix=weir";
     for (const auto& [name, span] :
@@ -161,12 +159,15 @@ namespace detail {
         server_address at{a.host, static_cast<std::uint16_t>(sentinel ? 26'379 : 6379)};
         if (!a.port.empty()) {
             const auto port = whole_number(a.port, 65'535);
+            // A / in a password that is not encoded ends up here, so the text is not shown.
             if (!port || *port == 0)
-                return fmt::format("{} is no port; it must be 1 to 65535", weir::detail::in_quotes(a.port));
+                return fmt::format("address {} has no port from 1 to 65535; write host:6379, and %2F for a / in a "
+                                   "password",
+                                   o.addresses.size() + 1);
             at.port = static_cast<std::uint16_t>(*port);
         }
         if (std::ranges::find(o.addresses, at) != o.addresses.end())
-            return fmt::format("{} is named twice", weir::detail::in_quotes(fmt::format("{}:{}", at.host, at.port)));
+            return fmt::format("address {} is named twice", o.addresses.size() + 1);
         o.addresses.push_back(std::move(at));
     }
     o.host = o.addresses.front().host;
@@ -192,6 +193,8 @@ namespace detail {
                            weir::detail::in_quotes(from.scheme));
     if (from.malformed)
         return "a % is not followed by two hexadecimal digits; write %25 for a percent sign";
+    if (from.misplaced_user)
+        return "an @ follows a / or a ?; write %2F for a / and %3F for a ? in a password";
     if (from.repeats_user)
         return "user and password are written once, before the first address; write %40 for an @ in a password";
     o.user = from.user;
@@ -213,7 +216,7 @@ namespace detail {
     if (!path.empty()) {
         const auto db = whole_number(path, max_db);
         if (!db)
-            return fmt::format("{} is no database number", weir::detail::in_quotes(path));
+            return "the path is no database number; write /0, and parameters after a ?";
         o.db = static_cast<int>(*db);
     }
     return {};

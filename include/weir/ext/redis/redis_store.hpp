@@ -13,6 +13,7 @@
 #include "weir/ext/redis/detail/shard.hpp"
 #include "weir/ext/redis/detail/slot_map.hpp"
 #include "weir/ext/redis/detail/slot_state.hpp"
+#include "weir/ext/redis/detail/snapshot_reply.hpp"
 #include "weir/ext/redis/detail/store_setup.hpp"
 #include "weir/ext/redis/detail/time_scale.hpp"
 #include "weir/ext/redis/detail/topology.hpp"
@@ -234,26 +235,11 @@ public:
         for (const window& w : plan.windows)
             args.push_back(shared_->time.span(w.period));
         const std::string got = call(*s.state_, detail::script::keep, args, {}, "read");
-        if (got.size() != (7 + plan.windows.size()) * 8)
+        auto read = detail::snapshot_of(got, plan, shared_->time, this->now());
+        if (!read)
             bad_reply("read");
-        const auto at = [&](std::size_t i) { return detail::double_at(got, i); };
-        const instant here = this->now();
-        key_snapshot out;
-        out.open = static_cast<std::int64_t>(at(1));
-        out.in_flight = static_cast<std::int64_t>(at(2));
-        out.gate = shared_->time.local(at(3), at(0), here);
-        out.factor = detail::factor_of(at(4));
-        out.newest = shared_->time.local(at(5), at(0), here);
-        for (std::size_t i = 0; i < plan.windows.size(); ++i) {
-            const window& w = plan.windows[i];
-            auto used = static_cast<std::int64_t>(at(7 + i));
-            // Behind the kept stamps it is only known that there were more. The window then counts as full.
-            if (at(6) > at(0) - shared_->time.span(w.period))
-                used = std::max(used, w.limit);
-            out.windows.push_back({plan.shown[i], w.limit, w.period, used});
-        }
-        s.state_->factor = out.factor;
-        return out;
+        s.state_->factor = read->factor;
+        return *std::move(read);
     }
 
     /// Whether this process has no open entry of the key. Everything else is on the server.
@@ -364,9 +350,20 @@ private:
         if (!warm.admits() && plan.enforce)
             return warm;
         const detail::admit_call call = call_of(key, plan, cost, now, how, id);
-        return shared_->servers.run(key, true, [&](detail::shard& at, detail::session& session) {
+        const assessment out = shared_->servers.run(key, true, [&](detail::shard& at, detail::session& session) {
             return decide_at(at, session, s, plan, cost, now, how, id, call, made);
         });
+        if (shared_->servers.is_cluster())
+            renew_by_itself();
+        return out;
+    }
+    /// In a Cluster one server has the list of holders. So a sign of life is a round trip of its own.
+    void renew_by_itself() {
+        try {
+            renew();
+        } catch (const store_error&) {
+            shared_->here.book.failed(this->now());
+        }
     }
     /// If the last decision left credit, the call asks for an admission by credit, which does not prolong the life of
     /// the head.

@@ -115,6 +115,12 @@ public:
             ++i;
         return i;
     }
+    /// The node that has these slots now. On a machine that is short of time, a replica may have taken over already.
+    [[nodiscard]] std::size_t primary_of(std::size_t i) {
+        while (i + primaries < nodes_.size() && !nodes_[i]->say({"ROLE"}).starts_with("master"))
+            i += primaries;
+        return i;
+    }
     /// Hosts whose keys are on the primary server `i` at first.
     [[nodiscard]] static std::vector<std::string> hosts_on(std::size_t i, std::size_t count) {
         std::vector<std::string> out;

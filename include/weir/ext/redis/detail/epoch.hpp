@@ -74,7 +74,9 @@ struct server_facts {
     out.uptime_s = info_number(info_field(info, "uptime_in_seconds"));
     out.evicted = info_number(info_field(info, "evicted_keys"));
     out.keeps_all = info_field(info, "aof_enabled") == "1";
-    out.is_sentinel = info_field(info, "redis_mode") == "sentinel";
+    // Valkey 9 has another name for the mode.
+    for (const std::string_view name : {"redis_mode", "server_mode"})
+        out.is_sentinel = out.is_sentinel || info_field(info, name) == "sentinel";
     out.is_cluster = info_field(info, "redis_mode") == "cluster" || info_field(info, "cluster_enabled") == "1";
     out.is_replica = info_field(info, "role") == "slave";
     out.scripts = info_number(info_field(commands, "cmdstat_evalsha"));

@@ -70,6 +70,7 @@ public:
     auto run(slot_state& key, bool carries, Step&& step) {
         const instant began = steady_clock{}.now();
         shard* asked = nullptr;  // a server that gets the key's hash slot
+        bool is_early = false;   // a server has said to try again later
         for (int attempt = 0;; ++attempt) {
             catch_up();
             shard& at = asked != nullptr ? *asked : of(key.address);
@@ -86,7 +87,10 @@ public:
             } catch (const store_busy&) {
                 throw;
             } catch (const redirected& r) {
-                if (attempt >= max_attempts && r.where().kind != detour::later)
+                // While a slot moves, one server sends the verb to the other, which says that it is too early.
+                const detour kind = r.where().kind;
+                is_early = is_early || kind == detour::later;
+                if (attempt >= max_attempts && kind != detour::later && !(kind == detour::ask && is_early))
                     throw;
                 asked = follow(r, key.address, attempt, began);
             } catch (const store_error&) {

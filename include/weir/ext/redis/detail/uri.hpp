@@ -26,8 +26,9 @@ struct uri {
     std::vector<address> addresses;  ///< at least one, which may be empty
     std::string path;                ///< with its slash
     std::vector<std::pair<std::string, std::string>> parameters;
-    bool malformed = false;     ///< a percent sign without two hexadecimal digits
-    bool repeats_user = false;  ///< another address than the first has a user or a password
+    bool malformed = false;       ///< a percent sign without two hexadecimal digits
+    bool misplaced_user = false;  ///< there is an @ in the path, or in the name of a parameter
+    bool repeats_user = false;    ///< another address than the first has a user or a password
 };
 
 inline constexpr std::int64_t max_db = 1'000'000;
@@ -92,6 +93,7 @@ void split_query(std::string_view text, uri& out, Decode&& decode) {
         const std::string_view one = text.substr(0, end);
         text = end == std::string_view::npos ? std::string_view{} : text.substr(end + 1);
         const auto equals = one.find('=');
+        out.misplaced_user = out.misplaced_user || one.substr(0, equals).find('@') != std::string_view::npos;
         std::string name = decode(one.substr(0, equals));
         std::string value = equals == std::string_view::npos ? std::string{} : decode(one.substr(equals + 1));
         out.parameters.emplace_back(std::move(name), std::move(value));
@@ -117,8 +119,12 @@ void split_query(std::string_view text, uri& out, Decode&& decode) {
         rest = rest.substr(0, at);
     }
     const auto slash = rest.find('/');
-    if (slash != std::string_view::npos)
+    if (slash != std::string_view::npos) {
         out.path = decode(rest.substr(slash));
+        // A socket's path may have one.
+        const bool is_path = out.scheme.ends_with("+unix");
+        out.misplaced_user = out.misplaced_user || (!is_path && rest.find('@', slash) != std::string_view::npos);
+    }
     split_authority(rest.substr(0, slash), out, decode);
     return out;
 }
