@@ -14,6 +14,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
@@ -48,6 +49,11 @@ const std::vector<simulate_flag_group>& flag_groups() {
            .file = true},
           {"--clients", "N", "processes that do not know of each other (1)"},
           {"--shared-store", "", "the processes share one store"},
+          {.name = "--client-config",
+           .argument = "FILE",
+           .meaning = "the limits of a process, of the next one if it is repeated; without it those of the servers",
+           .file = true},
+          {"--reload", "TIME:FILE", "from then on the processes have the limits of another file"},
           {"--workers", "N", "requests of each process and host that wait or are under way (16)"}}},
         {"The servers",
          {{.name = "--server",
@@ -59,7 +65,14 @@ const std::vector<simulate_flag_group>& flag_groups() {
           {.name = "--feedback",
            .argument = "WHAT",
            .meaning = "what answers tell (none; of a quota both)",
-           .words = {"none", "retry-after", "ratelimit", "both"}},
+           .words = {"none", "retry-after", "retry-after-date", "ratelimit", "both"}},
+          {"--retry-after", "TIME", "what Retry-After says, whatever is true, such as 86400s"},
+          {"--ban", "N:TIME", "after N refusals within TIME everything is refused for as long: 5:1h"},
+          {"--outage", "LIST", "FROM:LENGTH[:STATUS], such as 10min:5min:502; STATUS lost = no answer (503)"},
+          {"--lost", "SHARE", "the share of requests that get no answer (0)"},
+          {"--timeout", "TIME", "after which an answer is given up (30s)"},
+          {"--server-clock", "TIME", "how far the server's clock is ahead: 90s or -1h (0)"},
+          {"--start", "TIME", "when the run begins, after midnight UTC: 23h (0)"},
           {"--latency", "PATH",
            "of the way there and back: 100ms:0.5 is log-normal, 80ms+exp:10ms a floor and an exponential on top,"
            " 80ms+10ms:0.5 a floor and a log-normal; 120ms,10min:40ms changes (100ms:0.5)"},
@@ -155,6 +168,20 @@ simulation::latency one_latency(std::string_view flag, std::string_view text) {
     return out;
 }
 
+/// `10min:5min`, `10min:5min:502` or `10min:5min:lost`.
+simulation::outage one_outage(std::string_view flag, std::string_view text) {
+    const std::size_t first = text.find(':');
+    if (first == std::string_view::npos)
+        bad_flag(flag, text, "a time and a length are needed, such as 10min:5min or 10min:5min:502");
+    const std::size_t second = std::min(text.find(':', first + 1), text.size());
+    simulation::outage out{span(flag, text.substr(0, first)), span(flag, text.substr(first + 1, second - first - 1))};
+    if (second < text.size()) {
+        const std::string_view status = text.substr(second + 1);
+        out.status = status == "lost" ? 0 : static_cast<int>(whole(flag, status, 400, 599));
+    }
+    return out;
+}
+
 std::vector<simulation::phase> phases(std::string_view flag, std::string_view text) {
     std::vector<simulation::phase> out;
     for (const std::string_view one : items(text)) {
@@ -206,9 +233,10 @@ public:
         }
     }
 
-    [[nodiscard]] simulate_request finish() {
+    [[nodiscard]] simulate_request finish(const std::vector<std::string>& rated) {
         if (plan_.tasks.empty())
-            add_host("--host", "api.example.org");
+            add_rated_hosts();
+        refuse_idle_rates(rated);
         if (poisson_ && plan_.longest == forever)
             throw exception{{errc::bad_configuration, "--poisson: arrivals by chance have no end; add --for TIME"}};
         if (plan_.skipped >= plan_.longest)
@@ -263,7 +291,42 @@ private:
                                                               {{"none", {false, false}},
                                                                {"retry-after", {true, false}},
                                                                {"ratelimit", {false, true}},
-                                                               {"both", {true, true}}});
+                                                               {"both", {true, true}},
+                                                               {"retry-after-date", {true, false, true}}});
+             }},
+            {"--retry-after",
+             [](self& s, text flag, text v) {
+                 s.plan_.server.retry_after = span(flag, v);
+                 if (!s.tells_)
+                     s.tells_ = simulation::answer_fields{true, false};
+             }},
+            {"--ban",
+             [](self& s, text flag, text v) {
+                 const std::size_t colon = std::min(v.find(':'), v.size());
+                 s.plan_.server.ban.refusals = whole(flag, v.substr(0, colon), 1, 1'000'000);
+                 s.plan_.server.ban.length = span(flag, v.substr(std::min(colon + 1, v.size())));
+             }},
+            {"--outage",
+             [](self& s, text flag, text v) {
+                 for (const text one : items(v))
+                     s.plan_.server.outages.push_back(one_outage(flag, one));
+             }},
+            {"--lost", [](self& s, text flag, text v) { s.plan_.lost = decimal(flag, v, 0, 0.99); }},
+            {"--timeout", [](self& s, text flag, text v) { s.plan_.timeout = span(flag, v); }},
+            {"--server-clock",
+             [](self& s, text flag, text v) {
+                 const bool is_behind = v.starts_with('-');
+                 const duration off = span(flag, v.substr(is_behind ? 1 : 0));
+                 s.plan_.server.clock = is_behind ? -off : off;
+             }},
+            {"--start", [](self& s, text flag, text v) { s.plan_.server.start = span(flag, v); }},
+            {"--client-config", [](self& s, text, text v) { s.out_.client_files.emplace_back(v); }},
+            {"--reload",
+             [](self& s, text flag, text v) {
+                 const std::size_t colon = v.find(':');
+                 if (colon == text::npos)
+                     bad_flag(flag, v, "a time and a file are needed, such as 12h:night.yaml");
+                 s.out_.reload = std::pair{span(flag, v.substr(0, colon)), std::string{v.substr(colon + 1)}};
              }},
             {"--latency", [](self& s, text flag, text v) { s.set_path(flag, v); }},
             {"--way-out",
@@ -290,6 +353,55 @@ private:
              }},
         };
         return all;
+    }
+
+    /// Without any host, those that the limits name, each with its first role that has rates.
+    void add_rated_hosts() {
+        for (std::string name : config_.hosts()) {
+            // A group is no host: the first of its members is one.
+            if (const auto group = config_.host_groups().find(name); group != config_.host_groups().end())
+                for (const std::string& member : group->second) {
+                    name = member;
+                    if (!member.starts_with("*"))
+                        break;
+                }
+            if (name.starts_with("*"))
+                name.replace(0, 1, "any");
+            std::vector<std::string> roles{"metadata"};
+            roles.insert(roles.end(), config_.roles().begin(), config_.roles().end());
+            for (const std::string& role : roles)
+                if (const auto rules = config_.policy_for(name, role); rules && !rules->rates.empty()) {
+                    add_host("--host", fmt::format("{}:{}", name, role));
+                    break;
+                }
+        }
+        if (plan_.tasks.empty())
+            add_host("--host", "api.example.org");
+    }
+
+    /// A rate that nothing is asked of is a misspelt host, and its answer would be of other limits.
+    void refuse_idle_rates(const std::vector<std::string>& rated) const {
+        std::vector<std::string> asked;
+        for (const simulation::task& t : plan_.tasks)
+            asked.push_back(t.host);
+        for (const std::string& name : rated) {
+            const std::string without_role = name.substr(0, name.rfind('.'));
+            const bool is_asked = std::ranges::any_of(plan_.tasks, [&](const simulation::task& t) {
+                const std::string_view key = config_.key_host(t.host);
+                for (const std::string& one : {name, without_role})
+                    if (const auto host = canonical_host(one);
+                        one == key || (host && (*host == t.host || *host == key)))
+                        return true;
+                return false;
+            });
+            if (is_asked)
+                continue;
+            const std::string guess = closest_match(name, asked);
+            throw exception{
+                {errc::bad_configuration,
+                 fmt::format("--rate {}: no document is of this host{}: name it with --host, or leave --host out",
+                             detail::in_quotes(name), guess.empty() ? "" : fmt::format(" (did you mean {}?)", guess))}};
+        }
     }
 
     /// The first latency, and those that come later: `TIME:PATH`, where PATH itself begins with a time.
@@ -448,10 +560,11 @@ std::vector<completed_flag> completed_simulate_flags() {
     return out;
 }
 
-simulate_request read_simulate_flags(const std::vector<std::string>& args, const configuration& c) {
+simulate_request read_simulate_flags(const std::vector<std::string>& args, const configuration& c,
+                                     const std::vector<std::string>& rated) {
     simulate_flags flags{c};
     flags.take(args);
-    return flags.finish();
+    return flags.finish(rated);
 }
 
 }  // namespace weir::tools

@@ -339,8 +339,8 @@ private:
         // However much better than the others: a law that leaves many answers without a reason is not the law.
         const double unexplained = static_cast<double>(out.fits[0].wrong) /
                                    static_cast<double>(std::min(out.refused, out.requests - out.refused));
-        double trust = std::clamp(1.25 - unexplained * 12.5, 0.0, 1.0);
-        if (out.fits[0].noise > 8 * std::max(noise_, 0.001))
+        double trust = std::clamp(1.35 - unexplained * 12.5, 0.0, 1.0);
+        if (out.fits[0].noise > 8 * std::max(noise_, 0.001) && out.fits[0].noise > 0.05 * best.period)
             trust *= 0.6;  // the log knows its times better than this law needs them
         out.law_probability *= trust;
         out.limit_probability *= trust;
