@@ -25,14 +25,16 @@ public:
 
     [[nodiscard]] static std::string missing() { return {}; }
     [[nodiscard]] static std::vector<fault> faults() {
-        return {{"none"},
-                {"kill -9 of half of the processes", promise::all, false, true},
-                {"SIGSTOP of half of the processes, 1.2 s", promise::all, true},
-                {"-wal and -shm removed", promise::shortest, true},
-                {"the file removed", promise::shortest},
-                {"another process writes for 1.5 s", promise::all, true},
-                {"another process reads for 1.5 s"},
-                {"full disk for 1 s"}};
+        return {
+            {"none"},
+            {"kill -9 of half of the processes", promise::all, false, true},
+            {"SIGSTOP of half of the processes, 1.2 s", promise::all, true},
+            {"-wal and -shm removed", promise::shortest, true},
+            // Nothing is left that shows a new process that there was a file, until one that knew it has made it again.
+            {"the file removed", promise::shortest, false, false, std::chrono::milliseconds{300}},
+            {"another process writes for 1.5 s", promise::all, true},
+            {"another process reads for 1.5 s"},
+            {"full disk for 1 s"}};
     }
 
     explicit sqlite_subject(const fault& f) {

@@ -155,7 +155,8 @@ TEST_CASE("simulate: once the server's limit is lifted the factor is back within
 TEST_CASE("simulate: the law beats DocsToKG's and that of the AWS SDKs in refusals and in goodput") {
     for (const double share : {0.7, 0.4}) {
         std::vector<outcome_of> seen;
-        for (const auto by : {weir::simulation::law::weir, weir::simulation::law::docstokg, weir::simulation::law::aws}) {
+        for (const auto by :
+             {weir::simulation::law::weir, weir::simulation::law::docstokg, weir::simulation::law::aws}) {
             plan what = of_one_host();
             what.by = by;
             what.server.phases = {{0s, share}};

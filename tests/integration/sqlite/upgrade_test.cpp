@@ -26,14 +26,14 @@ weir::window_plan ten_an_hour() {
     return weir::plan_windows(p);
 }
 std::int64_t used_of(const weir::sqlite::sqlite_options& options) {
-    weir::sqlite::sqlite_store store{options};
-    auto slot = store.make_slot("h", "r");
-    return store.read(slot, ten_an_hour(), store.now()).windows.at(0).used;
+    weir::sqlite::sqlite_store opened{options};
+    auto slot = opened.make_slot("h", "r");
+    return opened.read(slot, ten_an_hour(), opened.now()).windows.at(0).used;
 }
 void use_once(const weir::sqlite::sqlite_options& options) {
-    weir::sqlite::sqlite_store store{options};
-    auto slot = store.make_slot("h", "r");
-    REQUIRE(store.count(slot, ten_an_hour(), 1, store.now()).admits());
+    weir::sqlite::sqlite_store opened{options};
+    auto slot = opened.make_slot("h", "r");
+    REQUIRE(opened.count(slot, ten_an_hour(), 1, opened.now()).admits());
 }
 std::int64_t format_of(const weir_test::scratch& here) {
     sqlite_detail::patience waiting;

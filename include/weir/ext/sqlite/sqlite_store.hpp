@@ -46,6 +46,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -121,10 +122,7 @@ public:
     void settle(slot& s, const window_plan& plan, entry& e, settlement how, instant now) {
         detail::slot_state& mine = s.state();
         const entry before = e;
-        const struct between_requests {
-            basic_sqlite_store& store;
-            ~between_requests() { store.all_->checkpoint(); }
-        } after{*this};
+        const auto between_requests = all_->checkpoint_at_end();
         // The permit has changed, whatever becomes of the entry.
         if (settle_entry(e, how, now))
             mine.held.fetch_sub(1, std::memory_order_relaxed);
@@ -147,12 +145,10 @@ public:
             detail::touch(key.row, plan, m.t);
             return std::pair{left, m.here};
         });
-        if (ends) {
+        if (ends)
             static_cast<void>(mine.answers.end(before.id));
-        } else {
-            e.id = id;
-            e.stamp = stamp;
-        }
+        else
+            std::tie(e.id, e.stamp) = std::pair{id, stamp};
     }
 
     void reduce(slot& s, const window_plan& plan, entry& e, std::int64_t cost, instant now) {

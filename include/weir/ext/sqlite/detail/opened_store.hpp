@@ -134,6 +134,14 @@ struct opened_store {
         if (checkpoints.is_wanted()) [[unlikely]]
             checkpoints.run(options.path, opening_seen, options.synchronous != durability::off);
     }
+    /// Does it at the end of the caller's block, between requests.
+    [[nodiscard]] auto checkpoint_at_end() noexcept {
+        struct at_end {
+            opened_store& store;
+            ~at_end() { store.checkpoint(); }
+        };
+        return at_end{*this};
+    }
     /// Keeps an answer for the key's next transaction.
     void keep_answer(const std::shared_ptr<slot_state>& key, const window_plan& plan, const entry& e, bool has_ended,
                      instant now) {
@@ -145,7 +153,7 @@ struct opened_store {
     }
 
     /// The times of a step on a key.
-    [[nodiscard]] moment moment_of(key_row& row, detail::file& in, std::optional<instant> now) {
+    [[nodiscard]] moment moment_of(key_row& key, detail::file& in, std::optional<instant> now) {
         moment m{};
         m.injected = options.injected_time;
         if (m.injected) {
@@ -157,15 +165,15 @@ struct opened_store {
             lost_since = std::min(lost_since, m.base);
         }
         m.here = m.injected ? m.base : steady_clock{}.now();
-        m.t = m.base + row.shift;
+        m.t = m.base + key.shift;
         // The stamps come from another clock. The key's time continues from them, because waiting for them could take
         // for ever.
-        if (!m.injected && row.seen > m.t + tolerance) {
-            row.shift += row.seen - m.t;
-            m.t = row.seen;
-            row.changed = true;
+        if (!m.injected && key.seen > m.t + tolerance) {
+            key.shift += key.seen - m.t;
+            m.t = key.seen;
+            key.changed = true;
         }
-        m.t = std::max(m.t, row.newest);
+        m.t = std::max(m.t, key.newest);
         if (lost) {
             lost = false;
             lost_since = m.base;
