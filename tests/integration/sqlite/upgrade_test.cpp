@@ -88,7 +88,8 @@ TEST_CASE("sqlite: one version back, the program before uses the file with all i
         const weir_test::scratch other;
         sqlite_detail::connection fresh{other.file(), waiting};
         sqlite_detail::migrate(fresh, std::span{sqlite_detail::migrations}.first(newest_format - 1));
-        const char* const columns = "SELECT count(*) FROM sqlite_master m, pragma_table_info(m.name) c";
+        const char* const columns =
+            "SELECT count(*) FROM sqlite_master m, pragma_table_info(m.name) c WHERE m.name <> 'holders'";
         CHECK(sqlite_detail::ask(db, columns) == sqlite_detail::ask(fresh, columns));
     }
     CHECK(used_of(here.options()) == 3);

@@ -6,6 +6,7 @@
 #include "support/catch.hpp"
 #include "support/seed.hpp"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -28,7 +29,7 @@ TEST_CASE("redis slots: the hash slot is the one of the Cluster specification") 
     CHECK(rd::hash_slot("foo{{bar}}zap") == rd::hash_slot("{bar"));
     CHECK(rd::hash_slot("foo{bar}{zap}") == rd::hash_slot("bar"));
     CHECK(rd::hash_slot("a{b") == rd::crc16("a{b") % 16'384);
-    for (const std::uint16_t slot : {0, 1, 5461, 16'383})
+    for (const std::uint16_t slot : std::array<std::uint16_t, 4>{0, 1, 5461, 16'383})
         CHECK(rd::hash_slot("weir:epoch:{" + rd::tag_of(slot) + "}") == slot);
 }
 
