@@ -22,6 +22,7 @@
 #include "weir/storage/store.hpp"
 
 #include <cstdint>
+#include <exception>
 #include <memory>
 #include <new>
 #include <optional>
@@ -103,8 +104,14 @@ public:
                         return all;
                 }
                 const assessment single = s.store.admit(where, plan, cost, s.now, out);
-                if (!claim.comes_last() || !single.admits() || claim.make(learn))
+                if (!claim.comes_last() || !single.admits())
                     return single;
+                try {
+                    if (claim.make(learn))
+                        return single;
+                } catch (const std::exception&) {
+                    return single;  // its entry is in the store; the next admission asks again
+                }
                 s.store.settle(where, plan, out, settlement::refunded, s.now);
                 return claim.denial();
             },
