@@ -17,19 +17,20 @@ inline double median(std::vector<double>& all) {
     return *middle;
 }
 
-/// What a decision on a server takes against `floor`, the least it could be: one run, the contenders taking turns, so
-/// that whatever disturbs the machine disturbs all. `counted` counts from the admission, `answered` until the response;
-/// `after()` ends each round, unmeasured.
+/// What a decision on a server takes against `floor`, the least it could be: one run, the contenders taking turns of
+/// `batch` calls, so that whatever disturbs the machine disturbs all. `counted` counts from the admission, `answered`
+/// until the response; `after()` ends each round, unmeasured. A turn's figure is its mean, so that rare slow calls
+/// count; of the turns it is the median.
 template <class Floor, class Handle, class After>
-void ratios_to(Floor&& floor, const char* floor_name, Handle& counted, Handle& answered, After&& after,
+void ratios_to(Floor&& floor, const char* floor_name, Handle& counted, Handle& answered, After&& after, int batch,
                benchmark::State& state) {
     std::array<std::vector<double>, 3> times;
-    const auto turn = [](std::vector<double>& out, auto&& one) {
-        for (int i = 0; i < 50; ++i) {
-            const auto began = std::chrono::steady_clock::now();
+    const auto turn = [batch](std::vector<double>& out, auto&& one) {
+        const auto began = std::chrono::steady_clock::now();
+        for (int i = 0; i < batch; ++i)
             one();
-            out.push_back(std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - began).count());
-        }
+        out.push_back(std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - began).count() /
+                      batch);
     };
     for (auto _ : state) {
         turn(times[0], floor);

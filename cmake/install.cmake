@@ -20,6 +20,10 @@ foreach(dependency IN ITEMS fmt threads LISTS weir_components)
   install(FILES cmake/deps/${dependency}.cmake DESTINATION ${weir_cmake_dir}/deps COMPONENT weir_headers)
 endforeach()
 
+# For administrators who read what a program or `weir migrate` would run.
+install(DIRECTORY include/weir/ext/postgres/sql/ DESTINATION ${CMAKE_INSTALL_DATADIR}/weir/sql/postgres
+        COMPONENT weir_headers)
+
 # What each component needs, for the messages of the installed package.
 set(weir_needs_lines "")
 foreach(component IN LISTS weir_components)

@@ -157,11 +157,12 @@ struct own_store {
         return step(s, now, [&](key_record& k, instant t) {
             weir::key_snapshot out{{}, k.open, k.in_flight, k.gate, {}, k.newest, 0};
             for (std::size_t n = 0; n < plan.windows.size(); ++n) {
-                const auto& [limit, period] = plan.windows[n];
-                std::int64_t used = k.forgotten > t - period ? limit : 0;  // that there was more is all that is known
+                const weir::window& w = plan.windows[n];
+                std::int64_t used =
+                    k.forgotten > t - w.period ? w.limit : 0;  // that there was more is all that is known
                 for (const item& i : k.items)
-                    used += i.stamp > t - period ? i.cost : 0;
-                out.windows.push_back({plan.shown[n], limit, period, used});
+                    used += i.stamp > t - w.period ? i.cost : 0;
+                out.windows.push_back({plan.shown[n], w.limit, w.period, used});
             }
             return out;
         });

@@ -98,6 +98,7 @@ struct contender {
     std::function<void()> once;
     std::function<void()> untimed = [] {};
     std::vector<double> ns{};
+    std::vector<double> each{};
 };
 
 double median(std::vector<double> of) {
@@ -149,20 +150,26 @@ void compare(durability d, int rounds, int batch) {
             for (int i = 0; i < batch; ++i) {
                 const auto begin = std::chrono::steady_clock::now();
                 c.once();
-                took += std::chrono::steady_clock::now() - begin;
+                const std::chrono::duration<double, std::nano> one = std::chrono::steady_clock::now() - begin;
+                took += one;
+                if (round >= 0)
+                    c.each.push_back(one.count());
                 c.untimed();
             }
             if (round >= 0)
                 c.ns.push_back(took.count() / batch);
         }
-    fmt::print("{:<38} {:>8} {:>8} {:>8} {:>10}\n",
-               d == durability::full ? "synchronous = FULL" : "synchronous = NORMAL", "us", "least", "most", "to bare");
-    for (const contender& c : contenders) {
+    fmt::print("{:<38} {:>8} {:>8} {:>8} {:>8} {:>10}\n",
+               d == durability::full ? "synchronous = FULL" : "synchronous = NORMAL", "us", "least", "most", "p99.9",
+               "to bare");
+    for (contender& c : contenders) {
         std::vector<double> ratios;
         for (std::size_t i = 0; i < c.ns.size(); ++i)
             ratios.push_back(c.ns[i] / contenders[0].ns[i]);
-        fmt::print("{:<38} {:>8.1f} {:>8.1f} {:>8.1f} {:>9.2f}x\n", c.name, median(c.ns) / 1e3,
-                   *std::ranges::min_element(c.ns) / 1e3, *std::ranges::max_element(c.ns) / 1e3, median(ratios));
+        std::ranges::sort(c.each);
+        fmt::print("{:<38} {:>8.1f} {:>8.1f} {:>8.1f} {:>8.0f} {:>9.2f}x\n", c.name, median(c.ns) / 1e3,
+                   *std::ranges::min_element(c.ns) / 1e3, *std::ranges::max_element(c.ns) / 1e3,
+                   c.each[c.each.size() * 999 / 1000] / 1e3, median(ratios));
     }
 }
 

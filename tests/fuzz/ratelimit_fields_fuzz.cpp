@@ -27,7 +27,7 @@ void require(bool holds) {
 
 void check(const weir::http::quota_reading& read) {
     constexpr std::int64_t max = 999'999'999'999'999;
-    require(read.quotas.size() <= 64 + 64 + 2);
+    require(read.quotas.size() <= 64 + 64 + 2 + 12 + 2 * 64);
     for (const auto& q : read.quotas) {
         require(q.reported.limit || q.reported.remaining || q.reported.reset);
         require(!q.reported.limit || (*q.reported.limit >= 0 && *q.reported.limit <= max));
@@ -50,7 +50,7 @@ void check(const weir::http::quota_reading& read) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     using namespace std::chrono;
     // A byte names the field, the rest of the line is its value.
-    constexpr std::array<std::string_view, 18> names{"RateLimit-Policy",
+    constexpr std::array<std::string_view, 28> names{"RateLimit-Policy",
                                                      "RateLimit",
                                                      "RateLimit-Limit",
                                                      "RateLimit-Remaining",
@@ -67,7 +67,17 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                                                      "Date",
                                                      "X-RateLimit-Reset-After",
                                                      "X-RateLimit-Retry-After",
-                                                     "X-RateLimit-Reset-Requests"};
+                                                     "X-RateLimit-Reset-Requests",
+                                                     "X-RateLimit-Resource",
+                                                     "X-RateLimit-Remaining-Minute",
+                                                     "X-RateLimit-Limit-Minute",
+                                                     "X-HubSpot-RateLimit-Remaining",
+                                                     "X-HubSpot-RateLimit-Max",
+                                                     "X-HubSpot-RateLimit-Interval-Milliseconds",
+                                                     "X-Shopify-Shop-Api-Call-Limit",
+                                                     "X-App-Rate-Limit",
+                                                     "X-App-Rate-Limit-Count",
+                                                     "X-RateLimitRemaining"};
     constexpr system_clock::time_point now = sys_days{2026y / November / 20d} + 12h + 34min + 56s;
     std::string_view text{reinterpret_cast<const char*>(data), size};
     weir::http::headers fields;

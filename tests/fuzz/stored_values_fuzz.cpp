@@ -31,7 +31,7 @@ void check_redis(std::string_view bytes) {
         require(redis::epoch_of(redis::text_of(next.record)) == next.record);
     }
     static_cast<void>(redis::facts_of(bytes, bytes));
-    if (const auto head = redis::admitted_of(bytes))
+    if (const auto head = redis::admitted_of(bytes, 0))
         require(head->obstacle.empty() || head->obstacle.size() == redis::obstacle_bytes);
     if (const auto said = redis::tuner_reply_of(bytes)) {
         const auto state =

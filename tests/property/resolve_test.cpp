@@ -88,6 +88,8 @@ void write_leaf(dice& d, entry& e, bool risky) {
                               "abandon_grace_ms",
                               "max_waiting",
                               "refusal_statuses",
+                              "reported_limits",
+                              "refusal_pause_ms",
                               "aimd.enabled",
                               "aimd.window_s",
                               "aimd.high_429_ratio",
@@ -169,6 +171,13 @@ void write_leaf(dice& d, entry& e, bool risky) {
     } else if (e.leaf == "refusal_statuses") {
         e.text = fmt::format("{}+403", 404 + n);
         e.apply = [n](weir::policy& p) { p.refusal_statuses = {403, 404 + n}; };
+    } else if (e.leaf == "reported_limits") {
+        e.text = flag ? "ignore" : "refusals";
+        e.apply = [flag](weir::policy& p) {
+            p.reported_limits = flag ? weir::limit_trust::ignore : weir::limit_trust::refusals;
+        };
+    } else if (e.leaf == "refusal_pause_ms") {
+        e.apply = [n](weir::policy& p) { p.refusal_pause = n * 1ms; };
     } else if (e.leaf == "aimd.window_s") {
         e.apply = [n](weir::policy& p) { p.aimd.window_s = static_cast<double>(n); };
     } else if (e.leaf == "aimd.increase_step_pct") {

@@ -3,6 +3,7 @@
 #
 #   document_setup                          a PATH with weir and weir-download, a server of 5 documents, and where there can be one
 #                                           a Redis in place of redis://localhost:6379/0; works in $origin_dir
+#   block_runner                            what run_blocks needs, without weir-download; in $origin_dir
 #   blocks LANGUAGE FILE PREFIX             writes the fenced blocks of one language to PREFIX.1, PREFIX.2, ...
 #   run_blocks DOCUMENT                     runs each block ```sh; sets commands and skipped
 #
@@ -18,7 +19,8 @@ document_setup() {
     cd "$origin_dir"
     trap 'server_stop; origin_stop; rm -rf "$origin_dir"' EXIT
     origin_start --documents 5 --pdf-size 2000 --limit metadata=20/1s --limit landing=20/1s --limit artifact=20/1s
-    mkdir bin blocks
+    block_runner
+    mkdir bin
     ln -s "$weir_program" bin/weir
     # bash, because dash drops variables with a dot in their name.
     printf '#!/usr/bin/env bash\nexec "%s" --base-url "http://%s" "$@"\n' "$(realpath "$download_program")" "$origin_a" >bin/weir-download
@@ -27,6 +29,10 @@ document_setup() {
     for variable in ${!WEIR_RLIMIT@}; do unset "$variable"; done
     redis_dsn=
     if ! weir-download --topic x --rate-backend redis 2>&1 | grep -q 'built without'; then redis_start "$origin_dir" || redis_dsn=; fi
+}
+
+block_runner() {
+    mkdir blocks
     cat >run_block <<'END'
 block=$1
 commands=0 wrong=0

@@ -57,6 +57,30 @@ check "events: slack" "$status $(row 1)" "3 h metadata 3 1 2/1s 2-3/2 - unclear"
 audit events.log --rate metadata=1/1s --slack 2s
 check "events: nothing is certain" "$status $(row 1)" "3 h metadata 3 1 1/1s 1-3/1 - unclear"
 
+grep -v response events.log >admissions.log
+audit admissions.log --rate metadata=2/1s
+check "events: without answers none is called refused" "$(row 1)" "h metadata 3 - 2/1s 2/2 -"
+check "events: says that answers are not there" "$(grep -c 'their answers not in the log' out)" 1
+audit admissions.log --rate metadata=2/1s --json
+check "events: without answers, json" "$(jq -r '."429s"' out)" null
+for kind in tune gate store history_lost store_warning cancel; do
+    { cat events.log; event 31.000 "$kind"; } >more.log
+    audit more.log --rate metadata=2/1s
+    check "events: $kind is known" "$status $(grep -c '^audit: 4 lines that tell of no request$' out)" "0 1"
+done
+{ cat events.log; event 31.000 teleport; } >more.log
+audit more.log --rate metadata=2/1s
+check "events: a kind that is not known is never passed over" "$status" 2
+
+# A configuration gives each host its rates.
+printf 'version: 1\nhosts: {h: {metadata: {rates: [1/SECOND]}}}\n' >limits.yaml
+audit events.log --rate-config limits.yaml
+check "configuration: over" "$status $(row 1)" "1 h metadata 3 1 1/1s 2/1 - OVER"
+audit events.log --rate-config limits.yaml --rate metadata=2/1s
+check "configuration: --rate has the last word" "$status $(row 1)" "0 h metadata 3 1 2/1s 2/2 -"
+audit events.log --rate-config nowhere.yaml
+check "configuration: one that cannot be read" "$status" 2
+
 # nginx. Time of arrival is the end less $request_time; the zone counts; a line without a request is none.
 cat >exact.log <<'END_'
 1795858671.000 0.900 h 200 "GET /a HTTP/1.1"
@@ -174,7 +198,7 @@ refused() { # refused WHAT WORD...
     check "\"$*\" is refused" "$status $(cat err)" "2 weir audit: $what"
 }
 refused "name at least one log" --rate metadata=1/s
-refused "give at least one --rate, such as --rate metadata=10/1s" origin.log
+refused "give at least one --rate, such as --rate metadata=10/1s, or a --rate-config" origin.log
 refused "--rate: it needs a value, such as metadata=10/1s" origin.log --rate
 refused '--rate: "10/s" is not ROLE=RATES, such as metadata=10/1s,5000/h' origin.log --rate 10/s
 refused "unknown flag --skip-line=3; did you mean --skip-lines?" origin.log --skip-line=3

@@ -37,7 +37,8 @@ in_bash() {
         printf "%s\n" "${COMPREPLY[@]}"' completion "$dir" "$@" 2>&1 | sort | tr '\n' '|'
 }
 bash -n "$dir/weir.bash" "$dir/weir-download.bash"
-check "bash: commands" "$(in_bash weir "")" "audit|check|completion|explain|replay|schema|simulate|"
+check "bash: commands" "$(in_bash weir "")" \
+    "audit|check|completion|explain|identify|migrate|replay|schema|simulate|state|"
 check "bash: a command's beginning" "$(in_bash weir ex)" "explain|"
 check "bash: flags" "$(in_bash weir explain --rate-m)" "--rate-max-delay|--rate-max-inflight|--rate-mode|"
 check "bash: check has no rate flags" "$(in_bash weir check --)" "--help|--json|"
@@ -60,7 +61,8 @@ if command -v fish >/dev/null; then
         HOME=$dir XDG_CONFIG_HOME=$dir fish --no-config -c "source $dir/$1.fish; cd $dir/files; complete -C '$2'" |
             cut -f1 | sort | tr '\n' '|'
     }
-    check "fish: commands" "$(in_fish weir 'weir ')" "audit|check|completion|explain|replay|"
+    check "fish: commands" "$(in_fish weir 'weir ')" \
+        "audit|check|completion|explain|identify|migrate|replay|schema|simulate|state|"
     check "fish: flags" "$(in_fish weir 'weir explain --rate-m')" "--rate-max-delay|--rate-max-inflight|--rate-mode|"
     check "fish: a word" "$(in_fish weir-download 'weir-download --rate-backend re')" "redis|"
     check "fish: presets" "$(in_fish weir-download 'weir-download --rate-preset crossref-p')" \

@@ -88,5 +88,32 @@ gone='{"t":0,"op":"acquire","id":"a","host":"h","role":"metadata"}
 same "an abandoned request" '{"t":0,"id":"a","event":"granted","waited_ms":0}
 {"t":1400,"id":"b","event":"granted","waited_ms":1100}' "$("$weir" replay --rate h.metadata=1/SECOND - <<<"$gone")"
 
+# The event log of a run under one limit, under another: three at once, whose answers took 100 ms.
+event() { printf '{"timestamp":"2026-11-28T09:07:%sZ","stage":"rate-limiter","event_type":"%s","host":"h","role":"metadata"%s}\n' "$@"; }
+{
+    printf '{"timestamp":"2026-11-28T09:07:28.000Z","stage":"rate-limiter","event_type":"reload","ok":true}\n'
+    event 29.000 acquire ',"delay_ms":0,"acquired":true'
+    event 29.100 response ',"status":200'
+    event 30.100 acquire ',"delay_ms":1100,"acquired":true'
+    event 30.150 head_skip ',"delay_ms":0,"acquired":true'
+    event 30.180 tune ',"before":1,"after":0.9,"reason":"refused","answers":1,"refusals":1'
+    event 30.200 response ',"status":200'
+    event 30.300 block ',"delay_ms":1300,"policy_max_delay_ms":1300,"acquired":false,"cause":"window"'
+    event 31.000 cancel ',"delay_ms":500,"acquired":false'
+} >"$dir/events.jsonl"
+same "an event log under a wider limit" '{"t":0,"id":"1","event":"granted","waited_ms":0}
+{"t":0,"id":"2","event":"granted","waited_ms":0}
+{"t":0,"id":"3","event":"denied","cause":"window","limit":"2/1s","retry_at_ms":1000,"waited_ms":0}
+{"t":1150,"id":"4","event":"granted","waited_ms":0}
+{"t":1500,"id":"5","event":"granted","waited_ms":0}' "$("$weir" replay --rate h.metadata=2/SECOND "$dir/events.jsonl" 2>"$dir/said")"
+same "an event log under a tighter limit: the cancelled one gives up when it did" '{"t":2000,"id":"5","event":"cancelled","waited_ms":500}' \
+    "$("$weir" replay --rate h.metadata=1/MINUTE --rate-max-delay h.metadata=600000 "$dir/events.jsonl" 2>/dev/null | grep cancelled)"
+grep -v response "$dir/events.jsonl" >"$dir/admissions.jsonl"
+same "an event log without answers says so" "weir replay: an event log: t = 0 is 2026-11-28T09:07:29.000Z; it has no answers, so each request ends with its admission" \
+    "$("$weir" replay --rate h.metadata=2/SECOND "$dir/admissions.jsonl" 2>&1 >/dev/null)"
+event 32.000 teleport '' >>"$dir/events.jsonl"
+same "a line of an unknown kind" 'weir replay: '"$dir"'/events.jsonl:10: the lines before are of an event log, and it is not: it needs timestamp, event_type, and a key' \
+    "$("$weir" replay "$dir/events.jsonl" 2>&1 >/dev/null || true)"
+
 [ "$failures" -eq 0 ] || exit 1
 echo "replay: one trace and ten bad lines as expected"

@@ -5,6 +5,7 @@
 
 #include "weir/weir.hpp"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdint>
@@ -154,7 +155,8 @@ TEST_CASE("simulate: once the server's limit is lifted the factor is back within
 TEST_CASE("simulate: the law beats DocsToKG's and that of the AWS SDKs in refusals and in goodput") {
     for (const double share : {0.7, 0.4}) {
         std::vector<outcome_of> seen;
-        for (const law by : {law::weir, law::docstokg, law::aws}) {
+        for (const auto by :
+             {weir::simulation::law::weir, weir::simulation::law::docstokg, weir::simulation::law::aws}) {
             plan what = of_one_host();
             what.by = by;
             what.server.phases = {{0s, share}};
@@ -227,6 +229,30 @@ TEST_CASE("simulate: several processes learn the same as one, together or each b
         CHECK(per_10000(o.tasks[0]) <= (is_shared ? 150 : 1'000));
         CHECK(goodput(o.tasks[0]) >= (is_shared ? 0.88 : 0.6));
     }
+}
+
+TEST_CASE("simulate: the parts of a path are a floor, a mean and a share for the way out") {
+    dice d{7};
+    for (const latency& l :
+         {latency{10ms, 0.5, 80ms}, latency{10ms, 0, 80ms, latency::shape::exponential}, latency{10ms, 0, 80ms}}) {
+        weir::duration sum{}, shortest = 1h;
+        for (int i = 0; i < 20'000; ++i) {
+            const auto out = d.one_way(l, 0.75), back = d.one_way(l, 0.25);
+            CHECK(out >= 60ms);
+            CHECK(back >= 20ms);
+            sum += out + back;
+            shortest = std::min(shortest, out + back);
+        }
+        CHECK(sum / 20'000 > 89ms);
+        CHECK(sum / 20'000 < 91ms);
+        CHECK(shortest >= 80ms);
+    }
+    plan p;
+    p.under_way = {120ms};
+    p.path_changes = {{10min, {40ms}}, {20min, {80ms}}};
+    CHECK(path_at(p, 9min).mean == 120ms);
+    CHECK(path_at(p, 10min).mean == 40ms);
+    CHECK(path_at(p, 1h).mean == 80ms);
 }
 
 TEST_CASE("simulate: one seed is one run, and another is another") {

@@ -4,8 +4,10 @@
 #include "audit_flags.hpp"
 #include "audit_logs.hpp"
 #include "log_format.hpp"
+#include "rate_flags.hpp"
 #include "worst_window.hpp"
 
+#include "weir/config/configuration.hpp"
 #include "weir/core/rate.hpp"
 
 #include <fmt/format.h>
@@ -20,6 +22,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 // A second, naive opinion. It shares the text of rates with the library, and nothing else: a fault in the limiter's log
 // or windows must not hide itself here.
@@ -35,6 +38,8 @@ std::string_view stamp_name(log_format::stamp stamped) {
         return "answered";
     case log_format::stamp::admission:
         return "admission";
+    case log_format::stamp::sent:
+        return "sent";
     }
     return "?";
 }
@@ -49,6 +54,8 @@ public:
 
     void row(const audit_timeline& log, const std::string& host, const std::string& role, const audit_requests& at,
              const std::optional<rate>& r) {
+        // Lines without a status say nothing of refusals.
+        const bool has_answers = at.answers > 0 || at.all.empty();
         // An admission has no answer yet.
         const bool answers = log.format->stamped != log_format::stamp::admission;
         const std::int64_t blur = log.format->blur + slack_;
@@ -67,7 +74,9 @@ public:
                                        {"host", host},
                                        {"role", role},
                                        {"requests", at.all.size()},
-                                       {"429s", at.refused}};
+                                       {"429s", nullptr}};
+            if (has_answers)
+                out["429s"] = at.refused;
             if (r) {
                 out["rate"] = to_string(*r);
                 out["worst"] = all.certain;
@@ -88,8 +97,9 @@ public:
             return w.certain == w.possible ? fmt::format("{}/{}", w.certain, r->limit)
                                            : fmt::format("{}-{}/{}", w.certain, w.possible, r->limit);
         };
-        fmt::print("{:<24} {:<10} {:>8} {:>5}  {:<12} {:>10} {:>10}{}\n", host, role, at.all.size(), at.refused,
-                   r ? to_string(*r) : "not judged", fill(all), answers ? fill(admitted) : "-",
+        fmt::print("{:<24} {:<10} {:>8} {:>5}  {:<12} {:>10} {:>10}{}\n", host, role, at.all.size(),
+                   has_answers ? fmt::format("{}", at.refused) : "-", r ? to_string(*r) : "not judged", fill(all),
+                   answers ? fill(admitted) : "-",
                    over      ? "  OVER"
                    : unclear ? "  unclear"
                              : "");
@@ -98,6 +108,7 @@ public:
     void total(const audit_requests& at) {
         requests_ += at.all.size();
         refused_ += at.refused;
+        answers_ += at.answers;
     }
 
     [[nodiscard]] int finish(const audit_material& read) const {
@@ -110,10 +121,12 @@ public:
         if (read.skipped > 0)
             fmt::print(to, "audit: {} lines of no known format left out\n", read.skipped);
         if (!json_)
-            fmt::print(
-                "audit: {} requests, {} answered 429; {} windows judged over all arrivals, {} over their limit{}\n",
-                requests_, refused_, windows_, over_,
-                unclear_ == 0 ? "" : fmt::format(", {} that the stamps are too coarse to tell", unclear_));
+            fmt::print("audit: {} requests, {}; {} windows judged over all arrivals, {} over their limit{}\n",
+                       requests_,
+                       answers_ > 0 || requests_ == 0 ? fmt::format("{} answered 429", refused_)
+                                                      : "their answers not in the log",
+                       windows_, over_,
+                       unclear_ == 0 ? "" : fmt::format(", {} that the stamps are too coarse to tell", unclear_));
         if (windows_ == 0)
             throw usage_error{"no window was judged: no request has a role that --rate names"};
         if (over_ > 0)
@@ -137,12 +150,21 @@ private:
     std::int64_t slack_;
     std::size_t requests_ = 0;
     std::size_t refused_ = 0;
+    std::size_t answers_ = 0;
     std::size_t windows_ = 0;
     std::size_t over_ = 0;
     std::size_t unclear_ = 0;
 };
 
-int judge(const audit_request& asked) {
+/// The rates of a configuration for a key; none where it has no limit, or the log no host.
+std::vector<rate> configured_rates(const configuration* c, const std::string& host, const std::string& role) {
+    if (c == nullptr)
+        return {};
+    const auto policy = c->policy_for(host, role);
+    return policy ? policy->rates : std::vector<rate>{};
+}
+
+int judge(const audit_request& asked, const configuration* c) {
     const audit_material read = read_logs(asked.from);
     report out{asked};
     std::map<std::string, bool, std::less<>> seen;
@@ -154,11 +176,11 @@ int judge(const audit_request& asked) {
             auto found = asked.rates.find(role);
             if (found == asked.rates.end())
                 found = asked.rates.find("*");
-            if (found == asked.rates.end()) {
+            const std::vector<rate> rates =
+                found == asked.rates.end() ? configured_rates(c, host, role) : found->second;
+            if (rates.empty())
                 out.row(log, host, role, at, {});
-                continue;
-            }
-            for (const rate& r : found->second)
+            for (const rate& r : rates)
                 out.row(log, host, role, at, r);
         }
     }
@@ -172,13 +194,38 @@ int judge(const audit_request& asked) {
 }  // namespace
 
 int audit(std::span<const char* const> args) {
+    // `--rate` is of the audit, by role; the other rate flags make a configuration, as everywhere.
+    std::vector<const char*> own, others;
+    for (std::size_t i = 0; i < args.size(); ++i) {
+        const std::string_view word = args[i];
+        const bool is_own = word == "--rate" || word.starts_with("--rate=");
+        (is_own ? own : others).push_back(args[i]);
+        if (word == "--rate" && i + 1 < args.size())
+            own.push_back(args[++i]);
+    }
+    const rate_flags flags{others};
+    const bool has_configuration = flags.rest().size() != others.size();
+    std::vector<const char*> words;
+    for (const std::string& word : flags.rest())
+        words.push_back(word.c_str());
+    words.insert(words.end(), own.begin(), own.end());
     try {
-        const audit_request asked = parse_audit(args);
+        const audit_request asked = parse_audit(words, has_configuration);
         if (asked.help) {
             fmt::print("{}", audit_help());
             return 0;
         }
-        return judge(asked);
+        if (!has_configuration)
+            return judge(asked, nullptr);
+        const auto read = flags.resolved();
+        if (!read.explanation.empty()) {
+            fmt::print("{}", read.explanation);
+            return 0;
+        }
+        const resolution& config = read;
+        if (!config)
+            throw usage_error{config.fault_text()};
+        return judge(asked, &*config);
     } catch (const usage_error& fault) {
         fmt::print(stderr, "weir audit: {}\n", fault.what());
         return 2;

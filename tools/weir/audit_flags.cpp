@@ -27,6 +27,7 @@ namespace weir::tools {
 namespace {
 
 constexpr std::string_view audit_help_text = R"(usage: weir audit LOG... --rate ROLE=RATES [--rate ...] [flags]
+       weir audit LOG... --rate-config FILE [rate flags] [flags]
 
 Counts for every host, role and rate the most requests in any half-open interval of the rate's length, from logs of
 
@@ -37,6 +38,8 @@ Counts for every host, role and rate the most requests in any half-open interval
   haproxy    option httplog, with "capture request header Host len 64" before any other capture
 
   --rate ROLE=RATES    such as metadata=10/1s,5000/h; repeatable; ROLE "*" is every role that no other --rate names
+  --rate-config FILE   the rates of each host and role are those of a configuration, for roles that no --rate names; so
+                       do the other --rate-... flags, such as --rate-preset
   --format NAME        one of the four; without it, the first line that is of a known format tells for its file
   --nginx-format TEXT  the text of the log_format directive, with $status and $msec, $time_local or $time_iso8601
   --host NAME          the host of all requests of an access log (nginx, haproxy), whatever it says itself
@@ -84,16 +87,6 @@ std::int64_t parse_slack(std::string_view text) {
     return span->count();
 }
 
-std::size_t parse_skips(std::string_view text) {
-    std::size_t out = 0;
-    if (text == "all")
-        return std::numeric_limits<std::size_t>::max();
-    const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), out);
-    if (failure != std::errc{} || end != text.data() + text.size())
-        throw usage_error{fmt::format("--skip-lines: \"{}\" is neither a number of lines nor \"all\"", text)};
-    return out;
-}
-
 void set_value(audit_request& out, std::string_view flag, std::string_view value) {
     if (value.empty())
         throw usage_error{
@@ -114,31 +107,45 @@ void set_value(audit_request& out, std::string_view flag, std::string_view value
         out.from.skip_lines = parse_skips(value);
 }
 
-/// The formats that the flags leave, in the order in which lines are tried.
-std::vector<log_format> chosen_formats(const audit_request& asked) {
-    static constexpr std::array<std::string_view, 4> families{"events", "origin", "nginx", "haproxy"};
-    if (!asked.format.empty() && std::ranges::find(families, asked.format) == families.end()) {
-        const std::string guess = closest_match(asked.format, families);
-        throw usage_error{fmt::format("--format: unknown format \"{}\"; it is one of {}{}", asked.format,
+}  // namespace
+
+std::vector<log_format> chosen_formats(std::string_view format, std::string_view nginx_format, bool has_clients) {
+    std::vector<std::string_view> families{"events", "origin", "nginx", "haproxy"};
+    if (has_clients)
+        families.insert(families.end(), {"json", "csv"});
+    if (!format.empty() && std::ranges::find(families, format) == families.end()) {
+        const std::string guess = closest_match(format, families);
+        throw usage_error{fmt::format("--format: unknown format \"{}\"; it is one of {}{}", format,
                                       fmt::join(families, ", "),
                                       guess.empty() ? "" : fmt::format(": did you mean \"{}\"?", guess))};
     }
     std::vector<log_format> out;
-    if (!asked.nginx_format.empty())
-        out.push_back(nginx_log_format(asked.nginx_format));
-    for (auto& format : json_log_formats())
-        out.push_back(std::move(format));
-    for (auto& format : nginx_log_formats())
-        out.push_back(std::move(format));
+    if (!nginx_format.empty())
+        out.push_back(nginx_log_format(nginx_format));
+    for (auto& known : json_log_formats())
+        out.push_back(std::move(known));
+    for (auto& known : nginx_log_formats())
+        out.push_back(std::move(known));
     out.push_back(haproxy_log_format());
-    if (!asked.format.empty())
-        std::erase_if(out, [&asked](const log_format& f) { return f.family != asked.format; });
+    if (has_clients)
+        for (auto& known : client_log_formats())
+            out.push_back(std::move(known));
+    if (!format.empty())
+        std::erase_if(out, [format](const log_format& f) { return f.family != format; });
     return out;
 }
 
-}  // namespace
+std::size_t parse_skips(std::string_view text) {
+    std::size_t out = 0;
+    if (text == "all")
+        return std::numeric_limits<std::size_t>::max();
+    const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), out);
+    if (failure != std::errc{} || end != text.data() + text.size())
+        throw usage_error{fmt::format("--skip-lines: \"{}\" is neither a number of lines nor \"all\"", text)};
+    return out;
+}
 
-audit_request parse_audit(std::span<const char* const> args) {
+audit_request parse_audit(std::span<const char* const> args, bool has_configuration) {
     audit_request out;
     for (std::size_t i = 0; i < args.size(); ++i) {
         const std::string_view word = args[i];
@@ -166,9 +173,9 @@ audit_request parse_audit(std::span<const char* const> args) {
         return out;
     if (out.from.logs.empty())
         throw usage_error{"name at least one log"};
-    if (out.rates.empty())
-        throw usage_error{"give at least one --rate, such as --rate metadata=10/1s"};
-    out.from.formats = chosen_formats(out);
+    if (out.rates.empty() && !has_configuration)
+        throw usage_error{"give at least one --rate, such as --rate metadata=10/1s, or a --rate-config"};
+    out.from.formats = chosen_formats(out.format, out.nginx_format, false);
     return out;
 }
 

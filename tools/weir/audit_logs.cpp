@@ -7,12 +7,15 @@
 #include <cstddef>
 #include <cstdio>
 #include <fstream>
+#include <functional>
 #include <iostream>
 #include <istream>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace weir::tools {
 namespace {
@@ -33,9 +36,11 @@ std::string plain_host(std::string_view text) {
     return out.empty() ? "-" : out;
 }
 
-class audit_reader {
+class log_reader {
 public:
-    explicit audit_reader(const audit_sources& from) : from_(from) {}
+    using sink = std::function<void(log_entry&&, std::size_t, const log_format&)>;
+
+    log_reader(const log_sources& from, const sink& take) : from_(from), take_(take) {}
 
     void read(const std::string& path) {
         if (path == "-") {
@@ -48,22 +53,17 @@ public:
         read(path, file);
     }
 
-    audit_material finish() {
-        for (audit_timeline& timeline : out_.timelines) {
-            for (auto& [key, at] : timeline.keys) {
-                std::ranges::sort(at.all);
-                std::ranges::sort(at.admitted);
-            }
-        }
+    lines_read finish() {
         if (out_.skipped > skips_told)
-            fmt::print(stderr, "weir audit: and {} lines more that are left out\n", out_.skipped - skips_told);
+            fmt::print(stderr, "weir {}: and {} lines more that are left out\n", from_.program,
+                       out_.skipped - skips_told);
         return std::move(out_);
     }
 
 private:
     void read(const std::string& name, std::istream& in) {
         const log_format* format = nullptr;
-        audit_timeline* timeline = nullptr;
+        std::size_t timeline = 0;
         std::string line;
         std::size_t number = 1;
         for (; std::getline(in, line); ++number) {
@@ -76,11 +76,11 @@ private:
                 entry = f->read(line);
                 if (entry && format == nullptr) {
                     format = &*f;
-                    timeline = &timeline_of(name, *format);
+                    timeline = timeline_of(name, *format);
                 }
             }
             if (entry)
-                take(std::move(*entry), *timeline);
+                take(std::move(*entry), timeline, *format);
             else
                 skip(name, number, format);
         }
@@ -90,33 +90,28 @@ private:
             throw usage_error{fmt::format("{}: not one of its lines is of a known format", name)};
     }
 
-    audit_timeline& timeline_of(const std::string& name, const log_format& format) {
+    std::size_t timeline_of(const std::string& name, const log_format& format) {
         const auto same =
-            std::ranges::find_if(out_.timelines, [&](const audit_timeline& t) { return t.format == &format; });
-        if (format.own_clock || same == out_.timelines.end())
-            return out_.timelines.emplace_back(audit_timeline{name, &format, {}});
+            std::ranges::find_if(out_.timelines, [&](const log_timeline& t) { return t.format == &format; });
+        if (format.own_clock || same == out_.timelines.end()) {
+            out_.timelines.push_back({name, &format});
+            return out_.timelines.size() - 1;
+        }
         same->logs += ", " + name;
-        return *same;
+        return static_cast<std::size_t>(same - out_.timelines.begin());
     }
 
-    void take(log_entry entry, audit_timeline& into) {
+    void take(log_entry entry, std::size_t timeline, const log_format& format) {
         if (entry.what == log_entry::kind::neither) {
             ++out_.others;
             return;
         }
-        if (into.format->access_log) {
+        if (format.access_log) {
             entry.host = plain_host(from_.host ? *from_.host : entry.host);
             if (from_.role || entry.role.empty())
                 entry.role = from_.role.value_or("metadata");
         }
-        audit_requests& at = into.keys[{std::move(entry.host), std::move(entry.role)}];
-        if (entry.status == 429)
-            ++at.refused;
-        if (entry.what == log_entry::kind::answer)
-            return;
-        at.all.push_back(entry.at);
-        if (entry.status != 429)
-            at.admitted.push_back(entry.at);
+        take_(std::move(entry), timeline, format);
     }
 
     void skip(const std::string& name, std::size_t number, const log_format* format) {
@@ -132,20 +127,49 @@ private:
                                   ? why
                                   : fmt::format("{}; more lines than --skip-lines {}", why, from_.skip_lines)};
         if (out_.skipped <= skips_told)
-            fmt::print(stderr, "weir audit: left out: {}\n", why);
+            fmt::print(stderr, "weir {}: left out: {}\n", from_.program, why);
     }
 
-    const audit_sources& from_;
-    audit_material out_;
+    const log_sources& from_;
+    const sink& take_;
+    lines_read out_;
 };
 
 }  // namespace
 
-audit_material read_logs(const audit_sources& from) {
-    audit_reader reader{from};
+lines_read read_lines(const log_sources& from,
+                      const std::function<void(log_entry&&, std::size_t, const log_format&)>& take) {
+    log_reader reader{from, take};
     for (const std::string& log : from.logs)
         reader.read(log);
     return reader.finish();
+}
+
+audit_material read_logs(const log_sources& from) {
+    std::vector<std::map<std::pair<std::string, std::string>, audit_requests>> keys;
+    lines_read read = read_lines(from, [&](log_entry&& entry, std::size_t timeline, const log_format&) {
+        keys.resize(std::max(keys.size(), timeline + 1));
+        audit_requests& at = keys[timeline][{std::move(entry.host), std::move(entry.role)}];
+        if (entry.status != 0)
+            ++at.answers;
+        if (entry.status == 429)
+            ++at.refused;
+        if (entry.what == log_entry::kind::answer)
+            return;
+        at.all.push_back(entry.at);
+        if (entry.status != 429)
+            at.admitted.push_back(entry.at);
+    });
+    keys.resize(read.timelines.size());
+    audit_material out{.others = read.others, .skipped = read.skipped};
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+        for (auto& [key, at] : keys[i]) {
+            std::ranges::sort(at.all);
+            std::ranges::sort(at.admitted);
+        }
+        out.timelines.push_back({{std::move(read.timelines[i].logs), read.timelines[i].format}, std::move(keys[i])});
+    }
+    return out;
 }
 
 }  // namespace weir::tools

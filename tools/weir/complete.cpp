@@ -30,6 +30,12 @@ completed_program all_commands() {
     std::vector<completed_flag> simulated = rate;
     for (completed_flag& f : completed_simulate_flags())
         simulated.push_back(std::move(f));
+    std::vector<completed_flag> state_flags = rate_and_json;
+    state_flags.push_back({"--every", "SPAN", "the pause of watch"});
+    state_flags.push_back({"--count", "N", "how often watch prints"});
+    std::vector<completed_flag> migrate_flags = rate;
+    migrate_flags.push_back({"--print", "", "only print the SQL"});
+    migrate_flags.push_back({"--to", "VERSION", "the newest version or the one before"});
     return {"weir",
             {{"check", "say everything that is wrong with configuration files", {json, help}, true, {}},
              {"explain", "show where each limit of a host comes from", rate_and_json, false, {}},
@@ -41,9 +47,35 @@ completed_program all_commands() {
               {completion_shells.begin(), completion_shells.end()}},
              {"replay", "run a trace on a virtual clock", rate, true, {}},
              {"simulate", "play a workload against server models in virtual time", simulated, false, {}},
+             {"identify",
+              "say which law a server enforces",
+              {{"--refused", "LIST", "the statuses of a refusal"},
+               {.name = "--format",
+                .argument = "NAME",
+                .meaning = "what the logs are",
+                .words = {"events", "origin", "nginx", "haproxy", "json", "csv"}},
+               {"--nginx-format", "TEXT", "what nginx's log_format says"},
+               {"--resolution", "SPAN", "how exact the times are"},
+               {"--host", "NAME", "the host of all requests"},
+               {"--role", "NAME", "the role of all requests"},
+               {"--skip-lines", "N|all", "how many lines may be of no known format"},
+               json,
+               help},
+              true,
+              {}},
+             {"state",
+              "look at a live shared store",
+              state_flags,
+              false,
+              {"show", "watch", "reset", "open-gate", "holders"}},
+             {"migrate", "update the format of a store", migrate_flags, false, {}},
              {"audit",
               "find the worst window of every key and rate in access and event logs",
               {{"--rate", "ROLE=RATES", "a limit of a role"},
+               {.name = "--rate-config",
+                .argument = "FILE",
+                .meaning = "the limits are those of a configuration",
+                .file = true},
                {.name = "--format",
                 .argument = "NAME",
                 .meaning = "what the logs are",

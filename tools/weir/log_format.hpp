@@ -23,6 +23,7 @@ struct log_entry {
     std::string host{};   ///< "" where the line has none
     std::string role{};   ///< "" where the line has none
     int status = 0;       ///< 0 where the line has none
+    std::optional<std::int64_t> took{};  ///< ns from the request to its answer, where a client's log has it
 };
 
 /// How the lines of a log are read.
@@ -31,6 +32,7 @@ struct log_format {
         arrival,    ///< when the request was there
         answered,   ///< when its answer was finished
         admission,  ///< when the limiter let it go
+        sent,       ///< when a client sent it
     };
     std::string_view family{};                                              ///< what `--format` calls it
     std::string text{};                                                     ///< how a line looks, for who gave another
@@ -51,6 +53,9 @@ struct usage_error : std::runtime_error {
 
 /// weir's event log and weir-origin's arrival log.
 [[nodiscard]] std::vector<log_format> json_log_formats();
+/// What clients of any kind write: an object a line, or columns below a line of names, with a time, a status and, if
+/// they have it, how long the answer took.
+[[nodiscard]] std::vector<log_format> client_log_formats();
 /// `option httplog`, with or without what syslog puts before it.
 [[nodiscard]] log_format haproxy_log_format();
 /// Text as in nginx's directive `log_format`, without quotes around it.

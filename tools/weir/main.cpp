@@ -3,9 +3,12 @@
 #include "check.hpp"
 #include "complete.hpp"
 #include "explain.hpp"
+#include "identify.hpp"
+#include "migrate.hpp"
 #include "replay.hpp"
 #include "schema.hpp"
 #include "simulate.hpp"
+#include "state.hpp"
 #include "stores.hpp"
 #include "version_line.hpp"
 
@@ -35,6 +38,10 @@ constexpr std::array commands{
     command{"completion", weir::tools::complete, "print the completion script of bash, zsh or fish"},
     command{"replay", weir::tools::replay, "run a trace on a virtual clock and print what would have happened"},
     command{"simulate", weir::tools::simulate, "play a workload against server models in virtual time"},
+    command{"identify", weir::tools::identify,
+            "say which law a server enforces, from logs, and the policy that obeys it"},
+    command{"state", weir::tools::state, "look at a live shared store: fill of each window, gates; reset a key"},
+    command{"migrate", weir::tools::migrate, "update the format of a store, or print the SQL of it"},
     command{"audit", weir::tools::audit, "find the worst window of every key and rate in access and event logs"},
 };
 

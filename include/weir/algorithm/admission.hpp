@@ -152,7 +152,7 @@ assess(const State& state, const window_plan& plan, std::int64_t cost, instant n
                                     : back >= waiting ? now
                                                       : ahead.nth_newest(back);
             moves |= back < unstamped;
-            if (const instant free = blocker + w.period; free > at) {
+            if (const instant free = blocker + w.period; free > at && blocker >= w.since) {
                 at = free;
                 why = cause::window;
                 index = i;

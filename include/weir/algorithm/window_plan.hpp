@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 namespace weir {
@@ -18,6 +19,8 @@ namespace weir {
 struct window {
     std::int64_t limit;  ///< N' = ⌈N·m⌉
     duration period;     ///< T' = T·N'/(N·m) + margin, rounded up to the nanosecond
+    /// Units before it are not counted: the server reported the limit then.
+    instant since = long_ago;
 };
 
 /// The largest limit whose window is kept in exact stamps. Above it the log uses cells of T/1024.
@@ -63,12 +66,28 @@ struct window_plan {
     /// that because of the burst, a cut or a server's limit. A request that costs more than such a window holds is
     /// admitted when the window is empty.
     std::int64_t max_cost = INT64_MAX;
+
+    /// Whether any window does not count what was before a time.
+    [[nodiscard]] bool has_since() const noexcept {
+        return std::ranges::any_of(windows, [](const window& w) { return w.since > long_ago; });
+    }
+    /// The plan at `now`, with such windows as short as the time since then. For stores that know no such time.
+    [[nodiscard]] window_plan as_of(instant now) const {
+        constexpr duration inclusive = std::chrono::milliseconds{1};
+        window_plan out = *this;
+        for (window& w : out.windows)
+            if (const instant since = std::exchange(w.since, long_ago); since > long_ago)
+                w.period = std::min(w.period, std::max(now - since, duration::zero()) + inclusive);
+        return out;
+    }
 };
 
 /// The limits that a server reported, where they are below the policy's.
 struct server_rates {
     std::vector<rate> rates{};        ///< not scaled by the tuner's factor
     std::int64_t max_concurrent = 0;  ///< 0 = the server reported none
+    /// From when on each rate counts. A rate without one counts all units.
+    std::vector<instant> since{};
 
     friend bool operator==(const server_rates&, const server_rates&) = default;
 };
@@ -84,13 +103,13 @@ __extension__ typedef unsigned __int128 wide;
 /// Scales N per T by m: N' = ⌈N·m⌉ and T' = ⌈T·N'/(N·m)⌉. The average stays N·m per T whatever N is.
 [[nodiscard]] constexpr window scale(std::int64_t limit, duration period, multiplier m) noexcept {
     if (m.is_one())
-        return {limit, period};
+        return {limit, period, long_ago};
     const auto n = static_cast<wide>(limit) * static_cast<wide>(m.millionths());
     const std::int64_t scaled = ceil_div(n, static_cast<wide>(multiplier::one));
     const auto span =
         static_cast<wide>(period.count()) * static_cast<wide>(scaled) * static_cast<wide>(multiplier::one);
     const auto capped = std::min((span + n - 1) / n, static_cast<wide>((far_future - instant{}).count() / 4));
-    return {scaled, duration{static_cast<std::int64_t>(capped)}};
+    return {scaled, duration{static_cast<std::int64_t>(capped)}, long_ago};
 }
 
 }  // namespace detail
@@ -128,8 +147,9 @@ __extension__ typedef unsigned __int128 wide;
         }
     }
     if (server != nullptr) {
-        for (const rate& r : server->rates) {
-            out.windows.push_back({r.limit, r.period});
+        for (std::size_t i = 0; i < server->rates.size(); ++i) {
+            const rate& r = server->rates[i];
+            out.windows.push_back({r.limit, r.period, i < server->since.size() ? server->since[i] : long_ago});
             out.shown.push_back(r);
         }
         if (server->max_concurrent > 0 && (p.max_concurrent == 0 || server->max_concurrent < p.max_concurrent))

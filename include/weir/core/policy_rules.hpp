@@ -66,6 +66,13 @@ inline constexpr std::array role_rules{
     policy_leaf<&policy::refusal_statuses>(
         "refusal_statuses", "statuses that mean a refusal even without a time; any other 4xx or 5xx does only with one",
         {.min = 400, .max = 999}),
+    policy_leaf<&policy::reported_limits>(
+        "reported_limits",
+        "whether to obey the limits that the server reports in its fields: all, those on a refusal, or none",
+        {.words = "obey, refusals, ignore"}),
+    policy_leaf<&policy::refusal_pause>(
+        "refusal_pause_ms", "the first pause after a refusal that states no time; it doubles with each one in a row",
+        {.min = 1, .max = longest_ms}),
 };
 
 }  // namespace detail

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "weir/core/key_notes.hpp"
 #include "weir/core/multiplier.hpp"
 #include "weir/core/time.hpp"
 
 #include <concepts>
 #include <cstdint>
+#include <memory>
 #include <type_traits>
 
 namespace weir {
@@ -23,6 +25,10 @@ struct tuner_state {
     std::int64_t border = 0;       ///< the smallest factor that may be too large, in millionths; 0 = none is known
     std::int64_t waits = 0;        ///< observations to wait before the factor may reach `border` again
     std::int64_t failures = 0;     ///< how many times in a row it was cut at the border
+
+    /// What the answers said, for processes that share the key; null = nothing that matters. A step that changes it
+    /// sets a new object.
+    std::shared_ptr<const key_notes> notes{};
 
     friend bool operator==(const tuner_state&, const tuner_state&) = default;
 };

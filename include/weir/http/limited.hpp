@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "weir/http/answer_reader.hpp"
 #include "weir/http/detail/url_text.hpp"
 #include "weir/http/headers.hpp"
 #include "weir/http/message.hpp"
@@ -18,6 +19,7 @@
 #include <chrono>
 #include <concepts>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <type_traits>
 #include <utility>
@@ -49,16 +51,20 @@ concept limiting_registry = requires(R& r, std::string_view text, const acquire_
 /// counts. A transport that sends a request once more by itself first gets another permit, if the request may be
 /// repeated (`may_repeat`) and a permit is there within `max_delay`; else the request fails as `lost`.
 ///
+/// A service may say in its own way that it refuses: in the body, or in other fields. Then give an `answer_reader`,
+/// such as `known_bodies`. The entry is stamped when that has read the head and the first bytes of the body.
+///
 /// A receiver that sends another request in `head` or `body` waits for a second in-flight place while it has the first.
 /// Under a ceiling of 1 it waits for itself until `max_delay`: send the second request after the first has returned.
 /// **Errors.** Throws `refused` if there is no permit in time, `exception` for a URL or role that has no key, and what
 /// the transport throws.
 /// **Thread safety.** The transport's. **Lifetime.** The registry must outlive it; a transport given as an lvalue too.
-template <class Transport, limiting_registry Registry>
+template <class Transport, limiting_registry Registry, answer_reader Reader = no_answer_reader>
     requires transport<std::remove_reference_t<Transport>>
-class limited : public collecting<limited<Transport, Registry>> {
+class limited : public collecting<limited<Transport, Registry, Reader>> {
 public:
-    limited(Transport&& inner, Registry& limits) : inner_(std::forward<Transport>(inner)), limits_(&limits) {}
+    limited(Transport&& inner, Registry& limits, Reader reader = {})
+        : inner_(std::forward<Transport>(inner)), limits_(&limits), reader_(std::move(reader)) {}
 
     using collecting<limited>::send;
     void send(const request& what, receiver& to) {
@@ -67,12 +73,15 @@ public:
             throw exception(budget_host(what.url).error());
         if (is_too_late(what))
             throw transport_error{transport_errc::timeout, what.method, what.url, "no time was left to send it", false};
-        watching watch{*limits_, parts.host, what, to};
+        watching watch{*limits_, parts.host, what, to, reader_};
         try {
             inner_.send(what, watch);
+            watch.end();
         } catch (const transport_error& e) {
             if (!e.sent())
                 watch.refund();
+            else
+                watch.end();  // the head was its answer
             throw;
         }
     }
@@ -81,12 +90,13 @@ public:
 
 private:
     using permit_type = typename Registry::permit;
+    static constexpr bool reads_body = !std::is_same_v<Reader, no_answer_reader>;
 
     /// Has the permit of one request, and of each repeat of it.
     class watching final : public forwarding_receiver {
     public:
-        watching(Registry& limits, std::string_view host, const request& what, receiver& to)
-            : forwarding_receiver(to), limits_(limits), host_(host), what_(what) {
+        watching(Registry& limits, std::string_view host, const request& what, receiver& to, Reader& reader)
+            : forwarding_receiver(to), limits_(limits), host_(host), what_(what), reader_(reader) {
             take_permit();
         }
 
@@ -95,6 +105,7 @@ private:
                 return false;
             // First: the old permit's in-flight place may be the only one. Without an answer it counts as abandoned.
             permit_.reset();
+            waits_for_body_ = false;
             try {
                 take_permit();
             } catch (const exception&) {
@@ -103,8 +114,31 @@ private:
             return true;
         }
         void head(int status, const headers& fields) override {
-            permit_->arrived(response_feedback{status, fields}.said());
+            if constexpr (reads_body) {
+                status_ = status;
+                fields_ = fields;
+                first_bytes_.clear();
+                waits_for_body_ = true;
+            } else {
+                permit_->arrived(response_feedback{status, fields}.said());
+            }
             forwarding_receiver::head(status, fields);
+        }
+        bool body(std::string_view bytes) override {
+            if (waits_for_body_) {
+                first_bytes_.append(bytes.substr(0, max_answer_body - first_bytes_.size()));
+                if (first_bytes_.size() == max_answer_body)
+                    end();
+            }
+            return forwarding_receiver::body(bytes);
+        }
+        /// The response is over, or as much of its body is there as the reader gets.
+        void end() {
+            if (!std::exchange(waits_for_body_, false))
+                return;
+            response_feedback read{status_, fields_};
+            read.add(reader_(answer_view{status_, fields_, first_bytes_}));
+            permit_->arrived(read.said());
         }
 
         void refund() {
@@ -126,14 +160,23 @@ private:
         Registry& limits_;
         std::string_view host_;
         const request& what_;
+        Reader& reader_;
         std::optional<permit_type> permit_;
+        // The response while the reader waits for its body.
+        bool waits_for_body_ = false;
+        int status_ = 0;
+        headers fields_;
+        std::string first_bytes_;
     };
 
     Transport inner_;
     Registry* limits_;
+    [[no_unique_address]] Reader reader_;
 };
 
 template <class Transport, class Registry>
 limited(Transport&&, Registry&) -> limited<Transport, Registry>;
+template <class Transport, class Registry, class Reader>
+limited(Transport&&, Registry&, Reader) -> limited<Transport, Registry, Reader>;
 
 }  // namespace weir::http

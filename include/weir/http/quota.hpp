@@ -3,6 +3,8 @@
 
 #include "weir/observe/feedback.hpp"
 
+#include <fmt/format.h>
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -20,11 +22,28 @@ struct quota {
     reported_limit reported{};
     /// What the server divides its capacity by, such as a user; any bytes.
     std::optional<std::string> partition{};
+    /// What the limit is about, such as "search"; "" = the fields do not say.
+    std::string resource{};
     /// The first field that states it. **Lifetime.** Static.
     std::string_view from{};
 
     friend bool operator==(const quota&, const quota&) = default;
 };
+
+/// The names of a limit as one text: equal texts mean the same limit. Of a partition, which may identify a user, it has
+/// only a hash. It is empty if the limit has no names.
+[[nodiscard]] inline std::string names_of(const quota& q) {
+    std::string out = q.name;
+    if (!q.resource.empty())
+        out.append(out.empty() ? "" : " ").append(q.resource);
+    if (q.partition) {
+        std::uint32_t hash = 2'166'136'261U;  // FNV-1a
+        for (const char c : *q.partition)
+            hash = (hash ^ static_cast<unsigned char>(c)) * 16'777'619U;
+        out.append(fmt::format("{}pk {:08x}", out.empty() ? "" : " ", hash));
+    }
+    return out;
+}
 
 /// Every limit that the fields of one response state.
 struct quota_reading {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "weir/limiter/detail/key_tuner.hpp"
+#include "weir/limiter/detail/limit_notes.hpp"
 #include "weir/limiter/detail/published_denial.hpp"
 #include "weir/limiter/detail/refusal_pause.hpp"
 #include "weir/limiter/detail/spin_lock.hpp"
@@ -13,9 +14,12 @@
 
 #include "weir/algorithm/admission.hpp"
 #include "weir/core/decision.hpp"
+#include "weir/core/key_notes.hpp"
+#include "weir/core/multiplier.hpp"
 #include "weir/core/time.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -47,14 +51,20 @@ struct key_core {
     key_core& operator=(const key_core&) = delete;
 
     // The members that each decision reads come last. After them the registry puts what a search reads, and the log.
-    /// How long the key pauses after refusals that state no time.
+    /// How long the key pauses after refusals, and whether it is half-open. Changed by `change_pause`.
     detail::refusal_pause pause;
     /// What was recorded for the tuner; null until there is an answer to record.
     std::unique_ptr<detail::key_tuner> tuner;
     /// The longest time from admission to answer that was seen, in ns.
     duration longest_latency{};
-    /// Until when the limits that the server reported are kept.
-    instant reported_until = long_ago;
+    /// What the server reported of limits; null until it reports one. Changed by `adopt`.
+    std::unique_ptr<detail::limit_list> reported;
+    /// When the first of them is forgotten.
+    instant reported_due = far_future;
+    /// The kind of things that the last answer with any said about limits: only another one is an event.
+    std::uint32_t last_kind = 0;
+    /// Until when this process has the right to send the probe and has not used it. Only with a shared store.
+    instant probe_until = long_ago;
     /// The object that the key belongs to. The lists return it.
     void* owner;
     /// The last denial of a request of one unit, if only time can end it; readable without the lock.
@@ -62,6 +72,9 @@ struct key_core {
     detail::spin_lock lock;
     /// If true, nothing is admitted until `resume`.
     bool is_paused = false;
+    /// Whether only a probe may be admitted: `pause` says when. With a shared store it is also set while this process
+    /// does not know; then the store says.
+    bool is_half_open = false;
     /// Whether the last try of the first waiter lacked only an in-flight slot. Then the key is in the ceiling's line.
     bool lacks_slot = false;
     /// The number of objects that can reach this key: permits, handles, tickets, active calls, the ceiling's line, the
@@ -72,6 +85,36 @@ struct key_core {
     std::unique_ptr<waiting_room> room;
 
     [[nodiscard]] const window_plan& plan() const noexcept { return rules->plan; }
+
+    /// Changes `pause` by `change(pause)`, and returns its result.
+    template <class F>
+    auto change_pause(F&& change) noexcept {
+        struct update {
+            key_core& key;
+            ~update() { key.is_half_open = key.pause.is_half_open(); }
+        } const at_end{*this};
+        return change(pause);
+    }
+
+    /// Keeps what the server reported of limits. Returns the rules that follow from it under `factor`; null if they are
+    /// the present ones. **Exception safety.** Strong.
+    [[nodiscard]] std::shared_ptr<const key_rules> adopt(const detail::limit_list& notes, multiplier factor) {
+        server_rates limits = detail::lower_than(rules->policy, notes);
+        const bool is_empty = limits == server_rates{};
+        std::shared_ptr<const key_rules> fresh;
+        if (rules->reported != nullptr ? limits != *rules->reported : !is_empty)
+            fresh = key_rules::make(rules->policy, factor,
+                                    is_empty ? nullptr : std::make_shared<const server_rates>(std::move(limits)));
+        if (reported == nullptr)
+            reported = std::make_unique<detail::limit_list>(notes);
+        else
+            *reported = notes;
+        reported_due = far_future;
+        for (const limit_note& n : notes)
+            if (n.of != 0)
+                reported_due = std::min(reported_due, n.until);
+        return fresh;
+    }
 
     // ---- waiters
 
@@ -153,6 +196,26 @@ struct key_core {
 
     /// The assessment for a paused key: only `resume` makes room.
     [[nodiscard]] static assessment paused(instant now) noexcept { return {now, cause::gate, 0}; }
+    /// The assessment while a probe is not answered. It is served with the answer, at best after the longest latency
+    /// that was seen.
+    [[nodiscard]] assessment probing(instant now) const noexcept {
+        const duration latency = std::clamp<duration>(longest_latency, min_probing, max_probing);
+        const instant sent = pause.next_probe() - detail::refusal_pause::probe_limit;
+        assessment out{std::clamp(saturating_add(sent, latency), saturating_add(now, min_probing), pause.next_probe()),
+                       cause::gate, 0};
+        out.moves = true;
+        return out;
+    }
+    /// Whether a request that nothing else stops waits for the answer to a probe.
+    [[nodiscard]] bool waits_for_probe(instant now) const noexcept {
+        return is_half_open && pause.blocks(now) && plan().enforce;
+    }
+    [[nodiscard]] bool has_probe(instant now) const noexcept { return probe_until > now; }
+    /// `f` is the assessment of a request that was tried while no probe was out: if it is admitted, it is the probe.
+    void note_probe(const assessment& f, instant now) noexcept {
+        if (is_half_open && f.admits() && plan().enforce)
+            pause.send_probe(now);
+    }
     /// First come, first served: the assessment of a request that comes after one with the assessment `ahead`, where
     /// `f` is its own.
     [[nodiscard]] static assessment behind(const assessment& ahead, const assessment& f) noexcept {
@@ -177,6 +240,8 @@ struct key_core {
     }
     /// When time alone lets the head try again after `f`; `far_future` if only a change can.
     [[nodiscard]] instant due_of(const assessment& f) const noexcept {
+        if (f.cause == cause::gate && f.moves && !is_paused)
+            return pause.next_probe();
         return is_timed(f) && !is_paused ? f.at : far_future;
     }
     [[nodiscard]] bool is_full() const noexcept {
@@ -201,7 +266,10 @@ struct key_core {
     // ---- references
 
     [[nodiscard]] bool is_remembered(instant now) const noexcept {
-        return is_paused || reported_until > now || pause.is_remembered(now);
+        const bool has_limits = reported != nullptr && std::ranges::any_of(*reported, [now](const limit_note& n) {
+                                    return n.of != 0 && n.until > now;
+                                });
+        return is_paused || has_limits || pause.is_remembered(now);
     }
 
     // ---- waking
@@ -219,6 +287,10 @@ struct key_core {
         return passes_head || queue().is_front(w) ? std::min({queue().front_due(), w.deadline, next_tune()})
                                                   : w.deadline;
     }
+
+private:
+    static constexpr duration min_probing = std::chrono::milliseconds{1};
+    static constexpr duration max_probing = std::chrono::seconds{1};
 };
 
 }  // namespace weir

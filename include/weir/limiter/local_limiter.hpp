@@ -42,8 +42,7 @@ public:
     /// Decides on `cost` units at once, behind the waiters. A cost of 0 is not counted.
     [[nodiscard, gnu::always_inline]] assessment decide(step& s, std::int64_t cost, entry& out) {
         if (is_obstructed()) [[unlikely]]
-            if (const auto f = obstruction(s, cost))
-                return *f;
+            return decide_obstructed(s, cost, out);
         const assessment f = s.store.admit(slot_, key_.plan(), cost, s.now, detail::any_inflight_slot{s.ceiling}, out);
         if (f.cause != cause::none) [[unlikely]] {
             const assessment copy = f;  // only the copy has an address, so the original stays in registers
@@ -68,6 +67,8 @@ public:
         if (is_obstructed())
             if (const auto f = obstruction(s, cost))
                 return *f;
+        if (key_.waits_for_probe(s.now))
+            return key_.probing(s.now);
         assessment f = s.store.assess_behind(slot_, key_.plan(), cost, s.now, none_ahead{});
         if (f.admits() && cost > 0 && s.ceiling.is_full())
             f.cause = cause::inflight;
@@ -162,11 +163,19 @@ public:
     bool open_gate(step& s) {
         if constexpr (openable_store<Store>) {
             s.store.open_gate(slot_);
-            key_.pause = {};
+            key_.change_pause([](detail::refusal_pause& p) { p = {}; });
             changed(s, change::better);
             return true;
         }
         return false;
+    }
+    /// Changes what is known of refusals by `how(refusal_pause&)`.
+    template <class F>
+    void change_pause(step& s, F&& how) noexcept {
+        const bool was_half_open = key_.is_half_open;
+        key_.change_pause(how);
+        if (was_half_open)
+            changed(s, change::better);
     }
     /// Replaces the rules. History counts under the new rules at once.
     void set_rules(step& s, std::shared_ptr<const key_rules> rules) noexcept {
@@ -176,12 +185,14 @@ public:
     void tune(step& s, multiplier m) { tuner_.tune(s.store, slot_, m); }
     /// Updates the tuner's state.
     std::optional<tuner_state> learn(step& s, tuner_step how) { return tuner_.learn(s.store, slot_, how); }
-    void erase(step& s) {
+    /// Its open entries are this process's own requests, which end by themselves: they stay.
+    void erase(step& s, open_entries = open_entries::keep) {
         // The store's `erase` takes no time. A verb that decides stamps the abandoned requests that are over by now,
         // because they are history too.
         entry uncounted;
         static_cast<void>(s.store.admit(slot_, key_.plan(), 0, s.now, detail::free_inflight{}, uncounted));
         tuner_.erase(s.store, slot_);
+        key_.change_pause([](detail::refusal_pause& p) { p = {}; });
         changed(s, change::better);
     }
 
@@ -211,7 +222,18 @@ public:
 
 private:
     [[nodiscard, gnu::always_inline]] bool is_obstructed() const noexcept {
-        return !key_.queue_empty() || key_.is_paused;
+        return !key_.queue_empty() || key_.is_paused || key_.is_half_open;
+    }
+    [[nodiscard, gnu::noinline]] assessment decide_obstructed(step& s, std::int64_t cost, entry& out) {
+        if (const auto f = obstruction(s, cost))
+            return *f;
+        if (key_.waits_for_probe(s.now))
+            return key_.probing(s.now);
+        const assessment f = s.store.admit(slot_, key_.plan(), cost, s.now, detail::any_inflight_slot{s.ceiling}, out);
+        if (f.cause != cause::none)
+            decided(s, f, cost);
+        key_.note_probe(f, s.now);
+        return f;
     }
     /// What stands in the way of a request of `cost` units before the store is asked; empty if nothing does.
     [[nodiscard, gnu::noinline]] std::optional<assessment> obstruction(step& s, std::int64_t cost) {

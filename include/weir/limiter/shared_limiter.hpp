@@ -53,7 +53,8 @@ public:
     static constexpr duration retry_ceiling = detail::shared_queue_driver::retry_ceiling;
 
     shared_limiter(key_core& key, typename Store::slot slot) : key_(key), log_(key, std::move(slot)), driver_(key) {
-        key_.make_room();  // an active call may enter the key in a list, and the end of a lease may wake it
+        key_.is_half_open = true;  // perhaps: the store says at the first request
+        key_.make_room();          // an active call may enter the key in a list, and the end of a lease may wake it
     }
 
     // ---- decisions
@@ -78,7 +79,10 @@ public:
             return driver_.assess_behind(log_.known(s.now));
         if (const assessment f = log_.known(s.now); !f.admits() || log_.has_lease(cost, s.now))
             return f;
-        const key_snapshot seen = read(s);
+        std::string error;
+        const key_snapshot seen = read(s, error);
+        if (!error.empty())
+            return {saturating_add(s.now, retry_failed), cause::store, 0};
         assessment f = detail::assess_snapshot(seen, key_.plan(), cost, s.now);
         if (f.admits() && cost > 0 && s.ceiling.is_full())
             f.cause = cause::inflight;
@@ -188,11 +192,19 @@ public:
             if (!detail::opens_gates(s.store))
                 return false;
             const bool is_open = log_.open_gate(s);
-            key_.pause = {};
+            key_.change_pause([](detail::refusal_pause& p) { p = {}; });
             improved(s);
             return is_open;
         }
         return false;
+    }
+    /// Changes what all processes know of refusals by `how(refusal_pause&)`, which may be called more than once.
+    /// Releases the lock. If the store fails, only this process knows.
+    template <class F>
+    void change_pause(step& s, F&& how) noexcept {
+        if (!log_.change_pause(s, how))
+            key_.change_pause(how);
+        improved(s);
     }
     /// Replaces the rules. History counts under the new rules at once.
     void set_rules(step& s, std::shared_ptr<const key_rules> rules) noexcept {
@@ -205,8 +217,9 @@ public:
     /// Updates the tuner's state; empty if the store failed. Releases the lock.
     std::optional<tuner_state> learn(step& s, tuner_step how) { return log_.learn(s, how); }
     /// Forgets the key's history. Releases the lock.
-    void erase(step& s) {
-        log_.erase(s);
+    void erase(step& s, open_entries what = open_entries::keep) {
+        log_.erase(s, what);
+        key_.change_pause([](detail::refusal_pause& p) { p = {}; });
         improved(s);
     }
     /// Ends every lease. Returns whether there was any. Releases the lock.
@@ -223,8 +236,12 @@ public:
 
     // ---- queries
 
-    /// The key's state in the store. Releases the lock.
-    [[nodiscard]] key_snapshot read(step& s) { return log_.read(s); }
+    /// The key's state in the store. If the store fails, `error` gets its text. Releases the lock.
+    [[nodiscard]] key_snapshot read(step& s, std::string& error) { return log_.read(s, error); }
+    [[nodiscard]] key_snapshot read(step& s) {
+        std::string ignored;
+        return read(s, ignored);
+    }
     [[nodiscard]] multiplier factor(const Store&) const noexcept { return log_.factor(); }
     /// Whether forgetting what this process keeps of the key would change no decision.
     [[nodiscard]] bool is_idle(const Store& store, instant now) const { return log_.is_idle(store, now); }

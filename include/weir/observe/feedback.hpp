@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 
 namespace weir {
@@ -43,8 +44,15 @@ struct reported_limit {
     std::optional<std::int64_t> remaining{};
     /// From the arrival of the response until more units are available, perhaps not all of them.
     std::optional<duration> reset{};
+    /// Which limit it is: the server's names for its policy, its partition and its resource; "" = it has no names.
+    /// **Lifetime.** The caller's, for the length of the call.
+    std::string_view of{};
 
-    friend bool operator==(const reported_limit&, const reported_limit&) = default;
+    /// Whether the numbers are the same, whatever the limits are called.
+    friend constexpr bool operator==(const reported_limit& a, const reported_limit& b) noexcept {
+        return a.unit == b.unit && a.limit == b.limit && a.window == b.window && a.remaining == b.remaining &&
+               a.reset == b.reset;
+    }
 };
 
 /// What a response says about the limit, independent of HTTP's spelling. It is passed to `permit::arrived`.
@@ -55,13 +63,18 @@ struct feedback {
     std::optional<duration> retry_after{};
     /// The limits that it reported. **Lifetime.** The caller's, for the length of the call.
     std::span<const reported_limit> limits{};
+    /// Whether the response says that the server refused, whatever its status is.
+    bool refused = false;
+    /// One sentence for each field that was not understood, and why. **Lifetime.** As `limits`.
+    std::span<const std::string> dropped{};
 };
 
-/// Whether the server refused because of a limit or of overload: the status is one of the policy's `refusal_statuses`,
-/// or it is any 4xx or 5xx that states when to come back.
+/// Whether the server refused because of a limit or of overload: the response says so, its status is one of the
+/// policy's `refusal_statuses`, or it is any 4xx or 5xx that states when to come back.
 [[nodiscard]] inline bool is_refusal(const policy& p, const feedback& said) noexcept {
-    return said.status >= 400 &&
-           (said.retry_after || std::ranges::find(p.refusal_statuses, said.status) != p.refusal_statuses.end());
+    return said.refused ||
+           (said.status >= 400 &&
+            (said.retry_after || std::ranges::find(p.refusal_statuses, said.status) != p.refusal_statuses.end()));
 }
 
 }  // namespace weir

@@ -18,6 +18,7 @@
 #include <memory>
 #include <mutex>
 #include <ostream>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -58,8 +59,10 @@ inline void append_ms(std::string& out, duration span) {
 ///
 /// A denial also has `cause`, `limit` (the full rate) and `retry_at`. So has `shadow`, although its request was
 /// acquired. A response has its `status`, a gate its `retry_at`. `tune` has `before`, `after`, `reason`, `answers` and
-/// `refusals`. `history_lost` and `store_warning` have `text`. A reload has `ok`, and `error` if it was refused.
-/// `policy_max_delay_ms` is the longest time that this caller would have waited. Times are UTC.
+/// `refusals`. `feedback` has the texts `used` and `dropped`, `retry_at` if requests wait, and `warning` if a time is
+/// suspicious. `history_lost` and `store_warning` have `text`; `holder_died` also has `holder`, `holder_host`, `pid`
+/// and `entries`. A reload has `ok`, and `error` if it was refused. `policy_max_delay_ms` is the longest time that this
+/// caller would have waited. Times are UTC.
 ///
 /// **Thread safety.** All members; lines never mix. **Lifetime.** Copies share one sink and one lock; the file or
 /// stream must outlive them. **Errors.** The registry ignores what a stream or a callback throws.
@@ -132,6 +135,15 @@ public:
             detail::append_json_text(out, e.text);
             return out.append("}\n");
         }
+        if (e.type == event_type::feedback)
+            return append_feedback(std::move(out), e, ms);
+        if (e.type == event_type::holder_died) {
+            out.append(fmt::format(R"(,"holder":{},"holder_host":)", e.holder));
+            detail::append_json_text(out, e.holder_host);
+            out.append(fmt::format(R"(,"pid":{},"entries":{},"text":)", e.holder_pid, e.holder_entries));
+            detail::append_json_text(out, e.text);
+            return out.append("}\n");
+        }
         if (e.type == event_type::response)
             return out.append(fmt::format(",\"status\":{}}}\n", e.status));
         if (e.type == event_type::tune)
@@ -164,6 +176,28 @@ private:
         return t == event_type::acquire || t == event_type::head_skip ? level::decisions : level::trouble;
     }
 
+    static std::string append_feedback(std::string out, const event& e,
+                                       std::chrono::sys_time<std::chrono::milliseconds> now) {
+        out.append(fmt::format(R"(,"status":{})", e.status));
+        append_texts(out, "used", e.used);
+        append_texts(out, "dropped", e.dropped);
+        if (e.verdict.retry_at > e.at)
+            append_retry_at(out, e, now);
+        if (!e.text.empty()) {
+            out.append(R"(,"warning":)");
+            detail::append_json_text(out, e.text);
+        }
+        return out.append("}\n");
+    }
+    static void append_texts(std::string& out, std::string_view name, std::span<const std::string> texts) {
+        out.append(",\"").append(name).append("\":[");
+        for (const std::string& text : texts) {
+            if (&text != texts.data())
+                out += ',';
+            detail::append_json_text(out, text);
+        }
+        out += ']';
+    }
     static void append_verdict(std::string& out, const event& e) {
         out.append(R"(,"delay_ms":)");
         detail::append_ms(out, e.verdict.waited);

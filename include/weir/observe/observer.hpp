@@ -7,6 +7,8 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
+#include <string>
 #include <string_view>
 #include <type_traits>
 
@@ -26,6 +28,8 @@ enum class event_type : std::uint8_t {
     tune,           ///< the tuner changed the factor on the key's rates
     history_lost,   ///< the shared store has lost history: keys warm up
     store_warning,  ///< a setting of the shared store's server may lose history
+    holder_died,    ///< a process that used the shared store died, and what it held on the key was ended
+    feedback,       ///< an answer said something about limits that the one before did not say
 };
 
 [[nodiscard]] constexpr std::string_view to_string(event_type t) noexcept {
@@ -54,6 +58,10 @@ enum class event_type : std::uint8_t {
         return "history_lost";
     case event_type::store_warning:
         return "store_warning";
+    case event_type::holder_died:
+        return "holder_died";
+    case event_type::feedback:
+        return "feedback";
     }
     return "?";
 }
@@ -64,15 +72,21 @@ struct event {
     instant at{};  ///< on the store's timeline
     std::string_view host;
     std::string_view role;
-    decision verdict{};    ///< for acquire, block, cancel, head_skip and shadow; `retry_at` for gate
-    duration max_delay{};  ///< the longest time that this caller would have waited
-    int status = 0;        ///< for response: the HTTP status, 0 = unknown
-    std::string_view
-        text{};           ///< for reload: the faults, or "" when it took effect; for store: what failed; for tune: why
-    multiplier before{};  ///< for tune: the factor until now
-    multiplier after{};   ///< for tune: the factor from now on
-    std::int64_t answers = 0;   ///< for tune: the answers that decided, including refusals
-    std::int64_t refusals = 0;  ///< for tune: refusals among `answers`
+    decision verdict{};        ///< for acquire, block, cancel, head_skip and shadow; `retry_at` for gate and feedback
+    duration max_delay{};      ///< the longest time that this caller would have waited
+    int status = 0;            ///< for response and feedback: the HTTP status, 0 = unknown
+    std::string_view text{};   ///< for reload: the faults, or "" when it took effect; for store: what failed; for tune:
+                               ///< why; for feedback: a warning, or ""
+    multiplier before{};       ///< for tune: the factor until now
+    multiplier after{};        ///< for tune: the factor from now on
+    std::int64_t answers = 0;  ///< for tune: the answers that decided, including refusals
+    std::int64_t refusals = 0;               ///< for tune: refusals among `answers`
+    std::span<const std::string> used{};     ///< for feedback: what was understood and is obeyed
+    std::span<const std::string> dropped{};  ///< for feedback: what was not, and why
+    std::uint64_t holder = 0;                ///< for holder_died: the id of `holder_info`
+    std::string_view holder_host{};          ///< for holder_died: the machine of the process
+    std::int64_t holder_pid = 0;             ///< for holder_died: the process
+    std::int64_t holder_entries = 0;         ///< for holder_died: its requests whose entries were ended
 };
 
 /// Sees what the limiter does, and cannot change it.

@@ -6,6 +6,7 @@
 #include "weir/storage/store.hpp"
 
 #include <cstddef>
+#include <string>
 
 namespace weir {
 
@@ -16,6 +17,7 @@ struct key_report {
     key_snapshot state;       ///< use of every window, open, in flight, gate, multiplier
     std::size_t waiting = 0;  ///< requests in the queue
     bool is_paused = false;   ///< nothing is admitted until `resume`
+    std::string error{};      ///< why the shared store could not be read: then `state` is empty; "" = it was read
 };
 
 }  // namespace weir

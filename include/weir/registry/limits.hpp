@@ -17,6 +17,7 @@
 #include "weir/core/time.hpp"
 #include "weir/limiter/acquire_options.hpp"
 #include "weir/observe/observer.hpp"
+#include "weir/storage/holder.hpp"
 #include "weir/storage/memory_store.hpp"
 #include "weir/storage/store.hpp"
 
@@ -153,8 +154,13 @@ public:
     [[nodiscard]] result<void> set_policy(std::string_view host, std::string_view role, policy p) {
         return impl_->set_policy(host, role, std::move(p));
     }
-    /// Forgets a key's history, gate and multiplier; requests in flight still count. An unknown key is no error.
-    void erase(std::string_view host, std::string_view role) { impl_->erase(host, role); }
+    /// Forgets a key's history, gate and multiplier. Requests in flight still count, unless a shared store forgets them
+    /// `too`. An unknown key is no error. As `registry::erase`.
+    void erase(std::string_view host, std::string_view role, open_entries what = open_entries::keep) {
+        impl_->erase(host, role, what);
+    }
+    /// Gives the shared store a sign of life if one is due. As `registry::renew`.
+    void renew() noexcept { impl_->renew(); }
     /// Admits nothing for a key until `resume`. Requests that wait go on waiting.
     void pause(std::string_view host, std::string_view role) { impl_->pause(host, role); }
     void resume(std::string_view host, std::string_view role) { impl_->resume(host, role); }
@@ -175,6 +181,8 @@ public:
     }
     /// Every key that has state, in no order.
     [[nodiscard]] std::vector<key_report> inspect() { return impl_->inspect(); }
+    /// The processes that use the store; empty if the store knows none. **Errors.** `store_error`.
+    [[nodiscard]] std::vector<holder_info> holders() { return impl_->holders(); }
     /// How many keys have state.
     [[nodiscard]] std::size_t size() const { return impl_->size(); }
     /// How many requests are in flight over all keys.

@@ -17,6 +17,7 @@
 #include "weir/core/time.hpp"
 #include "weir/limiter/acquire_options.hpp"
 #include "weir/observe/observer.hpp"
+#include "weir/storage/holder.hpp"
 #include "weir/storage/memory_store.hpp"
 #include "weir/storage/store.hpp"
 
@@ -181,9 +182,15 @@ public:
     ///
     /// **Effects.** Returns when to call it again at the latest; `far_future` if only a change can complete a ticket.
     /// If a change makes that time earlier, `options::on_earlier_wake` is called.
+    ///
+    /// It also gives the shared store a sign of life if one is due, as every verb and every waiter does.
     instant poll() { return engine_.poll(engine_.store().now()); }
     instant poll(instant now) { return engine_.poll(now); }
     [[nodiscard]] instant next_wake() const noexcept { return const_cast<engine&>(engine_).wakes().earliest(); }
+
+    /// Gives the shared store a sign of life if one is due, at most every third of its `holder_ttl`. For a program with
+    /// long requests in flight that calls nothing else. Otherwise other machines could take its requests for ended.
+    void renew() noexcept { engine_.renew(); }
 
     // ---- changes
 
@@ -205,14 +212,19 @@ public:
     [[nodiscard]] result<void> reload(const resolution& r) { return engine_.reload(r, engine::read_clock); }
     [[nodiscard]] result<void> reload(const resolution& r, instant now) { return engine_.reload(r, now); }
 
-    /// Forgets a key's history, gate and multiplier; requests in flight still count. An unknown key is no error.
-    void erase(std::string_view host, std::string_view role) {
-        if (auto* n = engine_.find_node(host, role))
-            detail::change_step{engine_, *n, engine::read_clock}.erase();
+    /// Forgets a key's history, gate and multiplier, in the store too if this process never used the key. An unknown
+    /// key is no error.
+    ///
+    /// Requests in flight still count. With `open_entries::too` a shared store forgets them as well, of all processes:
+    /// for a key that died with its holders. Those that have not ended may then make the server see more than a rate. A
+    /// store in this process keeps them in any case, because they end by themselves.
+    void erase(std::string_view host, std::string_view role, open_entries what = open_entries::keep) {
+        if (auto* n = known_node(host, role))
+            detail::change_step{engine_, *n, engine::read_clock}.erase(what);
     }
     void erase(std::string_view host, std::string_view role, instant now) {
-        if (auto* n = engine_.find_node(host, role))
-            detail::change_step{engine_, *n, now}.erase();
+        if (auto* n = known_node(host, role))
+            detail::change_step{engine_, *n, now}.erase(open_entries::keep);
     }
 
     /// Sets the policy of one key, above every configuration and every later reload, until `clear_policy`. The host is
@@ -238,13 +250,14 @@ public:
 
     // ---- queries
 
-    /// The present state of a key; nothing if it has no state.
+    /// The present state of a key; nothing if it has no state. A shared store is read, also if this process never used
+    /// the key. If it cannot be read, the report has `error`.
     [[nodiscard]] std::optional<key_report> inspect(std::string_view host, std::string_view role) {
-        auto* n = engine_.find_node(host, role);
+        auto* n = known_node(host, role);
         return n == nullptr ? std::nullopt : std::optional{engine_.report(*n, engine::read_clock)};
     }
     [[nodiscard]] std::optional<key_report> inspect(std::string_view host, std::string_view role, instant now) {
-        auto* n = engine_.find_node(host, role);
+        auto* n = known_node(host, role);
         return n == nullptr ? std::nullopt : std::optional{engine_.report(*n, now)};
     }
     /// Every key that has state, in no order.
@@ -257,6 +270,13 @@ public:
                 out.push_back(*std::move(seen));
         return out;
     }
+    /// The processes that use the store; empty if the store knows none. **Errors.** `store_error`.
+    [[nodiscard]] std::vector<holder_info> holders() {
+        if constexpr (presence_store<Store>)
+            return engine_.store().holders();
+        else
+            return {};
+    }
     /// How many keys have state.
     [[nodiscard]] std::size_t size() { return engine_.nodes().size(); }
     /// How many requests are in flight over all keys.
@@ -267,6 +287,19 @@ public:
     [[nodiscard]] weir::configuration configuration() { return engine_.current_rules()->config(); }
 
 private:
+    /// Finds a key and locks it. A shared store may have a key that this process does not know; null if the
+    /// configuration has no such key.
+    [[nodiscard]] typename engine::node* known_node(std::string_view host, std::string_view role) {
+        auto* n = engine_.find_node(host, role);
+        if constexpr (!Store::is_local) {
+            try {
+                return n != nullptr ? n : &engine_.lock_node(host, role);
+            } catch (const exception&) {
+                return nullptr;
+            }
+        }
+        return n;
+    }
     template <class When>
     [[nodiscard]] decision admit_at(std::string_view host, std::string_view role, const acquire_options& a, When when) {
         detail::check_cost(host, role, a.cost);

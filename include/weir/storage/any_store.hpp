@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "weir/storage/holder.hpp"
 #include "weir/storage/store.hpp"
 #include "weir/storage/store_notice.hpp"
+#include "weir/storage/stored_key.hpp"
 
 #include "weir/algorithm/admission.hpp"
 #include "weir/algorithm/window_plan.hpp"
@@ -16,6 +18,7 @@
 #include <optional>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace weir {
 
@@ -61,6 +64,16 @@ public:
     [[nodiscard]] bool is_tunable() const noexcept { return impl_->is_tunable(); }
     /// Whether the store in it takes gates away: if not, `open_gate` leaves them as they are.
     [[nodiscard]] bool is_openable() const noexcept { return impl_->is_openable(); }
+    /// Whether the store in it lists its keys. If not, `keys` is empty.
+    [[nodiscard]] bool is_listable() const noexcept { return impl_->is_listable(); }
+
+    // ---- holders: a store in it that knows none never needs a sign of life
+
+    [[nodiscard]] instant next_renewal() const noexcept { return impl_->next_renewal(); }
+    void renew() { impl_->renew(); }
+    [[nodiscard]] std::int64_t alive() const noexcept { return impl_->alive(); }
+    /// The processes that use the store. **Errors.** `store_error`.
+    [[nodiscard]] std::vector<holder_info> holders() { return impl_->holders(); }
 
     // ---- verbs
 
@@ -84,7 +97,8 @@ public:
     [[nodiscard]] key_snapshot read(slot& s, const window_plan& plan, instant now) {
         return impl_->read(*s.impl_, plan, now);
     }
-    void erase(slot& s) { impl_->erase(*s.impl_); }
+    /// `open_entries::too` acts like `keep` if the store in it cannot forget open entries.
+    void erase(slot& s, open_entries what = open_entries::keep) { impl_->erase(*s.impl_, what); }
     [[nodiscard]] bool idle(const slot& s, const window_plan& plan, instant now) const {
         return impl_->idle(*s.impl_, plan, now);
     }
@@ -93,6 +107,14 @@ public:
     ///
     /// **Errors.** `store_error`.
     void flush() { impl_->flush(); }
+    /// Sends what the store keeps back for its next call, without waiting: all of it if the caller `is_idle`, else what
+    /// is due. Returns when to call it again at the latest.
+    instant tend(bool is_idle) { return impl_->tend(is_idle); }
+
+    /// All keys of the store in it.
+    ///
+    /// **Errors.** `store_error`. **Complexity.** O(keys), and some round trips.
+    [[nodiscard]] std::vector<stored_key> keys() { return impl_->keys(); }
 
     /// The next notice of the store in it. Each is returned once.
     [[nodiscard]] std::optional<store_notice> take_notice() { return impl_->take_notice(); }
@@ -107,6 +129,11 @@ private:
         [[nodiscard]] virtual bool is_reducible() const noexcept = 0;
         [[nodiscard]] virtual bool is_tunable() const noexcept = 0;
         [[nodiscard]] virtual bool is_openable() const noexcept = 0;
+        [[nodiscard]] virtual instant next_renewal() const noexcept = 0;
+        virtual void renew() = 0;
+        [[nodiscard]] virtual std::int64_t alive() const noexcept = 0;
+        [[nodiscard]] virtual std::vector<holder_info> holders() = 0;
+        [[nodiscard]] virtual bool is_listable() const noexcept = 0;
         [[nodiscard]] virtual instant now() const noexcept = 0;
         [[nodiscard]] virtual instant after(instant now) const noexcept = 0;
         [[nodiscard]] virtual std::unique_ptr<any_slot> make_slot(std::string_view host, std::string_view role) = 0;
@@ -122,9 +149,11 @@ private:
         virtual tuner_state learn(any_slot& s, tuner_step step) = 0;
         [[nodiscard]] virtual multiplier factor(const any_slot& s) const = 0;
         [[nodiscard]] virtual key_snapshot read(any_slot& s, const window_plan& plan, instant now) = 0;
-        virtual void erase(any_slot& s) = 0;
+        virtual void erase(any_slot& s, open_entries what) = 0;
         [[nodiscard]] virtual bool idle(const any_slot& s, const window_plan& plan, instant now) const = 0;
         virtual void flush() = 0;
+        virtual instant tend(bool is_idle) = 0;
+        [[nodiscard]] virtual std::vector<stored_key> keys() = 0;
         [[nodiscard]] virtual std::optional<store_notice> take_notice() = 0;
     };
 
@@ -148,6 +177,29 @@ private:
         [[nodiscard]] bool is_reducible() const noexcept override { return reducible_store<Store>; }
         [[nodiscard]] bool is_tunable() const noexcept override { return tunable_store<Store>; }
         [[nodiscard]] bool is_openable() const noexcept override { return openable_store<Store>; }
+        [[nodiscard]] instant next_renewal() const noexcept override {
+            if constexpr (presence_store<Store>)
+                return store_.next_renewal();
+            else
+                return far_future;
+        }
+        void renew() override {
+            if constexpr (presence_store<Store>)
+                store_.renew();
+        }
+        [[nodiscard]] std::int64_t alive() const noexcept override {
+            if constexpr (presence_store<Store>)
+                return store_.alive();
+            else
+                return 0;
+        }
+        [[nodiscard]] std::vector<holder_info> holders() override {
+            if constexpr (presence_store<Store>)
+                return store_.holders();
+            else
+                return {};
+        }
+        [[nodiscard]] bool is_listable() const noexcept override { return listable_store<Store>; }
         [[nodiscard]] instant now() const noexcept override { return store_.now(); }
         [[nodiscard]] instant after(instant now) const noexcept override { return store_.after(now); }
         [[nodiscard]] std::unique_ptr<any_slot> make_slot(std::string_view host, std::string_view role) override {
@@ -204,8 +256,11 @@ private:
                 out.factor = all_of(s).learned.factor;
             return out;
         }
-        void erase(any_slot& s) override {
-            store_.erase(in(s));
+        void erase(any_slot& s, open_entries what) override {
+            if constexpr (requires { store_.erase(in(s), what); })
+                store_.erase(in(s), what);
+            else
+                store_.erase(in(s));
             all_of(s).learned = {};
         }
         [[nodiscard]] bool idle(const any_slot& s, const window_plan& plan, instant now) const override {
@@ -219,6 +274,17 @@ private:
         void flush() override {
             if constexpr (requires { store_.flush(); })
                 store_.flush();
+        }
+        [[nodiscard]] std::vector<stored_key> keys() override {
+            if constexpr (listable_store<Store>)
+                return store_.keys();
+            else
+                return {};
+        }
+        instant tend(bool is_idle) override {
+            if constexpr (requires { store_.tend(is_idle); })
+                return store_.tend(is_idle);
+            return far_future;
         }
         [[nodiscard]] std::optional<store_notice> take_notice() override {
             if constexpr (requires { store_.take_notice(); })
@@ -235,6 +301,6 @@ private:
 };
 
 static_assert(counting_store<any_store> && reducible_store<any_store> && tunable_store<any_store> &&
-              openable_store<any_store>);
+              openable_store<any_store> && listable_store<any_store> && presence_store<any_store>);
 
 }  // namespace weir

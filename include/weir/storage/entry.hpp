@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 namespace weir {
@@ -40,6 +41,18 @@ enum class settlement : std::uint8_t {
     /// already stamped, it is released.
     abandoned,
 };
+
+/// Does to the permit's entry what `how` did to the store's: the first answer stamps it with `now`, and any end empties
+/// it. Returns whether it gives back an in-flight slot.
+[[nodiscard]] inline bool settle_entry(entry& e, settlement how, instant now) noexcept {
+    if (how != settlement::answered)
+        return std::exchange(e, {}).in_flight;
+    if (e.state == entry_state::open) {
+        e.stamp = now;
+        e.state = entry_state::stamped;
+    }
+    return false;
+}
 
 /// How much of one window is used.
 struct window_usage {

@@ -153,7 +153,8 @@ public:
         out.windows.reserve(plan.windows.size());
         for (std::size_t i = 0; i < plan.windows.size(); ++i) {
             const window& w = plan.windows[i];
-            out.windows.push_back({plan.shown[i], w.limit, w.period, k.open + k.log.newer_than(now - w.period)});
+            const instant from = std::max(now - w.period, w.since - duration{1});
+            out.windows.push_back({plan.shown[i], w.limit, w.period, k.open + k.log.newer_than(from)});
         }
         return out;
     }

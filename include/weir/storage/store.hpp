@@ -2,7 +2,9 @@
 #pragma once
 
 #include "weir/storage/entry.hpp"
+#include "weir/storage/holder.hpp"
 #include "weir/storage/store_error.hpp"
+#include "weir/storage/stored_key.hpp"
 
 #include "weir/algorithm/admission.hpp"
 #include "weir/algorithm/window_plan.hpp"
@@ -13,6 +15,7 @@
 #include <concepts>
 #include <cstdint>
 #include <string_view>
+#include <vector>
 
 namespace weir {
 
@@ -111,6 +114,27 @@ template <class S>
 concept openable_store = store<S> && requires(S& store, typename S::slot& slot) {
     // Removes the key's gate if there is one; its history stays. Every later verb of any process finds no gate.
     store.open_gate(slot);
+};
+
+/// A store that knows the processes that use it. With other stores a process that dies keeps its entries until they
+/// expire.
+template <class S>
+concept presence_store = store<S> && requires(S& store, const S& seen) {
+    // When this process must give its next sign of life. Verbs give one by themselves, because then it costs no round
+    // trip. `renew` gives one if it is due, for a process that makes no call.
+    { seen.next_renewal() } noexcept -> std::same_as<instant>;
+    store.renew();
+    // How many holders lived at the last sign of life, with this one; 0 = not known.
+    { seen.alive() } noexcept -> std::same_as<std::int64_t>;
+    { store.holders() } -> std::same_as<std::vector<holder_info>>;
+};
+
+/// A store that can list its keys, for operators. With other stores only keys that a program names can be seen.
+template <class S>
+concept listable_store = store<S> && requires(S& store) {
+    // All keys of all processes, in any order, while programs use them. A key that is made or forgotten during the call
+    // may be there or not. Nothing changes.
+    { store.keys() } -> std::same_as<std::vector<stored_key>>;
 };
 
 /// A store that keeps the tuner's state, so that all processes that share a key share it. With other stores each

@@ -19,9 +19,18 @@ struct store_notice {
     enum class kind : std::uint8_t {
         history_lost,  ///< the store has lost admitted requests: keys warm up, unless the options forbid it
         warning,       ///< a setting of the server may cause such a loss
+        holder_died,   ///< a process died, and its entries on a key were ended
+    };
+    /// The process of `holder_died`.
+    struct dead_process {
+        std::uint64_t id = 0;  ///< as in `holder_info`
+        std::string host;
+        std::int64_t pid = 0;
+        std::int64_t entries = 0;  ///< how many of its entries were ended
     };
     kind type{};
     std::string text;  ///< the event, its reason and the remedy; never a secret
+    dead_process died{};
 };
 
 /// The notices of one store object, oldest first, until the registry makes events of them. If no caller takes them, the

@@ -284,3 +284,95 @@ TEST_CASE("postgres: tables stay small however much is admitted, without a VACUU
     std::cout << "tables: " << before << " bytes after 3000 admissions, " << after << " after 6000" << std::endl;
     CHECK(after - before <= 192 * 1024);
 }
+
+TEST_CASE("postgres: keys are listed with the windows of their last plan and the age of their oldest open entry") {
+    WEIR_NEEDS_POSTGRES();
+    auto store = patient_store("weir_schema=listed");
+    auto slot = store.make_slot("a.org:8080", "r\xc3\xb6le|x");
+    weir::entry e;
+    REQUIRE(store.admit(slot, plan_of({{10, 1h}, {3, 1s}}, weir::counting::response), 1, store.now(), e).admits());
+    auto other = store.make_slot("b.org", "");
+    REQUIRE(store.count(other, plan_of({{7, 1min}}, weir::counting::admission, 4), 1, store.now()).admits());
+    auto listed = store.keys();
+    REQUIRE(listed.size() == 2);
+    std::ranges::sort(listed, {}, &weir::stored_key::host);
+    CHECK(listed[0].host == "a.org:8080");
+    CHECK(listed[0].role == "r\xc3\xb6le|x");
+    REQUIRE(listed[0].windows.size() == 2);
+    CHECK(listed[0].windows[0].limit == 10);
+    CHECK(listed[0].windows[1].period == 1s);
+    REQUIRE(listed[0].oldest_open.has_value());
+    CHECK(*listed[0].oldest_open < 1min);
+    CHECK(listed[1].host == "b.org");
+    CHECK(listed[1].max_concurrent == 4);
+    CHECK_FALSE(listed[1].oldest_open.has_value());
+    store.settle(slot, plan_of({{20, 1h}}, weir::counting::response), e, weir::settlement::released, store.now());
+    REQUIRE(store.count(slot, plan_of({{20, 1h}}, weir::counting::response), 1, store.now()).admits());
+    store.flush();
+    listed = store.keys();
+    std::ranges::sort(listed, {}, &weir::stored_key::host);
+    REQUIRE(listed.at(0).windows.size() == 1);
+    CHECK(listed[0].windows[0].limit == 20);
+    CHECK_FALSE(listed[0].oldest_open.has_value());
+}
+
+TEST_CASE("postgres: the view fill says of every key what the verb read says, on random traces") {
+    WEIR_NEEDS_POSTGRES();
+    const auto& server = postgres_server::common();
+    auto options = weir::postgres::parse_postgres_dsn(server.plain_dsn("weir_schema=viewed")).value();
+    options.command_timeout = 10s;
+    options.connect_timeout = 10s;
+    options.entry_ttl = 1s;
+    postgres_store store{options};
+    std::mt19937_64 random{weir_test::seed_for("postgres, fill")};
+    const auto pick = [&](std::int64_t n) {
+        return static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(n));
+    };
+    for (int key = 0; key < 12; ++key) {
+        const auto from = key % 2 == 0 ? weir::counting::response : weir::counting::admission;
+        const auto plan = plan_of({{40 + pick(400), 1h}, {20 + pick(300), 1min}}, from, key % 3 == 0 ? 50 : 0);
+        const std::string host = "h" + std::to_string(key);
+        auto slot = store.make_slot(host, "r");
+        std::vector<weir::entry> open;
+        for (int i = 0; i < 200; ++i) {
+            weir::entry e;
+            if (store.admit(slot, plan, 1 + pick(3), store.now(), e).admits() && pick(4) != 0) {
+                e.grace = 1h;
+                store.settle(slot, plan, e,
+                             pick(8) == 0   ? weir::settlement::abandoned
+                             : pick(9) == 0 ? weir::settlement::refunded
+                                            : weir::settlement::released,
+                             store.now());
+            }
+        }
+        if (key % 4 == 1)
+            CHECK(store.hold(slot, store.now() + 1h));
+        if (key % 5 == 1)
+            store.tune(slot, weir::multiplier::of(0.5));
+        if (key % 3 == 2)
+            std::this_thread::sleep_for(1100ms);  // the server's clock: entries expire, and no verb has seen that yet
+        store.flush();
+        const std::string row = " FROM viewed.fill WHERE host = '" + host + "'";
+        const auto of = [&](const std::string& column, std::size_t w) {
+            return asked("SELECT coalesce(" + column + ", -1)::bigint" + row + " ORDER BY period DESC OFFSET " +
+                         std::to_string(w) + " LIMIT 1");
+        };
+        std::vector<std::int64_t> viewed;
+        for (std::size_t w = 0; w < 2; ++w)
+            for (const char* column : {"used", "\"limit\"", "open", "in_flight", "factor * 1000000", "max_concurrent"})
+                viewed.push_back(of(column, w));
+        CHECK(asked("SELECT count(*)" + row) == 2);
+        const std::int64_t gated = asked("SELECT count(gate_for)" + row);
+        const auto read = store.read(slot, plan, store.now());
+        INFO("key " << key);
+        for (std::size_t w = 0; w < 2; ++w) {
+            CHECK(viewed[6 * w] == read.windows.at(w).used);
+            CHECK(viewed[6 * w + 1] == read.windows.at(w).limit);
+            CHECK(viewed[6 * w + 2] == read.open);
+            CHECK(viewed[6 * w + 3] == read.in_flight);
+            CHECK(viewed[6 * w + 4] == read.factor.millionths());
+            CHECK(viewed[6 * w + 5] == (plan.max_concurrent > 0 ? plan.max_concurrent : -1));
+        }
+        CHECK((gated > 0) == (read.gate > store.now()));
+    }
+}

@@ -268,16 +268,16 @@ TEST_CASE("redis: a read-only replica is an error with that reason") {
     CHECK(trouble_of(store).find("read-only replica; name the primary") != std::string::npos);
 }
 
-TEST_CASE("redis: TLS that hiredis lacks is an error when the store is made") {
+TEST_CASE("redis: TLS that the program was built without is an error when the store is made") {
     if (weir::redis::detail::has_tls)
-        WEIR_SKIP("this hiredis has TLS");
+        WEIR_SKIP("this program has TLS");
     CHECK_THROWS_AS(a_store("rediss://127.0.0.1:6379"), weir::exception);
 }
 
 TEST_CASE("redis: TLS works, only to the server that the certificate names") {
     WEIR_NEEDS_REDIS();
     if (!weir::redis::detail::has_tls)
-        WEIR_SKIP("this hiredis has no TLS");
+        WEIR_SKIP("this program was built without OpenSSL");
     if (std::system("openssl version >/dev/null 2>&1") != 0)
         WEIR_SKIP("there is no openssl command");
     std::string folder = (std::filesystem::temp_directory_path() / "weir-tls-XXXXXX").string();

@@ -62,7 +62,7 @@ TEST_CASE("redis: settlements without a head are no head, at any number") {
             std::string notes;
             for (std::size_t i = 0; i < n; ++i) {
                 notes += random_bytes(dice, 16);
-                notes += static_cast<char>(dice.from(0, 5));
+                notes += static_cast<char>(dice.from(0, 9));
             }
             static_cast<void>(server.say({"APPEND", "weir:1:{h.org|metadata}", notes}));
             redis_store store{weir::redis::parse_redis_dsn(server.unix_dsn() + "?on_lost_history=ignore").value()};

@@ -66,6 +66,8 @@ TEST_CASE("the leaves of a whole policy make the same policy again", "[config]")
     p.abandon_grace = 2s;
     p.max_waiting = 100;
     p.refusal_statuses = {403, 429};
+    p.reported_limits = weir::limit_trust::refusals;
+    p.refusal_pause = 60s;
     p.aimd = {true, 1, 0.5, 2, 3, 0.25, 0.75};
     CHECK(policy_leaves::of(p).whole() == p);
     policy_leaves copied;

@@ -73,6 +73,8 @@ TEST_CASE("policy: what the table reads of a policy it writes into another, leaf
     p.abandon_grace = 4s;
     p.max_waiting = 8;
     p.refusal_statuses = {403, 429};
+    p.reported_limits = weir::limit_trust::ignore;
+    p.refusal_pause = 60s;
     p.aimd.window_s = 5;
     weir::policy other;
     for (const auto& rule : weir::policy_rules)

@@ -215,8 +215,9 @@ TEST_CASE("the older three fields are one quota with its policies") {
                                 {"RateLimit-Observed", "67"},
                                 {"RateLimit-Remaining", "0"},
                                 {"RateLimit-Reset", "1795176024"}});
-    CHECK(gitlab ==
-          std::vector<quota>{{.reported = {.limit = 60, .remaining = 0, .reset = 24s}, .from = "RateLimit-Limit"}});
+    CHECK(gitlab == std::vector<quota>{{.reported = {.limit = 60, .remaining = 0, .reset = 24s},
+                                        .resource = "throttle_authenticated_web",
+                                        .from = "RateLimit-Limit"}});
 }
 
 TEST_CASE("fields before any draft, as services send them") {
@@ -225,8 +226,9 @@ TEST_CASE("fields before any draft, as services send them") {
                                 {"x-ratelimit-reset", "1795179600"},
                                 {"x-ratelimit-used", "1"},
                                 {"x-ratelimit-resource", "core"}});
-    CHECK(github == std::vector<quota>{
-                        {.reported = {.limit = 5000, .remaining = 4999, .reset = 1h}, .from = "X-RateLimit-Limit"}});
+    CHECK(github == std::vector<quota>{{.reported = {.limit = 5000, .remaining = 4999, .reset = 1h},
+                                        .resource = "core",
+                                        .from = "X-RateLimit-Limit"}});
     const auto reddit =
         quotas({{"x-ratelimit-used", "2"}, {"x-ratelimit-remaining", "98.0"}, {"x-ratelimit-reset", "423"}});
     CHECK(reddit ==

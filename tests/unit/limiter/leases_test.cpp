@@ -146,16 +146,20 @@ TEST_CASE("lease: unused units are given back by poll, by the next request, and 
 
 TEST_CASE("lease: a key with a lease is not forgotten until the lease was given back") {
     two t{leased({{100, 10ms}}, 20)};
+    // The list has the keys of this process alone.
+    const auto has_key = [&] {
+        return std::ranges::any_of(t.a.inspect(), [](const auto& one) { return one.key.host == "h.org"; });
+    };
     t.use(2);
     t.clock.advance(1h);
     for (int i = 0; i < 5'000; ++i)
         static_cast<void>(t.a.try_acquire("other" + std::to_string(i) + ".org", "metadata"));
-    CHECK(t.a.inspect("h.org", "metadata").has_value());
+    CHECK(has_key());
     t.a.poll();
     t.clock.advance(1h);
     for (int i = 5'000; i < 20'000; ++i)
         static_cast<void>(t.a.try_acquire("other" + std::to_string(i) + ".org", "metadata"));
-    CHECK_FALSE(t.a.inspect("h.org", "metadata").has_value());
+    CHECK_FALSE(has_key());
 }
 
 TEST_CASE("lease: if there is no room for it, a request is decided by itself and gets its exact time") {

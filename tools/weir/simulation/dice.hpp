@@ -10,10 +10,22 @@
 
 namespace weir::simulation {
 
-/// How long a request is under way: log-normal, for that is what networks look like.
+/// How long a round trip takes: a floor that it never goes below, and what comes on top of it.
 struct latency {
-    duration mean{};
-    double sigma = 0;  ///< of the logarithm; 0 = always the mean
+    enum class shape : std::uint8_t { log_normal, exponential };
+
+    duration mean{};   ///< of what comes on top of the floor
+    double sigma = 0;  ///< of its logarithm, in each direction; 0 = always the mean; without meaning for exponential
+    duration floor{};
+    shape on_top = shape::log_normal;
+
+    [[nodiscard]] constexpr duration whole_mean() const noexcept { return floor + mean; }
+};
+
+/// A path whose latency changes.
+struct latency_change {
+    duration from{};
+    latency then{};
 };
 
 /// Random numbers that are the same on every machine: the standard's distributions are not.
@@ -26,13 +38,10 @@ public:
     [[nodiscard]] std::uint64_t below(std::uint64_t end) {
         return static_cast<std::uint64_t>(share() * static_cast<double>(end));
     }
-    [[nodiscard]] duration of(const latency& l) {
-        if (l.sigma == 0)
-            return l.mean;
-        const double u = 1 - share(), v = share();
-        const double normal = std::sqrt(-2 * std::log(u)) * std::cos(2 * std::numbers::pi * v);
-        const double factor = std::exp(l.sigma * normal - l.sigma * l.sigma / 2);
-        return duration{static_cast<std::int64_t>(static_cast<double>(l.mean.count()) * factor)};
+    /// The time of one direction, which takes `part` of the floor and of the mean. Both directions are independent.
+    [[nodiscard]] duration one_way(const latency& l, double part) {
+        const double mean = static_cast<double>(l.mean.count()) * part;
+        return duration{static_cast<std::int64_t>(static_cast<double>(l.floor.count()) * part + mean * factor(l))};
     }
     /// Until the next of events that come every `mean`, independent of each other.
     [[nodiscard]] duration until_next(duration mean) {
@@ -40,6 +49,16 @@ public:
     }
 
 private:
+    [[nodiscard]] double factor(const latency& l) {
+        if (l.on_top == latency::shape::exponential)
+            return -std::log(1 - share());
+        if (l.sigma == 0)
+            return 1;
+        const double u = 1 - share(), v = share();
+        const double normal = std::sqrt(-2 * std::log(u)) * std::cos(2 * std::numbers::pi * v);
+        return std::exp(l.sigma * normal - l.sigma * l.sigma / 2);
+    }
+
     std::mt19937_64 engine_;
 };
 

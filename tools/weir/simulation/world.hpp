@@ -42,20 +42,37 @@ struct plan {
     std::vector<task> tasks;
     server_options server{};
     latency under_way{std::chrono::milliseconds{100}, 0.5};
+    std::vector<latency_change> path_changes{};  ///< sorted by time; from then on instead of `under_way`
+    std::vector<double> ways_out{0.5};  ///< the way out's share of the round trip, of one client after the other
     law by = law::weir;
     std::size_t clients = 1;     ///< processes
     bool is_shared = false;      ///< whether the clients share one store
     std::size_t workers = 16;    ///< of each client and task: requests that wait or are under way
     duration longest = forever;  ///< the end, where it is not the last request's
     duration skipped{};          ///< what is not counted, at the beginning
+    double lost = 0;             ///< the share of requests that get no answer, half of them before they arrive
+    duration timeout = std::chrono::seconds{30};  ///< after which a client gives up an answer
+    std::vector<const configuration*>
+        client_limits{};  ///< of one process after the other; empty = those of the servers
+    std::optional<std::pair<duration, const configuration*>> change{};  ///< of the processes' own limits, from then on
     std::uint64_t seed = 1;
     std::size_t points = 0;  ///< of the series in the outcome
 };
+
+/// The latency in force at `since`.
+[[nodiscard]] inline const latency& path_at(const plan& p, duration since) {
+    const latency* out = &p.under_way;
+    for (const latency_change& c : p.path_changes)
+        if (c.from <= since)
+            out = &c.then;
+    return *out;
+}
 
 /// What happened in one of equally long parts of the time.
 struct point {
     std::int64_t admitted = 0, arrived = 0, refused = 0;
     double factor = 1;     ///< at its end; the least of all keys
+    double limit = 0;      ///< requests a second that all servers together allow in the long run
     bool is_held = false;  ///< whether a gate moved in it
 };
 
@@ -64,10 +81,12 @@ struct outcome_of {
     const task* of = nullptr;
     std::int64_t requests = 0;  ///< that arrived
     std::int64_t refused = 0;
+    std::int64_t failed = 0;  ///< answered with 5xx by an outage, or not at all
     std::int64_t done = 0;    ///< answered with 200
     std::int64_t denied = 0;  ///< by us: not waited for
     instant last{};           ///< answer
     std::int64_t lawful = 0;  ///< what could have been done in the same time at best
+    std::int64_t full = 0;    ///< the same if requests took no time: what the server's limits allow
     std::vector<instant> refusals{};
 };
 
@@ -92,11 +111,11 @@ public:
             out_.tasks.push_back({.of = &t});
         }
         for (std::size_t i = 0; i < std::max<std::size_t>(1, plan_.clients); ++i)
-            clients_.push_back(make_client(idna));
-        if (plan_.points > 0) {
-            out_.part = plan_.longest / static_cast<std::int64_t>(plan_.points) + duration{1};
-            out_.series.resize(plan_.points);
-        }
+            clients_.push_back(make_client(i, idna));
+        if (plan_.change)
+            schedule(instant{plan_.change->first}, kind::change, 0);
+        if (plan_.points > 0)
+            divide_time();
     }
 
     [[nodiscard]] outcome run() {
@@ -124,7 +143,7 @@ public:
     }
 
 private:
-    enum class kind : std::uint8_t { wish, arrive, answer, again };
+    enum class kind : std::uint8_t { wish, arrive, answer, again, change };
 
     /// One attempt at one document.
     struct attempt {
@@ -132,6 +151,8 @@ private:
         std::size_t client = 0;
         instant wished{};
         instant answered{};
+        instant gives_up{};
+        bool is_lost = false;
         server::answer answer{0, {}};
     };
     struct event {
@@ -154,6 +175,7 @@ private:
         virtual void answered(std::size_t a, instant now) = 0;
         virtual void poll(instant now) = 0;
         [[nodiscard]] virtual instant next() = 0;
+        virtual void reload(const configuration& c, instant now) = 0;
     };
 
     template <class Store>
@@ -169,8 +191,8 @@ private:
             typename limits_t::permit permit;
         };
 
-        weir_client(world& w, Store s, idna_function idna)
-            : owner(w), limits(std::move(s), w.config_, watcher{&w}, {idna}) {}
+        weir_client(world& w, Store s, const configuration& c, idna_function idna)
+            : owner(w), limits(std::move(s), c, watcher{&w}, {idna}) {}
 
         void submit(std::size_t a, instant now) override {
             const attempt& what = owner.attempts_[a];
@@ -185,8 +207,12 @@ private:
         }
         void answered(std::size_t a, instant now) override {
             const server::answer& said = owner.attempts_[a].answer;
-            tickets[a]->permit.arrived(
-                http::response_feedback{said.status, said.fields, tools::calendar_time(now)}.said(), now);
+            // Without an answer, it is not known whether the request arrived.
+            if (said.status != 0)
+                tickets[a]->permit.arrived(http::response_feedback{said.status, said.fields,
+                                                                   tools::calendar_time(now + owner.plan_.server.start)}
+                                               .said(),
+                                           now);
             tickets[a]->permit.release(now);
             settle();
         }
@@ -195,6 +221,10 @@ private:
             settle();
         }
         [[nodiscard]] instant next() override { return limits.next_wake(); }
+        void reload(const configuration& c, instant now) override {
+            static_cast<void>(limits.reload(c, now));
+            settle();
+        }
 
         /// Outside of the steps that settled them.
         void settle() {
@@ -256,17 +286,21 @@ private:
                     out = std::min(out, laws[t]->earliest(owner.clock_.now()));
             return out;
         }
+        void reload(const configuration&, instant) override {}
         world& owner;
         std::vector<std::unique_ptr<rival>> laws;
         std::vector<std::deque<std::size_t>> queues;
     };
 
-    std::unique_ptr<client> make_client(idna_function idna) {
+    std::unique_ptr<client> make_client(std::size_t i, idna_function idna) {
+        const configuration& own =
+            plan_.client_limits.empty() ? config_ : *plan_.client_limits[i % plan_.client_limits.size()];
         if (plan_.by != law::weir)
             return std::make_unique<rival_client>(*this);
         if (plan_.is_shared)
-            return std::make_unique<weir_client<shared_memory_store<testing::manual_clock>>>(*this, common_, idna);
-        return std::make_unique<weir_client<memory_store<testing::manual_clock>>>(*this, memory_store{clock_}, idna);
+            return std::make_unique<weir_client<shared_memory_store<testing::manual_clock>>>(*this, common_, own, idna);
+        return std::make_unique<weir_client<memory_store<testing::manual_clock>>>(*this, memory_store{clock_}, own,
+                                                                                  idna);
     }
 
     void schedule(instant at, kind what, std::size_t which) {
@@ -297,7 +331,7 @@ private:
             return;
         ++wished_[t];
         const std::size_t a = new_attempt();
-        attempts_[a] = {t, who, now, {}, {0, {}}};
+        attempts_[a] = {t, who, now, {}, {}, false, {0, {}}};
         schedule(now, kind::again, a);
     }
     [[nodiscard]] std::size_t new_attempt() {
@@ -330,6 +364,10 @@ private:
         case kind::answer:
             answer(e.which, e.at);
             break;
+        case kind::change:
+            for (const auto& c : clients_)
+                c->reload(*plan_.change->second, e.at);
+            break;
         }
     }
 
@@ -339,10 +377,17 @@ private:
             out_.waited_s.push_back(std::chrono::duration<float>(now - what.wished).count());
         if (point* p = at(now))
             ++p->admitted;
-        const duration whole = dice_.of(plan_.under_way);
-        const duration there = duration{static_cast<std::int64_t>(static_cast<double>(whole.count()) * dice_.share())};
-        schedule(now + there, kind::arrive, a);
-        what.answered = now + whole;
+        const latency& path = path_at(plan_, now.time_since_epoch());
+        const double out = plan_.ways_out[what.client % plan_.ways_out.size()];
+        const instant arrives = now + dice_.one_way(path, out);
+        what.answered = arrives + dice_.one_way(path, 1 - out);
+        what.gives_up = now + plan_.timeout;
+        what.is_lost = plan_.lost > 0 && dice_.share() < plan_.lost;
+        what.answer = {0, {}};
+        if (what.is_lost && dice_.share() < 0.5)
+            schedule(what.gives_up, kind::answer, a);
+        else
+            schedule(arrives, kind::arrive, a);
     }
     void denied(std::size_t a, instant again) {
         ++out_.tasks[attempts_[a].task].denied;
@@ -352,7 +397,9 @@ private:
         attempt& what = attempts_[a];
         what.answer = servers_[what.task]->receive(now);
         outcome_of& of = out_.tasks[what.task];
-        const bool is_refused = what.answer.status != 200;
+        const bool is_refused = what.answer.status == 429;
+        if (what.is_lost)
+            what.answer = {0, {}};
         if (counts(now)) {
             ++of.requests;
             of.refused += is_refused ? 1 : 0;
@@ -363,7 +410,7 @@ private:
             ++p->arrived;
             p->refused += is_refused ? 1 : 0;
         }
-        schedule(what.answered, kind::answer, a);
+        schedule(what.answer.status == 0 ? std::max(now, what.gives_up) : what.answered, kind::answer, a);
     }
     void answer(std::size_t a, instant now) {
         attempt& what = attempts_[a];
@@ -371,6 +418,8 @@ private:
         of.last = now;
         clients_[what.client]->answered(a, now);
         const auto [t, who] = std::pair{what.task, what.client};
+        if (what.answer.status != 200 && what.answer.status != 429)
+            ++of.failed;
         if (what.answer.status != 200) {
             what.wished = now;  // at the end of the queue
             schedule(now, kind::again, a);
@@ -408,6 +457,26 @@ private:
         return i < out_.series.size() ? &out_.series[i] : nullptr;
     }
 
+    /// Parts are whole periods of the densest rate, or what is admitted at once would make a saw of the series.
+    void divide_time() {
+        duration period = plan_.longest;
+        for (const auto& s : servers_)
+            for (const rate& r : s->rates_at(duration{}))
+                period = std::min(period, r.period);
+        const auto parts = static_cast<std::int64_t>(plan_.points);
+        const duration exact = (plan_.longest + duration{parts - 1}) / parts;
+        out_.part = period * ((exact + period - duration{1}) / period);
+        out_.series.resize(static_cast<std::size_t>((plan_.longest + out_.part - duration{1}) / out_.part));
+        for (std::size_t i = 0; i < out_.series.size(); ++i)
+            for (const auto& s : servers_) {
+                double slowest = 1e18;
+                for (const rate& r : s->rates_at(out_.part * static_cast<std::int64_t>(i)))
+                    slowest = std::min(slowest,
+                                       static_cast<double>(r.limit) / std::chrono::duration<double>(r.period).count());
+                out_.series[i].limit += slowest;
+            }
+    }
+
     void finish(instant end) {
         for (std::size_t t = 0; t < plan_.tasks.size(); ++t) {
             outcome_of& of = out_.tasks[t];
@@ -415,7 +484,9 @@ private:
             const instant last = is_finite ? of.last : end;
             out_.length = std::max(out_.length, last.time_since_epoch());
             const server fresh{config_.policy_for(plan_.tasks[t].host, plan_.tasks[t].role)->rates, plan_.server};
-            of.lawful = max_lawful(fresh, plan_.skipped, last.time_since_epoch(), plan_.under_way.mean);
+            of.lawful = max_lawful(fresh, plan_.skipped, last.time_since_epoch(),
+                                   [this](duration at) { return path_at(plan_, at).whole_mean(); });
+            of.full = max_lawful(fresh, plan_.skipped, last.time_since_epoch(), [](duration) { return duration{}; });
         }
     }
 

@@ -42,6 +42,12 @@ struct postgres_options {
     duration reconnect_max = std::chrono::milliseconds{500};
     /// A permit that exists longer than this counts as answered then: its holder probably died.
     duration entry_ttl = std::chrono::minutes{10};
+    /// How long after its last sign of life a process counts as alive, if it is on another machine. It gives one every
+    /// third of this time.
+    duration holder_ttl = std::chrono::seconds{10};
+    /// The name of this machine for `holders()`; empty = the system's. Processes with different names do not look each
+    /// other up in the kernel.
+    std::string holder_host{};
     lost_history on_lost_history = lost_history::warm_up;
     /// Whether an admission is on disk before it is granted. If false, no verb waits for the disk. The store stays
     /// exact, but a crash of the server loses up to 600 ms of history; see `on_lost_history`.
@@ -70,7 +76,8 @@ struct postgres_options {
     for (const auto& [name, span] :
          {std::pair{"weir_connect_timeout_ms", o.connect_timeout},
           std::pair{"weir_command_timeout_ms", o.command_timeout},
-          std::pair{"weir_reconnect_first_ms", o.reconnect_first}, std::pair{"weir_entry_ttl_s", o.entry_ttl}})
+          std::pair{"weir_reconnect_first_ms", o.reconnect_first}, std::pair{"weir_entry_ttl_s", o.entry_ttl},
+          std::pair{"weir_holder_ttl_ms", o.holder_ttl}})
         if (span < std::chrono::milliseconds{1})
             return fmt::format("{} is zero or negative; it must be 1 or more", name);
     if (o.command_timeout > std::chrono::hours{24} || o.connect_timeout > std::chrono::hours{24})
@@ -92,8 +99,8 @@ namespace detail {
     std::int64_t n = 0;
     const auto whole = [&](std::int64_t max) { return weir::detail::whole_number(value, n) && n >= 0 && n <= max; };
 
-    if (name == "weir_schema") {
-        o.schema = value;
+    if (name == "weir_schema" || name == "weir_holder_host") {
+        (name == "weir_schema" ? o.schema : o.holder_host) = value;
         return {};
     }
     for (const auto& [flag, to] : {std::pair{"weir_synchronous_commit", &o.synchronous_commit},
@@ -121,7 +128,8 @@ namespace detail {
          {std::pair{"weir_pool_wait_ms", &o.pool_wait}, std::pair{"weir_connect_timeout_ms", &o.connect_timeout},
           std::pair{"weir_command_timeout_ms", &o.command_timeout},
           std::pair{"weir_reconnect_first_ms", &o.reconnect_first},
-          std::pair{"weir_reconnect_max_ms", &o.reconnect_max}, std::pair{"weir_entry_ttl_s", &o.entry_ttl}}) {
+          std::pair{"weir_reconnect_max_ms", &o.reconnect_max}, std::pair{"weir_entry_ttl_s", &o.entry_ttl},
+          std::pair{"weir_holder_ttl_ms", &o.holder_ttl}}) {
         if (name != span)
             continue;
         if (!whole(1'000'000'000))
@@ -138,8 +146,9 @@ namespace detail {
 /// libpq's. They are removed before libpq gets the text:
 ///
 /// `weir_schema`, `weir_pool`, `weir_pool_wait_ms`, `weir_connect_timeout_ms`, `weir_command_timeout_ms`,
-/// `weir_reconnect_first_ms`, `weir_reconnect_max_ms`, `weir_entry_ttl_s`, `weir_on_lost_history` (`warm_up`,
-/// `ignore`), `weir_synchronous_commit`, `weir_unlogged`, `weir_migrate` (`on`, `off`).
+/// `weir_reconnect_first_ms`, `weir_reconnect_max_ms`, `weir_entry_ttl_s`, `weir_holder_ttl_ms`,
+/// `weir_holder_host`, `weir_on_lost_history` (`warm_up`, `ignore`), `weir_synchronous_commit`, `weir_unlogged`,
+/// `weir_migrate` (`on`, `off`).
 ///
 /// **Errors.** `errc::bad_configuration`: an unknown parameter, with the closest name; an invalid value of ours; a text
 /// that libpq cannot read. No message repeats the text.

@@ -1,12 +1,19 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "weir/ext/postgres/detail/conninfo.hpp"
+#include "weir/ext/postgres/detail/checked_options.hpp"
+#include "weir/ext/postgres/detail/key_list.hpp"
 #include "weir/ext/postgres/detail/loss_watch.hpp"
+#include "weir/ext/postgres/detail/obstacle.hpp"
+#include "weir/ext/postgres/detail/presence.hpp"
+#include "weir/ext/postgres/detail/reap_call.hpp"
 #include "weir/ext/postgres/detail/requests.hpp"
 #include "weir/ext/postgres/detail/session.hpp"
+#include "weir/ext/postgres/detail/settlement_to_post.hpp"
 #include "weir/ext/postgres/detail/slot_state.hpp"
+#include "weir/ext/postgres/detail/sweeper.hpp"
 #include "weir/ext/postgres/detail/time_scale.hpp"
+#include "weir/ext/postgres/detail/warming.hpp"
 #include "weir/ext/postgres/options.hpp"
 
 #include "weir/algorithm/admission.hpp"
@@ -17,13 +24,18 @@
 #include "weir/core/multiplier.hpp"
 #include "weir/core/time.hpp"
 #include "weir/core/tuner_state.hpp"
+#include "weir/storage/holder.hpp"
 #include "weir/storage/remote/compare_and_swap.hpp"
 #include "weir/storage/remote/entry_ids.hpp"
 #include "weir/storage/remote/fork_guard.hpp"
+#include "weir/storage/remote/holder_watch.hpp"
+#include "weir/storage/remote/own_presence.hpp"
+#include "weir/storage/remote/reaping.hpp"
 #include "weir/storage/remote/session_pool.hpp"
 #include "weir/storage/store.hpp"
 #include "weir/storage/store_error.hpp"
 #include "weir/storage/store_notice.hpp"
+#include "weir/storage/stored_key.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -32,6 +44,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -68,7 +81,7 @@ public:
     ///
     /// **Errors.** `weir::exception` (`errc::bad_configuration`) for options that contradict themselves.
     explicit postgres_store(postgres_options options)
-        : shared_(std::make_unique<shared>(checked(std::move(options)))) {}
+        : shared_(std::make_unique<shared>(detail::checked(std::move(options)))) {}
 
     /// This process's steady clock; under injected time, the latest instant that was injected.
     [[nodiscard]] instant now() const noexcept { return shared_->time.now(); }
@@ -101,7 +114,8 @@ public:
             made.state = plan.from_response ? entry_state::open : entry_state::stamped;
             made.in_flight = true;
             // A refund of units without an entry needs their stamp on the server.
-            made.id = has_entry ? static_cast<std::uint64_t>(id) : stamp_mark | static_cast<std::uint64_t>(stamp);
+            made.id =
+                has_entry ? static_cast<std::uint64_t>(id) : detail::stamp_mark | static_cast<std::uint64_t>(stamp);
             s.state_->held.fetch_add(1, std::memory_order_relaxed);
         }
         out = made;
@@ -120,29 +134,21 @@ public:
     /// kept and sent later. It contains how long ago the answer came, so that the delay changes nothing.
     void settle(slot& s, const window_plan& plan, entry& e, settlement how, instant now) {
         require_own_process("settle");
-        const bool bare = (e.id & stamp_mark) != 0;
+        const bool bare = (e.id & detail::stamp_mark) != 0;
         const bool matters =
             e.id != 0 && e.state != entry_state::free &&
             (bare ? how == settlement::refunded : e.state == entry_state::open || how != settlement::answered);
         if (matters)
             post_settlement(s, plan, e, how, now);
-        if (how == settlement::answered) {
-            if (e.state == entry_state::open) {
-                e.stamp = now;
-                e.state = entry_state::stamped;
-            }
-            return;
-        }
-        if (e.in_flight)
+        if (settle_entry(e, how, now))
             s.state_->held.fetch_sub(1, std::memory_order_relaxed);
-        e = {};
     }
 
     /// Sent like a settlement.
     void reduce(slot& s, const window_plan& plan, entry& e, std::int64_t cost, instant now) {
         require_own_process("reduce");
-        if ((e.id & stamp_mark) != 0)
-            post(s, plan, static_cast<std::int64_t>(e.id & ~stamp_mark), detail::settle_verb::refund_stamp,
+        if ((e.id & detail::stamp_mark) != 0)
+            post(s, plan, static_cast<std::int64_t>(e.id & ~detail::stamp_mark), detail::settle_verb::refund_stamp,
                  e.cost - cost, now);
         else
             post(s, plan, static_cast<std::int64_t>(e.id), detail::settle_verb::lower, cost, now);
@@ -185,8 +191,9 @@ public:
             throw detail::failed("learn", shared_->pool.server(), "others were faster each time", "try again");
         return *out;
     }
-    void erase(slot& s) {
-        static_cast<void>(ask(s, detail::verb::erase, "erase", 2, [](detail::parameter_list&) {}));
+    void erase(slot& s, open_entries what = open_entries::keep) {
+        static_cast<void>(
+            ask(s, detail::verb::erase, "erase", 2, [&](auto& values) { values.number(static_cast<int>(what)); }));
         s.state_->factor.store(multiplier::one);
     }
 
@@ -207,7 +214,33 @@ public:
         return said[1];
     }
 
+    // ---- holders
+
+    /// Every verb gives the sign of life that is due. `far_future` under injected time.
+    [[nodiscard]] instant next_renewal() const noexcept { return shared_->here.next_renewal(); }
+    /// Gives the sign of life that is due, in a round trip of its own. Nothing is due under injected time.
+    void renew() {
+        require_own_process("renew the presence");
+        if (!shared_->here.is_due(this->now()))
+            return;
+        const remote::key_route none;
+        const auto session = shared_->pool.borrow(none);
+        session->renew_if_due();
+        static_cast<void>(session->await());
+    }
+    /// How many holders lived at the last sign of life, with this one; 0 = not known.
+    [[nodiscard]] std::int64_t alive() const noexcept { return shared_->here.book.alive(); }
+    /// All holders that the server knows: those that live, and those that died while an entry of theirs may exist.
+    [[nodiscard]] std::vector<holder_info> holders() {
+        require_own_process("list the holders");
+        auto said = holder_records();
+        return shared_->here.infos_of(std::move(said.holders), said.now);
+    }
+
     // ---- queries
+
+    /// All keys in the schema, by one statement on a connection of its own.
+    [[nodiscard]] std::vector<stored_key> keys() const { return detail::list_keys(options(), shared_->server); }
 
     /// The factor as of this process's last verb on the key.
     [[nodiscard]] multiplier factor(const slot& s) const { return multiplier::of_millionths(s.state_->factor.load()); }
@@ -243,9 +276,10 @@ public:
     /// When an entry was counted by the server's clock, since 1970; nothing if it counts from its response or is under
     /// a ceiling.
     [[nodiscard]] static std::optional<std::chrono::microseconds> counted_at(const entry& e) noexcept {
-        if ((e.id & stamp_mark) == 0)
+        if ((e.id & detail::stamp_mark) == 0)
             return std::nullopt;
-        return std::chrono::floor<std::chrono::microseconds>(duration{static_cast<std::int64_t>(e.id & ~stamp_mark)});
+        return std::chrono::floor<std::chrono::microseconds>(
+            duration{static_cast<std::int64_t>(e.id & ~detail::stamp_mark)});
     }
 
     /// How many losses of the server's history this process has seen.
@@ -260,37 +294,20 @@ private:
     struct shared {
         explicit shared(postgres_options o)
             : options(std::move(o)), server(detail::server_of(options.connection)), losses(server),
-              pool(pool_of(options, server), {}, &options, server, &losses) {}
+              here(ids.holder(), options.holder_ttl, options.entry_ttl, options.holder_host, options.injected_time),
+              pool(detail::pool_of(options, server), {}, &options, server, &losses, &here) {}
         const postgres_options options;
         const std::string server;
         detail::loss_watch losses;
-        pool_type pool;
         remote::entry_ids ids;
-        std::atomic<std::int64_t> next_sweep{0};
-        std::atomic<std::int64_t> sweep_from{0};
+        remote::own_presence here;
+        remote::holder_watch others;
+        pool_type pool;
+        detail::sweeper sweeps;
         detail::time_scale time{&options};
         remote::fork_guard owner;
     };
 
-    static constexpr std::uint64_t stamp_mark = std::uint64_t{1} << 63;
-    static constexpr duration sweep_pause = std::chrono::milliseconds{200};
-
-    [[nodiscard]] static postgres_options checked(postgres_options o) {
-        if (std::string fault = fault_of(o); !fault.empty())
-            throw exception{error{errc::bad_configuration, "postgres: " + fault}};
-        return o;
-    }
-    [[nodiscard]] static remote::pool_options pool_of(const postgres_options& o, const std::string& server) {
-        return {.store = "postgres",
-                .server = server,
-                .advice = "raise weir_pool or weir_pool_wait_ms",
-                .sessions = o.pool,
-                .wait = o.pool_wait,
-                .flush_wait = o.command_timeout,
-                .connect_timeout = o.connect_timeout,
-                .reconnect_first = o.reconnect_first,
-                .reconnect_max = o.reconnect_max};
-    }
     void require_own_process(std::string_view what) const { shared_->owner.require("postgres", what); }
     [[noreturn]] void bad_reply(std::string_view what) const {
         throw detail::failed(what, shared_->pool.server(), "the reply is not what the function returns",
@@ -299,15 +316,33 @@ private:
 
     // ---- steps
 
-    /// Writes the server's time of the stamp to `stamp`.
+    /// Decides. Entries of dead processes that stand in the way are ended. `stamp` gets the server's time of the stamp.
     [[nodiscard]] assessment decide(slot& s, const window_plan& plan, std::int64_t cost, instant now,
                                     detail::admit_mode how, std::int64_t id, std::int64_t& stamp) {
+        const assessment f = decide_once(s, plan, cost, now, how, id, stamp);
+        if (!remote::may_be_held(f, plan, after(now))) [[likely]]
+            return f;
+        return remote::decide_without_dead(
+            shared_->here, shared_->others, s.state_->reaped, shared_->losses.notices(), "postgres", plan, f,
+            this->now(), [&] { return holder_records(); },
+            [&](std::span<const remote::dead_holder> dead) {
+                const auto said = ask(s, detail::verb::reap, "end entries", 3,
+                                      [&](detail::parameter_list& values) { detail::put_reap(values, plan, dead); });
+                auto reply = detail::reap_reply_of(said);
+                if (!reply)
+                    bad_reply("end entries");
+                return *std::move(reply);
+            },
+            [&] { return decide_once(s, plan, cost, now, how, id, stamp); });
+    }
+    [[nodiscard]] assessment decide_once(slot& s, const window_plan& plan, std::int64_t cost, instant now,
+                                         detail::admit_mode how, std::int64_t id, std::int64_t& stamp) {
         require_own_process("admit");
         if (cost > plan.max_cost && plan.enforce) [[unlikely]]
             return weir::detail::never(plan, cost);
         detail::slot_state& key = *s.state_;
         const auto session = shared_->pool.borrow(key.route);
-        assessment warm = warming(plan, cost, now);
+        assessment warm = detail::warming(options(), shared_->losses, plan, cost, now);
         if (!warm.admits() && plan.enforce)
             return warm;
         using detail::verb;
@@ -329,9 +364,10 @@ private:
         }
         for (const std::int64_t lost : key.take_lost())
             take_back(s, plan, lost, now);
-        sweep_by(*session, now);
+        if (!options().injected_time)
+            shared_->sweeps.after_verb(*session, now);
         // This very call may have detected a loss. A stamp without an entry stays, and its units count.
-        warm = warming(plan, cost, now);
+        warm = detail::warming(options(), shared_->losses, plan, cost, now);
         if (!warm.admits() && plan.enforce) {
             if (id != 0)
                 take_back(s, plan, id, now);
@@ -342,7 +378,8 @@ private:
         stamp = said[is_short ? 0 : 2];
         key.heard(stamp, now);
         const instant here = options().injected_time ? instant{duration{stamp}} : now;
-        assessment f = said.size() < 8 ? assessment{here, cause::none, 0} : obstacle(said, plan, now);
+        assessment f = said.size() < 8 ? assessment{here, cause::none, 0}
+                                       : detail::obstacle_of(said, plan, after(now), shared_->time);
         if (!warm.admits() && warm.at > f.at)
             f = warm;
         if (cost > plan.max_cost) [[unlikely]]
@@ -367,26 +404,6 @@ private:
         return {said[2] != 0, multiplier::of_millionths(said[4]), std::move(record)};
     }
 
-    /// The server's reply as an assessment: cause, window, time and gate.
-    [[nodiscard]] assessment obstacle(const std::vector<std::int64_t>& said, const window_plan& plan,
-                                      instant now) const {
-        assessment f{shared_->time.local(said[4], said[2], after(now)), static_cast<cause>(said[5]),
-                     static_cast<std::uint32_t>(said[6])};
-        if (plan.max_hold < forever && said[7] - said[2] > plan.max_hold.count()) {
-            f.cause = cause::gate;
-            f.beyond_max_hold = true;
-        }
-        return f;
-    }
-
-    /// Denies until the key's shortest window has passed since the loss of history.
-    [[nodiscard]] assessment warming(const window_plan& plan, std::int64_t cost, instant now) const {
-        const instant lost = shared_->losses.lost_at();
-        if (lost == long_ago || options().injected_time || options().on_lost_history == lost_history::ignore)
-            return {now, cause::none, 0};
-        return warm_up(plan, cost, lost, now);
-    }
-
     void post(slot& s, const window_plan& plan, std::int64_t entry, detail::settle_verb how, std::int64_t argument,
               instant now) {
         const std::int64_t units = how == detail::settle_verb::abandoned ? 0 : argument;
@@ -394,18 +411,8 @@ private:
                             plan.kept.longest.count(), s.state_->take_ended()});
     }
     void post_settlement(slot& s, const window_plan& plan, const entry& e, settlement how, instant now) {
-        using detail::settle_verb;
-        const auto id = static_cast<std::int64_t>(e.id & ~stamp_mark);
-        const bool bare = (e.id & stamp_mark) != 0;
-        const bool is_stamped = e.state == entry_state::stamped;
-        if (how == settlement::abandoned && !is_stamped)
-            return post(s, plan, id, settle_verb::abandoned, std::max(e.grace, duration::zero()).count(), now);
-        if (how == settlement::abandoned)
-            how = settlement::released;
-        const bool can_wait = how == settlement::released && is_stamped && plan.max_concurrent == 0;
-        if (can_wait && s.state_->leave_ended(id))
-            return;
-        post(s, plan, id, bare ? settle_verb::refund_stamp : static_cast<settle_verb>(how), e.cost, now);
+        if (const auto what = detail::settlement_to_post(*s.state_, plan, e, how))
+            post(s, plan, what->entry, what->how, what->argument, now);
     }
     /// Takes back an entry that will not be used, if it was made. It is remembered while the key's number is not known.
     void take_back(slot& s, const window_plan& plan, std::int64_t entry, instant now) {
@@ -459,37 +466,27 @@ private:
     }
     std::vector<std::int64_t> call(detail::session& session, detail::verb which, std::string_view what,
                                    detail::parameter_list& values) const {
-        if (!session.send(which, values))
+        session.renew_if_due();
+        if (!session.is_open() || !session.send(which, values))
             throw detail::failed(what, shared_->pool.server(), "the connection ended before the request left",
                                  "try again");
         return session.await();
     }
 
-    /// Sometimes forgets a few idle keys after a verb, and does not wait for the reply.
-    void sweep_by(detail::session& session, instant now) {
-        std::int64_t due = shared_->next_sweep.load(std::memory_order_relaxed);  // a hint: it orders nothing
-        const std::int64_t at = now.time_since_epoch().count();
-        if (options().injected_time || at < due ||
-            !shared_->next_sweep.compare_exchange_strong(due, at + sweep_pause.count()))
-            return;
+    [[nodiscard]] detail::presence_reply holder_records() const {
+        const remote::key_route none;
+        const auto session = shared_->pool.borrow(none);
         detail::parameter_list values;
-        values.number(shared_->sweep_from.load());
-        values.number(64);
-        try {
-            static_cast<void>(session.send(detail::verb::sweep, values, {}, &shared_->sweep_from));
-        } catch (const store_error&) {
-            // The session is closed now; the decision is still valid.
-        }
+        auto said = detail::presence_reply_of(call(*session, detail::verb::holders, "list the holders", values));
+        if (!said)
+            bad_reply("list the holders");
+        return *std::move(said);
     }
 
     std::unique_ptr<shared> shared_;
 };
 
-static_assert(static_cast<int>(cause::none) == static_cast<int>(detail::obstacle::none) &&
-              static_cast<int>(cause::window) == static_cast<int>(detail::obstacle::window) &&
-              static_cast<int>(cause::gate) == static_cast<int>(detail::obstacle::gate) &&
-              static_cast<int>(cause::concurrency) == static_cast<int>(detail::obstacle::concurrency));
 static_assert(counting_store<postgres_store> && reducible_store<postgres_store> && tunable_store<postgres_store> &&
-              openable_store<postgres_store>);
+              openable_store<postgres_store> && listable_store<postgres_store> && presence_store<postgres_store>);
 
 }  // namespace weir::postgres

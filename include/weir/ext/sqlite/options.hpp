@@ -40,7 +40,15 @@ struct sqlite_options {
     durability synchronous = durability::normal;
     /// A permit that exists longer than this counts as answered then: its holder probably died.
     duration entry_ttl = std::chrono::minutes{10};
+    /// How long after its last sign of life a process counts as alive, if the kernel cannot say. It gives one every
+    /// third of this time.
+    duration holder_ttl = std::chrono::seconds{10};
+    /// The name of this machine for `holders()`; empty = the system's. Processes with different names do not look each
+    /// other up in the kernel.
+    std::string holder_host{};
     lost_history on_lost_history = lost_history::warm_up;
+    /// Whether a missing file is made and one of an older format is updated. If not, both are an error.
+    bool migrate = true;
     /// The instants passed to verbs are the store's time, and no clock is read: for tests and replays.
     bool injected_time = false;
 
@@ -58,6 +66,8 @@ struct sqlite_options {
         return "busy_timeout_ms: it is negative; 0 does not wait";
     if (o.entry_ttl <= duration::zero())
         return "entry_ttl_s: it is not positive; 600 suits most";
+    if (o.holder_ttl < std::chrono::milliseconds{1})
+        return "holder_ttl_ms: it is not positive; 10000 suits most";
     return {};
 }
 
@@ -77,8 +87,8 @@ template <class Enum, std::size_t N>
                        guess.empty() ? "" : fmt::format("; did you mean {}?", guess));
 }
 
-inline constexpr std::array<std::string_view, 4> parameters{"busy_timeout_ms", "synchronous", "entry_ttl_s",
-                                                            "on_lost_history"};
+inline constexpr std::array<std::string_view, 7> parameters{
+    "busy_timeout_ms", "synchronous", "entry_ttl_s", "holder_ttl_ms", "holder_host", "on_lost_history", "migrate"};
 
 /// Sets one parameter. Returns its fault, or nothing.
 [[nodiscard]] inline std::string set_parameter(sqlite_options& o, std::string_view name, std::string_view value) {
@@ -86,6 +96,7 @@ inline constexpr std::array<std::string_view, 4> parameters{"busy_timeout_ms", "
         {{"normal", durability::normal}, {"full", durability::full}, {"off", durability::off}}};
     constexpr std::array<std::pair<std::string_view, lost_history>, 2> histories{
         {{"warm_up", lost_history::warm_up}, {"ignore", lost_history::ignore}}};
+    constexpr std::array<std::pair<std::string_view, bool>, 2> switches{{{"on", true}, {"off", false}}};
     const auto whole = [&](std::int64_t min, std::int64_t max, std::int64_t& to) -> std::string {
         if (weir::detail::whole_number(value, to) && to >= min && to <= max)
             return {};
@@ -99,10 +110,17 @@ inline constexpr std::array<std::string_view, 4> parameters{"busy_timeout_ms", "
     } else if (name == "entry_ttl_s") {
         fault = whole(1, 31'536'000, number);
         o.entry_ttl = std::chrono::seconds{number};
+    } else if (name == "holder_ttl_ms") {
+        fault = whole(1, 31'536'000'000, number);
+        o.holder_ttl = std::chrono::milliseconds{number};
+    } else if (name == "holder_host") {
+        o.holder_host = value;
     } else if (name == "synchronous") {
         fault = set_word(name, value, durabilities, o.synchronous);
     } else if (name == "on_lost_history") {
         fault = set_word(name, value, histories, o.on_lost_history);
+    } else if (name == "migrate") {
+        fault = set_word(name, value, switches, o.migrate);
     } else {
         const std::string guess = closest_match(name, parameters);
         fault = fmt::format("unknown parameter {}; the parameters are {}{}", weir::detail::in_quotes(name),
@@ -114,8 +132,8 @@ inline constexpr std::array<std::string_view, 4> parameters{"busy_timeout_ms", "
 }  // namespace detail
 
 /// Reads `sqlite:///absolute/path` or `sqlite:relative/path`, followed by `?name=value&...`: `busy_timeout_ms`,
-/// `synchronous` (`normal`, `full`, `off`), `entry_ttl_s`, `on_lost_history` (`warm_up`, `ignore`). `%3F` in the path
-/// is a question mark.
+/// `synchronous` (`normal`, `full`, `off`), `entry_ttl_s`, `holder_ttl_ms`, `holder_host`, `on_lost_history`
+/// (`warm_up`, `ignore`), `migrate` (`on`, `off`). `%3F` in the path is a question mark.
 ///
 /// **Errors.** `errc::bad_configuration`, with the position and the closest correct spelling.
 [[nodiscard]] inline result<sqlite_options> parse_sqlite_dsn(std::string_view dsn) {

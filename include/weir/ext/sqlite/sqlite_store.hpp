@@ -3,9 +3,16 @@
 
 #include "weir/ext/sqlite/clock.hpp"
 #include "weir/ext/sqlite/detail/file.hpp"
+#include "weir/ext/sqlite/detail/holders.hpp"
+#include "weir/ext/sqlite/detail/key_list.hpp"
 #include "weir/ext/sqlite/detail/key_log.hpp"
+#include "weir/ext/sqlite/detail/moment.hpp"
+#include "weir/ext/sqlite/detail/opened_store.hpp"
+#include "weir/ext/sqlite/detail/reap.hpp"
+#include "weir/ext/sqlite/detail/row_life.hpp"
 #include "weir/ext/sqlite/detail/slot_state.hpp"
 #include "weir/ext/sqlite/detail/turn.hpp"
+#include "weir/ext/sqlite/detail/write_answers.hpp"
 #include "weir/ext/sqlite/options.hpp"
 
 #include "weir/algorithm/admission.hpp"
@@ -16,26 +23,33 @@
 #include "weir/core/multiplier.hpp"
 #include "weir/core/time.hpp"
 #include "weir/core/tuner_state.hpp"
+#include "weir/storage/holder.hpp"
+#include "weir/storage/remote/entry_ids.hpp"
+#include "weir/storage/remote/holder_watch.hpp"
+#include "weir/storage/remote/own_presence.hpp"
+#include "weir/storage/remote/reaping.hpp"
 #include "weir/storage/remote/tuner_record.hpp"
+#include "weir/storage/remote/window_record.hpp"
 #include "weir/storage/store.hpp"
 #include "weir/storage/store_error.hpp"
 #include "weir/storage/store_notice.hpp"
-
-#include <unistd.h>
+#include "weir/storage/stored_key.hpp"
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <filesystem>
+#include <exception>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
-#include <system_error>
+#include <tuple>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace weir::sqlite {
 
@@ -63,6 +77,21 @@ public:
     explicit basic_sqlite_store(sqlite_options options, Clock clock = {})
         : all_(std::make_unique<shared>(std::move(options), std::move(clock))) {}
 
+    basic_sqlite_store(basic_sqlite_store&&) noexcept = default;
+    basic_sqlite_store& operator=(basic_sqlite_store&& other) noexcept {
+        std::swap(all_, other.all_);
+        return *this;
+    }
+    /// Writes the answers that wait. If that fails, their entries expire.
+    ~basic_sqlite_store() {
+        if (all_ == nullptr || all_->process != ::getpid())
+            return;
+        try {
+            flush();
+        } catch (const std::exception&) {
+        }
+    }
+
     /// This process's steady clock; under injected time, the latest instant that was injected.
     [[nodiscard]] instant now() const noexcept {
         return all_->options.injected_time ? std::max(all_->last.load(), instant{}) : steady_clock{}.now();
@@ -73,74 +102,61 @@ public:
 
     /// Opens the file now, for a program that needs to know at once whether it can be used.
     void open() {
-        const auto lock = enter("opening");
-        static_cast<void>(opened_file());
+        const auto lock = all_->enter("opening");
+        static_cast<void>(all_->opened_file());
     }
 
     // ---- verbs
 
     [[nodiscard]] assessment admit(slot& s, const window_plan& plan, std::int64_t cost, instant now, entry& out) {
-        entry made{.cost = cost, .stamp = now};
-        const assessment f = step(s, "admitting", now, [&](view& key, const moment& m) {
-            assessment decided = decide(key, plan, cost, m);
-            decided.passed = !decided.admits() && !plan.enforce;
-            if (decided.admits() && cost > 0) {
-                made.id = key.enter(plan, cost, m.t, saturating_add(m.t, all_->options.entry_ttl));
-                made.state = plan.from_response ? entry_state::open : entry_state::stamped;
-                made.in_flight = true;
-                made.stamp = m.here;
-            }
-            touch(key.row, plan, m);
-            return m.local(decided);
-        });
-        if (!f.admits())
-            return f;
-        s.state().held.fetch_add(made.in_flight, std::memory_order_relaxed);
-        out = made;
-        return f;
+        return without_dead(s, plan, now, [&] { return admit_once(s, plan, cost, now, out); });
     }
 
     [[nodiscard]] assessment count(slot& s, const window_plan& plan, std::int64_t cost, instant now) {
-        return step(s, "counting", now, [&](view& key, const moment& m) {
-            assessment decided = decide(key, plan, cost, m);
-            decided.passed = !decided.admits() && !plan.enforce;
-            if (decided.admits() && cost > 0)
-                key.log.push(m.t, cost, plan);
-            touch(key.row, plan, m);
-            return m.local(decided);
-        });
+        return without_dead(s, plan, now, [&] { return count_once(s, plan, cost, now); });
     }
 
-    /// If it fails, an open entry counts until it expires.
+    /// If decisions about the key follow answers within a millisecond, the answer is part of the next transaction on
+    /// the key, or of one that `tend` makes after 5 ms, and the entry is open until then. Otherwise, and under a
+    /// ceiling, the answer is a transaction of its own. If it fails, an open entry counts until it expires.
     void settle(slot& s, const window_plan& plan, entry& e, settlement how, instant now) {
+        detail::slot_state& mine = s.state();
+        const entry before = e;
+        const auto between_requests = all_->checkpoint_at_end();
+        // The permit has changed, whatever becomes of the entry.
+        if (settle_entry(e, how, now))
+            mine.held.fetch_sub(1, std::memory_order_relaxed);
+        const bool is_open = before.state == entry_state::open;
         const bool ends = how != settlement::answered;
-        // The permit has ended, whatever becomes of the entry.
-        if (ends && std::exchange(e.in_flight, false))
-            s.state().held.fetch_sub(1, std::memory_order_relaxed);
-        const bool matters =
-            e.id != 0 && e.state != entry_state::free &&
-            (how == settlement::refunded || e.state == entry_state::open || !view::is_stamp_only(e.id));
-        if (matters && (ends || e.state == entry_state::open)) {
-            const auto [id, stamp] = step(s, "settling", now, [&](view& key, const moment& m) {
-                key.expire(m.t, plan);
-                const std::uint64_t left = key.settle(plan, e.id, e.cost, how, m.t, e.grace);
-                touch(key.row, plan, m);
-                return std::pair{left, m.here};
-            });
-            e.id = id;
-            e.stamp = stamp;
+        if (before.id == 0 || before.state == entry_state::free || (!is_open && !ends) ||
+            (how != settlement::refunded && !is_open &&
+             (view::is_stamp_only(before.id) || mine.answers.end(before.id))))
+            return;
+        if (is_open && (how == settlement::answered || how == settlement::released)) {
+            const bool waits = mine.heat.is_hot() && plan.max_concurrent == 0;
+            mine.heat.answered(now);
+            if (waits)
+                return all_->keep_answer(s.state_, plan, before, ends, now);
         }
+        const auto [id, stamp] = step(s, "settling", now, [&](view& key, const moment& m) {
+            key.expire(m.t, plan);
+            const std::uint64_t known = mine.answers.known_as(before.id);
+            const std::uint64_t left = known == 0 ? 0 : key.settle(plan, known, before.cost, how, m.t, before.grace);
+            detail::touch(key.row, plan, m.t);
+            return std::pair{left, m.here};
+        });
         if (ends)
-            e = {};
-        else if (e.state == entry_state::open)
-            e.state = entry_state::stamped;
+            static_cast<void>(mine.answers.end(before.id));
+        else
+            std::tie(e.id, e.stamp) = std::pair{id, stamp};
     }
 
     void reduce(slot& s, const window_plan& plan, entry& e, std::int64_t cost, instant now) {
         step(s, "reducing", now, [&](view& key, const moment& m) {
             key.expire(m.t, plan);
-            key.reduce(e.id, e.cost, cost);
-            touch(key.row, plan, m);
+            if (const std::uint64_t known = s.state().answers.known_as(e.id); known != 0)
+                key.reduce(known, e.cost, cost);
+            detail::touch(key.row, plan, m.t);
         });
         e.cost = cost;
     }
@@ -154,7 +170,7 @@ public:
             if (at <= key.row.gate + hair)
                 return false;
             key.row.gate = at;
-            keep_until(key.row, at);
+            detail::keep_until(key.row, at);
             return true;
         });
     }
@@ -169,7 +185,7 @@ public:
     void tune(slot& s, multiplier m) {
         step(s, "tuning", std::nullopt, [&](view& key, const moment& at) {
             key.row.millionths = m.millionths();
-            keep_until(key.row, saturating_add(at.t, factor_kept));
+            detail::keep_until(key.row, saturating_add(at.t, detail::factor_kept));
         });
     }
     /// `step` is called once, inside the transaction.
@@ -184,7 +200,7 @@ public:
             row.millionths = after.factor.millionths();
             row.tuner = remote::to_record(after, ahead);
             row.tuner_changed = true;
-            keep_while_tuned(row, m);
+            detail::keep_while_tuned(row, m.t);
             row.changed = true;
             return after;
         });
@@ -196,8 +212,8 @@ public:
 
     [[nodiscard]] key_snapshot read(const slot& s, const window_plan& plan, instant now) {
         return step(s, "reading", now, [&](view& key, const moment& m) {
+            // The row stays for as long as the plans of its users say. This caller's plan may be another one.
             key.expire(m.t, plan);
-            touch(key.row, plan, m);
             const key_row& row = key.row;
             const std::int64_t blocks = row.end_block - row.first_block;
             key_snapshot out{{}, row.open, key.in_flight, m.local(row.gate), {}, m.local(row.newest), 0};
@@ -215,34 +231,68 @@ public:
         });
     }
 
-    void erase(slot& s) {
-        step(s, "erasing", std::nullopt, [&](view& key, const moment&) {
-            key_row& row = key.row;
-            if (row.id == 0)
-                return;
-            // The blocks are removed with the row, a few at a time. Entries get a new row.
-            if (row.end_block > row.first_block) {
-                all_->opened->forget(row.id);
-                row.id = 0;
-            }
-            row.newest = row.gate = row.dropped = long_ago;
-            row.millionths = multiplier::one;
-            row.tuner_changed = !row.tuner.empty();
-            row.tuner.clear();
-            row.recent.clear();
-            row.first_block = row.end_block = 0;
-            if (row.entries.empty())
-                row.forget_at = 0;
-            row.changed = true;
-        });
+    void erase(slot& s, open_entries what = open_entries::keep) {
+        step(s, "erasing", std::nullopt,
+             [&](view& key, const moment&) { detail::forget_history(key.row, *all_->opened, what); });
+    }
+
+    // ---- holders
+
+    /// Every verb gives the sign of life that is due. `far_future` under injected time.
+    [[nodiscard]] instant next_renewal() const noexcept { return all_->here.next_renewal(); }
+    /// Gives the sign of life that is due. Nothing is due under injected time.
+    void renew() {
+        if (all_->here.is_due(now()))
+            static_cast<void>(holder_records());
+    }
+    /// How many holders lived at the last sign of life, with this one; 0 = not known.
+    [[nodiscard]] std::int64_t alive() const noexcept { return all_->here.book.alive(); }
+    /// All holders that the file knows: those that live, and those that died while an entry of theirs may exist.
+    [[nodiscard]] std::vector<holder_info> holders() {
+        auto said = holder_records();
+        return all_->here.infos_of(std::move(said.holders), said.now);
     }
 
     [[nodiscard]] bool idle(const slot& s, const window_plan&, instant) const {
         return s.state().held.load(std::memory_order_relaxed) == 0;
     }
 
-    /// Does nothing: every verb is in the file when it returns.
-    void flush() noexcept {}
+    /// All keys in the file, in one transaction that writes nothing.
+    ///
+    /// **Complexity.** O(keys), and one read of the file.
+    [[nodiscard]] std::vector<stored_key> keys() {
+        const auto lock = all_->enter("listing keys");
+        detail::file& in = all_->opened_file();
+        in.db().doing("listing keys");
+        return detail::list_keys(in, all_->options.injected_time ? all_->last.load()
+                                                                 : all_->clock.since_boot() + in.ahead());
+    }
+
+    /// Writes every answer that waits for a verb.
+    ///
+    /// **Errors.** `store_error`; then they still wait.
+    void flush() {
+        const auto keys = all_->kept.take();
+        for (std::size_t i = 0; i < keys.size(); ++i) {
+            try {
+                if (!keys[i]->answers.empty())
+                    step_on(*keys[i], "settling", all_->options.injected_time ? all_->last.load() : this->now(),
+                            [](view&, const moment&) {});
+            } catch (const store_error&) {
+                for (; i < keys.size(); ++i)
+                    all_->kept.add(keys[i]);
+                throw;
+            }
+        }
+    }
+    /// The same if the caller `is_idle`, or one has waited for 5 ms. Returns when to call it again at the latest.
+    instant tend(bool is_idle) {
+        if (is_idle || all_->kept.is_due())
+            flush();
+        if (is_idle)
+            all_->checkpoint();
+        return all_->kept.due();
+    }
 
     /// The next notice: a loss of history, or a warning. Each is returned once.
     [[nodiscard]] std::optional<store_notice> take_notice() { return all_->notices.take(); }
@@ -256,126 +306,52 @@ public:
 
     private:
         friend basic_sqlite_store;
-        slot(std::string_view host, std::string_view role) : state_(std::make_unique<detail::slot_state>(host, role)) {}
-        std::unique_ptr<detail::slot_state> state_;
+        slot(std::string_view host, std::string_view role) : state_(std::make_shared<detail::slot_state>(host, role)) {}
+        std::shared_ptr<detail::slot_state> state_;
     };
 
 private:
     using key_row = detail::key_row;
     using view = detail::key_view<detail::file::key_blocks>;
+    using moment = detail::moment;
 
-    /// How far stamps may be ahead of the file's time. If they are further ahead, they come from another clock.
-    static constexpr duration tolerance = std::chrono::seconds{1};
-    /// How long a key is kept at least after its last change, because a reload may lengthen its windows. The same holds
-    /// for a factor that the tuner did not set.
+    /// How long a key is kept at least after its last change, because a reload may lengthen its windows.
     static constexpr duration history_kept = std::chrono::minutes{1};
-    static constexpr duration factor_kept = std::chrono::hours{24};
 
-    /// The store's data, in one object so that the store can be moved.
-    struct shared {
-        shared(sqlite_options o, Clock c) : options(std::move(o)), clock(std::move(c)) {
-            if (std::string fault = fault_of(options); !fault.empty())
-                throw exception({errc::bad_configuration, std::move(fault)});
-            // The process may change its folder before the file is opened, or opened again.
-            std::error_code ignored;
-            if (auto full = std::filesystem::absolute(options.path, ignored); !ignored)
-                options.path = full.string();
-        }
-        shared(const shared&) = delete;
-        shared& operator=(const shared&) = delete;
-        ~shared() {
-            // In a child after fork() the parent's files must not be closed, because that would release its locks and
-            // remove its journal.
-            if (process != ::getpid())
-                static_cast<void>(opened.release());
-        }
+    using shared = detail::opened_store<Clock>;
 
-        sqlite_options options;  // never changes
-        const Clock clock;
-        const pid_t process = ::getpid();
-        detail::turn mutex;
-        // The mutex guards these.
-        detail::patience waiting;
-        std::unique_ptr<detail::file> opened;
-        std::uint64_t opening = 0;  // counts openings, so that a slot knows whether its row belongs to the present one
-        std::optional<std::int64_t> epoch;
-        bool lost = false;                    // the file was replaced, and nothing was decided in the new one yet
-        instant lost_since = long_ago;        // when that was seen, in the file's time
-        std::atomic<instant> last{long_ago};  // the latest injected time; read without the mutex
-        std::chrono::steady_clock::time_point checked{};  // when the file was last seen at its path
-        key_row row;                                      // used for one verb at a time
-        notice_board notices;
-    };
-
-    /// The times of one step: the key's, the file's and this process's.
-    struct moment {
-        instant base;  ///< the file's time
-        instant t;     ///< the key's time: the file's, not before its newest stamp
-        instant here;
-        bool injected;
-
-        [[nodiscard]] instant local(instant at) const noexcept {
-            return injected || at >= far_future || at <= long_ago ? at : here + (at - t);
-        }
-        [[nodiscard]] assessment local(assessment f) const noexcept { return f.at = local(f.at), f; }
-        [[nodiscard]] instant there(instant at) const noexcept {
-            return at <= here ? t - (here - at) : saturating_add(t, at - here);
-        }
-    };
-
-    [[nodiscard]] std::unique_lock<detail::turn> enter(std::string_view doing) {
-        if (all_->process != ::getpid())
-            throw detail::failed(doing, all_->options.path, "this process is a fork of the one that made the store",
-                                 "fork before the store is first used, and make one in each process");
-        const auto until = std::chrono::steady_clock::now() + all_->options.busy_timeout;
-        std::unique_lock lock{all_->mutex, until};
-        if (!lock)
-            throw store_busy{detail::failed(doing, all_->options.path,
-                                            "other threads of this process are waiting for the file",
-                                            detail::advice(SQLITE_BUSY))
-                                 .what()};
-        all_->waiting.begin(until);
-        return lock;
-    }
-
-    /// The file. It is opened if it is not open, and again if another file has replaced it.
-    [[nodiscard]] detail::file& opened_file() {
-        shared& all = *all_;
-        const auto now = std::chrono::steady_clock::now();
-        if (all.opened && now - all.checked > std::chrono::milliseconds{100}) {
-            all.checked = now;
-            if (!all.opened->is_in_place()) {
-                all.opened.reset();
-                // Other processes do not see the writes since the files were removed.
-                all.lost = true;
-            }
-        }
-        if (!all.opened) {
-            all.opened = std::make_unique<detail::file>(all.options, all.clock, all.waiting);
-            all.checked = now;
-            ++all.opening;
-            all.lost = all.lost || (all.epoch && *all.epoch != all.opened->epoch()) || all.opened->was_taken_away();
-            all.epoch = all.opened->epoch();
-            all.lost_since = std::max(all.lost_since, all.opened->lost_since());
-        }
-        return *all.opened;
-    }
-
-    /// Runs `f` on a key inside one transaction, and saves the changes.
+    /// Runs `f` on a key inside one transaction, and saves the changes. Then writes what has waited for too long.
     template <class F>
     auto step(const slot& s, std::string_view doing, std::optional<instant> now, F&& f) {
-        const auto lock = enter(doing);
-        detail::file& in = opened_file();
+        struct at_end {
+            basic_sqlite_store& store;
+            ~at_end() {
+                if (store.all_->checkpoints.is_needed()) [[unlikely]]
+                    store.all_->checkpoint();
+                try {
+                    store.tend(false);
+                } catch (const std::exception&) {
+                    // It is tried again with the next verb.
+                }
+            }
+        } const after{*this};
+        return step_on(s.state(), doing, now, f);
+    }
+    template <class F>
+    auto step_on(detail::slot_state& mine, std::string_view doing, std::optional<instant> now, F&& f) {
+        const auto lock = all_->enter(doing);
+        detail::file& in = all_->opened_file();
         in.db().doing(doing);
         try {
             detail::file::transaction transaction{in};
             shared& all = *all_;
-            detail::slot_state& mine = s.state();
             key_row& row = all.row;
             in.load(row, mine.of_opening == all.opening ? mine.row : 0, mine.name);
-            const moment m = moment_of(row, in, now);
+            const auto alive = renew_in(in);
+            moment m = all.moment_of(row, in, now);
             detail::file::key_blocks blocks{in, row, mine.name};
             view key{row, blocks};
+            detail::write_answers(key, mine.answers, m, m.injected ? duration::zero() : in.ahead());
             const auto finish = [&] {
                 if (row.changed) {
                     row.seen = std::max(row.seen, m.t);
@@ -383,9 +359,15 @@ private:
                     const instant kept = m.base > long_ago ? saturating_add(m.base, history_kept) : far_future;
                     row.forget_at = std::max(row.forget_at, kept.time_since_epoch().count());
                     in.save(row, mine.name);
+                    if (row.noted != nullptr &&
+                        detail::takes_note(mine, row.id, all_->opening, remote::name_of(*row.noted)))
+                        in.note_windows(row.id, *row.noted);
                     in.tidy(m.base);
                 }
                 transaction.commit();
+                mine.answers.commit();
+                if (alive) [[unlikely]]
+                    all.here.book.succeeded(*alive);
                 mine.row = row.id;
                 mine.of_opening = all.opening;
                 mine.millionths.store(row.millionths, std::memory_order_relaxed);
@@ -398,6 +380,36 @@ private:
                 finish();
                 return out;
             }
+        } catch (...) {
+            mine.answers.roll_back();
+            if (in.db().broken())
+                all_->opened.reset();
+            throw;
+        }
+    }
+
+    /// Gives the sign of life that is due, in the open transaction. Returns how many holders live.
+    [[nodiscard]] std::optional<std::int64_t> renew_in(detail::file& in) {
+        remote::own_presence& me = all_->here;
+        if (!me.begin(now())) [[likely]]
+            return std::nullopt;
+        return detail::holder_table{in.db()}.renew(me, all_->clock.since_boot() + in.ahead());
+    }
+    /// All holders, after a sign of life if one is due.
+    [[nodiscard]] detail::presence_list holder_records() {
+        const auto lock = all_->enter("listing the holders");
+        detail::file& in = all_->opened_file();
+        in.db().doing("listing the holders");
+        try {
+            detail::file::transaction transaction{in};
+            const auto alive = renew_in(in);
+            const instant base =
+                all_->options.injected_time ? all_->last.load() : all_->clock.since_boot() + in.ahead();
+            auto out = detail::holder_table{in.db()}.list(base);
+            transaction.commit();
+            if (alive)
+                all_->here.book.succeeded(*alive);
+            return out;
         } catch (const store_error&) {
             if (in.db().broken())
                 all_->opened.reset();
@@ -405,39 +417,59 @@ private:
         }
     }
 
-    [[nodiscard]] moment moment_of(key_row& row, detail::file& in, std::optional<instant> now) {
-        shared& all = *all_;
-        moment m{};
-        m.injected = all.options.injected_time;
-        if (m.injected) {
-            const instant last = all.last.load();
-            m.base = now.value_or(last);
-            all.last.store(std::max(last, m.base));
-        } else {
-            m.base = all.clock.since_boot() + in.ahead();
-            all.lost_since = std::min(all.lost_since, m.base);
-        }
-        m.here = m.injected ? m.base : this->now();
-        m.t = m.base + row.shift;
-        // The stamps come from another clock. The key's time continues from them, because waiting for them could take
-        // for ever.
-        if (!m.injected && row.seen > m.t + tolerance) {
-            row.shift += row.seen - m.t;
-            m.t = row.seen;
-            row.changed = true;
-        }
-        m.t = std::max(m.t, row.newest);
-        if (all.lost) {
-            all.lost = false;
-            all.lost_since = m.base;
-            in.note_loss(m.base);
-            all.notices.put(
-                {store_notice::kind::history_lost,
-                 fmt::format("sqlite: {} has lost history: the file, or one of those beside it, was removed or "
-                             "replaced; keys warm up for their shortest window",
-                             weir::detail::in_quotes(all.options.path))});
-        }
-        return m;
+    [[nodiscard]] assessment admit_once(slot& s, const window_plan& plan, std::int64_t cost, instant now, entry& out) {
+        entry made{.cost = cost, .stamp = now};
+        s.state().heat.decides(now);
+        const assessment f = step(s, "admitting", now, [&](view& key, const moment& m) {
+            assessment decided = decide(key, plan, cost, m);
+            decided.passed = !decided.admits() && !plan.enforce;
+            if (decided.admits() && cost > 0) {
+                made.id = key.enter(plan, cost, m.t, saturating_add(m.t, all_->options.entry_ttl), all_->ids);
+                made.state = plan.from_response ? entry_state::open : entry_state::stamped;
+                made.in_flight = true;
+                made.stamp = m.here;
+                key.row.noted = &plan;
+            }
+            detail::touch(key.row, plan, m.t);
+            return m.local(decided);
+        });
+        if (!f.admits())
+            return f;
+        s.state().held.fetch_add(made.in_flight, std::memory_order_relaxed);
+        out = made;
+        return f;
+    }
+
+    [[nodiscard]] assessment count_once(slot& s, const window_plan& plan, std::int64_t cost, instant now) {
+        return step(s, "counting", now, [&](view& key, const moment& m) {
+            assessment decided = decide(key, plan, cost, m);
+            decided.passed = !decided.admits() && !plan.enforce;
+            if (decided.admits() && cost > 0) {
+                key.log.push(m.t, cost, plan);
+                key.row.noted = &plan;
+            }
+            detail::touch(key.row, plan, m.t);
+            return m.local(decided);
+        });
+    }
+
+    /// Decides; if dead processes stand in the way, ends their entries and decides again.
+    template <class F>
+    [[nodiscard]] assessment without_dead(slot& s, const window_plan& plan, instant now, F&& decide_once) {
+        const assessment f = decide_once();
+        if (!remote::may_be_held(f, plan, after(now))) [[likely]]
+            return f;
+        return remote::decide_without_dead(
+            all_->here, all_->others, s.state().reaped, all_->notices, "sqlite", plan, f, this->now(),
+            [&] { return holder_records(); },
+            [&](std::span<const remote::dead_holder> dead) {
+                return step(s, "ending entries", std::nullopt, [&](view& key, const moment& m) {
+                    remote::reap_reply out = detail::reap(key, plan, dead, m.t);
+                    detail::touch(key.row, plan, m.t);
+                    return out;
+                });
+            },
+            decide_once);
     }
 
     [[nodiscard]] assessment decide(view& key, const window_plan& plan, std::int64_t cost, const moment& m) const {
@@ -449,35 +481,12 @@ private:
         return warm.at > f.at ? warm : f;
     }
 
-    /// If the row has changed, stores how long it affects decisions under `plan`.
-    static void touch(key_row& row, const window_plan& plan, const moment& m) {
-        if (!row.changed)
-            return;
-        row.forget_at = 0;
-        keep_until(row, saturating_add(row.newest, plan.kept.longest));
-        keep_until(row, row.gate);
-        if (!row.entries.empty())
-            keep_until(row, saturating_add(row.last_expiry, plan.kept.longest));
-        keep_while_tuned(row, m);
-    }
-    /// Keeps the row while the tuner's state matters. That state says until when; a factor set by hand does not.
-    static void keep_while_tuned(key_row& row, const moment& m) {
-        if (!row.tuner.empty())
-            keep_until(row, instant{duration{row.tuner[remote::recovered_index]}});
-        else if (row.millionths != multiplier::one)
-            keep_until(row, saturating_add(m.t, factor_kept));
-    }
-    static void keep_until(key_row& row, instant at) {
-        row.forget_at = std::max(row.forget_at, (at - row.shift).time_since_epoch().count());
-        row.changed = true;
-    }
-
     std::unique_ptr<shared> all_;
 };
 
 using sqlite_store = basic_sqlite_store<>;
 
 static_assert(counting_store<sqlite_store> && reducible_store<sqlite_store> && tunable_store<sqlite_store> &&
-              openable_store<sqlite_store>);
+              openable_store<sqlite_store> && listable_store<sqlite_store> && presence_store<sqlite_store>);
 
 }  // namespace weir::sqlite

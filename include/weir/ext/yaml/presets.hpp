@@ -103,24 +103,24 @@ hosts:
     {"github",
      R"yaml(checked: 2026-11-01
 source: https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api
-# Without a token: 60 an hour, searches 10 a minute. A refusal is a 403 or a 429.
+# Without a token: 60 an hour, searches 10 a minute. A refusal is a 403 or a 429; one that states no time means a minute.
 roles: [search]
 hosts:
   api.github.com:
     "*": {rates: [60/HOUR], max_concurrent: 100, max_delay_ms: 5000, count_head: true,
-          refusal_statuses: [403, 429, 503]}
+          refusal_statuses: [403, 429, 503], refusal_pause_ms: 60000}
     search: {rates: [10/MINUTE, 60/HOUR]}  # /search/...
 )yaml"},
     {"github-token",
      R"yaml(checked: 2026-11-01
 source: https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api
 # With a token: 5000 an hour, searches 30 a minute. At most 100 at a time, and 900 points a minute, of which a GET takes
-# 1 and a write 5: give writes a cost of 5. A refusal is a 403 or a 429.
+# 1 and a write 5: give writes a cost of 5. A refusal is a 403 or a 429; one that states no time means a minute.
 roles: [search]
 hosts:
   api.github.com:
     "*": {rates: [900/MINUTE, 5000/HOUR], max_concurrent: 100, max_delay_ms: 5000, count_head: true,
-          refusal_statuses: [403, 429, 503]}
+          refusal_statuses: [403, 429, 503], refusal_pause_ms: 60000}
     search: {rates: [30/MINUTE]}  # /search/...
 )yaml"},
     {"ncbi",
@@ -146,12 +146,13 @@ source: https://developers.openalex.org/api-reference/authentication
 # Without a key. 100 a second in all, and $0.10 a day (older pages: $0.01): a list costs $0.0001, a search $0.001, a PDF
 # $0.01, a single record nothing. Requests have no price here, so the day's money is shared out: 0.04 for lists, 0.04
 # for searches, 0.02 for PDFs. Whoever needs only one of them may take all of it: list 1000, search 100, artifact 10.
-# More than 100 a second is refused with 403.
+# More than 100 a second is refused with 403. The fields report credits; a single record costs none, so its role ignores
+# them.
 roles: [list, search]
 hosts:
   api.openalex.org:
     "*": {rates: [40/day], max_delay_ms: 5000, count_head: true, refusal_statuses: [403, 429, 503]}
-    metadata: {rates: [100/SECOND]}          # one entity by its id
+    metadata: {rates: [100/SECOND], reported_limits: ignore}  # one entity by its id
     list: {rates: [100/SECOND, 400/day]}     # filter=, group_by=, cursor=
     search: {rates: [40/day]}                # search=
   content.openalex.org:
@@ -166,7 +167,7 @@ roles: [list, search]
 hosts:
   api.openalex.org:
     "*": {rates: [100/SECOND, 400/day], max_delay_ms: 5000, count_head: true, refusal_statuses: [403, 429, 503]}
-    metadata: {rates: [100/SECOND]}          # one entity by its id
+    metadata: {rates: [100/SECOND], reported_limits: ignore}  # one entity by its id
     list: {rates: [100/SECOND, 4000/day]}    # filter=, group_by=, cursor=
     search: {rates: [100/SECOND, 400/day]}   # search=
   content.openalex.org:

@@ -4,8 +4,10 @@
 #include "weir/http/quota.hpp"
 
 #include "weir/core/text.hpp"
+#include "weir/core/time.hpp"
 
 #include <array>
+#include <chrono>
 #include <string_view>
 #include <utility>
 
@@ -57,12 +59,69 @@ inline constexpr std::array<single_fields, 4> singles{{
     {"X-RateLimit-Limit-Requests", "X-RateLimit-Remaining-Requests", "X-RateLimit-Reset-Requests", "", "", ""},
 }};
 
+/// What a limit of the forms with single fields is about: GitHub's and Discord's name for it, and GitLab's.
+inline constexpr std::array<std::string_view, 3> resource_fields{"X-RateLimit-Resource", "X-RateLimit-Bucket",
+                                                                 "RateLimit-Name"};
+
+/// How one service names one of its limits, in fields that no draft has. The limit is read if `limit` or `remaining` is
+/// present.
+struct service_fields {
+    std::string_view limit;      ///< the units of a window; with `used`: `39/40`, used and limit
+    std::string_view remaining;  ///< the units that are left
+    std::string_view reset;      ///< when there are more
+    std::string_view interval;   ///< the window, in `interval_unit`
+    duration window;             ///< the window, if no field states it
+    duration interval_unit;
+    std::string_view resource;  ///< what the limit is about
+    bool is_used_of_limit = false;
+};
+inline constexpr duration in_s = std::chrono::seconds{1};
+inline constexpr duration in_ms = std::chrono::milliseconds{1};
+inline constexpr std::array<service_fields, 12> services{{
+    {"X-RateLimit-Limit-Second", "X-RateLimit-Remaining-Second", "", "", in_s, in_s, "second"},  // Kong
+    {"X-RateLimit-Limit-Minute", "X-RateLimit-Remaining-Minute", "", "", 60 * in_s, in_s, "minute"},
+    {"X-RateLimit-Limit-Hour", "X-RateLimit-Remaining-Hour", "", "", 3'600 * in_s, in_s, "hour"},
+    {"X-RateLimit-Limit-Day", "X-RateLimit-Remaining-Day", "", "", 86'400 * in_s, in_s, "day"},
+    {"", "X-RateLimitRemaining", "X-RateLimit-Retry-After", "", {}, in_s, "core"},  // CORE
+    {"X-HubSpot-RateLimit-Max", "X-HubSpot-RateLimit-Remaining", "", "X-HubSpot-RateLimit-Interval-Milliseconds",
+     10 * in_s, in_ms, "interval"},
+    {"X-HubSpot-RateLimit-Daily", "X-HubSpot-RateLimit-Daily-Remaining", "", "", 86'400 * in_s, in_s, "daily"},
+    {"X-Rate-Limit-Api-Key-Max", "X-Rate-Limit-Api-Key-Remaining", "", "X-Rate-Limit-Api-Key-Interval-Ms", 10 * in_s,
+     in_ms, "key"},  // Trello
+    {"X-Rate-Limit-Api-Token-Max", "X-Rate-Limit-Api-Token-Remaining", "", "X-Rate-Limit-Api-Token-Interval-Ms",
+     10 * in_s, in_ms, "token"},
+    {"X-RateLimit-Requests-Limit",
+     "X-RateLimit-Requests-Remaining",
+     "X-RateLimit-Requests-Reset",
+     "",
+     {},
+     in_s,
+     "requests"},  // Linear
+    {"anthropic-ratelimit-requests-limit",
+     "anthropic-ratelimit-requests-remaining",
+     "anthropic-ratelimit-requests-reset",
+     "",
+     {},
+     in_s,
+     "requests"},
+    // A bucket of 40 that leaks 2 a second.
+    {"X-Shopify-Shop-Api-Call-Limit", "", "", "", 20 * in_s, in_s, "shop", true},
+}};
+
+/// Riot's: `20:1,100:120`, units and the seconds of their window; the second field has the units that are used.
+inline constexpr std::array<std::pair<std::string_view, std::string_view>, 2> window_lists{{
+    {"X-App-Rate-Limit", "X-App-Rate-Limit-Count"},
+    {"X-Method-Rate-Limit", "X-Method-Rate-Limit-Count"},
+}};
+
 /// Sent by Crossref.
 inline constexpr std::string_view concurrency_field = "X-Concurrency-Limit";
 
 /// Whether a name begins as any of these does. One walk over a response then shows whether any of them is present.
 [[nodiscard]] constexpr bool may_be_one(std::string_view name) noexcept {
-    for (const std::string_view begin : {"RateLimit", "X-RateLimit-", "X-Rate-Limit-", "X-Concurrency-Limit"})
+    for (const std::string_view begin :
+         {"RateLimit", "X-RateLimit", "X-Rate-Limit-", "X-Concurrency-Limit", "X-HubSpot-RateLimit-",
+          "anthropic-ratelimit-requests-", "X-Shopify-Shop-Api-Call-Limit", "X-App-Rate-Limit", "X-Method-Rate-Limit"})
         if (weir::detail::same_ignoring_case(name.substr(0, begin.size()), begin))
             return true;
     return false;
@@ -73,6 +132,11 @@ static_assert([] {
         for (const std::string_view name :
              {names.limit, names.remaining, names.reset, names.reset_after, names.retry_after, names.interval})
             all = all && (name.empty() || may_be_one(name));
+    for (const auto& names : services)
+        for (const std::string_view name : {names.limit, names.remaining})
+            all = all && (name.empty() || may_be_one(name));
+    for (const auto& names : window_lists)
+        all = all && may_be_one(names.first);
     return all;
 }());
 

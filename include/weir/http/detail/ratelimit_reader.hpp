@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "weir/http/detail/field_values.hpp"
 #include "weir/http/detail/ratelimit_items.hpp"
 #include "weir/http/detail/ratelimit_names.hpp"
+#include "weir/http/detail/service_reader.hpp"
 #include "weir/http/detail/stated_time.hpp"
 #include "weir/http/headers.hpp"
 #include "weir/http/quota.hpp"
@@ -33,7 +35,7 @@ namespace weir::http::detail {
 class ratelimit_reader {
 public:
     ratelimit_reader(const headers& fields, std::chrono::system_clock::time_point now, reset_unit unit)
-        : fields_(fields), time_(fields, now), unit_(unit) {}
+        : values_(fields, now), unit_(unit) {}
 
     [[nodiscard]] quota_reading read() && {
         read_policies();
@@ -43,20 +45,19 @@ public:
                     break;
         }
         read_concurrency();
+        service_reader{values_, out_.quotas}.read_all();
+        out_.dropped = values_.take_dropped();
         return std::move(out_);
     }
 
 private:
-    void drop(std::string_view field, std::string_view why) {
-        out_.dropped.push_back(fmt::format("{} ignored: {}", field, why));
-    }
     void read_policies() {
-        const auto text = fields_.joined(wire::policy_field);
+        const auto text = values_.joined(wire::policy_field);
         if (!text)
             return;
         const auto all = sf::parse_list(*text);
         if (!all)
-            return drop(wire::policy_field, all.error().message);
+            return values_.drop(wire::policy_field, all.error().message);
         std::vector<quota> good;
         std::vector<std::string> foreign, notes;
         const fault why = for_items(*all, [&](const sf::item& one) -> fault {
@@ -76,29 +77,30 @@ private:
             return f;
         });
         if (!why.empty())
-            return drop(wire::policy_field, why);
+            return values_.drop(wire::policy_field, why);
         out_.quotas = std::move(good);
-        std::move(notes.begin(), notes.end(), std::back_inserter(out_.dropped));
+        for (std::string& note : notes)
+            values_.drop_as(std::move(note));
         foreign_ = std::move(foreign);
     }
 
     /// False if there is no well-formed field of that name.
     bool read_state() {
-        const auto text = fields_.joined(wire::state_field);
+        const auto text = values_.joined(wire::state_field);
         if (!text)
             return false;
         const auto all = sf::parse_list(*text);
         if (!all) {
             if (const auto old = sf::parse_dictionary(*text))
                 return read_dictionary(*old);
-            return drop(wire::state_field, all.error().message), false;
+            return values_.drop(wire::state_field, all.error().message), false;
         }
         std::vector<quota> good;
         const fault why = for_items(*all, [&](const sf::item& one) {
-            return read_remaining(one, time_, good.emplace_back(quota{.from = wire::state_field}));
+            return read_remaining(one, values_.time, good.emplace_back(quota{.from = wire::state_field}));
         });
         if (!why.empty())
-            return drop(wire::state_field, why), false;
+            return values_.drop(wire::state_field, why), false;
         for (quota& q : good)
             join(std::move(q));
         return true;
@@ -141,13 +143,14 @@ private:
         std::optional<std::int64_t> limit, remaining, reset;
         if (!number(wire::dictionary_limit, limit) || !number(wire::dictionary_remaining, remaining) ||
             !number(wire::dictionary_reset, reset) || !remaining)
-            return drop(wire::state_field, "it is neither \"default\";r=50;t=30 nor limit=100, remaining=50, reset=30"),
+            return values_.drop(wire::state_field,
+                                "it is neither \"default\";r=50;t=30 nor limit=100, remaining=50, reset=30"),
                    false;
         if (limit)
             q.reported.limit = *limit / 1000;
         q.reported.remaining = *remaining / 1000;
         if (reset)
-            q.reported.reset = time_.number({.thousandths = *reset});
+            q.reported.reset = values_.time.number({.thousandths = *reset});
         join_nameless(std::move(q));
         return true;
     }
@@ -158,6 +161,7 @@ private:
                 continue;
             q.reported.remaining = state.reported.remaining;
             q.reported.reset = state.reported.reset;
+            q.resource = std::move(state.resource);
             if (!q.reported.window)
                 q.reported.window = state.reported.window;
             return;
@@ -165,68 +169,25 @@ private:
         out_.quotas.push_back(std::move(state));
     }
 
-    /// The value of that field. If it has several lines that differ, all of them joined.
-    [[nodiscard]] std::optional<std::string> value_of(std::string_view name) const {
-        const auto first = name.empty() ? std::nullopt : fields_.first(name);
-        if (!first)
-            return std::nullopt;
-        for (const header& h : fields_)
-            if (weir::detail::same_ignoring_case(h.name, name) && h.value != *first)
-                return fields_.joined(name);
-        return std::string{weir::detail::trim(*first)};
-    }
-    /// Reads a number. Of several, with ", " between them, the smallest counts: each is stated by one server on the
-    /// way. Parameters (`0;w=21600`, Docker Hub's) are ignored.
-    std::optional<std::int64_t> whole_of(std::string_view name) {
-        const auto text = value_of(name);
-        if (!text)
-            return std::nullopt;
-        std::optional<std::int64_t> smallest;
-        std::string_view rest = *text;
-        for (bool more = true; more;) {
-            const std::size_t end = std::min(rest.find(','), rest.size());
-            const std::string_view one = rest.substr(0, end);
-            const auto number = parse_loose_number(weir::detail::trim(one.substr(0, one.find(';'))));
-            if (!number) {
-                drop(name, fmt::format("{} is not a number from 0", weir::detail::in_quotes(*text)));
-                return std::nullopt;
-            }
-            smallest = std::min(smallest.value_or(number->floor()), number->floor());
-            more = end < rest.size();
-            rest.remove_prefix(more ? end + 1 : end);
-        }
-        return smallest;
-    }
-    std::optional<duration> reset_of(std::string_view name, reset_unit unit) {
-        const auto text = value_of(name);
-        const auto span = text ? time_.read(*text, unit) : std::nullopt;
-        if (text && !span)
-            drop(name, fmt::format("{} is neither a time nor a date", weir::detail::in_quotes(*text)));
-        return span;
-    }
-    /// Reads a span with its unit, `1s`. A number without a unit is dropped.
-    std::optional<duration> interval_of(std::string_view name) {
-        const auto text = value_of(name);
-        if (!text)
-            return std::nullopt;
-        const std::size_t digits = std::min(text->find_first_not_of("0123456789"), text->size());
-        const duration unit = weir::detail::unit_length(std::string_view{*text}.substr(digits));
-        std::int64_t count = 0;
-        if (weir::detail::whole_number(std::string_view{*text}.substr(0, digits), count) && count > 0 &&
-            unit != duration::zero())
-            return count < rate::longest / unit ? count * unit : rate::longest;
-        drop(name, fmt::format("{} is not a time with its unit, such as 1s", weir::detail::in_quotes(*text)));
-        return std::nullopt;
-    }
     /// Reads `100`, or the form of -00 to -04, `100, 100;w=10, 1000;w=3600`: the active limit, then all policies.
     std::optional<quota> limit_of(std::string_view name) {
-        const auto text = value_of(name);
+        const auto text = values_.value_of(name);
         if (!text)
             return std::nullopt;
         quota q{.from = name};
         if (const auto number = parse_loose_number(*text)) {
             q.reported.limit = number->floor();
             return q;
+        }
+        if (const std::size_t slash = text->find('/'); slash != std::string::npos) {
+            // ESI's: `600/15m`
+            const auto number = parse_loose_number(weir::detail::trim(std::string_view{*text}.substr(0, slash)));
+            const auto span = parse_span(weir::detail::trim(std::string_view{*text}.substr(slash + 1)));
+            if (number && span && *span > duration::zero()) {
+                q.reported.limit = number->floor();
+                q.reported.window = std::min<duration>(*span, rate::longest);
+                return q;
+            }
         }
         const auto all = sf::parse_list(*text);
         std::vector<quota> good;
@@ -239,8 +200,8 @@ private:
             return f.empty() && (!known || (good.size() > 1 && !policy.reported.window)) ? "malformed" : f;
         });
         if (!why.empty()) {
-            drop(name, fmt::format("{} is neither a number nor a list such as 100, 100;w=60",
-                                   weir::detail::in_quotes(*text)));
+            values_.drop(name, fmt::format("{} is neither a number nor a list such as 100, 100;w=60",
+                                           weir::detail::in_quotes(*text)));
             return std::nullopt;
         }
         q.reported.limit = good.front().reported.limit;
@@ -251,13 +212,13 @@ private:
     /// False if none of the fields is present and well formed.
     bool read_singles(const wire::single_fields& names) {
         auto q = limit_of(names.limit);
-        const auto remaining = whole_of(names.remaining);
-        auto reset = reset_of(names.reset_after, reset_unit::seconds);
+        const auto remaining = values_.whole_of(names.remaining);
+        auto reset = values_.reset_of(names.reset_after, reset_unit::seconds);
         if (!reset)
-            reset = reset_of(names.reset, unit_);
+            reset = values_.reset_of(names.reset, unit_);
         if (!reset)
-            reset = reset_of(names.retry_after, reset_unit::guessed);
-        const auto interval = interval_of(names.interval);
+            reset = values_.reset_of(names.retry_after, reset_unit::guessed);
+        const auto interval = values_.interval_of(names.interval);
         if (!q && !remaining && !reset)
             return false;
         if (!q)
@@ -266,17 +227,21 @@ private:
         q->reported.reset = reset;
         if (interval)
             q->reported.window = interval;
+        for (const std::string_view name : wire::resource_fields)
+            if (const auto resource = values_.value_of(name); resource && q->resource.empty())
+                q->resource = resource->substr(0, max_resource);
         join_nameless(std::move(*q));
         return true;
     }
     void read_concurrency() {
-        if (const auto max = whole_of(wire::concurrency_field))
+        if (const auto max = values_.whole_of(wire::concurrency_field))
             out_.quotas.push_back(
                 {.reported = {.unit = limit_unit::concurrent_requests, .limit = max}, .from = wire::concurrency_field});
     }
 
-    const headers& fields_;
-    time_reader time_;
+    static constexpr std::size_t max_resource = 100;
+
+    field_values values_;
     reset_unit unit_;
     quota_reading out_;
     std::vector<std::string> foreign_;  ///< names of policies with an unknown unit

@@ -21,6 +21,9 @@ public:
     /// How long a gate is believed, however far away it is: another process may have opened it.
     static constexpr duration recheck_gate = std::chrono::seconds{1};
 
+    /// How long a window that open entries fill is believed to be full: the process that has them may have died.
+    static constexpr duration recheck_open = std::chrono::seconds{3};
+
     /// When the store is called again after the timed denial `f`.
     [[nodiscard]] static instant next_call(const assessment& f, instant now) noexcept {
         return f.cause == cause::gate ? std::min(f.at, saturating_add(now, recheck_gate)) : f.at;
@@ -44,9 +47,10 @@ public:
         key.note_bound(f);
         if (f.cause == cause::none || f.passed || cost != 1)
             return;
+        const bool is_open = f.cause == cause::window && f.at - key.plan().windows[f.window].period >= now;
         if (f.cause == cause::window || f.cause == cause::gate) {
             last_ = f;
-            until_ = next_call(f, now);
+            until_ = is_open ? std::min(f.at, saturating_add(now, recheck_open)) : next_call(f, now);
         }
         // A shared store does not say whether an open entry stands in the way. If one does, the time is a whole period
         // away.

@@ -3,6 +3,7 @@
 
 #include "weir/limiter/key_rules.hpp"
 
+#include "weir/algorithm/admission.hpp"
 #include "weir/algorithm/window_plan.hpp"
 #include "weir/core/multiplier.hpp"
 #include "weir/core/policy.hpp"
@@ -38,15 +39,20 @@ public:
     [[nodiscard]] const std::string& error() const noexcept { return error_; }
 
     /// Adapts its windows to the rules of the key.
-    void set_rules(const std::shared_ptr<const key_rules>& rules, multiplier factor) {
-        if (rules == rules_)
+    void set_rules(const std::shared_ptr<const key_rules>& rules, multiplier factor, std::int64_t processes) {
+        if (rules == rules_ && processes == processes_)
             return;
-        plan_ = plan_windows(local_policy(rules->policy), factor);
+        plan_ = plan_windows(local_policy(rules->policy, processes), factor);
         rules_ = rules;
+        processes_ = processes;
     }
 
     [[nodiscard]] assessment admit(std::int64_t cost, instant now, entry& out) {
         return store_.admit(log_, plan_, cost, now, detail::free_inflight{}, out);
+    }
+    /// What stands in the way of `cost` units. Nothing changes.
+    [[nodiscard]] assessment assess(std::int64_t cost, instant now) const {
+        return store_.assess_behind(log_, plan_, cost, now, none_ahead{});
     }
     [[nodiscard]] assessment count(std::int64_t cost, instant now) { return store_.count(log_, plan_, cost, now); }
     void settle(entry& e, settlement how, instant now) { store_.settle(log_, plan_, e, how, now); }
@@ -57,6 +63,7 @@ private:
     key_state log_;
     window_plan plan_;
     std::shared_ptr<const key_rules> rules_;
+    std::int64_t processes_ = 0;
     instant until_ = long_ago;
     std::string error_;
 };

@@ -85,9 +85,13 @@ private:
     [[nodiscard]] assessment try_front(waiter& w) noexcept {
         if (key_.is_paused)
             return key_core::paused(step_.now);
+        if (key_.waits_for_probe(step_.now)) [[unlikely]]
+            return key_.probing(step_.now);
         try {
-            return step_.store.admit(slot_, key_.plan(), w.cost, step_.now, inflight_slot_in_turn{step_.ceiling, key_},
-                                     w.admitted);
+            const assessment f = step_.store.admit(slot_, key_.plan(), w.cost, step_.now,
+                                                   inflight_slot_in_turn{step_.ceiling, key_}, w.admitted);
+            key_.note_probe(f, step_.now);
+            return f;
         } catch (const std::bad_alloc&) {
             return {saturating_add(step_.now, std::chrono::milliseconds{1}), cause::store, 0};
         }
@@ -96,11 +100,15 @@ private:
     [[nodiscard]] instant grant_uncounted() noexcept {
         instant opens = far_future;
         key_.queue().for_each_uncounted([&](waiter& w) {
-            const assessment f = step_.store.admit(slot_, key_.plan(), 0, step_.now, free_inflight{}, w.admitted);
+            const bool waits = key_.waits_for_probe(step_.now);
+            const assessment f = waits
+                                     ? key_.probing(step_.now)
+                                     : step_.store.admit(slot_, key_.plan(), 0, step_.now, free_inflight{}, w.admitted);
             if (!f.admits()) {
-                opens = f.at;
+                opens = key_.due_of(f);
                 return false;
             }
+            key_.note_probe(f, step_.now);
             key_.complete(step_, w, f);
             return true;
         });

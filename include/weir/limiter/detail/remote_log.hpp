@@ -5,6 +5,7 @@
 #include "weir/limiter/detail/inflight_slot.hpp"
 #include "weir/limiter/detail/lease_book.hpp"
 #include "weir/limiter/detail/local_fallback.hpp"
+#include "weir/limiter/detail/probe_claim.hpp"
 #include "weir/limiter/detail/store_abilities.hpp"
 #include "weir/limiter/detail/store_calls.hpp"
 #include "weir/limiter/detail/store_outage.hpp"
@@ -21,6 +22,7 @@
 #include "weir/storage/store.hpp"
 
 #include <cstdint>
+#include <exception>
 #include <memory>
 #include <new>
 #include <optional>
@@ -59,7 +61,9 @@ public:
     void forget_denial() noexcept { known_.clear(key_); }
 
     /// Whether a lease has `cost` units to give. Keeps the lock.
-    [[nodiscard]] bool has_lease(std::int64_t cost, instant now) const noexcept { return leases_.has(cost, now); }
+    [[nodiscard]] bool has_lease(std::int64_t cost, instant now) const noexcept {
+        return !key_.is_half_open && leases_.has(cost, now);
+    }
     /// Admits a request by a lease. Keeps the lock. **Preconditions.** `has_lease(cost, s.now)`.
     [[nodiscard]] assessment draw(step& s, std::int64_t cost, entry& out) {
         inflight_slot slot{s, key_, false};
@@ -70,7 +74,7 @@ public:
     /// that.
     [[nodiscard]] assessment admit(step& s, std::int64_t cost, bool is_head, entry& out) {
         inflight_slot slot{s, key_, is_head};
-        if (leases_.has(cost, s.now)) {
+        if (has_lease(cost, s.now)) {
             end_turn();
             return draw(s, cost, slot, out);
         }
@@ -80,21 +84,41 @@ public:
             end_turn();
             return {s.now, cause::inflight, 0};
         }
-        std::int64_t wanted = leases_.wanted(cost, s.now);
+        // Of a half-open key only the probe is admitted, and its lease would let others follow.
+        // A limit that counts from a time on is not kept by a lease.
+        const bool is_single = key_.is_half_open || key_.plan().has_since();
+        std::int64_t wanted = is_single ? cost : leases_.wanted(cost, s.now);
         if (wanted > cost && !(lends_units(s.store) && leases_.make_room()))
             wanted = cost;
         entry lease;
+        probe_claim claim{key_, s.now};
         assessment f = decide(
             s, cost,
             [&, lease_plan = leases_.plan()](auto& where, const window_plan& plan) {
+                const auto learn = [&](tuner_step how) { return tuner_.learn(s.store, where, how); };
+                if (claim.comes_first() && !claim.make(learn))
+                    return claim.denial();
                 if (wanted > cost) {
                     const assessment all = s.store.admit(where, *lease_plan, wanted, s.now, lease);
                     if (all.admits())
                         return all;
                 }
-                return s.store.admit(where, plan, cost, s.now, out);
+                const assessment single = s.store.admit(where, plan, cost, s.now, out);
+                if (!claim.comes_last() || !single.admits())
+                    return single;
+                try {
+                    if (claim.make(learn))
+                        return single;
+                } catch (const std::exception&) {
+                    return single;  // its entry is in the store; the next admission asks again
+                }
+                s.store.settle(where, plan, out, settlement::refunded, s.now);
+                return claim.denial();
             },
             [&](local_fallback& local, instant now) { return local.admit(cost, now, out); });
+        claim.end(f);
+        if (claim.notes() != nullptr)
+            adopt_limits(*claim.notes());
         if (lacks_slot && f.cause == cause::none) {
             f.cause = cause::inflight;
             f.passed = true;
@@ -204,16 +228,38 @@ public:
         call(s, [&](auto& where, const window_plan&) { out = tuner_.learn(s.store, where, how); });
         return out;
     }
-    void erase(step& s) {
+    /// Changes what the store keeps of refusals by `how(refusal_pause&)`. Returns false if the store failed.
+    template <class F>
+    bool change_pause(step& s, F&& how) noexcept {
+        refusal_pause pause;
+        const auto learning = [&](const tuner_state& before) {
+            tuner_state after = before;
+            key_notes notes = before.notes != nullptr ? *before.notes : key_notes{};
+            pause = refusal_pause{notes.refused};
+            how(pause);
+            if (notes.refused != pause.notes()) {
+                notes.refused = pause.notes();
+                after.notes = std::make_shared<const key_notes>(notes);
+            }
+            return after;
+        };
+        if (!learn(s, learning))
+            return false;
+        key_.change_pause([&](refusal_pause& p) { p = pause; });
+        return true;
+    }
+    void erase(step& s, open_entries what) {
         end_leases(s);
-        call(s, [&](auto& where, const window_plan&) { tuner_.erase(s.store, where); });
+        call(s, [&](auto& where, const window_plan&) { tuner_.erase(s.store, where, what); });
     }
 
     // ---- queries
 
-    [[nodiscard]] key_snapshot read(step& s) {
+    /// If the store fails, `error` gets its text, and the snapshot is empty.
+    [[nodiscard]] key_snapshot read(step& s, std::string& error) {
         key_snapshot out;
-        call(s, [&](auto& where, const window_plan& plan) { out = s.store.read(where, plan, s.now); });
+        if (!call(s, [&](auto& where, const window_plan& plan) { out = s.store.read(where, plan, s.now); }))
+            error = calls_.error();
         return out;
     }
     // The members below keep the lock.
@@ -240,12 +286,28 @@ private:
     template <class F, class Local>
     [[nodiscard]] assessment decide(step& s, std::int64_t cost, F&& verb, Local&& verb_local) {
         const store_failure mode = key_.rules->policy.on_store_error;
+        if constexpr (presence_store<Store>)
+            outage_.set_processes(s.store.alive());
+        const assessment share = own_share(s, cost, mode);
+        if (!share.admits() && !outage_.is_local()) {
+            end_turn();
+            return share;
+        }
         if (outage_.holds_calls(s.now)) {
             end_turn();
             calls_.set_error(outage_.error());
-        } else if (assessment f{};
-                   call_in_turn(s, [&](auto& where, const window_plan& plan) { f = verb(where, plan); })) {
-            outage_.end();
+        } else if (assessment f{}; call_in_turn(s, [&](auto& where, const window_plan& plan) {
+                       // Without a share, the call only finds out whether the store is back.
+                       if (!share.admits())
+                           static_cast<void>(s.store.read(where, plan, s.now));
+                       else
+                           f = decide_as_of(s.now, where, plan, verb);
+                   })) {
+            outage_.end(s.now);
+            if (!share.admits())
+                return share;
+            if (f.admits())
+                outage_.admitted_after_return(mode, cost, s.now);
             known_.record(key_, f, cost, s.now);
             if (f.cause == cause::gate)
                 leases_.close();  // the gate is newer than what was taken in advance
@@ -256,13 +318,63 @@ private:
                 return store_outage::decide_busy(mode, calls_.unsent_gate(), known_.at(s.now), s.now);
             outage_.begin(asked, s.now, calls_.error());
         }
-        return outage_.decide(mode, key_.rules, factor_, calls_.unsent_gate(), known_.at(s.now), s.now, verb_local);
+        const assessment f =
+            outage_.decide(mode, key_.rules, factor_, calls_.unsent_gate(), known_.at(s.now), s.now, verb_local);
+        if (f.admits())
+            outage_.owe(cost, s.now);
+        return f;
     }
 
-    /// Makes a call in the turn that was taken, and ends the turn. Returns whether it succeeded.
+    /// Decides by the plan, or, if that has windows which count from a time on, by the plan as of `now`.
+    template <class Slot, class F>
+    [[nodiscard]] static assessment decide_as_of(instant now, Slot& where, const window_plan& plan, F&& verb) {
+        if (!plan.has_since()) [[likely]]
+            return verb(where, plan);
+        const window_plan present = plan.as_of(now);
+        assessment f = verb(where, present);
+        if (f.cause == cause::window && f.window < plan.windows.size())
+            f.at = saturating_add(f.at, plan.windows[f.window].period - present.windows[f.window].period);
+        return f;
+    }
+    /// Keeps the limits that other processes have recorded. They apply from the next call on.
+    void adopt_limits(const key_notes& notes) noexcept {
+        if (notes.limit_count() == 0 && key_.reported == nullptr)
+            return;
+        try {
+            if (auto fresh = key_.adopt(notes.limits, factor_)) {
+                key_.rules = std::move(fresh);
+                leases_.set_rules(key_.rules);
+            }
+        } catch (const std::bad_alloc&) {
+            // The next answer that reports limits tries again.
+        }
+    }
+
+    /// What this process's share says while the store comes back. The turn ends if this throws.
+    [[nodiscard]] assessment own_share(step& s, std::int64_t cost, store_failure mode) {
+        try {
+            return outage_.after_return(mode, key_.rules, factor_, cost, s.now);
+        } catch (...) {
+            end_turn();
+            throw;
+        }
+    }
+    /// Makes a call in the turn that was taken, and ends the turn. Returns whether it succeeded. Units that were
+    /// admitted without the store are counted there first, from now on: late, and never early.
     template <class F>
     bool call_in_turn(step& s, F&& verb) noexcept {
-        const bool is_done = calls_.call_in_turn(s.store, verb);
+        std::int64_t owed = outage_.take_owed(key_.plan(), s.now);
+        const bool is_done = calls_.call_in_turn(s.store, [&](auto& where, const window_plan& plan) {
+            if (owed > 0) [[unlikely]] {
+                window_plan forced = plan;
+                forced.enforce = false;
+                static_cast<void>(count_units(s.store, where, forced, owed, s.now));
+                owed = 0;
+            }
+            verb(where, plan);
+        });
+        if (owed > 0)
+            outage_.owe(owed, s.now);
         adopt_factor(s.store);
         return is_done;
     }

@@ -81,8 +81,11 @@ public:
             return own_.factor;
     }
     /// Erases the key in the store, and its state in this process.
-    void erase(Store& store, slot& where) {
-        store.erase(where);
+    void erase(Store& store, slot& where, open_entries what = open_entries::keep) {
+        if constexpr (requires { store.erase(where, what); })
+            store.erase(where, what);
+        else
+            store.erase(where);
         if constexpr (!tunable_store<Store>)
             own_ = {};
     }

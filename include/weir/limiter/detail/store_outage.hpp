@@ -5,6 +5,7 @@
 #include "weir/limiter/key_rules.hpp"
 
 #include "weir/algorithm/admission.hpp"
+#include "weir/algorithm/window_plan.hpp"
 #include "weir/core/decision.hpp"
 #include "weir/core/multiplier.hpp"
 #include "weir/core/policy.hpp"
@@ -13,6 +14,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <utility>
@@ -38,14 +40,58 @@ public:
     /// The store's text when it failed. **Preconditions.** `is_local()`.
     [[nodiscard]] const std::string& error() const noexcept { return local_->error(); }
 
+    /// How long after the store has come back this process stays below its share. The others find out up to this much
+    /// later that the store is back, and admit alone until then.
+    static constexpr duration probation = std::chrono::milliseconds{2500};
+
     /// A call that began at `asked` has failed at `now`. The store is not called for a while.
     void begin(instant asked, instant now, const std::string& error) {
+        if (!is_local())
+            began_ = now;
         made().begin(saturating_add(now, std::clamp(now - asked, retry_failed, retry_hanging)), error);
     }
     /// A call has succeeded. The entries in the local fallback stay there.
-    void end() noexcept {
-        if (local_ != nullptr)
-            local_->end();
+    void end(instant now) noexcept {
+        if (!is_local())
+            return;
+        local_->end();
+        ended_ = now;
+    }
+    /// How many processes used the store at the last sign of life; 0 = the store does not know.
+    void set_processes(std::int64_t count) noexcept { processes_ = count; }
+
+    /// What this process's share says about `cost` units, while the store comes back and for a while after that: other
+    /// processes may still admit without it. Nothing changes.
+    [[nodiscard]] assessment after_return(store_failure mode, const std::shared_ptr<const key_rules>& rules,
+                                          multiplier factor, std::int64_t cost, instant now) {
+        if (processes_ < 2 || mode != store_failure::local || cost == 0 ||
+            (!is_local() && now >= saturating_add(ended_, probation)))
+            return {now, cause::none, 0};
+        made().set_rules(rules, factor, processes_);
+        const assessment f = local_->assess(cost, now);
+        return f.admits() ? assessment{now, cause::none, 0} : assessment{f.at, cause::store, 0};
+    }
+    /// The store has admitted `cost` units at `now`. Soon after its return they are part of this process's share.
+    void admitted_after_return(store_failure mode, std::int64_t cost, instant now) {
+        if (processes_ >= 2 && mode == store_failure::local && cost > 0 && now < saturating_add(ended_, probation))
+            static_cast<void>(made().count(cost, now));
+    }
+
+    // ---- units that were admitted without the store, and that it does not know yet
+
+    [[nodiscard]] std::int64_t take_owed(const window_plan& plan, instant now) noexcept {
+        if (owed_ == 0)
+            return 0;
+        std::int64_t max = 0;
+        for (const window& w : plan.windows)
+            max = std::max(max, w.limit);
+        const bool is_over = now >= saturating_add(owed_since_, plan.kept.longest);
+        const std::int64_t units = std::exchange(owed_, 0);
+        return is_over ? 0 : std::min(units, max);
+    }
+    void owe(std::int64_t units, instant now) noexcept {
+        owed_ += units;
+        owed_since_ = now;
     }
 
     /// Decides without the store. `gate` is the gate that the store could not take, `known` is its last answer before
@@ -57,7 +103,9 @@ public:
             return f;
         if (mode == store_failure::closed)
             return {made().until(), cause::store, 0};
-        made().set_rules(rules, factor);
+        made().set_rules(rules, factor, processes_);
+        if (const instant ready = warm_until(mode, rules->plan); ready > now)
+            return {std::min(ready, local_->until()), cause::store, 0};
         assessment f = verb(*local_, now);
         // The store may allow more than the share of this process, once it answers again.
         if (!f.admits() && f.cause != cause::inflight && f.cause != cause::gate)
@@ -74,10 +122,27 @@ public:
     }
 
     /// Settles an entry of the local fallback.
-    void settle(entry& e, settlement how, instant now) { local_->settle(e, how, now); }
+    void settle(entry& e, settlement how, instant now) {
+        if (how == settlement::refunded)
+            owed_ = std::max<std::int64_t>(0, owed_ - e.cost);
+        else if (e.state == entry_state::open && !is_local())
+            owe(e.cost, now);  // the store counted it when it came back, and must count it from its answer too
+        local_->settle(e, how, now);
+    }
     [[nodiscard]] bool is_idle(instant now) const { return local_ == nullptr || local_->idle(now); }
 
 private:
+    /// Until when nothing is admitted alone. Before the store failed, all processes together may have filled every
+    /// window, so the share is free after one window. Long windows are not waited for: their requests are spaced.
+    [[nodiscard]] instant warm_until(store_failure mode, const window_plan& plan) const noexcept {
+        if (processes_ == 0 || mode != store_failure::local)
+            return long_ago;
+        duration span{};
+        for (const window& w : plan.windows)
+            if (w.period <= local_warm_up)
+                span = std::max(span, w.period);
+        return saturating_add(began_, span);
+    }
     /// The denial that still holds without a call. It admits if there is none.
     [[nodiscard]] static assessment denial(store_failure mode, instant gate, const assessment& known, instant now) {
         if (gate > now)
@@ -92,6 +157,11 @@ private:
         return *local_;
     }
 
+    std::int64_t processes_ = 0;
+    std::int64_t owed_ = 0;
+    instant owed_since_ = long_ago;
+    instant began_ = long_ago;
+    instant ended_ = long_ago;
     std::unique_ptr<local_fallback> local_;  // made when the store fails for the first time
 };
 

@@ -215,8 +215,11 @@ private:
             for (bool is_done = false; !is_done;) {
                 node_.lock();
                 if (const auto again = engine_.serve_due(node_, engine_.time(Engine::read_clock), &w)) {
-                    is_done = sleeper.sleep(*again - engine_.time(Engine::read_clock));
+                    engine_.tend(true);
+                    is_done = sleeper.sleep(engine_.sleep_at_most(*again - engine_.time(Engine::read_clock)));
+                    engine_.renew();
                 } else {
+                    engine_.tend(true);
                     sleeper.sleep_until_completed();
                     is_done = true;
                 }

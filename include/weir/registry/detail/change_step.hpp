@@ -28,13 +28,13 @@ public:
     change_step(Engine& engine, node& n, When when) noexcept : engine_(engine), node_(n), when_(when) {}
 
     /// Forgets the history.
-    void erase() {
+    void erase(open_entries what) {
         locked_step<Engine> step{engine_, node_, engine_.time(when_)};
         const step_reference stays{node_};
         if (node_.log.factor(engine_.store()).is_one())
-            node_.log.erase(step.at);
+            node_.log.erase(step.at, what);
         else
-            rescale(step, {}, [&] { node_.log.erase(step.at); });
+            rescale(step, {}, [&] { node_.log.erase(step.at, what); });
     }
 
     void tune(multiplier m) {

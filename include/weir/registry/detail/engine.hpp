@@ -180,8 +180,13 @@ public:
     [[nodiscard]] key_report report(node& n, When when) {
         locked_step step{*this, n, time(when)};
         const step_reference stays{n};  // reading may release the lock
-        key_snapshot state = n.log.read(step.at);
-        return {name_of(n), n.key.rules->policy, std::move(state), n.key.waiting(), n.key.is_paused};
+        std::string error;
+        key_snapshot state;
+        if constexpr (is_local)
+            state = n.log.read(step.at);
+        else
+            state = n.log.read(step.at, error);
+        return {name_of(n), n.key.rules->policy, std::move(state), n.key.waiting(), n.key.is_paused, std::move(error)};
     }
 
     template <class When>
@@ -202,12 +207,15 @@ public:
     void settle_ended(node& n, entry& e, settlement how, When when) noexcept {
         const bool has_freed = e.in_flight && ceiling_.give_back();
         n.lock();
-        const bool needs_time = has_freed || how == settlement::abandoned || n.log.needs_time(e, how);
+        const bool may_be_probe = n.key.is_half_open && how != settlement::released;
+        const bool needs_time = has_freed || may_be_probe || how == settlement::abandoned || n.log.needs_time(e, how);
         const instant now = needs_time ? time(when) : long_ago;
         {
             locked_step step{*this, n, now};
             if (how == settlement::abandoned) [[unlikely]]
                 e.grace = grace_of(n, e, now);
+            if (may_be_probe) [[unlikely]]
+                lose_probe(n, e, step.at);
             n.log.settle(step.at, e, how);
             --n.key.references;
         }
@@ -244,14 +252,46 @@ public:
 
     // ---- time passes
 
+    /// Gives the sign of life that is due. A failure is not reported: the next verb meets it too.
+    void renew() noexcept {
+        if constexpr (presence_store<Store>) {
+            if (store_.now() < store_.next_renewal()) [[likely]]
+                return;
+            try {
+                store_.renew();
+            } catch (...) {  // NOLINT
+            }
+        }
+    }
+    /// How long a caller may sleep that would sleep for `span`, so that this process does not seem dead.
+    [[nodiscard]] duration sleep_at_most(duration span) const noexcept {
+        if constexpr (presence_store<Store>)
+            return std::clamp(store_.next_renewal() - store_.now(), duration::zero(), std::max(span, duration::zero()));
+        else
+            return span;
+    }
+
     instant poll(instant now) {
+        renew();
         while (wake_entry* due = wakes_.next_due(now)) {
             node& n = node::of(*due);
             n.lock();
             serve_due(n, now, nullptr);
             n.release();
         }
-        return wakes_.announce();
+        return std::min(wakes_.announce(), tend(false));
+    }
+    /// Lets a store send what it keeps back for its next call: all of it if the caller falls idle, else what is due.
+    /// Returns when that is needed again.
+    instant tend(bool is_idle) noexcept {
+        if constexpr (requires { store_.tend(is_idle); }) {
+            try {
+                return store_.tend(is_idle);
+            } catch (const std::exception&) {
+                // The store keeps it, and the next verb reports the failure.
+            }
+        }
+        return far_future;
     }
 
     /// Does what time and the store allow for those that wait. **Preconditions.** `n` is locked and referenced.
@@ -385,6 +425,13 @@ private:
         const auto out = wakes_.set(entry, is_polled ? n.log.next_due() : far_future);
         n.key.references += static_cast<std::uint32_t>(out.references);
         return out.is_earlier;
+    }
+
+    /// Another probe may be sent if this request was the probe: it ends without an answer.
+    void lose_probe(node& n, const entry& e, key_step<Store>& s) noexcept {
+        const instant admitted = e.stamp;
+        if (n.key.pause.is_half_open() && n.key.pause.is_new(admitted))
+            n.log.change_pause(s, [&](refusal_pause& p) { p.lose_probe(admitted, s.now); });
     }
 
     /// How long after its end a request without an answer may still arrive at the server: what the policy says, or the

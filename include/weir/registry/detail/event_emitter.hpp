@@ -2,13 +2,19 @@
 #pragma once
 
 #include "weir/core/decision.hpp"
+#include "weir/core/policy.hpp"
 #include "weir/core/time.hpp"
+#include "weir/observe/feedback.hpp"
+#include "weir/observe/feedback_text.hpp"
 #include "weir/observe/observer.hpp"
 #include "weir/storage/store_notice.hpp"
 #include "weir/tuner/aimd_law.hpp"
 
+#include <algorithm>
 #include <cstdint>
+#include <new>
 #include <string_view>
+#include <type_traits>
 
 namespace weir::detail {
 
@@ -61,6 +67,28 @@ struct event_emitter {
             return e;
         });
     }
+    /// The key sends nothing until `until`; `long_ago` = it goes on.
+    template <class Node>
+    void feedback([[maybe_unused]] const Node& n, [[maybe_unused]] const policy& p,
+                  [[maybe_unused]] const weir::feedback& said, [[maybe_unused]] bool is_refused,
+                  [[maybe_unused]] instant until, [[maybe_unused]] instant now) noexcept {
+        if constexpr (!std::is_same_v<Observer, no_observer>) {
+            try {
+                const auto text = describe(p, said, is_refused, until > now ? until - now : duration::zero());
+                notify(to, [&] {
+                    event e{event_type::feedback, now, n.host, n.role};
+                    e.verdict.retry_at = std::max(until, now);
+                    e.status = said.status;
+                    e.text = text.warning;
+                    e.used = text.used;
+                    e.dropped = text.dropped;
+                    return e;
+                });
+            } catch (const std::bad_alloc&) {
+                // Without memory there is no event.
+            }
+        }
+    }
     /// `faults` is empty when the new configuration took effect.
     void reloaded([[maybe_unused]] std::string_view faults, [[maybe_unused]] instant now) noexcept {
         notify(to, [&] {
@@ -73,11 +101,25 @@ struct event_emitter {
     void store_noticed([[maybe_unused]] const Node& n, [[maybe_unused]] const store_notice& what,
                        [[maybe_unused]] instant now) noexcept {
         notify(to, [&] {
-            const bool is_loss = what.type == store_notice::kind::history_lost;
-            event e{is_loss ? event_type::history_lost : event_type::store_warning, now, n.host, n.role};
+            event e{type_of(what.type), now, n.host, n.role};
             e.text = what.text;
+            e.holder = what.died.id;
+            e.holder_host = what.died.host;
+            e.holder_pid = what.died.pid;
+            e.holder_entries = what.died.entries;
             return e;
         });
+    }
+    [[nodiscard]] static constexpr event_type type_of(store_notice::kind k) noexcept {
+        switch (k) {
+        case store_notice::kind::history_lost:
+            return event_type::history_lost;
+        case store_notice::kind::holder_died:
+            return event_type::holder_died;
+        case store_notice::kind::warning:
+            break;
+        }
+        return event_type::store_warning;
     }
     template <class Node>
     void store_failed([[maybe_unused]] const Node& n, [[maybe_unused]] std::string_view what,

@@ -15,6 +15,7 @@
 #include "weir/core/time.hpp"
 #include "weir/limiter/acquire_options.hpp"
 #include "weir/observe/observer.hpp"
+#include "weir/storage/holder.hpp"
 #include "weir/storage/store.hpp"
 
 #include <cstddef>
@@ -57,7 +58,8 @@ struct limits_model {
     [[nodiscard]] virtual result<void> reload(configuration c) = 0;
     [[nodiscard]] virtual result<void> reload(const resolution& r) = 0;
     [[nodiscard]] virtual result<void> set_policy(std::string_view host, std::string_view role, policy p) = 0;
-    virtual void erase(std::string_view host, std::string_view role) = 0;
+    virtual void erase(std::string_view host, std::string_view role, open_entries what) = 0;
+    virtual void renew() noexcept = 0;
     virtual void pause(std::string_view host, std::string_view role) = 0;
     virtual void resume(std::string_view host, std::string_view role) = 0;
     virtual void close() = 0;
@@ -66,6 +68,7 @@ struct limits_model {
     [[nodiscard]] virtual decision peek(std::string_view host, std::string_view role, const acquire_options& a) = 0;
     [[nodiscard]] virtual std::optional<key_report> inspect(std::string_view host, std::string_view role) = 0;
     [[nodiscard]] virtual std::vector<key_report> inspect() = 0;
+    [[nodiscard]] virtual std::vector<holder_info> holders() = 0;
     [[nodiscard]] virtual std::size_t size() = 0;
     [[nodiscard]] virtual std::int64_t in_flight() const noexcept = 0;
     [[nodiscard]] virtual weir::configuration configuration() = 0;
@@ -105,7 +108,10 @@ struct limits_over final : limits_model {
     [[nodiscard]] result<void> set_policy(std::string_view host, std::string_view role, policy p) override {
         return held.set_policy(host, role, std::move(p));
     }
-    void erase(std::string_view host, std::string_view role) override { held.erase(host, role); }
+    void erase(std::string_view host, std::string_view role, open_entries what) override {
+        held.erase(host, role, what);
+    }
+    void renew() noexcept override { held.renew(); }
     void pause(std::string_view host, std::string_view role) override { held.pause(host, role); }
     void resume(std::string_view host, std::string_view role) override { held.resume(host, role); }
     void close() override { held.close(); }
@@ -118,6 +124,7 @@ struct limits_over final : limits_model {
         return held.inspect(host, role);
     }
     [[nodiscard]] std::vector<key_report> inspect() override { return held.inspect(); }
+    [[nodiscard]] std::vector<holder_info> holders() override { return held.holders(); }
     [[nodiscard]] std::size_t size() override { return held.size(); }
     [[nodiscard]] std::int64_t in_flight() const noexcept override { return held.in_flight(); }
     [[nodiscard]] weir::configuration configuration() override { return held.configuration(); }

@@ -2,9 +2,11 @@
 #pragma once
 
 #include "weir/algorithm/window_plan.hpp"
+#include "weir/core/key_notes.hpp"
 #include "weir/core/policy.hpp"
 #include "weir/core/rate.hpp"
 #include "weir/core/time.hpp"
+#include "weir/limiter/detail/limit_notes.hpp"
 #include "weir/observe/feedback.hpp"
 
 #include <algorithm>
@@ -14,9 +16,6 @@
 #include <span>
 
 namespace weir::detail {
-
-/// The maximum of windows that a server's response adds.
-inline constexpr std::size_t max_server_rates = 4;
 
 /// The maximum of units that the windows admit in `span`.
 [[nodiscard]] inline std::int64_t max_in(std::span<const window> windows, duration span) noexcept {
@@ -28,39 +27,18 @@ inline constexpr std::size_t max_server_rates = 4;
     return max;
 }
 
-/// Whether the policy's own rates never admit more than `limit` in `period`.
-[[nodiscard]] inline bool implied_by(const policy& p, std::int64_t limit, duration period) noexcept {
-    return std::ranges::any_of(p.rates, [&](const rate& r) {
-        const std::int64_t times = (period.count() - 1) / r.period.count() + 1;
-        return r.limit <= limit / times;
-    });
-}
-
-/// The limits that a server reported, where they are below those of `p`. A server can never allow more than the policy.
-[[nodiscard]] inline server_rates lower_than(const policy& p, std::span<const reported_limit> limits) {
-    server_rates out;
-    for (const reported_limit& l : limits) {
-        if (!l.limit || *l.limit < 1)
-            continue;
-        if (l.unit == limit_unit::concurrent_requests) {
-            if ((p.max_concurrent == 0 || *l.limit < p.max_concurrent) &&
-                (out.max_concurrent == 0 || *l.limit < out.max_concurrent))
-                out.max_concurrent = *l.limit;
-        } else if (l.unit == limit_unit::requests && l.window && out.rates.size() < max_server_rates) {
-            const rate r{*l.limit, std::clamp(*l.window, rate::shortest, rate::longest)};
-            if (r.limit <= rate::max && !implied_by(p, r.limit, r.period))
-                out.rates.push_back(r);
-        }
-    }
-    return out;
-}
-
 /// How long until the limit has units again, if nothing of it is left. A reset of 0 is a second that was rounded down.
 /// A limit that states no reset gives one unit in that share of its window.
 [[nodiscard]] inline duration until_more(const reported_limit& l) noexcept {
     if (l.reset)
         return *l.reset > duration::zero() ? *l.reset : std::chrono::seconds{1};
     return l.remaining && l.window && l.limit && *l.limit > 0 ? *l.window / *l.limit : duration::zero();
+}
+
+/// The maximum that was ever reported as left of a limit that does not state its size.
+[[nodiscard]] inline std::int64_t max_left_of(const reported_limit& l, limit_list* known) noexcept {
+    const limit_note* n = known == nullptr ? nullptr : find_note(*known, hash_of(l));
+    return std::max(n == nullptr ? 0 : n->max_left, l.remaining.value_or(0));
 }
 
 /// How long to send nothing because of what a response reports as left.
@@ -70,9 +48,15 @@ inline constexpr std::size_t max_server_rates = 4;
 /// report follows from our own requests, and in whole seconds. Then only a wait longer than that rounding counts,
 /// unless we were refused.
 ///
+/// A limit that does not state its size has the size of the most that was reported as left.
+///
 /// After a refusal, a limit that does not report what is left has nothing left. If a 429 or 420 states neither
 /// `Retry-After` nor such a limit, too little was left for what the request costs: then every reset counts.
-[[nodiscard]] inline duration server_wait(const feedback& said, bool is_refused, const window_plan& plan) noexcept {
+[[nodiscard]] inline duration server_wait(const feedback& said, bool is_refused, const window_plan& plan,
+                                          limit_list* known, instant now) noexcept {
+    // What is left of one limit says nothing of the next request, if that may concern another one.
+    if (!is_refused && known != nullptr && is_mixed(*known, said.limits, now))
+        return duration::zero();
     const bool says_when = said.retry_after && *said.retry_after > duration::zero();
     duration none_left{}, little_left{}, some_left{};
     for (const reported_limit& l : said.limits) {
@@ -88,7 +72,8 @@ inline constexpr std::size_t max_server_rates = 4;
                 none_left = std::max(none_left, wait);
         } else if (l.reset) {
             some_left = std::max(some_left, *l.reset);
-            if (!is_ours && l.unit == limit_unit::requests && (!l.limit || *l.remaining < *l.limit / 10) &&
+            const std::int64_t limit = l.limit ? *l.limit : max_left_of(l, known);
+            if (!is_ours && l.unit == limit_unit::requests && *l.remaining < limit / 10 &&
                 *l.remaining < max_in(plan.windows, *l.reset))
                 little_left = std::max(little_left, *l.reset / (*l.remaining + 1));
         }

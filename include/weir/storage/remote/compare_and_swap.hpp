@@ -39,7 +39,7 @@ template <class Ahead, class Swap, clock_source Clock = steady_clock>
                                                           const Clock& clock = {}) {
     const instant deadline = saturating_add(clock.now(), patience);
     do {
-        // A record of one number never matches a stored one (it has 0 or 10), so this offer only reads.
+        // A record of one number never matches a stored one (it has 0, or at least 10), so this offer only reads.
         swap_offer offer{{0}, factor, {}, factor};
         tuner_state after;
         if (const std::optional<duration> by = ahead()) {

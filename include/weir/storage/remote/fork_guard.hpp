@@ -27,9 +27,10 @@ namespace weir::remote {
 /// **Thread safety.** Immutable.
 class fork_guard {
 public:
+    [[nodiscard]] bool is_own() const noexcept { return process_mark() == mark_; }
     /// **Errors.** `store_error` in a child: `kind` cannot do `what` there.
     void require(std::string_view kind, std::string_view what) const {
-        if (process_mark() != mark_)
+        if (!is_own())
             throw store_error{fmt::format("{}: cannot {} in a child of the process that made the store; make the "
                                           "registry after fork()",
                                           kind, what)};

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "weir/storage/remote/back_off.hpp"
+#include "weir/storage/remote/key_heat.hpp"
 #include "weir/storage/store_error.hpp"
 
 #include "weir/core/clock.hpp"
@@ -40,7 +41,6 @@ struct key_route {
 /// What a pool needs of a session.
 /// `Session::settlement` is a message whose reply is not awaited; its `route()` is its key's. All members but the
 /// queries may throw `store_error`. If the outcome is then unknown, they leave the session closed.
-/// queries may throw `store_error`, and leave the session closed where the outcome is unknown.
 template <class S>
 concept pooled_session = requires(S& session, const S& seen, std::deque<typename S::settlement>& posted,
                                   const typename S::settlement& one, const key_route* called) {
@@ -96,13 +96,14 @@ class session_pool {
         Session session;
         bool busy = false;
         bool is_connected = false;  ///< when it was last taken or given back
+        bool is_urgent = false;     ///< what is posted must not wait for the next verb
         std::deque<typename Session::settlement> posted{};
     };
 
 public:
     using settlement = typename Session::settlement;
 
-    /// Whether a posted settlement leaves at once, or with the next message of its session.
+    /// Whether a posted settlement leaves at once, or with the next message of its session, or after `max_hold`.
     enum class departure : std::uint8_t { now, with_next };
 
     /// Opens nothing. Each session is made from `arguments`. If a session refers to them, they must outlive the pool.
@@ -147,6 +148,8 @@ public:
             lease mine{*this, i};
             try {
                 make_ready(*seats_[i], carries ? &route : nullptr);
+                if (due_.load(std::memory_order_relaxed) <= clock_.now()) [[unlikely]]
+                    send_held();
                 return mine;
             } catch (const store_error&) {
                 if (std::chrono::steady_clock::now() >= until || !move_home(i, route))
@@ -168,11 +171,32 @@ public:
             // Entries expire by themselves. This limits the number of settlements that wait for an unreachable server.
             if (at.posted.size() > max_posted)
                 drop_oldest(at);
-            if (at.busy || when == departure::with_next || !at.session.is_open())
+            if (when == departure::with_next) {
+                if (due_.load(std::memory_order_relaxed) == far_future)
+                    due_.store(clock_.now() + max_hold, std::memory_order_relaxed);
+                return;
+            }
+            at.is_urgent = true;
+            if (at.busy || !at.session.is_open())
                 return;
             at.busy = true;
         }
         give_back(home);
+    }
+
+    /// Sends settlements that wait for the next message, without waiting for the replies: all of them if the caller
+    /// `is_idle`, else if one has waited for `max_hold`. Returns when to call it again at the latest.
+    instant tend(bool is_idle) noexcept {
+        const instant due = due_.load(std::memory_order_relaxed);
+        if (due == far_future || (!is_idle && due > clock_.now()))
+            return due;
+        send_held();
+        return due_.load(std::memory_order_relaxed);
+    }
+    /// Whether settlements wait for the next message of an open session.
+    [[nodiscard]] bool holds() {
+        const std::lock_guard guard{mutex_};
+        return std::ranges::any_of(seats_, [](const auto& at) { return at->session.is_open() && !at->posted.empty(); });
     }
 
     /// Sends every posted settlement and waits for the replies.
@@ -204,6 +228,22 @@ public:
         }
         if (failure)
             std::rethrow_exception(failure);
+    }
+
+    /// Takes every settlement that was not sent: another server has their keys now.
+    [[nodiscard]] std::deque<settlement> take_posted() {
+        const std::lock_guard guard{mutex_};
+        std::deque<settlement> out;
+        for (const auto& at : seats_) {
+            std::ranges::move(at->posted, std::back_inserter(out));
+            at->posted.clear();
+        }
+        return out;
+    }
+    /// The server is another one now, so that the next attempt need not wait.
+    void try_at_once() {
+        const std::lock_guard guard{mutex_};
+        back_off_.succeeded();
     }
 
     // ---- queries
@@ -379,6 +419,7 @@ private:
         {
             const std::lock_guard guard{mutex_};
             mine.swap(at.posted);
+            at.is_urgent = false;
         }
         if (mine.empty())
             return;
@@ -386,7 +427,25 @@ private:
         put_back(at, std::move(mine));
     }
 
-    /// Frees a session, after sending what was posted in the meantime.
+    /// Sends what waits for the next message, over sessions that are free. The users of the others send the rest.
+    void send_held() noexcept {
+        due_.store(far_future, std::memory_order_relaxed);
+        for (std::size_t i = 0; i < seats_.size(); ++i) {
+            {
+                const std::lock_guard guard{mutex_};
+                seat& at = *seats_[i];
+                if (at.posted.empty() || !at.session.is_open())
+                    continue;
+                at.is_urgent = true;
+                if (at.busy)
+                    continue;
+                at.busy = true;
+            }
+            give_back(i);
+        }
+    }
+
+    /// Frees a session, after sending what was posted in the meantime, if that is urgent.
     void give_back(std::size_t i) noexcept {
         seat& at = *seats_[i];
         for (;;) {
@@ -400,7 +459,7 @@ private:
                 take_back(at);
             {
                 const std::lock_guard guard{mutex_};
-                if (at.posted.empty() || !at.session.is_open() || at.session.is_full()) {
+                if (at.posted.empty() || !at.is_urgent || !at.session.is_open() || at.session.is_full()) {
                     at.busy = false;
                     at.is_connected = at.session.is_open();
                     if (waiting_ > 0)
@@ -422,6 +481,7 @@ private:
     std::mt19937_64 random_;
     back_off back_off_;
     std::atomic<std::size_t> homes_ = 0;
+    std::atomic<instant> due_{far_future};  // when the first of the settlements that wait has waited long enough
 };
 
 }  // namespace weir::remote

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "weir/storage/remote/socket_life.hpp"
+
 #include <hiredis/hiredis.h>
 
 #include <fcntl.h>
@@ -59,13 +61,19 @@ public:
         return ntohs(at.sin_port);
     }
 
-    explicit redis_server(std::vector<std::string> more = {}) : more_(std::move(more)), port_(free_port()) {
+    explicit redis_server(std::vector<std::string> more = {}, std::uint16_t port = free_port())
+        : more_(std::move(more)), port_(port) {
         std::string name = (std::filesystem::temp_directory_path() / "weir-redis-XXXXXX").string();
         if (::mkdtemp(name.data()) == nullptr)
             throw std::runtime_error{"no temporary folder"};
         folder_ = name;
         start();
     }
+    /// A Sentinel with this configuration file.
+    struct sentinel {
+        std::string file;
+    };
+    explicit redis_server(const sentinel& of) : redis_server(std::vector<std::string>{of.file, "--sentinel"}) {}
     redis_server(const redis_server&) = delete;
     redis_server& operator=(const redis_server&) = delete;
     ~redis_server() {
@@ -84,10 +92,12 @@ public:
     void start() {
         if (pid_ > 0)
             return;
-        std::vector<std::string> words{program(), "--port",    std::to_string(port_), "--bind",      "127.0.0.1",
-                                       "--save",  "",          "--unixsocket",        socket(),      "--dir",
-                                       folder_,   "--logfile", folder_ + "/log",      "--daemonize", "no"};
-        words.insert(words.end(), more_.begin(), more_.end());
+        std::vector<std::string> words{"--port",    std::to_string(port_), "--bind",      "127.0.0.1", "--save",
+                                       "",          "--unixsocket",        socket(),      "--dir",     folder_,
+                                       "--logfile", folder_ + "/log",      "--daemonize", "no"};
+        // A configuration file comes first.
+        words.insert(is_sentinel() ? words.begin() : words.end(), more_.begin(), more_.end());
+        words.insert(words.begin(), program());
         std::vector<char*> arguments;
         for (std::string& word : words)
             arguments.push_back(word.data());
@@ -119,6 +129,9 @@ public:
 
     /// Says a command on a connection of its own, and returns the reply: a number or a list as text too.
     [[nodiscard]] std::string say(const std::vector<std::string>& words) {
+        // A Sentinel ends the connections of a server that it gives another role, and hiredis would write all the same.
+        if (direct_ != nullptr && weir::remote::has_ended(direct_->fd))
+            direct_.reset();
         if (direct_ == nullptr) {
             direct_.reset(redisConnectUnix(socket().c_str()));
             if (direct_ == nullptr || direct_->err != 0) {
@@ -159,6 +172,8 @@ public:
     }
 
 private:
+    [[nodiscard]] bool is_sentinel() const { return more_.size() == 2 && more_[1] == "--sentinel"; }
+
     struct context_deleter {
         void operator()(redisContext* c) const noexcept { redisFree(c); }
     };

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace {
 
@@ -92,6 +93,53 @@ TEST_CASE("redis dsn: parameters in their units") {
     CHECK(parsed("redis://h?on_lost_history=warm_up").on_lost_history == lost_history::warm_up);
 }
 
+TEST_CASE("redis dsn: several addresses, a Cluster and Sentinels") {
+    using weir::redis::redis_layout;
+    using weir::redis::server_address;
+    const auto several = parsed("redis://u:p,@a,b:7001,[::1]:7002/2");
+    CHECK(several.addresses == std::vector<server_address>{{"a", 6379}, {"b", 7001}, {"::1", 7002}});
+    CHECK(several.password == "p,");
+    CHECK(several.db == 2);
+    CHECK(several.layout == redis_layout::detect);
+    CHECK(parsed("redis://a").addresses.empty());
+    const auto cluster = parsed("rediss+cluster://:p@a:7000,b?pool=2");
+    CHECK(cluster.layout == redis_layout::cluster);
+    CHECK(cluster.tls);
+    CHECK(cluster.addresses == std::vector<server_address>{{"a", 7000}, {"b", 6379}});
+    const auto sentinel = parsed("redis+sentinel://u:p@a,b:7000/my-service/3?sentinel_user=s&sentinel_password=q%40");
+    CHECK(sentinel.layout == redis_layout::sentinel);
+    CHECK(sentinel.addresses == std::vector<server_address>{{"a", 26379}, {"b", 7000}});
+    CHECK(sentinel.service == "my-service");
+    CHECK(sentinel.db == 3);
+    CHECK(sentinel.sentinel_user == "s");
+    CHECK(sentinel.sentinel_password == "q@");
+    CHECK(parsed("redis+sentinel://a/x").db == 0);
+
+    CHECK(says(refused("redis://a,,b"), "one of the addresses has no host"));
+    CHECK(says(refused("redis://a,b:0"), "1 to 65535"));
+    CHECK(says(refused("redis://a:1,b,a:1"), "address 3 is named twice"));
+    CHECK(says(refused("redis+sentinel://a"), "the name of the service"));
+    CHECK(says(refused("redis+sentinel://a/"), "the name of the service"));
+    CHECK(says(refused("redis+sentinel://a/x/y"), "no database number"));
+    CHECK(says(refused("redis://a?sentinel_password=hunter2"), "without Sentinels"));
+    CHECK(says(refused("redis+sentinel://a/x?sentinel_user=hunter2"), "without sentinel_password"));
+    CHECK(says(refused("redis+clutser://a"), "redis+cluster"));
+    CHECK(says(refused("rediss+unix:///s"), "no scheme of this store"));
+    CHECK(says(refused("redis://:hunter2@a,:hunter2@b"), "once, before the first address"));
+    for (const char* tail : {",", ":x,b", ",b:99999", ",a", "/1/2", "?sentinel_user=u"}) {
+        CHECK_FALSE(says(refused(std::string{"redis+sentinel://u:hunter2@a"} + tail + "&sentinel_password=hunter2"),
+                         "hunter2"));
+    }
+}
+
+TEST_CASE("redis options: a password and a function for it contradict each other") {
+    redis_options o;
+    o.credentials = [] { return weir::redis::redis_credentials{"u", "p"}; };
+    CHECK(weir::redis::fault_of(o).empty());
+    o.password = "p";
+    CHECK(says(weir::redis::fault_of(o), "leave one of them out"));
+}
+
 TEST_CASE("redis dsn: a fault says what to write instead") {
     CHECK(says(refused(""), "no scheme"));
     CHECK(says(refused("localhost:6379"), "no scheme"));
@@ -125,11 +173,14 @@ TEST_CASE("redis dsn: no fault repeats the password") {
             CHECK_FALSE(says(out.error().message, "hunter2"));
     }
     CHECK_FALSE(says(refused("redis://someone:hunter2%@h"), "hunter2"));
+    for (const char* split : {"someone:hunter2/2@h", "someone:12/hunter2@h", "someone:12?hunter2@h",
+                              "someone:hunter2?x=1@h", ":hunter2/@h", "h:6379&password=hunter2", "h/0&p=hunter2"})
+        CHECK_FALSE(says(refused(std::string{"redis://"} + split), "hunter2"));
 }
 
 TEST_CASE("redis dsn: any bytes are read or refused, nothing else") {
     weir_test::dice dice{weir_test::seed_for("redis dsn")};
-    const std::string letters = "redis+unx:/@?&=%[].0123456789{}|\\'\"\n\xff";
+    const std::string letters = "redis+unxclt,:/@?&=%[].0123456789{}|\\'\"\n\xff";
     int good = 0;
     for (int i = 0; i < 20'000; ++i) {
         std::string dsn = dice.chance(80) ? "redis://" : "";

@@ -3,9 +3,14 @@
 
 #include "support/catch.hpp"
 
+#include "weir/algorithm/window_plan.hpp"
+#include "weir/core/policy.hpp"
+
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <chrono>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
@@ -13,6 +18,7 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <vector>
 
 namespace {
 
@@ -95,17 +101,50 @@ TEST_CASE(
         out.resize(size, '\0');
         return out;
     };
-    for (const std::size_t size : {detail::brief_bytes, detail::busy_bytes, detail::head_bytes})
+    for (const std::size_t size : {detail::brief_bytes, detail::whole_bytes})
         for (const std::size_t more : {std::size_t{0}, detail::obstacle_bytes}) {
             const std::string text = packed({5, 4, 90}, size + more);
-            const auto got = detail::admitted_of(text).value();
+            const auto got = detail::admitted_of(text, 80).value();
             CHECK(got.t == 5);
+            CHECK(got.version == 4);
             CHECK(got.lives == 90);
-            CHECK(got.is_whole == (size == detail::head_bytes));
+            CHECK_FALSE(got.has_credit);
+            CHECK(got.is_whole == (size == detail::whole_bytes));
             CHECK(got.obstacle.size() == more);
         }
-    for (const std::size_t size : {std::size_t{0}, std::size_t{16}, detail::denied_bytes, std::size_t{86}})
-        CHECK_FALSE(detail::admitted_of(std::string(size, '\0')).has_value());
+    const auto by_credit = detail::admitted_of(packed({5, 4}, detail::counted_bytes), 80).value();
+    CHECK(by_credit.t == 5);
+    CHECK(by_credit.version == 4);
+    CHECK(by_credit.lives == 80);
+    CHECK(by_credit.has_credit);
+    CHECK_FALSE(by_credit.is_whole);
+    for (const std::size_t size : {std::size_t{0}, std::size_t{17}, detail::denied_bytes, std::size_t{86}})
+        CHECK_FALSE(detail::admitted_of(std::string(size, '\0'), 80).has_value());
+}
+
+TEST_CASE("redis store: plans that differ in anything have different names, which are finite and not zero") {
+    weir::redis::redis_options options;
+    detail::time_scale time{&options};
+    const auto name_of = [&](const weir::policy& p, std::int64_t cost, detail::admit_mode how, weir::duration ttl) {
+        const auto plan = weir::plan_windows(p);
+        return detail::admit_arguments(time, plan, cost, {}, how, ttl, 1, false).all()[8];
+    };
+    weir::policy p;
+    p.rates = {{10, 1s}, {100, 1h}};
+    weir::policy other = p;
+    other.rates[1].limit = 99;
+    std::vector<double> names{
+        name_of(p, 1, detail::admit_mode::open, 10s), name_of(p, 2, detail::admit_mode::open, 10s),
+        name_of(p, 1, detail::admit_mode::count, 10s), name_of(p, 1, detail::admit_mode::open, 11s),
+        name_of(other, 1, detail::admit_mode::open, 10s)};
+    other = p;
+    other.enforce = false;
+    names.push_back(name_of(other, 1, detail::admit_mode::open, 10s));
+    CHECK(name_of(p, 1, detail::admit_mode::open, 10s) == names[0]);
+    for (const double name : names)
+        CHECK((std::isfinite(name) && name != 0));
+    std::ranges::sort(names);
+    CHECK(std::ranges::adjacent_find(names) == names.end());
 }
 
 TEST_CASE("redis store: times are rounded so that nothing is admitted early") {

@@ -40,6 +40,8 @@ TEST_CASE("sqlite dsn: parameters are read, each in its unit") {
     CHECK(o.entry_ttl == 30s);
     CHECK(o.on_lost_history == weir::lost_history::ignore);
     CHECK(parse_sqlite_dsn("sqlite:///x?busy_timeout_ms=0").value().busy_timeout == 0ms);
+    CHECK(parse_sqlite_dsn("sqlite:///x").value().migrate);
+    CHECK_FALSE(parse_sqlite_dsn("sqlite:///x?migrate=off").value().migrate);
 }
 
 TEST_CASE("sqlite dsn: a fault has the closest correct spelling") {
@@ -55,6 +57,7 @@ TEST_CASE("sqlite dsn: a fault has the closest correct spelling") {
     CHECK(has(fault("sqlite:///x?busy_timeout=5"), "did you mean busy_timeout_ms?"));
     CHECK(has(fault("sqlite:///x?synchronous=ful"), "did you mean full?"));
     CHECK(has(fault("sqlite:///x?on_lost_history=warmup"), "did you mean warm_up?"));
+    CHECK(has(fault("sqlite:///x?migrate=no"), "none of on, off"));
     CHECK(has(fault("sqlite:///x?entry_ttl_s=0"), "from 1 to"));
     CHECK(has(fault("sqlite:///x?entry_ttl_s=1e3"), "no whole number"));
     CHECK(has(fault("sqlite:///x?busy_timeout_ms=-1"), "no whole number"));

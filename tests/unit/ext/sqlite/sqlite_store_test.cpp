@@ -11,6 +11,7 @@
 #include "weir/testing/conformance.hpp"
 #include "weir/testing/manual_clock.hpp"
 
+#include <fmt/format.h>
 #include <sqlite3.h>
 
 #include <array>
@@ -376,27 +377,28 @@ TEST_CASE("sqlite: the file is updated to the newest format step by step, and a 
     const scratch here;
     detail::patience waiting;
     waiting.begin(std::chrono::steady_clock::now() + 1s);
-    const std::array<const char*, 3> three{detail::migrations[0], detail::migrations[1],
-                                           "CREATE TABLE more (a INTEGER)"};
-    const std::array<const char*, 4> broken{three[0], three[1], three[2],
-                                            "CREATE TABLE half (a); CREATE TABLE more (again)"};
+    constexpr auto now = static_cast<std::int64_t>(detail::migrations.size());
+    std::vector<const char*> next{detail::migrations.begin(), detail::migrations.end()};
+    next.push_back("CREATE TABLE more (a INTEGER)");
+    std::vector<const char*> broken = next;
+    broken.push_back("CREATE TABLE half (a); CREATE TABLE more (again)");
     {
         detail::connection db{here.file(), waiting};
         detail::use_wal(db);
         detail::migrate(db, detail::migrations);
-        CHECK(detail::ask(db, "PRAGMA user_version") == 2);
-        detail::migrate(db, three);
-        CHECK(detail::ask(db, "PRAGMA user_version") == 3);
+        CHECK(detail::ask(db, "PRAGMA user_version") == now);
+        detail::migrate(db, next);
+        CHECK(detail::ask(db, "PRAGMA user_version") == now + 1);
         CHECK(detail::ask(db, "SELECT count(*) FROM more") == 0);
         // A step that fails leaves nothing of itself.
         CHECK_THROWS_AS(detail::migrate(db, broken), weir::store_error);
-        CHECK(detail::ask(db, "PRAGMA user_version") == 3);
+        CHECK(detail::ask(db, "PRAGMA user_version") == now + 1);
         CHECK(detail::ask(db, "SELECT count(*) FROM sqlite_master WHERE name = 'half'") == 0);
     }
     store s{here.options()};
     const std::string said = trouble([&] { s.open(); });
-    CHECK(said.find("version 3") != std::string::npos);
-    CHECK(said.find("up to 2") != std::string::npos);
+    CHECK(said.find(fmt::format("version {}", now + 1)) != std::string::npos);
+    CHECK(said.find(fmt::format("up to {}", now)) != std::string::npos);
 }
 
 TEST_CASE("sqlite: a file of the first version is updated with all its data") {
@@ -442,10 +444,11 @@ TEST_CASE("sqlite: a file of the first version is updated with all its data") {
     CHECK(s.learn(slot, learnt).answers == 2);
     waiting.begin(std::chrono::steady_clock::now() + 1s);
     detail::connection db{here.file(), waiting};
-    CHECK(detail::ask(db, "PRAGMA user_version") == 2);
+    CHECK(detail::ask(db, "PRAGMA user_version") == static_cast<std::int64_t>(detail::migrations.size()));
     // As a program of before would find it.
     const std::string said = trouble([&] { detail::migrate(db, first); });
-    CHECK(said.find("its format is version 2, and this program knows up to 1") != std::string::npos);
+    CHECK(said.find(fmt::format("its format is version {}, and this program knows up to 1",
+                                detail::migrations.size())) != std::string::npos);
 }
 
 TEST_CASE("sqlite: the tuner's state stays in the file until the factor has recovered, and no longer") {
@@ -548,4 +551,87 @@ TEST_CASE("sqlite: a relative path means the folder the store was made in") {
 
 TEST_CASE("sqlite: options that contradict each other make no store") {
     CHECK_THROWS_AS(store{weir::sqlite::sqlite_options{}}, weir::exception);
+}
+
+TEST_CASE("sqlite: keys are listed with the windows of their last plan and the age of their oldest open entry") {
+    const scratch here;
+    set_clock clock;
+    set_store s{here.options(), clock};
+    CHECK(s.keys().empty());
+    const auto plan = plan_of({{10, 1h}, {3, 1s}}, weir::counting::response);
+    auto slot = s.make_slot("a.org:8080", "meta|data");
+    weir::entry one;
+    REQUIRE(s.admit(slot, plan, 1, s.now(), one).admits());
+    REQUIRE(count(s, plan_of({{7, 1min}})).admits());
+    auto listed = s.keys();
+    REQUIRE(listed.size() == 2);
+    CHECK(listed[0].host == "a.org:8080");
+    CHECK(listed[0].role == "meta|data");
+    REQUIRE(listed[0].windows.size() == 2);
+    CHECK(listed[0].windows[0].limit == 10);
+    CHECK(listed[0].windows[0].period == 1h);
+    CHECK(listed[0].windows[1].limit == 3);
+    CHECK(listed[0].oldest_open.has_value());
+    CHECK(listed[1].host == "h");
+    CHECK_FALSE(listed[1].oldest_open.has_value());
+    REQUIRE(listed[1].windows.size() == 1);
+    CHECK(listed[1].windows[0].period == 1min);
+    // Another plan of the same process replaces them; a settled entry is not open.
+    weir::entry two;
+    REQUIRE(s.admit(slot, plan_of({{20, 1h}}, weir::counting::response), 1, s.now(), two).admits());
+    s.settle(slot, plan, one, weir::settlement::released, s.now());
+    s.settle(slot, plan, two, weir::settlement::released, s.now());
+    listed = s.keys();
+    REQUIRE(listed.at(0).windows.size() == 1);
+    CHECK(listed[0].windows[0].limit == 20);
+    CHECK_FALSE(listed[0].oldest_open.has_value());
+}
+
+TEST_CASE("sqlite: a caller with a shorter plan that reads a key does not make the file forget it") {
+    const scratch here;
+    const set_clock clock;
+    auto options = here.options();
+    options.entry_ttl = 2min;
+    const auto hour = plan_of({{1, 1h}}, weir::counting::response);
+    set_store s{options, clock};
+    auto dead = s.make_slot("dead", "r");
+    weir::entry e;
+    REQUIRE(s.admit(dead, hour, 1, s.now(), e).admits());
+    clock.pass(3min);
+    // The entry expires during this call, so the row is written.
+    CHECK(s.read(dead, plan_of({{1, 1s}}), s.now()).open == 0);
+    clock.pass(30min);
+    for (int i = 0; i < 2'000; ++i)
+        static_cast<void>(count(s, plan_of({{100'000, 1min}}), "busy"));
+    CHECK(used(s, hour, "dead") == 1);
+}
+
+TEST_CASE("sqlite: with migrate=off a missing file and an older one are errors, and neither is changed") {
+    namespace detail = weir::sqlite::detail;
+    const scratch here;
+    auto options = here.options();
+    options.migrate = false;
+    {
+        store s{options};
+        CHECK(trouble([&] { s.open(); }).find("there is no such file") != std::string::npos);
+    }
+    CHECK_FALSE(std::filesystem::exists(here.file()));
+    detail::patience waiting;
+    waiting.begin(std::chrono::steady_clock::now() + 1s);
+    {
+        detail::connection db{here.file(), waiting};
+        detail::use_wal(db);
+        detail::migrate(db, std::span{detail::migrations}.first(1));
+    }
+    {
+        store s{options};
+        CHECK(trouble([&] { s.open(); }).find("its format is version 1") != std::string::npos);
+    }
+    {
+        detail::connection db{here.file(), waiting};
+        CHECK(detail::ask(db, "PRAGMA user_version") == 1);
+    }
+    store{here.options()}.open();
+    store s{options};
+    CHECK(trouble([&] { s.open(); }).empty());
 }

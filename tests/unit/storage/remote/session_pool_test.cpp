@@ -197,6 +197,52 @@ TEST_CASE("session pool: a verb that carries settlements takes those of its own 
     CHECK(f.net.sent == texts{"b"});
 }
 
+TEST_CASE("session pool: what waits for the next verb on its key is sent after 5 ms, by a verb on any key or by tend") {
+    fixture f{2};
+    const auto a = f.key(), b = f.key();
+    static_cast<void>(f.pool.borrow(*a));
+    static_cast<void>(f.pool.borrow(*b));
+    CHECK(f.pool.tend(true) == weir::far_future);
+    f.pool.post({a, "1"}, pool_type::departure::with_next);
+    CHECK(f.pool.holds());
+    const weir::instant due = f.clock.now() + remote::max_hold;
+    CHECK(f.pool.tend(false) == due);
+    f.clock.advance(remote::max_hold - 1ns);
+    static_cast<void>(f.pool.borrow(*b, true));
+    CHECK(f.net.sent.empty());
+    f.clock.advance(1ns);
+    static_cast<void>(f.pool.borrow(*b, true));
+    CHECK(f.net.sent == texts{"1"});
+    CHECK_FALSE(f.pool.holds());
+
+    f.pool.post({a, "2"}, pool_type::departure::with_next);
+    f.clock.advance(remote::max_hold);
+    CHECK(f.pool.tend(false) == weir::far_future);
+    CHECK(f.net.sent == texts{"1", "2"});
+
+    f.pool.post({a, "3"}, pool_type::departure::with_next);
+    CHECK(f.pool.tend(true) == weir::far_future);
+    CHECK(f.net.sent == texts{"1", "2", "3"});
+}
+
+TEST_CASE("session pool: what waits for the next verb is not sent when another verb gives the session back") {
+    fixture f{1};
+    const auto a = f.key();
+    {
+        const auto lease = f.pool.borrow(*a);
+        f.pool.post({a, "1"}, pool_type::departure::with_next);
+    }
+    CHECK(f.net.sent.empty());
+    static_cast<void>(f.pool.borrow(*a, true));
+    CHECK(f.net.carried == texts{"1"});
+    {
+        const auto lease = f.pool.borrow(*a);
+        f.pool.post({a, "2"}, pool_type::departure::with_next);
+        f.pool.post({a, "3"});
+    }
+    CHECK(f.net.sent == texts{"2", "3"});
+}
+
 TEST_CASE("session pool: settlements for which a session has no room stay in order") {
     fixture f{1};
     const auto a = f.key();

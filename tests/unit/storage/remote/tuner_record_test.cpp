@@ -4,7 +4,9 @@
 #include "support/catch.hpp"
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 
 namespace {
@@ -61,4 +63,34 @@ TEST_CASE("tuner record: as bytes it is as long as its numbers, and bytes of ano
     CHECK(back == record);
     CHECK(remote::read_record("", back));
     CHECK(back.empty());
+}
+
+TEST_CASE("tuner_record: the notes of a key come back, on the reader's timeline") {
+    weir::tuner_state s;
+    s.recovered = weir::instant{5s};
+    weir::key_notes notes;
+    notes.refused = {weir::instant{20s}, 3, weir::instant{21s}};
+    notes.limits[0] = {7, 100, 900s, weir::instant{1s}, weir::instant{2000s}, 99, 1};
+    notes.limits[1] = {8, 0, {}, weir::long_ago, weir::far_future, 5, 0};
+    s.notes = std::make_shared<const weir::key_notes>(notes);
+    const auto record = remote::to_record(s, 3s);
+    CHECK(record.size() == 10 + 4 + 2 * 7);
+    CHECK(record[remote::recovered_index] == weir::far_future.time_since_epoch().count());
+    remote::tuner_record read;
+    REQUIRE(remote::read_record(remote::to_bytes(record), read));
+    const auto again = remote::to_state(read, {}, 3s);
+    CHECK(again.recovered == s.recovered);
+    REQUIRE(again.notes != nullptr);
+    CHECK(*again.notes == notes);
+    CHECK(remote::to_state(read, {}, 4s).notes->refused.since == weir::instant{19s});
+    CHECK(remote::to_record(again, 3s) == record);
+}
+
+TEST_CASE("tuner_record: a record with half a note is none") {
+    remote::tuner_record read{1};
+    for (const std::size_t numbers : {1U, 9U, 11U, 13U, 15U, 20U, 22U, 49U})
+        CHECK_FALSE(remote::read_record(std::string(8 * numbers, 'x'), read));
+    CHECK(read == remote::tuner_record{1});
+    for (const std::size_t numbers : {0U, 10U, 14U, 21U, 28U, 35U, 42U})
+        CHECK(remote::read_record(std::string(8 * numbers, 'x'), read));
 }

@@ -98,6 +98,12 @@ public:
         handle_ = nullptr;
     }
 
+    /// Takes the open session of another connection, which is closed then.
+    void take_over(connection& other) noexcept {
+        close();
+        handle_ = std::exchange(other.handle_, nullptr);
+    }
+
     void connect(const std::string& text, deadline until) {
         close();
         const std::array<const char*, 3> names{"dbname", "fallback_application_name", nullptr};

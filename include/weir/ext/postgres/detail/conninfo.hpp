@@ -20,7 +20,7 @@
 namespace weir::postgres::detail {
 
 /// The names of our own parameters.
-inline constexpr std::array<std::string_view, 12> our_parameters{"weir_schema",
+inline constexpr std::array<std::string_view, 14> our_parameters{"weir_schema",
                                                                  "weir_pool",
                                                                  "weir_pool_wait_ms",
                                                                  "weir_connect_timeout_ms",
@@ -28,6 +28,8 @@ inline constexpr std::array<std::string_view, 12> our_parameters{"weir_schema",
                                                                  "weir_reconnect_first_ms",
                                                                  "weir_reconnect_max_ms",
                                                                  "weir_entry_ttl_s",
+                                                                 "weir_holder_ttl_ms",
+                                                                 "weir_holder_host",
                                                                  "weir_on_lost_history",
                                                                  "weir_synchronous_commit",
                                                                  "weir_unlogged",

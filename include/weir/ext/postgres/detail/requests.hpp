@@ -7,6 +7,7 @@
 
 #include "weir/algorithm/window_plan.hpp"
 #include "weir/core/time.hpp"
+#include "weir/storage/remote/window_record.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -28,7 +29,7 @@ namespace weir::postgres::detail {
 /// Adds the parameters of `admit`, `stamp` and `open` after the time.
 inline void put_request(parameter_list& values, verb which, const window_plan& plan, std::int64_t cost, admit_mode how,
                         std::int64_t id, duration entry_ttl) {
-    values.number(name_of(plan));
+    values.number(remote::name_of(plan));
     if (which != verb::stamp)
         values.number(cost);
     if (which == verb::admit)

@@ -3,6 +3,7 @@
 
 #include "weir/ext/postgres/detail/connection.hpp"
 #include "weir/ext/postgres/detail/loss_watch.hpp"
+#include "weir/ext/postgres/detail/presence.hpp"
 #include "weir/ext/postgres/detail/schema.hpp"
 #include "weir/ext/postgres/detail/slot_state.hpp"
 #include "weir/ext/postgres/detail/wire.hpp"
@@ -31,14 +32,30 @@
 
 namespace weir::postgres::detail {
 
-enum class verb : std::uint8_t { admit, stamp, open, settle, hold, open_gate, tune, learn, read, erase, sweep, hello };
+enum class verb : std::uint8_t {
+    admit,
+    stamp,
+    open,
+    settle,
+    hold,
+    open_gate,
+    tune,
+    learn,
+    read,
+    erase,
+    sweep,
+    hello,
+    renew,
+    holders,
+    reap
+};
 
 /// The statement of each verb: its name, and the types of its parameters (b = bigint, t = bytea, a = bigint[]).
 struct statement {
     const char* name;
     std::string_view types;
 };
-inline constexpr std::array<statement, 12> statements{{{"admit", "bttbbbbbba"},
+inline constexpr std::array<statement, 15> statements{{{"admit", "bttbbbbbba"},
                                                        {"stamp", "bttbba"},
                                                        {"open", "bttbbbbba"},
                                                        {"settle", "bbbbbbbba"},
@@ -47,9 +64,12 @@ inline constexpr std::array<statement, 12> statements{{{"admit", "bttbbbbbba"},
                                                        {"tune", "bttb"},
                                                        {"learn", "bttbaba"},
                                                        {"read", "bttbabb"},
-                                                       {"erase", "btt"},
+                                                       {"erase", "bttb"},
                                                        {"sweep", "bb"},
-                                                       {"hello", "b"}}};
+                                                       {"hello", "b"},
+                                                       {"renew", "bbbbbbt"},
+                                                       {"holders", ""},
+                                                       {"reap", "bttaabb"}}};
 
 /// A connection that knows the verbs. A verb is sent and its reply is awaited. Settlements are sent, and their replies
 /// are read together with later replies.
@@ -60,8 +80,8 @@ class session {
 public:
     using settlement = settlement_call;
 
-    session(const postgres_options* options, const std::string& server, loss_watch* losses)
-        : options_(*options), losses_(*losses), connection_(server) {}
+    session(const postgres_options* options, const std::string& server, loss_watch* losses, remote::own_presence* here)
+        : options_(*options), losses_(*losses), presence_(*here), connection_(server), outdated_(server) {}
 
     // ---- opening
 
@@ -76,6 +96,7 @@ public:
             prepare(after(std::max<duration>(options_.connect_timeout / 2, 50ms)));
             answered_ = std::chrono::steady_clock::now();
             losses_.opened(said);
+            outdated_.close();
         } catch (...) {
             close();
             throw;
@@ -117,6 +138,15 @@ public:
             reply = take_reply(until);
         answered_ = std::chrono::steady_clock::now();
         return reply;
+    }
+
+    /// Sends a sign of life if one is due. Its reply is read with the next verb's.
+    void renew_if_due() {
+        if (!presence_.begin(steady_clock{}.now())) [[likely]]
+            return;
+        parameter_list values;
+        put_presence(values, presence_);
+        static_cast<void>(send(verb::renew, values));
     }
 
     // ---- settlements
@@ -335,6 +365,13 @@ private:
         reply_due done = std::move(pending_.front());
         pending_.pop_front();
         const std::string_view state = state_of(r.get());
+        if (done.which == verb::renew) {
+            if (said.size() == 2)
+                presence_.book.succeeded(said[1]);
+            else
+                presence_.book.failed(steady_clock{}.now());
+            return said;  // a failure is not reported, because the verb itself meets it too, or can do without
+        }
         if (done.settlement && is_passing(state))
             undone_.push_back(std::move(*done.settlement));
         else if (done.settlement)
@@ -356,6 +393,8 @@ private:
         try {
             connection_.refused(r.get(), name);
         } catch (...) {
+            if (is_missing(state))
+                outdated_.take_over(connection_);
             if (ends)
                 close();
             throw;
@@ -364,7 +403,11 @@ private:
 
     const postgres_options& options_;
     loss_watch& losses_;
+    remote::own_presence& presence_;
     connection connection_;
+    /// The session before, if its schema is gone. Its lock shows to the process that makes the schema again that there
+    /// was one, so it is closed only after the next greeting.
+    connection outdated_;
     std::deque<reply_due> pending_;
     std::deque<settlement_call> undone_;
     deadline answered_{};

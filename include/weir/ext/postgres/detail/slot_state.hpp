@@ -5,6 +5,7 @@
 
 #include "weir/core/multiplier.hpp"
 #include "weir/core/time.hpp"
+#include "weir/storage/remote/reaping.hpp"
 #include "weir/storage/remote/session_pool.hpp"
 #include "weir/storage/remote/tuner_record.hpp"
 
@@ -23,7 +24,7 @@ namespace weir::postgres::detail {
 
 /// What this process keeps of a key.
 ///
-/// **Thread safety.** All members except `tuner`, which only one verb uses at a time.
+/// **Thread safety.** All members except `tuner` and `reaped`, which only one verb uses at a time.
 struct slot_state {
     slot_state(std::string_view h, std::string_view r, std::size_t home) : host(h), role(r), route{home} {}
 
@@ -34,6 +35,7 @@ struct slot_state {
     std::atomic<std::uint64_t> generation{0};  ///< of the connections that gave `id`
     std::atomic<std::int64_t> held{0};         ///< entries of this process that have not ended
     std::atomic<std::int64_t> factor{multiplier::one};
+    remote::reap_memory reaped;  ///< used by one verb at a time, as `tuner`
     remote::tuner_record tuner;  ///< the server's present or earlier record
 
     /// Records that the key's time on the server was `t`, after the call began here at `asked`.

@@ -130,21 +130,4 @@ private:
     return out;
 }
 
-/// A number by which the server recognises a plan. What it decided under another plan has no meaning under this one.
-[[nodiscard]] inline std::int64_t name_of(const window_plan& plan) noexcept {
-    std::uint64_t hash = 0x9E37'79B9'7F4A'7C15U;
-    const auto mix = [&hash](std::int64_t value) {
-        hash = (hash ^ static_cast<std::uint64_t>(value)) * 0xBF58'476D'1CE4'E5B9U;
-        hash ^= hash >> 31;
-        hash *= 0x94D0'49BB'1331'11EBU;
-        hash ^= hash >> 29;
-    };
-    mix(plan.max_concurrent);
-    for (const window& w : plan.windows) {
-        mix(w.limit);
-        mix(w.period.count());
-    }
-    return static_cast<std::int64_t>(hash | 1);  // 0 is the number of no plan
-}
-
 }  // namespace weir::postgres::detail

@@ -11,4 +11,7 @@
 --@ include part/admit.sql
 --@ include part/settle.sql
 --@ include part/verbs.sql
+--@ include part/presence.sql
+--@ include part/reap.sql
+--@ include part/fill.sql
 UPDATE @S.meta SET version = @VERSION;

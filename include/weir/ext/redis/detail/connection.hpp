@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "weir/ext/redis/detail/tls.hpp"
 #include "weir/ext/redis/detail/wire.hpp"
 #include "weir/ext/redis/options.hpp"
 
@@ -10,26 +11,17 @@
 #include "weir/storage/store_error.hpp"
 
 #include <hiredis/hiredis.h>
-#if __has_include(<hiredis/hiredis_ssl.h>) && __has_include(<openssl/ssl.h>)
-#include <hiredis/hiredis_ssl.h>
-#include <openssl/err.h>
-#include <openssl/ssl.h>
-#include <openssl/x509v3.h>
-#define WEIR_REDIS_TLS 1
-#else
-#define WEIR_REDIS_TLS 0
-#endif
 
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
 #include <array>
 #include <cerrno>
 #include <chrono>
-#include <csignal>
 #include <cstddef>
 #include <memory>
 #include <string>
@@ -49,60 +41,37 @@ using reply = std::unique_ptr<redisReply, reply_deleter>;
     return r.str == nullptr ? std::string_view{} : std::string_view{r.str, static_cast<std::size_t>(r.len)};
 }
 
-/// The server's address, for messages: without user, password or database.
-[[nodiscard]] inline std::string server_of(const redis_options& o) {
-    return o.unix_socket.empty() ? fmt::format("{}:{}", o.host, o.port) : o.unix_socket;
+/// The server's address, for messages. A socket's host is its path.
+[[nodiscard]] inline std::string text_of(const server_address& at) {
+    if (at.port == 0)
+        return at.host;
+    const bool is_bare = at.host.find(':') == std::string::npos;
+    return is_bare ? fmt::format("{}:{}", at.host, at.port) : fmt::format("[{}]:{}", at.host, at.port);
 }
-
-#if WEIR_REDIS_TLS
-inline constexpr bool has_tls = true;
-
-/// Blocks SIGPIPE in this thread while OpenSSL writes, because OpenSSL has no flag for that.
-class no_sigpipe {
-public:
-    no_sigpipe() {
-        sigemptyset(&pipe_);
-        sigaddset(&pipe_, SIGPIPE);
-        sigset_t pending;
-        sigpending(&pending);
-        was_pending_ = sigismember(&pending, SIGPIPE) == 1;
-        ::pthread_sigmask(SIG_BLOCK, &pipe_, &before_);
-    }
-    no_sigpipe(const no_sigpipe&) = delete;
-    no_sigpipe& operator=(const no_sigpipe&) = delete;
-    ~no_sigpipe() {
-        const timespec now{};
-        if (!was_pending_)
-            while (::sigtimedwait(&pipe_, nullptr, &now) < 0 && errno == EINTR) {
-            }
-        ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
-    }
-
-private:
-    sigset_t pipe_{};
-    sigset_t before_{};
-    bool was_pending_ = false;
-};
-#else
-inline constexpr bool has_tls = false;
-#endif
+/// The server's address, or all of them, for messages: without user, password or database.
+[[nodiscard]] inline std::string server_of(const redis_options& o) {
+    std::string out;
+    for (const server_address& at : addresses_of(o))
+        out.append(out.empty() ? "" : ",").append(text_of(at));
+    return out;
+}
 
 /// One socket to the server, and hiredis's reader.
 ///
-/// Without TLS, this class itself writes and reads. hiredis writes without MSG_NOSIGNAL, so a server that closes the
-/// connection would kill the process. Its time limit is for each piece, not for each reply.
+/// This class itself writes and reads. hiredis writes without MSG_NOSIGNAL, so a server that closes the connection
+/// would kill the process. Its time limit is for each piece, not for each reply.
 ///
 /// **Thread safety.** None. **Errors.** Members throw `store_error`; then the connection is closed.
 class connection {
 public:
     [[nodiscard]] bool is_open() const noexcept { return context_ != nullptr; }
 
-    void open(const redis_options& o) {
+    void open(const server_address& at, const redis_options& o) {
         close();
-        server_ = server_of(o);
+        server_ = text_of(at);
         const timeval limit = timeval_of(o.connect_timeout);
-        context_.reset(o.unix_socket.empty() ? redisConnectWithTimeout(o.host.c_str(), o.port, limit)
-                                             : redisConnectUnixWithTimeout(o.unix_socket.c_str(), limit));
+        context_.reset(at.port != 0 ? redisConnectWithTimeout(at.host.c_str(), at.port, limit)
+                                    : redisConnectUnixWithTimeout(at.host.c_str(), limit));
         if (context_ == nullptr)
             throw store_error{fmt::format("redis: out of memory for a connection to {}", server_)};
         if (context_->err != 0)
@@ -111,14 +80,14 @@ public:
         ::fcntl(context_->fd, F_SETFD, FD_CLOEXEC);
         remote::keep_alive(context_->fd);
         if (o.tls)
-            start_tls(o);
+            start_tls(at, o);
         set_timeout(o.command_timeout);
     }
     void close() noexcept {
-        context_.reset();
 #if WEIR_REDIS_TLS
         tls_.reset();
 #endif
+        context_.reset();
         unsent_.clear();
         held_back_ = false;
     }
@@ -129,17 +98,18 @@ public:
     /// The buffer of what will be written.
     [[nodiscard]] std::string& out() noexcept { return unsent_; }
 
+    /// The server's address, for messages.
+    [[nodiscard]] const std::string& server() const noexcept { return server_; }
+
     /// Writes everything in the buffer, and everything that the kernel holds back.
     void write() {
-        if (encrypted())
-            return write_tls();
         if (unsent_.empty()) {
             push();
             return;
         }
         std::size_t sent = 0;
         while (sent < unsent_.size()) {
-            const auto n = ::send(context_->fd, unsent_.data() + sent, unsent_.size() - sent, MSG_NOSIGNAL);
+            const auto n = put(std::string_view{unsent_}.substr(sent), MSG_NOSIGNAL);
             if (n > 0)
                 sent += static_cast<std::size_t>(n);
             else if (n < 0 && errno != EINTR)
@@ -153,9 +123,9 @@ public:
     /// than everything else.
     void write_without_waiting(bool may_rest) {
         if (encrypted())
-            return write_tls();
+            return write();
         const int flags = MSG_NOSIGNAL | MSG_DONTWAIT | (may_rest ? MSG_MORE : 0);
-        const auto n = ::send(context_->fd, unsent_.data(), unsent_.size(), flags);
+        const auto n = put(unsent_, flags);
         if (n > 0) {
             unsent_.erase(0, static_cast<std::size_t>(n));
             held_back_ = may_rest;
@@ -180,7 +150,7 @@ public:
     [[nodiscard]] reply read_without_waiting() {
         if (reply r = next())
             return r;
-        if (encrypted())
+        if (encrypted() && !has_arrived())
             return {};
         receive(MSG_DONTWAIT);
         return next();
@@ -215,16 +185,8 @@ private:
         return reply{static_cast<redisReply*>(raw)};
     }
     void receive(int flags) {
-        if (encrypted()) {
-            if (redisBufferRead(context_.get()) != REDIS_OK) {
-                if (context_->err == REDIS_ERR_IO && (errno == EAGAIN || errno == EWOULDBLOCK))
-                    fail_late();
-                fail("the connection broke", context_->errstr, "whether the last step was carried out is not known");
-            }
-            return;
-        }
         std::array<char, 4096> piece;
-        const auto n = ::recv(context_->fd, piece.data(), piece.size(), flags);
+        const auto n = get(piece, flags);
         if (n > 0) {
             redisReaderFeed(context_->reader, piece.data(), static_cast<std::size_t>(n));
         } else if (n == 0) {
@@ -259,74 +221,40 @@ private:
     }
 
 #if WEIR_REDIS_TLS
-    struct tls_deleter {
-        void operator()(SSL_CTX* c) const noexcept { SSL_CTX_free(c); }
-        void operator()(SSL* s) const noexcept { SSL_free(s); }
-    };
-    [[nodiscard]] bool encrypted() const noexcept { return tls_ != nullptr; }
-
-    /// Made here and not by hiredis, which checks the signature of the server's certificate but not the name in it.
-    void start_tls(const redis_options& o) {
-        std::unique_ptr<SSL_CTX, tls_deleter> made{SSL_CTX_new(TLS_client_method())};
-        const auto require = [&](bool done, std::string_view what) {
-            if (!done)
-                fail(fmt::format("cannot {}", what), tls_error(), "check ca_file, cert_file and key_file");
-        };
-        require(made != nullptr, "set TLS up");
-        SSL_CTX_set_min_proto_version(made.get(), TLS1_2_VERSION);
-        SSL_CTX_set_verify(made.get(), SSL_VERIFY_PEER, nullptr);
-        require(o.ca_file.empty() ? SSL_CTX_set_default_verify_paths(made.get()) == 1
-                                  : SSL_CTX_load_verify_locations(made.get(), o.ca_file.c_str(), nullptr) == 1,
-                "read ca_file");
-        if (!o.cert_file.empty())
-            require(SSL_CTX_use_certificate_chain_file(made.get(), o.cert_file.c_str()) == 1, "read cert_file");
-        if (!o.key_file.empty())
-            require(SSL_CTX_use_PrivateKey_file(made.get(), o.key_file.c_str(), SSL_FILETYPE_PEM) == 1,
-                    "read key_file");
-        std::unique_ptr<SSL, tls_deleter> ssl{SSL_new(made.get())};
-        require(ssl != nullptr, "set TLS up");
-        // A certificate contains an address in another form than a host name.
-        if (X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl.get()), o.host.c_str()) != 1) {
-            ERR_clear_error();
-            require(SSL_set1_host(ssl.get(), o.host.c_str()) == 1 &&
-                        SSL_ctrl(ssl.get(), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
-                                 const_cast<char*>(o.host.c_str())) == 1,
-                    "set TLS up");
-        }
+    [[nodiscard]] bool encrypted() const noexcept { return tls_.is_on(); }
+    void start_tls(const server_address& at, const redis_options& o) {
         set_timeout(o.connect_timeout);
-        const no_sigpipe guard;
-        if (redisInitiateSSL(context_.get(), ssl.get()) != REDIS_OK)
-            fail("cannot begin TLS", context_->errstr,
-                 "is it a TLS port, is its certificate signed by ca_file, and does it name this host?");
-        static_cast<void>(ssl.release());  // hiredis owns it now
-        tls_ = std::move(made);
+        if (const std::string fault = tls_.begin(context_->fd, o, at.host); !fault.empty())
+            fail("cannot begin TLS", fault,
+                 "is it a TLS port, is its certificate signed by ca_file, does it name this host, and does it ask for "
+                 "cert_file and key_file?");
     }
-    [[nodiscard]] static std::string tls_error() {
-        const unsigned long code = ERR_get_error();
-        ERR_clear_error();
-        const char* why = code == 0 ? nullptr : ERR_reason_error_string(code);
-        return why == nullptr ? "OpenSSL does not say why" : why;
+    [[nodiscard]] long put(std::string_view bytes, int flags) {
+        return encrypted() ? tls_.write(bytes) : ::send(context_->fd, bytes.data(), bytes.size(), flags);
     }
-    void write_tls() {
-        const no_sigpipe guard;
-        if (unsent_.empty())
-            return;
-        int done = 0;
-        if (redisAppendFormattedCommand(context_.get(), unsent_.data(), unsent_.size()) != REDIS_OK)
-            fail("cannot write", context_->errstr, "nothing was sent");
-        unsent_.clear();
-        while (done == 0)
-            if (redisBufferWrite(context_.get(), &done) != REDIS_OK)
-                fail("cannot write", context_->errstr, "whether the last step was carried out is not known");
+    [[nodiscard]] long get(std::array<char, 4096>& piece, int flags) {
+        return encrypted() ? tls_.read(piece.data(), static_cast<int>(piece.size()))
+                           : ::recv(context_->fd, piece.data(), piece.size(), flags);
+    }
+    /// Whether something has arrived. Part of a record may be all of it; then a read waits for the rest.
+    [[nodiscard]] bool has_arrived() const noexcept {
+        pollfd p{context_->fd, POLLIN, 0};
+        return tls_.has_buffered() || ::poll(&p, 1, 0) > 0;
     }
 
-    std::unique_ptr<SSL_CTX, tls_deleter> tls_;
+    tls_stream tls_;
 #else
     [[nodiscard]] static constexpr bool encrypted() noexcept { return false; }
-    void start_tls(const redis_options&) {
-        fail("cannot begin TLS", "the hiredis this was built with has none", "build with hiredis 1.0 or later");
+    void start_tls(const server_address&, const redis_options&) {
+        fail("cannot begin TLS", "this program was built without OpenSSL", "build with libssl-dev");
     }
-    void write_tls() noexcept {}
+    [[nodiscard]] long put(std::string_view bytes, int flags) const noexcept {
+        return ::send(context_->fd, bytes.data(), bytes.size(), flags);
+    }
+    [[nodiscard]] long get(std::array<char, 4096>& piece, int flags) const noexcept {
+        return ::recv(context_->fd, piece.data(), piece.size(), flags);
+    }
+    [[nodiscard]] static constexpr bool has_arrived() noexcept { return true; }
 #endif
 
     std::unique_ptr<redisContext, context_deleter> context_;

@@ -30,6 +30,9 @@ struct server_facts {
     std::int64_t scripts = 0;  ///< EVALSHA since the start
     bool keeps_all = false;    ///< it has an append-only file
     bool is_sentinel = false;
+    bool is_cluster = false;  ///< it is a node of a Cluster, ...
+    std::string node;         ///< ... with this id, from the Cluster's map
+    bool is_replica = false;
 };
 
 /// The value of `name:` in a text of `INFO`.
@@ -71,7 +74,11 @@ struct server_facts {
     out.uptime_s = info_number(info_field(info, "uptime_in_seconds"));
     out.evicted = info_number(info_field(info, "evicted_keys"));
     out.keeps_all = info_field(info, "aof_enabled") == "1";
-    out.is_sentinel = info_field(info, "redis_mode") == "sentinel";
+    // Valkey 9 has another name for the mode.
+    for (const std::string_view name : {"redis_mode", "server_mode"})
+        out.is_sentinel = out.is_sentinel || info_field(info, name) == "sentinel";
+    out.is_cluster = info_field(info, "redis_mode") == "cluster" || info_field(info, "cluster_enabled") == "1";
+    out.is_replica = info_field(info, "role") == "slave";
     out.scripts = info_number(info_field(commands, "cmdstat_evalsha"));
     for (const std::string_view name : {"cmdstat_flushall", "cmdstat_flushdb", "cmdstat_swapdb"})
         out.flushes += info_number(info_field(commands, name));
@@ -87,17 +94,25 @@ struct epoch_record {
     std::string replid;
     std::int64_t evicted = 0;     ///< the number of evicted keys when it was last read
     std::int64_t evicted_at = 0;  ///< when that number was last seen to grow; 0 = never
+    std::string node{};           ///< the server's id in its Cluster, 40 digits; empty without one
 
     friend bool operator==(const epoch_record&, const epoch_record&) = default;
 };
 [[nodiscard]] inline std::string text_of(const epoch_record& e) {
     const auto word = [](const std::string& s) { return s.empty() ? std::string{"-"} : s; };
-    return fmt::format("weir-epoch 1 {} {} {} {} {} {} {}", e.id, e.made, e.lost, word(e.run_id), word(e.replid),
-                       e.evicted, e.evicted_at);
+    return fmt::format("weir-epoch 1 {} {} {} {} {} {} {}{}{}", e.id, e.made, e.lost, word(e.run_id), word(e.replid),
+                       e.evicted, e.evicted_at, e.node.empty() ? "" : " ", e.node);
 }
 /// Reads the text of `text_of`. Returns nothing for any other text.
 [[nodiscard]] inline std::optional<epoch_record> epoch_of(std::string_view text) {
     std::array<std::string_view, 9> words;
+    std::string_view node;
+    if (std::ranges::count(text, ' ') == 9) {
+        node = text.substr(text.rfind(' ') + 1);
+        text.remove_suffix(node.size() + 1);
+        if (node.size() != 40 || !is_plain_word(node))
+            return std::nullopt;
+    }
     for (std::size_t i = 0; i < words.size(); ++i) {
         const std::size_t end = i + 1 < words.size() ? text.find(' ') : text.size();
         if (end == std::string_view::npos || end == 0)
@@ -119,6 +134,7 @@ struct epoch_record {
     out.id = words[2];
     out.run_id = words[5] == "-" ? std::string_view{} : words[5];
     out.replid = words[6] == "-" ? std::string_view{} : words[6];
+    out.node = node;
     return out;
 }
 
@@ -165,6 +181,38 @@ struct epoch_step {
     out.record.run_id = facts.run_id;
     out.record.replid = facts.replid;
     out.record.evicted = facts.evicted;
+    return out;
+}
+
+/// What a process found when it last looked at a server.
+struct last_look {
+    epoch_record record;  ///< without an id before the first look
+    std::string key;      ///< the name of the epoch then
+    std::string run_id;
+    std::int64_t evicted = 0;
+    std::int64_t flushes = 0;
+
+    /// Whether the server has lost nothing since then. So only the name of its epoch can have changed.
+    [[nodiscard]] bool has_all(const server_facts& now) const noexcept {
+        return !record.id.empty() && now.are_known && run_id == now.run_id && evicted == now.evicted &&
+               flushes == now.flushes;
+    }
+};
+/// The same for a node of a Cluster, whose epoch is now at `key`. Its epoch moves away with its hash slot, and the
+/// epoch of another server may be in the slot that is its first now. Neither is a loss.
+[[nodiscard]] inline epoch_step next_node_epoch(std::optional<epoch_record> found, const server_facts& facts,
+                                                std::int64_t now, const last_look& last, std::string_view key,
+                                                const std::string& fresh) {
+    const bool took_over = found && !found->replid.empty() && found->replid == facts.previous_replid;
+    const bool is_foreign = found && !facts.node.empty() && found->node != facts.node && !took_over;
+    if (is_foreign)
+        found.reset();
+    epoch_step out;
+    if (!found && (is_foreign || last.key != key) && last.has_all(facts))
+        out.record = last.record;
+    else
+        out = next_epoch(found, facts, now, last.record.id, fresh);
+    out.record.node = facts.node;
     return out;
 }
 

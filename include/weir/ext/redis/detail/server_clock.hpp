@@ -38,6 +38,17 @@ public:
         learnt_.store(asked, std::memory_order_relaxed);
     }
 
+    /// Whether a reply of the last second says what the server's clock shows. Then `at_max` is late by at most a
+    /// thousandth of that and the duration of a call.
+    [[nodiscard]] bool is_fresh() const noexcept {
+        return here() - learnt_.load(std::memory_order_relaxed) < 1'000'000;
+    }
+    /// Takes over what is known of another server's clock.
+    void start_from(const server_clock& other) noexcept {
+        ahead_.store(other.ahead_.load(std::memory_order_relaxed), std::memory_order_relaxed);
+        learnt_.store(other.learnt_.load(std::memory_order_relaxed), std::memory_order_relaxed);
+    }
+
     /// Whether any reply has arrived yet.
     [[nodiscard]] bool is_known() const noexcept { return learnt_.load(std::memory_order_relaxed) != 0; }
 

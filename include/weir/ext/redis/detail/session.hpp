@@ -2,9 +2,13 @@
 #pragma once
 
 #include "weir/ext/redis/detail/connection.hpp"
-#include "weir/ext/redis/detail/epoch.hpp"
 #include "weir/ext/redis/detail/loss_watch.hpp"
+#include "weir/ext/redis/detail/presence.hpp"
+#include "weir/ext/redis/detail/primary.hpp"
+#include "weir/ext/redis/detail/refusal.hpp"
+#include "weir/ext/redis/detail/rerouting.hpp"
 #include "weir/ext/redis/detail/script.hpp"
+#include "weir/ext/redis/detail/server_look.hpp"
 #include "weir/ext/redis/detail/wire.hpp"
 #include "weir/ext/redis/options.hpp"
 
@@ -31,28 +35,6 @@
 
 namespace weir::redis::detail {
 
-/// The parts of commands that name a key, made once.
-struct key_address {
-    std::string parts;       ///< the keys of a decision, as a part of a call
-    std::string tuner_part;  ///< the third key, which only some scripts need
-    std::string note;        ///< the part of a note before its text
-    remote::key_route route{};
-};
-
-/// A settlement in progress. Repeating one changes nothing. So it is kept until its reply is read, and sent again over
-/// the next connection if there was none. The exception is the refund of a stamp without an entry, which is then lost.
-struct settlement_call {
-    std::shared_ptr<key_address> key;
-    std::uint64_t id = 0;
-    double at = 0;
-    note_kind how{};
-    bool urgent = false;       ///< another process may wait for it
-    bool unimportant = false;  ///< no process waits for it: it may be part of the next call on its key
-
-    [[nodiscard]] bool repeatable() const noexcept { return how != note_kind::refund_stamp; }
-    [[nodiscard]] remote::key_route& route() const noexcept { return key->route; }
-};
-
 /// One connection after its greeting, and the settlements whose replies are still to come.
 ///
 /// **Thread safety.** None: the pool lends it to one thread at a time. **Errors.** Members throw `store_error`. Then
@@ -61,58 +43,40 @@ class session {
 public:
     using settlement = settlement_call;
 
-    session(const redis_options* options, loss_watch* losses) : options_(*options), losses_(*losses) {}
+    session(const redis_options* options, primary* where, loss_watch* losses, rerouting* others)
+        : options_(*options), primary_(*where), losses_(*losses), rerouting_(*others) {}
 
     // ---- opening
 
-    /// Connects, signs in, reads the epoch and loads the scripts: two round trips besides that of the connection. The
-    /// scripts come second, because a server accepts only short messages before the sign-in.
+    /// Finds the primary server, connects, signs in, reads the epoch and loads the scripts: two round trips besides
+    /// that of the connection. The scripts come second, because a server accepts only short messages before the
+    /// sign-in.
     void open() {
-        connection_.open(options_);
-        const std::string db = std::to_string(options_.db);
-        const bool signs_in = !options_.password.empty();
-        if (signs_in && options_.user.empty())
-            say({"AUTH", options_.password});
-        else if (signs_in)
-            say({"AUTH", options_.user, options_.password});
-        if (options_.db != 0)
-            say({"SELECT", db});
-        say_look();
-        limit_ = options_.connect_timeout;
-        connection_.set_timeout(limit_);
-        instant deadline = begin();
-        reply first;
-        try {
-            first = connection_.read(deadline);
-        } catch (const store_error&) {
-            explain_refusal();
-            throw;
+        primary_search search{&primary_};
+        while (const auto at = search.next()) {
+            at_ = *at;
+            try {
+                greet(search);
+            } catch (const redirected&) {
+                throw;
+            } catch (const store_error& e) {
+                search.failed(e.what());
+                continue;
+            }
+            version_ = search.version();
+            return;
         }
-        if (signs_in) {
-            expect(first, "sign in", "check user and password, and that the user is on");
-            first = connection_.read(deadline);
-        }
-        if (options_.db != 0) {
-            expect(first, "select the database", "check the database's number");
-            first = connection_.read(deadline);
-        }
-        const look seen = read_look(std::move(first), deadline);
-        load_scripts();
-        const epoch_step next = say_epoch(seen);
-        deadline = begin();
-        read_scripts(deadline);
-        read_epoch(deadline, seen, next);
-        limit_ = options_.command_timeout;
-        connection_.set_timeout(limit_);
-        last_used_ = steady_clock{}.now();
+        search.give_up();
     }
     void close() noexcept { connection_.close(); }
     [[nodiscard]] bool is_open() const noexcept { return connection_.is_open(); }
     /// Whether the server has not closed the connection. One that answered a moment ago is not checked, because that
     /// costs a system call. If the connection has ended, the replies that came before are read. So no settlement that
-    /// was carried out is sent again.
+    /// was carried out is sent again. A connection to a server that is no longer the primary is of no use.
     [[nodiscard]] bool seems_alive() {
-        if (steady_clock{}.now() - last_used_ < std::chrono::milliseconds{1} || connection_.seems_alive())
+        primary_.look_for_news();
+        const bool is_right = version_ == primary_.version();
+        if (is_right && (steady_clock{}.now() - last_used_ < std::chrono::milliseconds{1} || connection_.seems_alive()))
             return true;
         try {
             while (!waiting_.empty()) {
@@ -129,29 +93,44 @@ public:
 
     /// Reads the epoch again, and sets it if it is gone or the server is another one.
     void renew_epoch() {
-        say_look();
+        server_look look{&connection_, &at_, &options_, &primary_, &losses_, &rerouting_};
+        look.ask();
         instant deadline = begin();
         drain(deadline);
-        const look seen = read_look(connection_.read(deadline), deadline);
-        const epoch_step next = say_epoch(seen);
+        look.read(connection_.read(deadline), deadline);
+        look.say_next();
         deadline = begin();
-        read_epoch(deadline, seen, next);
+        must_look_ = !look.read_next(deadline);
     }
 
     // ---- calls
 
-    /// Runs a script on a key in one round trip, which also sends the settlements before it. If it throws, `sent` says
-    /// whether the server may have carried it out.
+    /// Runs a script on a key in one round trip, which also sends the settlements before it, and `note` behind those
+    /// that are part of the call. If it throws, `sent` says whether the server may have carried it out.
     [[nodiscard]] reply call(script which, const key_address& key, std::span<const double> args, std::string_view tail,
-                             std::string_view what, bool& sent) {
+                             std::string_view what, bool& sent, std::string_view note = {}) {
+        if (must_look_) [[unlikely]]
+            renew_epoch();
+        const bool asks = std::exchange(asks_, false);
         for (int attempt = 0;; ++attempt) {
             notes_.clear();
             for (const settlement_call& s : carried_)
                 append_note(notes_, s.id, s.at, s.how);
+            notes_ += note;
+            presence* const renews = std::exchange(renews_, nullptr);
+            if (renews != nullptr)
+                append_call(connection_.out(), sha_[index(script::presence)], renews->keys(), {}, renews->argument(),
+                            {});
+            if (asks)
+                say({"ASKING"});
             append(which, key, args, tail, notes_);
             sent = true;
             const instant deadline = begin();
             drain(deadline);
+            if (renews != nullptr)
+                renews->hear(text_of(*connection_.read(deadline)), deadline);
+            if (asks)
+                static_cast<void>(connection_.read(deadline));
             reply r = connection_.read(deadline);
             if (r->type != REDIS_REPLY_ERROR) {
                 last_used_ = deadline - limit_;
@@ -162,13 +141,31 @@ public:
                     tidy();
                 return r;
             }
-            // Only if the server lost its scripts is it certain that nothing was done.
-            if (text_of(*r).substr(0, 8) != "NOSCRIPT" || attempt > 0)
+            // Only if the server lost its scripts, or refused the whole verb, is it certain that nothing was done.
+            if (text_of(*r).substr(0, 8) != "NOSCRIPT" || attempt > 0) {
+                send_elsewhere(*r, what, sent);
                 expect(r, what, "see the server's log");
+            }
             sent = false;
             load_scripts();
             read_scripts(begin());
         }
+    }
+    /// The next call also gives a sign of life, to a server that has the list of holders.
+    void renew_with_next(presence& here) noexcept { renews_ = &here; }
+    /// The next call is on a key that the server has before it has the key's hash slot.
+    void ask_next() noexcept { asks_ = true; }
+
+    /// Sends one command, and returns its reply. With `advice` an error reply is a `store_error`.
+    [[nodiscard]] reply ask(std::initializer_list<std::string_view> parts, std::string_view what = {},
+                            std::string_view advice = {}) {
+        say(parts);
+        const instant deadline = begin();
+        drain(deadline);
+        reply r = connection_.read(deadline);
+        if (!advice.empty())
+            expect(r, what, advice);
+        return r;
     }
 
     // ---- settlements
@@ -176,11 +173,16 @@ public:
     /// Buffers settlements: the next call writes them, or `catch_up`. Unimportant ones of the `called` key become part
     /// of the call.
     void send(std::deque<settlement_call>& posted, const remote::key_route* called) {
-        for (settlement_call& s : posted) {
+        for (auto next = posted.begin(); next != posted.end(); ++next) {
+            if (next + 1 != posted.end() && is_said_by(*next, *(next + 1)))
+                continue;
+            settlement_call& s = *next;
             if (s.unimportant && &s.route() == called) {
                 carried_.push_back(std::move(s));
                 continue;
             }
+            if (s.asks)
+                say({"ASKING"});
             append_noting(connection_.out(), s.key->note, s.id, s.at, s.how);
             may_rest_ = may_rest_ && !s.urgent;
             waiting_.push_back(std::move(s));
@@ -222,16 +224,16 @@ public:
     }
 
 private:
-    static constexpr std::string_view epoch_life = "2764800000";  // 32 days
     static constexpr std::size_t index(script s) noexcept { return static_cast<std::size_t>(s); }
 
-    void say(std::initializer_list<std::string_view> parts) {
-        connection_.out() += command(std::span{parts.begin(), parts.size()});
+    void say(std::initializer_list<std::string_view> parts) { detail::say(connection_, parts); }
+    void expect(const reply& r, std::string_view what, std::string_view advice) {
+        detail::expect(connection_, at_, options_, *r, what, advice);
     }
     void append(script which, const key_address& key, std::span<const double> args, std::string_view tail,
                 std::string_view notes) {
         std::string& out = connection_.out();
-        if (which == script::admit)
+        if (which == script::admit || which == script::presence || which == script::reap)
             append_call(out, sha_[index(which)], key.parts, args, tail, notes);
         else
             append_call(out, sha_[index(which)], all_key_parts(key.parts, key.tuner_part), args, tail, notes);
@@ -239,68 +241,44 @@ private:
 
     // ---- the greeting
 
-    /// The server's time, epoch and settings.
-    struct look {
-        std::int64_t now = 0;
-        bool is_there = false;  ///< the key exists, whether its value is an epoch or not
-        std::optional<epoch_record> found;
-        server_facts facts;
-    };
-    void say_look() {
-        say({"TIME"});
-        say({"GET", epoch_key_});
-        say({"PEXPIRE", epoch_key_, epoch_life});
-        say({"INFO"});
-        say({"INFO", "commandstats"});
-    }
-    [[nodiscard]] look read_look(reply time, instant deadline) {
-        look out;
-        // A server at its connection limit sends only that error.
-        if (text_of(*time).find("unknown command") == std::string_view::npos)
-            expect(time, "read its clock", "give the user the command TIME");
-        const reply epoch = connection_.read(deadline);
-        const reply life = connection_.read(deadline);
-        const reply info = connection_.read(deadline);
-        const reply commands = connection_.read(deadline);
-        if (info->type != REDIS_REPLY_ERROR)
-            out.facts = facts_of(text_of(*info), commands->type == REDIS_REPLY_ERROR ? "" : text_of(*commands));
-        if (out.facts.is_sentinel)
-            connection_.fail("cannot keep keys", "it is a Sentinel", "name the primary server, which it watches");
-        expect(time, "read its clock", "give the user the command TIME");
-        out.is_there = epoch->type != REDIS_REPLY_NIL;
-        if (epoch->type != REDIS_REPLY_ERROR || error_word(text_of(*epoch)) != "WRONGTYPE") {
-            expect(epoch, "read the epoch", "give the user the command GET");
-            out.found = epoch_of(text_of(*epoch));
+    void greet(primary_search& search) {
+        connection_.open(at_, options_);
+        const redis_credentials with = credentials_for(options_, connection_.server());
+        const std::string db = std::to_string(options_.db);
+        const bool signs_in = say_auth(connection_, with);
+        if (options_.db != 0)
+            say({"SELECT", db});
+        server_look look{&connection_, &at_, &options_, &primary_, &losses_, &rerouting_};
+        look.ask();
+        limit_ = options_.connect_timeout;
+        connection_.set_timeout(limit_);
+        instant deadline = begin();
+        reply first;
+        try {
+            first = connection_.read(deadline);
+        } catch (const store_error&) {
+            explain_refusal();
+            throw;
         }
-        expect(life, "renew the epoch", "give the user the command PEXPIRE");
-        if (time->type == REDIS_REPLY_ARRAY && time->elements == 2)
-            out.now = info_number(text_of(*time->element[0])) * 1'000'000 + info_number(text_of(*time->element[1]));
-        return out;
-    }
-    /// Sends the next epoch if it differs from the present one.
-    [[nodiscard]] epoch_step say_epoch(const look& seen) {
-        epoch_step next = next_epoch(seen.found, seen.facts, seen.now, losses_.known_epoch(), losses_.fresh_epoch());
-        if (seen.found == next.record)
-            return next;
-        // If several processes find no epoch, only one makes it.
-        const std::string text = text_of(next.record);
-        if (seen.is_there)
-            say({"SET", epoch_key_, text, "PX", epoch_life});
-        else
-            say({"SET", epoch_key_, text, "NX", "PX", epoch_life});
-        say({"GET", epoch_key_});
-        return next;
-    }
-    void read_epoch(instant deadline, const look& seen, const epoch_step& next) {
-        epoch_record is = next.record;
-        if (seen.found != next.record) {
-            expect(connection_.read(deadline), "write the epoch",
-                   "name the primary server, with a user that may write");
-            const reply epoch = connection_.read(deadline);
-            expect(epoch, "read the epoch", "give the user the command GET");
-            is = epoch_of(text_of(*epoch)).value_or(next.record);
+        if (signs_in) {
+            expect(first, "sign in", "check user and password, and that the user is on");
+            first = connection_.read(deadline);
         }
-        losses_.compare(is, seen.now, seen.facts, is.id == next.record.id ? next.reason : std::string_view{});
+        if (options_.db != 0) {
+            expect(first, "select the database", "check the database's number");
+            first = connection_.read(deadline);
+        }
+        look.read(std::move(first), deadline);
+        look.check_layout(search.is_choice());
+        search.succeeded(at_);
+        load_scripts();
+        look.say_next();
+        deadline = begin();
+        read_scripts(deadline);
+        must_look_ = !look.read_next(deadline);
+        limit_ = options_.command_timeout;
+        connection_.set_timeout(limit_);
+        last_used_ = steady_clock{}.now();
     }
 
     [[nodiscard]] instant begin() {
@@ -327,6 +305,14 @@ private:
             answered(*connection_.read(deadline));
     }
     void answered(const redisReply& r) {
+        if (std::exchange(waiting_.front().asks, false))
+            return;  // the reply of ASKING, which came first
+        if (r.type == REDIS_REPLY_ERROR)
+            if (redirection where = redirection_of(text_of(r), at_); where.kind != detour::none) [[unlikely]] {
+                note(where);
+                rerouting_.put(std::move(waiting_.front()), std::move(where));
+                return waiting_.pop_front();
+            }
         // The next call meets the same refusal (a replica, no memory), and then the entry expires. If only this right
         // is missing, no call reports it. A note without a head was written after the head was lost. Such a key would
         // never expire.
@@ -336,9 +322,34 @@ private:
             losses_.notices().put({store_notice::kind::warning,
                                    fmt::format("redis: answers are not written at {}: the server says NOPERM; give the "
                                                "user the command APPEND",
-                                               server_of(options_))});
+                                               connection_.server())});
         waiting_.front().route().unanswered.fetch_sub(1, std::memory_order_release);
         waiting_.pop_front();
+    }
+    /// If the reply says that another server or a later moment is right, throws `redirected`. The connection stays
+    /// open.
+    void send_elsewhere(const redisReply& r, std::string_view what, bool& sent) {
+        const std::string_view text = text_of(r);
+        redirection where = redirection_of(text, at_);
+        if (where.kind == detour::none || (where.kind == detour::not_primary && !can_move()))
+            return;
+        sent = false;
+        note(where);
+        for (settlement_call& s : carried_)
+            rerouting_.put(std::move(s), where);
+        carried_.clear();
+        throw redirected{fmt::format("redis: cannot {} at {}: the server says {}; {}", what, connection_.server(),
+                                     error_word(text), remedy_of(text)),
+                         std::move(where)};
+    }
+    /// Whether the primary server can be another one.
+    [[nodiscard]] bool can_move() const {
+        return primary_.is_node() || options_.layout == redis_layout::sentinel || options_.addresses.size() > 1;
+    }
+    /// The next verb searches for the primary server again.
+    void note(const redirection& where) noexcept {
+        if (where.kind == detour::not_primary && can_move())
+            version_ = 0;
     }
     void tidy() {
         constexpr std::array<double, 3> args{number(key_verb::tidy), server_time, 0};
@@ -353,7 +364,7 @@ private:
     /// A server at its connection limit sends an error and ends the connection. A write that arrives after that resets
     /// the connection, and the error is lost. On a second connection, without a write, the error can be read.
     void explain_refusal() {
-        connection_.open(options_);
+        connection_.open(at_, options_);
         connection_.set_timeout(std::chrono::milliseconds{100});
         reply said;
         try {
@@ -363,101 +374,26 @@ private:
         }
         expect(said, "connect", "see the server's log");
     }
-    /// The commands that the user may not use. Each is tried on a key that does not exist. This needs a connection of
-    /// its own, because replies may be due on the present one.
-    [[nodiscard]] std::string missing_rights() const {
-        static constexpr std::string_view fallback =
-            "the user lacks a command or the keys; docs/stores/redis.md lists them";
-        const std::string key = options_.prefix + ":probe";
-        const std::string list = key + ":s";
-        const std::array<std::pair<std::string_view, std::vector<std::string_view>>, 12> probes{
-            {{"TIME", {"TIME"}},
-             {"GET", {"GET", key}},
-             {"SET", {"SET", key, "", "PX", "1000"}},
-             {"APPEND", {"APPEND", key, ""}},
-             {"LPUSH", {"LPUSH", list, ""}},
-             {"LINDEX", {"LINDEX", list, "0"}},
-             {"LPOP", {"LPOP", list}},
-             {"RPOP", {"RPOP", list}},
-             {"PEXPIRE", {"PEXPIRE", list, "1000"}},
-             {"DEL", {"DEL", key, list}},
-             {"SCRIPT LOAD", {"SCRIPT", "LOAD", "return 1"}},
-             {"EVALSHA", {"EVALSHA", "0", "0"}}}};
-        try {
-            connection probe;
-            probe.open(options_);
-            const auto say = [&](std::span<const std::string_view> parts) {
-                probe.out() += command(parts);
-                probe.write();
-                return probe.read(steady_clock{}.now() + options_.connect_timeout);
-            };
-            if (!options_.password.empty()) {
-                const std::array<std::string_view, 3> words{"AUTH", options_.user, options_.password};
-                const std::array<std::string_view, 2> without_user{"AUTH", options_.password};
-                static_cast<void>(options_.user.empty() ? say(without_user) : say(words));
-            }
-            std::string out;
-            std::size_t count = 0;
-            for (const auto& [name, parts] : probes)
-                if (const reply r = say(parts); r->type == REDIS_REPLY_ERROR && error_word(text_of(*r)) == "NOPERM") {
-                    out.append(out.empty() ? "the user lacks a command; give the user the command " : ", ")
-                        .append(name);
-                    ++count;
-                }
-            // If so many fail, the user has no right to the keys.
-            return count == 0 || count > 6 ? std::string{fallback} : out;
-        } catch (const store_error&) {
-            return std::string{fallback};
-        }
-    }
-    void expect(const reply& r, std::string_view what, std::string_view advice) {
-        if (r->type != REDIS_REPLY_ERROR)
-            return;
-        // The text after the first word may repeat a secret that was sent. So it is compared, but not shown.
-        const std::string_view text = text_of(*r);
-        const std::string_view word = error_word(text);
-        const auto says = [text](std::string_view words) { return text.find(words) != std::string_view::npos; };
-        std::string lacks;
-        if (says("max number of clients"))
-            advice = "it takes no more connections; raise its maxclients, or lower pool";
-        else if (says("unknown command") || says("Unknown Redis command"))
-            advice =
-                "it does not know a command that this store needs; was EVALSHA, SCRIPT or another one renamed, or is "
-                "this no Redis server?";
-        else if (says("without any password configured") || says("no password is set"))
-            advice = "the server has no password for this user; leave it out";
-        else if (word == "NOAUTH" || says("unauthenticated"))
-            advice = "it asks for a password; write redis://:password@host or redis://user:password@host";
-        else if (word == "DENIED")
-            advice = "it is in protected mode and takes connections of its own machine alone; see the server's log";
-        else if (word == "NOPERM" || says("can't run this command") || says("has no permissions"))
-            advice = lacks = missing_rights();
-        else if (word == "READONLY")
-            advice = "it is a read-only replica; name the primary server";
-        else if (word == "LOADING")
-            advice = "it is still loading its data";
-        else if (word == "MOVED" || word == "CLUSTERDOWN")
-            advice = "it is part of a Cluster, which this store does not follow; name a standalone server";
-        else if (word == "OOM")
-            advice = "it is out of memory; raise maxmemory";
-        else if (word == "MISCONF")
-            advice = "it cannot save its data and refuses writes; see the server's log";
-        connection_.fail(fmt::format("cannot {}", what), fmt::format("the server says {}", word), advice);
-    }
 
     const redis_options& options_;
+    primary& primary_;
     loss_watch& losses_;
-    const std::string epoch_key_ = options_.prefix + ":epoch";
+    rerouting& rerouting_;
+    server_address at_;  // the server of the connection
+    std::uint64_t version_ = 0;
+    std::string notes_;
     connection connection_;
     std::array<std::string, script_count> sha_;
     std::deque<settlement_call> waiting_;
     std::vector<settlement_call> carried_;
-    std::string notes_;
     std::vector<std::shared_ptr<key_address>> headless_;  // keys with notes and without a head
     duration limit_{};
     instant last_used_ = long_ago;
     bool may_rest_ = true;
     bool said_append_ = false;
+    bool must_look_ = false;  // the epoch could not be read, because its hash slot moves
+    bool asks_ = false;
+    presence* renews_ = nullptr;  // gives a sign of life with the next call
 };
 
 static_assert(remote::pooled_session<session>);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "weir/ext/redis/detail/server_clock.hpp"
 #include "weir/ext/redis/detail/wire.hpp"
 #include "weir/ext/redis/options.hpp"
 
@@ -12,6 +13,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstdint>
+#include <optional>
 
 namespace weir::redis::detail {
 
@@ -55,6 +57,15 @@ public:
             return options_.origin + duration{static_cast<std::int64_t>(at)};
         const duration d = span_of(at - t);
         return d < duration::zero() ? here + d : saturating_add(here, d);
+    }
+
+    /// How far the server's time is ahead of this process's; nothing while it is not known.
+    [[nodiscard]] std::optional<duration> ahead(const server_clock& clock) const noexcept {
+        if (is_injected())
+            return duration::zero();
+        if (!clock.is_known())
+            return std::nullopt;
+        return std::chrono::microseconds{clock.now()} - now().time_since_epoch();
     }
 
 private:

@@ -50,46 +50,48 @@ inline constexpr double server_time = std::numeric_limits<double>::quiet_NaN();
     return multiplier::of(millionths / static_cast<double>(multiplier::one));
 }
 
-/// A little-endian number of four bytes.
-[[nodiscard]] inline std::uint32_t word_at(std::string_view bytes, std::size_t offset) noexcept {
-    std::uint32_t value = 0;
-    for (std::size_t i = 4; i-- > 0;)
-        value = value << 8 | static_cast<unsigned char>(bytes[offset + i]);
-    return value;
-}
-
-/// Bytes of a head's fields, as the scripts pack them. An admission returns the fields that every admission changes. It
-/// adds the three that open entries change, or all fields if the caller does not know the present head. If something
-/// stood in its way, four doubles follow. A denial returns six doubles.
-inline constexpr std::size_t brief_bytes = 29;
-inline constexpr std::size_t busy_bytes = brief_bytes + 16;
-inline constexpr std::size_t head_bytes = busy_bytes + 60;
+/// Bytes of a script's reply. An admission returns three doubles and its credit; then two doubles if the caller does
+/// not know the present head, and four if something stood in its way. A denial returns six doubles. An admission by
+/// credit returns a whole number, or two doubles if it counts from its admission.
+inline constexpr std::size_t brief_bytes = 3 * 8 + 1;
+inline constexpr std::size_t whole_bytes = brief_bytes + 2 * 8;
 inline constexpr std::size_t obstacle_bytes = 4 * 8;
 inline constexpr std::size_t denied_bytes = 6 * 8;
+inline constexpr std::size_t counted_bytes = 2 * 8;
 /// The smallest stored head: its mark and its fields.
-inline constexpr std::size_t stored_head_bytes = 4 + head_bytes;
+inline constexpr std::size_t stored_head_bytes = 125;
 
 /// What an admission returns.
 struct admitted {
     double t;
+    double version;  ///< of the head; each admission raises it
     double lives;
-    std::uint32_t seq;
-    bool is_whole;  ///< whether the two members below are present
+    bool has_credit;  ///< whether the next admission under this plan may need no decision
+    bool is_whole;    ///< whether the two members below are present
     double born;
-    std::uint32_t factor;
+    double factor;
     std::string_view obstacle;  ///< what stood in the way, or empty
 };
-[[nodiscard]] inline std::optional<admitted> admitted_of(std::string_view bytes) noexcept {
-    for (const std::size_t size : {brief_bytes, busy_bytes, head_bytes}) {
+/// An admission by credit at `t`.
+[[nodiscard]] inline admitted credited(double t, double version, double lives) noexcept {
+    return {t, version, lives, true, false, 0, 0, {}};
+}
+/// `lives` is what the caller knows of the head; an admission by credit finds the same.
+[[nodiscard]] inline std::optional<admitted> admitted_of(std::string_view bytes, double lives) noexcept {
+    if (bytes.size() == counted_bytes)
+        return credited(double_at(bytes, 0), double_at(bytes, 1), lives);
+    for (const std::size_t size : {brief_bytes, whole_bytes}) {
         if (bytes.size() != size && bytes.size() != size + obstacle_bytes)
             continue;
-        const bool is_whole = size == head_bytes;
+        const bool is_whole = size == whole_bytes;
+        const std::string_view more = bytes.substr(brief_bytes);
         return admitted{double_at(bytes, 0),
+                        double_at(bytes, 1),
                         double_at(bytes, 2),
-                        word_at(bytes, 24),
+                        bytes[brief_bytes - 1] != 0,
                         is_whole,
-                        is_whole ? double_at(bytes.substr(busy_bytes), 0) : 0,
-                        is_whole ? word_at(bytes, busy_bytes + 8) : 0,
+                        is_whole ? double_at(more, 0) : 0,
+                        is_whole ? double_at(more, 1) : 0,
                         bytes.substr(size)};
     }
     return std::nullopt;
@@ -110,12 +112,13 @@ public:
         else
             few_.at(count_++) = value;
     }
+    void set(std::size_t index, double value) { (many_.capacity() > 0 ? many_[index] : few_.at(index)) = value; }
     [[nodiscard]] std::span<const double> all() const noexcept {
         return many_.capacity() > 0 ? std::span<const double>{many_} : std::span{few_}.first(count_);
     }
 
 private:
-    std::array<double, 8 + 2 * 16> few_;
+    std::array<double, 9 + 2 * 16> few_;
     std::size_t count_ = 0;
     std::vector<double> many_;
 };

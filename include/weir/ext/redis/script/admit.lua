@@ -4,67 +4,54 @@
 --
 -- ARGV[1]: what (`admit_mode`; plus `forced`: admit whatever stands in the way), cost, time, an
 -- entry's time to live, ceiling, longest period, stamps to keep, the `lives` that the caller knows;
--- then limit and period of every window; then the entry's id if there is one. If it admits, it returns
--- the head's first fields, then cause, window, time and gate if something stood in the way. Otherwise
+-- then eight bytes that name all this but the times (the plan); then limit and period of every window; then
+-- the entry's id if there is one. With `swift`, ARGV[2] ends with the note of this admission if it opens
+-- an entry, and then an admission by credit returns the head's version, or the time and the version.
+-- Otherwise, if it admits, it returns time, version, `lives`, the credit; then `born` and the factor if the caller
+-- does not know `lives`; then cause, window, time and gate if something stood in the way. If not,
 -- it returns cause, window, time, gate, the server's time and the factor. The cause is a
 -- `weir::cause`.
 
 --@ include part/names.lua
-local what, cost, t, ttl, most, longest, keep, known, at = get('<dddddddd', a)
+local what, cost, t = get('<ddd', a)
+if what >= admit_mode.swift then
+  --@ include part/swift.lua
+end
+local ttl, most, longest, keep, known, at
+what, cost, t, ttl, most, longest, keep, known, at = get('<dddddddd', a)
+what, at = what % admit_mode.swift, at + 8
 local force = what >= admit_mode.forced
 if force then what = what - admit_mode.forced end
 --@ include part/clock.lua
 --@ include part/head.lua
 if keep > deep then deep, other = keep, true end
 --@ include part/settled.lua
-local why, window, free = obstacle.none, 0, t
+-- How much credit to look for: twice what there was before, so that few looks are in vain.
+local why, window, free, ample = obstacle.none, 0, t, 2 * had + 4
+if ample > 48 then ample = 48 end
 if cost > 0 then
   local index, ends, looks = 0, #a - (what == admit_mode.count and 0 or 8), 0
   while at < ends do
     local limit, period
     limit, period, at = get('<dd', a, at)
     -- A cost above the limit is admitted when the window is empty.
-    local back = limit - cost
-    if back < 0 then back = 0 end
-    if back < open then
+    local room = limit - cost
+    if room < 0 then room = 0 end
+    room = room - open
+    if ample > room then ample = room > 0 and room or 0 end
+    if room < 0 then
       if t + period > free then why, window, free = obstacle.window, index, t + period end
-    elseif newest + period > free then
-      back = back - open
-      local blocker = dropped
-      if back < r then
-        if back > 0 or last_stamp == '' then blocker = get('<d', recent, 8 * (r - back) - 7) else blocker = newest end
-      else
-        back = back - r
-        if back >= p1 and b1 + period <= free or back >= p2 and b2 + period <= free then
-          blocker = -huge
-        else
-          local last = back % 16
-          local place = (back - last) / 16
-          if place < n then
-            local chunk = try('LINDEX', KEYS[2], place)
-            --@ include part/chunk.lua
-            if chunk then
-              blocker = get('<d', chunk, 121 - 8 * last)
-              local bound = get('<d', chunk, 121)
-              if bound + period <= free then
-                -- If the window is less than half full, remember the fact for a place nearer to the front, so that it
-                -- stays useful for longer.
-                local near = math.floor(place / 2)
-                chunk = near < place and try('LINDEX', KEYS[2], near)
-                --@ include part/chunk.lua
-                local nearer = chunk and get('<d', chunk, 121)
-                if chunk and nearer + period <= free then place, bound = near, nearer end
-                if looks % 2 == 0 then p1, b1 = 16 * place, bound else p2, b2 = 16 * place, bound end
-                other = true
-              end
-            else
-              blocker, dropped, n, other = newest, newest, 0, true
-            end
-            looks = looks + 1
-          end
-        end
+    elseif newest + period > t then
+      -- If a unit nearer to the front is old enough, there is credit, and the decision needs no other look.
+      local blocker
+      if ample > room / 2 then ample = math.floor(room / 2) end
+      while true do
+        local back = room - ample
+        --@ include part/blocker.lua
+        blocker = blocker + period
+        if ample == 0 or blocker <= t then break end
+        ample = ample > 8 and math.floor(ample / 2) or 0
       end
-      blocker = blocker + period
       if blocker > free then why, window, free = obstacle.window, index, blocker end
     end
     index = index + 1
@@ -77,10 +64,11 @@ end
 if gate > free then why, window, free = obstacle.gate, 0, gate end
 local admits = (why == obstacle.none or force) and cost > 0
 if admits or dirty then
-  local reply
   local needed, spare = newest + longest, (longest + ttl) / 8 + 1000000
   if admits then
-    seq = seq + 1
+    version = version + 17
+    if why == obstacle.none and most == 0 then credit, plan = ample, sub(a, 65, 72) end
+    if life ~= ttl then life, other = ttl, true end
     if what == admit_mode.open then
       open, needed = open + cost, t + ttl + longest
     else
@@ -98,6 +86,8 @@ if admits or dirty then
   end
   --@ include part/save.lua
   if admits then
+    local reply = put('<dddB', t, version, lives, credit)
+    if lives ~= known then reply = reply .. put('<dd', born, factor) end
     if why ~= obstacle.none then reply = reply .. put('<dddd', why, window, free, gate) end
     return reply
   end

@@ -10,7 +10,7 @@ local what, t, value, at = get('<ddd', a)
 --@ include part/clock.lua
 --@ include part/head.lua
 --@ include part/settled.lua
-local needed, spare, moved, known, reply = -huge, 1000000, 0
+local needed, spare, moved = -huge, 1000000, 0
 if fixed then began = 0 end
 if what == key_verb.hold then
   if not fixed then value = began + value end
@@ -24,6 +24,8 @@ elseif what == key_verb.erase then
   call('DEL', KEYS[2], KEYS[3])
   newest, gate, factor, dropped, dirty, needed = -huge, -huge, 1000000, -huge, h, began
   recent, last_stamp, r, n, b1, b2 = '', '', 0, 0, huge, huge
+  -- A value above 0: the entries too. Settlements of theirs that come later find none.
+  if value > 0 then entries, entered, open, soonest = '', 0, 0, huge end
 end
 if what == key_verb.tune or what == key_verb.erase then
   -- A caller that recognises the head by `lives` must get the new factor.

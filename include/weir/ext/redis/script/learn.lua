@@ -13,11 +13,11 @@ local t, seen, new, needed, length = get('<ddddd', a)
 --@ include part/clock.lua
 --@ include part/head.lua
 --@ include part/settled.lua
-local spare, known, reply = 1000000
+local spare = 1000000
 if fixed then began = 0 end
 local kept = try('GET', KEYS[3]) or ''
 if kept.err and not string.find(kept.err, 'WRONGTYPE', 1, true) then return kept end
-if #kept ~= 80 then kept = '' end
+if #kept ~= 80 and (#kept < 112 or (#kept - 112) % 56 ~= 0 or #kept > 336) then kept = '' end
 local next = sub(a, 41 + length)
 local swaps = factor == seen and kept == sub(a, 41, 40 + length)
 local writes = swaps and (factor ~= new or kept ~= next)

@@ -81,16 +81,18 @@ private:
 /// **Thread safety.** None: the store's mutex.
 class connection {
 public:
-    /// Opens the file, or makes it.
-    connection(std::string path, patience& waiting) : path_(std::move(path)), waiting_(waiting) {
+    /// Opens the file. If it is missing, it is made if `makes`, and otherwise that is an error.
+    connection(std::string path, patience& waiting, bool makes = true) : path_(std::move(path)), waiting_(waiting) {
         if (sqlite3_threadsafe() == 0)
             fail("this SQLite was built for programs of one thread", "link one that was built with SQLITE_THREADSAFE");
         if (!entered_.done)
             fail("this process is a fork of one that has an SQLite store open", "fork before a store is first used");
         sqlite3* raw = nullptr;
-        const int code = sqlite3_open_v2(path_.c_str(), &raw,
-                                         SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
+        const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (makes ? SQLITE_OPEN_CREATE : 0);
+        const int code = sqlite3_open_v2(path_.c_str(), &raw, flags, nullptr);
         db_.reset(raw);
+        if (code == SQLITE_CANTOPEN && !makes && ::access(path_.c_str(), F_OK) != 0)
+            fail("there is no such file", "name the file that the programs use");
         if (code != SQLITE_OK)
             fail(code);
         sqlite3_extended_result_codes(raw, 1);

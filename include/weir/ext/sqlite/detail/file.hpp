@@ -2,16 +2,19 @@
 #pragma once
 
 #include "weir/ext/sqlite/clock.hpp"
+#include "weir/ext/sqlite/detail/checkpointer.hpp"
 #include "weir/ext/sqlite/detail/connection.hpp"
+#include "weir/ext/sqlite/detail/file_identity.hpp"
 #include "weir/ext/sqlite/detail/key_row.hpp"
 #include "weir/ext/sqlite/detail/schema.hpp"
 #include "weir/ext/sqlite/options.hpp"
 
 #include "weir/core/time.hpp"
 #include "weir/storage/remote/tuner_record.hpp"
+#include "weir/storage/remote/window_record.hpp"
 
 #include <fmt/format.h>
-#include <sys/stat.h>
+#include <fmt/ranges.h>
 
 #include <array>
 #include <cstddef>
@@ -29,15 +32,27 @@ namespace weir::sqlite::detail {
 class file {
 public:
     template <clock_set Clock>
-    file(const sqlite_options& options, const Clock& clock, patience& waiting)
-        : was_taken_away_(is_taken_away(options.path)), db_(options.path, waiting) {
+    file(const sqlite_options& options, const Clock& clock, patience& waiting, checkpointer& checkpoints)
+        : had_data_(identity_of(options.path).size > 0), was_taken_away_(is_taken_away(options.path)),
+          db_(options.path, waiting, options.migrate) {
         if (sqlite3_db_readonly(db_.get(), "main") == 1)
             db_.fail("the file is read-only", advice(SQLITE_READONLY));
         check_owner(db_);
+        if (!options.migrate)
+            require_newest(db_);
         use_wal(db_);
         db_.execute(options.synchronous == durability::full     ? "PRAGMA synchronous = FULL"
                     : options.synchronous == durability::normal ? "PRAGMA synchronous = NORMAL"
                                                                 : "PRAGMA synchronous = OFF");
+        // The log is moved into the database between requests, and does not keep the size of its worst time.
+        db_.execute("PRAGMA journal_size_limit = 8388608");
+        sqlite3_wal_hook(
+            db_.get(),
+            [](void* to, sqlite3*, const char*, int pages) {
+                static_cast<checkpointer*>(to)->committed(pages);
+                return SQLITE_OK;
+            },
+            &checkpoints);
         migrate(db_);
         epoch_ = ask(db_, "SELECT value FROM meta WHERE name = 'epoch'");
         if (!options.injected_time)
@@ -54,6 +69,7 @@ public:
         by_name_.emplace(db_, "SELECT id, forget_at, state, tuner FROM keys WHERE name = ?1");
         update_.emplace(db_, "UPDATE keys SET forget_at = ?2, state = ?3 WHERE id = ?1");
         set_tuner_.emplace(db_, "UPDATE keys SET tuner = ?2 WHERE id = ?1");
+        set_windows_.emplace(db_, "UPDATE keys SET windows = CAST(?2 AS TEXT) WHERE id = ?1");
         insert_.emplace(db_, "INSERT INTO keys (forget_at, state, name) VALUES (?1, ?2, ?3)");
         remove_.emplace(db_, "DELETE FROM keys WHERE id = ?1");
         get_block_.emplace(db_, "SELECT stamps FROM blocks WHERE key = ?1 AND no = ?2");
@@ -98,8 +114,8 @@ public:
         return main_ == identity_of(db_.path()) && main_.is_there && is_beside("-shm", shared_) &&
                is_beside("-wal", log_);
     }
-    /// Whether the file is new, and the files beside it show that another process has its predecessor open.
-    [[nodiscard]] bool was_taken_away() const noexcept { return was_taken_away_ && lost_ == 0; }
+    /// Whether it was open in another process when it was opened here, and a part of it was missing.
+    [[nodiscard]] bool was_taken_away() const noexcept { return was_taken_away_ && (had_data_ || lost_ == 0); }
     /// When a process last detected a loss, in the file's time.
     [[nodiscard]] instant lost_since() const noexcept { return lost_ == 0 ? long_ago : instant{duration{lost_}}; }
     /// Records a loss for the processes that open the file later.
@@ -118,11 +134,12 @@ public:
             row.id = found;
             row.forget_at = s.integer(first);
             row.changed = row.tuner_changed = false;
+            row.noted = nullptr;
         };
         const bool known = id != 0 && by_id_->bind(1, id).first([&](const statement& s) { read(s, 0, id); });
         if (!known && !by_name_->bind(1, name).first([&](const statement& s) { read(s, 1, s.integer(0)); })) {
             row.clear();
-            // Random, so that an entry of a forgotten row is never taken for an entry of this row.
+            // For programs of the version before, which number the entries of a row.
             sqlite3_randomness(sizeof row.last_id, &row.last_id);
             row.last_id >>= 2;
         }
@@ -142,6 +159,18 @@ public:
             const std::string words = remote::to_bytes(row.tuner);
             set_tuner_->bind(1, row.id).bind(2, words).run();
         }
+    }
+    /// Writes the windows of the present plan beside the row, for operators.
+    void note_windows(std::int64_t id, const window_plan& plan) {
+        const std::string numbers = fmt::format("{}", fmt::join(remote::to_record(plan), " "));
+        set_windows_->bind(1, id).bind(2, numbers).run();
+    }
+    /// Calls `use` with the name, the state's bytes and the windows of every key that is not forgotten at `now`.
+    template <class Use>
+    void each_key(instant now, Use&& use) {
+        statement{db_, "SELECT name, state, windows FROM keys WHERE forget_at > ?1 ORDER BY id"}
+            .bind(1, now.time_since_epoch().count())
+            .each([&](const statement& row) { use(row.bytes(0), row.bytes(1), row.bytes(2)); });
     }
     /// Removes the row and marks its blocks as forgotten; they are removed in small steps.
     void forget(std::int64_t id, bool has_blocks = true) {
@@ -206,33 +235,12 @@ public:
     };
 
 private:
-    /// The file at a path.
-    struct identity {
-        bool is_there = false;
-        dev_t device{};
-        ino_t inode{};
-        off_t size = 0;
-
-        friend bool operator==(const identity& a, const identity& b) noexcept {
-            return a.is_there == b.is_there && a.device == b.device && a.inode == b.inode;
-        }
-    };
-    [[nodiscard]] static identity identity_of(const std::string& path) noexcept {
-        struct stat about{};
-        if (::stat(path.c_str(), &about) != 0)
-            return {};
-        return {true, about.st_dev, about.st_ino, about.st_size};
-    }
     /// Whether a file beside the database is still the one that was found first.
     [[nodiscard]] bool is_beside(const char* ending, identity& known) const noexcept {
         const identity now = identity_of(db_.path() + ending);
         if (!known.is_there)
             known = now;
         return known == now;
-    }
-    [[nodiscard]] static bool is_taken_away(const std::string& path) noexcept {
-        return identity_of(path).size == 0 &&
-               (identity_of(path + "-shm").is_there || identity_of(path + "-wal").size > 0);
     }
     void ask_lost() {
         statement{db_, "SELECT value FROM meta WHERE name = 'lost'"}.first(
@@ -270,7 +278,9 @@ private:
         return ahead;
     }
 
-    const bool was_taken_away_;  // read before the file is opened, because opening makes it
+    // Read before the file is opened, because opening makes it.
+    const bool had_data_;
+    const bool was_taken_away_;
     connection db_;
     std::int64_t epoch_ = 0;
     std::int64_t lost_ = 0;
@@ -280,8 +290,8 @@ private:
     std::int64_t swept_ = 0;
     bool untidy_ = false;
     std::string bytes_;
-    std::optional<statement> begin_, commit_, by_id_, by_name_, update_, set_tuner_, insert_, remove_, get_block_,
-        put_block_, drop_block_, retire_, some_keys_, one_retired_, drop_blocks_, unretire_;
+    std::optional<statement> begin_, commit_, by_id_, by_name_, update_, set_tuner_, set_windows_, insert_, remove_,
+        get_block_, put_block_, drop_block_, retire_, some_keys_, one_retired_, drop_blocks_, unretire_;
 };
 
 }  // namespace weir::sqlite::detail

@@ -6,6 +6,7 @@
 #include "weir/algorithm/admission.hpp"
 #include "weir/algorithm/window_plan.hpp"
 #include "weir/core/time.hpp"
+#include "weir/storage/remote/entry_ids.hpp"
 #include "weir/storage/store.hpp"
 
 #include <algorithm>
@@ -164,19 +165,17 @@ struct key_view {
         refresh();
     }
 
-    /// Records an admitted request; returns its id.
-    std::uint64_t enter(const window_plan& plan, std::int64_t cost, instant t, instant expires) {
-        if (plan.from_response)
-            row.add({++row.last_id, cost, true, t, expires});
-        else
+    /// Records an admitted request; returns its id. An entry gets the next of `ids`, which names its holder.
+    std::uint64_t enter(const window_plan& plan, std::int64_t cost, instant t, instant expires,
+                        remote::entry_ids& ids) {
+        if (!plan.from_response)
             log.push(t, cost, plan);
         row.changed = true;
-        if (plan.from_response)
-            return row.last_id;
-        if (plan.max_concurrent == 0)
+        if (!plan.from_response && plan.max_concurrent == 0)
             return stamp_only(t);
-        row.add({++row.last_id, cost, false, t, expires});
-        return row.last_id;
+        const std::uint64_t id = ids.next();
+        row.add({id, cost, plan.from_response, t, expires});
+        return id;
     }
 
     /// Settles the entry `id`, if it still exists. Returns its id from now on; 0 = it has none. `grace` is for

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "weir/algorithm/window_plan.hpp"
 #include "weir/core/multiplier.hpp"
 #include "weir/core/time.hpp"
 #include "weir/storage/remote/tuner_record.hpp"
@@ -54,6 +55,7 @@ struct key_row {
     std::size_t stamp_room = 0;
     bool changed = false;
     bool tuner_changed = false;
+    const window_plan* noted = nullptr;  ///< the plan of an admission, whose windows are kept for operators
 
     /// The state of a key that has no row.
     void clear() {

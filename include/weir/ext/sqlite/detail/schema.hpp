@@ -17,13 +17,22 @@ namespace weir::sqlite::detail {
 /// Distinguishes our files from those of other programs: "weir".
 inline constexpr std::int64_t application_id = 0x77656972;
 
+/// The processes that use the file (`holder_table`). A sign of life makes the table if it is missing, because programs
+/// of the version before can use a file with it, and no version changes for it.
+inline constexpr const char* holders_table =
+    "CREATE TABLE IF NOT EXISTS holders (id INTEGER PRIMARY KEY, machine INTEGER NOT NULL, pid INTEGER NOT NULL,"
+    " start INTEGER NOT NULL, host TEXT NOT NULL, made INTEGER NOT NULL, renewed INTEGER NOT NULL,"
+    " ttl INTEGER NOT NULL, keep INTEGER NOT NULL);";
+
 /// Step i changes a file of version i to version i + 1. A released step never changes: add another.
 ///
 /// `keys` has a key's state in one blob of constant size, so that an update writes only the page that changed. Its name
 /// is the last column, so that a long name does no harm. `blocks` has the older stamps, 64 a row.
 ///
-/// `tuner` is the tuner's state of a key: ten 64-bit words, or nothing (`remote::tuner_record`).
-inline constexpr std::array<const char*, 2> migrations{
+/// `tuner` is the tuner's state of a key: ten 64-bit words and perhaps its notes, or nothing (`remote::tuner_record`).
+///
+/// `windows` is for operators: the windows of the last plan as numbers with spaces between (`remote::window_record`).
+inline constexpr std::array<const char*, 3> migrations{
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
     "INSERT INTO meta VALUES ('epoch', random());"
     "CREATE TABLE clock (boot TEXT PRIMARY KEY, ahead INTEGER NOT NULL) WITHOUT ROWID;"
@@ -33,7 +42,12 @@ inline constexpr std::array<const char*, 2> migrations{
     " WITHOUT ROWID;"
     "CREATE TABLE retired (key INTEGER PRIMARY KEY);",
     "ALTER TABLE keys ADD COLUMN tuner BLOB;",
+    "ALTER TABLE keys ADD COLUMN windows TEXT;",
 };
+
+/// From the newest version to the one before it. What only the newest keeps is removed; no history is in it. A new step
+/// of `migrations` needs a new one here.
+inline constexpr const char* step_back = "ALTER TABLE keys DROP COLUMN windows;";
 
 /// Checks whether the file may be used. The file is not changed.
 inline void check_owner(connection& db) {
@@ -48,6 +62,13 @@ inline void check_owner(connection& db) {
         });
     if (owner != application_id && (owner != 0 || version != 0 || tables != 0))
         db.fail("it is the database of another program", "name a file of its own for the limits");
+}
+
+/// Refuses a file of an older format.
+inline void require_newest(connection& db) {
+    if (const auto found = ask(db, "PRAGMA user_version"); found < static_cast<std::int64_t>(migrations.size()))
+        db.fail(fmt::format("its format is version {}, and this program's is {}", found, migrations.size()),
+                "update it with `weir migrate`, or by a program without migrate=off");
 }
 
 /// Updates the file to the newest version, in one transaction. If several processes try at once, one does it.

@@ -23,7 +23,7 @@ BEGIN
           ELSE s.facts[: cardinality(s.facts) - 2] || ARRAY[t + p_ttl, t] END
       WHERE s.id = p_id;
   ELSE
-    UPDATE @S.state s SET facts = s.facts[: cardinality(s.facts) - 2] || ARRAY[t + p_ttl, 0] WHERE s.id = p_id;
+    UPDATE @S.state s SET facts = s.facts[: cardinality(s.facts) - 2] || ARRAY[t + p_ttl, t] WHERE s.id = p_id;
   END IF;
   RETURN t;
 END $$;
@@ -35,15 +35,15 @@ DECLARE
   t bigint; seen xid; newest bigint; gate bigint; factor bigint; open bigint; first_expiry bigint; skew bigint;
   spilled bigint; span bigint; dropped bigint; blocked bigint; recent bigint[]; ids bigint[]; n bigint; total bigint;
   k bigint; c bigint; period bigint; at bigint; chunk bigint[]; best bigint; why bigint; win bigint; left_over bigint;
-  late bigint; tries bigint := 0;
+  late bigint; last_plan bigint; tries bigint := 0;
   pass boolean := p_mode >= admit_mode.forced;
 BEGIN
   p_mode := p_mode % admit_mode.forced;
   LOOP
     IF p_id = 0 THEN p_id := @S.find(p_host, p_role); END IF;
     SELECT s.xmin, s.newest, s.gate, s.factor, s.open, s.first_expiry, s.skew, s.spilled, s.span, s.dropped, s.blocked,
-        s.recent, s.ids
-      INTO seen, newest, gate, factor, open, first_expiry, skew, spilled, span, dropped, blocked, recent, ids
+        s.recent, s.ids, s.plan
+      INTO seen, newest, gate, factor, open, first_expiry, skew, spilled, span, dropped, blocked, recent, ids, last_plan
       FROM @S.state s WHERE s.id = p_id;
     IF NOT FOUND THEN
       IF p_host IS NULL THEN RETURN ARRAY[1]; END IF;
@@ -127,7 +127,7 @@ BEGIN
         WHERE s.id = p_id AND s.xmin = seen RETURNING @CLOCK + skew INTO late;
     ELSIF p_mode = admit_mode.open THEN
       UPDATE @S.state s SET open = s.open + p_cost, ids = s.ids || ARRAY[p_entry],
-          facts = s.facts || ARRAY[p_cost, t + p_ttl, 0], first_expiry = least(s.first_expiry, t + p_ttl),
+          facts = s.facts || ARRAY[p_cost, t + p_ttl, t], first_expiry = least(s.first_expiry, t + p_ttl),
           plan = p_plan, credit = left_over, credit_from = t, longest = greatest(s.longest, p_rules[3])
         WHERE s.id = p_id AND s.xmin = seen RETURNING @CLOCK + skew INTO late;
     ELSE
@@ -140,6 +140,9 @@ BEGIN
   END LOOP;
   IF p_mode <> admit_mode.uncounted AND p_now IS NULL AND late > t + @WAITED THEN
     t := @S.restamp(p_id, p_cost, p_mode, p_ttl, skew);
+  END IF;
+  IF p_mode <> admit_mode.uncounted AND last_plan <> p_plan THEN
+    UPDATE @S.key k SET rules = p_rules[1:1] || p_rules[4:] WHERE k.id = p_id AND k.rules <> p_rules[1:1] || p_rules[4:];
   END IF;
   IF p_mode < admit_mode.open AND n + p_cost >= 64 THEN PERFORM @S.spill(p_id, t, p_rules[2], p_rules[3]); END IF;
   IF p_mode IN (admit_mode.stamped_entry, admit_mode.open) AND cardinality(ids) >= 31 THEN PERFORM @S.stow(p_id); END IF;
@@ -169,7 +172,7 @@ CREATE OR REPLACE FUNCTION @S.open(p_id bigint, p_host bytea, p_role bytea, p_no
 DECLARE t bigint := coalesce(p_now, @CLOCK); f bigint; late bigint;
 BEGIN
   UPDATE @S.state s SET open = s.open + p_cost, credit = s.credit - p_cost, ids = s.ids || ARRAY[p_entry],
-      facts = s.facts || ARRAY[p_cost, greatest(s.newest, t) + p_ttl, 0],
+      facts = s.facts || ARRAY[p_cost, greatest(s.newest, t) + p_ttl, greatest(s.newest, t)],
       first_expiry = least(s.first_expiry, greatest(s.newest, t) + p_ttl)
     WHERE s.id = p_id AND s.plan = p_plan AND s.credit >= p_cost AND s.credit_from <= greatest(s.newest, t) AND s.gate <= t AND s.newest - @STEP <= t
       AND s.first_expiry > greatest(s.newest, t)

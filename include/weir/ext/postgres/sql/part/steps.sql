@@ -137,3 +137,26 @@ CREATE OR REPLACE FUNCTION @S.stow(p_id bigint) RETURNS void LANGUAGE sql AS $$
       FROM @S.state s WHERE s.id = p_id;
   UPDATE @S.state s SET ids = s.ids[17 :], facts = s.facts[49 :], blocked = s.blocked + 16 WHERE s.id = p_id;
 $$;
+
+-- A key's entries, and what is left of abandoned requests: units (negative once they are stamped),
+-- expiry, the time of the admission while they are open (0 if it is not known), and whether a permit
+-- exists.
+CREATE OR REPLACE FUNCTION @S.entries(p_id bigint)
+RETURNS TABLE (units bigint, expires bigint, since bigint, has_permit boolean) LANGUAGE sql STABLE AS $$
+  SELECT x.facts[3 * i - 2], x.facts[3 * i - 1], x.facts[3 * i], true
+    FROM (SELECT s.ids, s.facts FROM @S.state s WHERE s.id = p_id
+          UNION ALL SELECT b.ids, b.facts FROM @S.block b WHERE b.key = p_id) x, generate_subscripts(x.ids, 1) i
+  UNION ALL
+  SELECT s.abandoned[2 * i], s.abandoned[2 * i - 1], 0, false
+    FROM @S.state s, generate_series(1, cardinality(s.abandoned) / 2) i WHERE s.id = p_id;
+$$;
+
+-- How many units of a key are stamped after p_after. Behind the newest dropped stamp it is only known
+-- that there were more, so all kept ones count.
+CREATE OR REPLACE FUNCTION @S.stamps_after(p_id bigint, p_after bigint) RETURNS bigint LANGUAGE sql STABLE AS $$
+  SELECT CASE WHEN s.dropped > p_after THEN s.spilled * 32 + cardinality(s.recent)
+    ELSE cardinality(s.recent) - width_bucket(p_after, s.recent) + coalesce((
+      SELECT sum(32 - width_bucket(p_after, l.stamps)) FROM @S.log l
+        WHERE l.key = p_id AND l.no < s.spilled AND l.stamps[32] > p_after), 0)::bigint END
+    FROM @S.state s WHERE s.id = p_id;
+$$;

@@ -47,31 +47,35 @@ BEGIN
   RETURN ARRAY[0, p_id, 1, t, p_next_factor];
 END $$;
 
-CREATE OR REPLACE FUNCTION @S.erase(p_id bigint, p_host bytea, p_role bytea) RETURNS bigint[] LANGUAGE plpgsql AS $$
+-- p_open > 0: the entries too. Settlements of theirs that come later find none.
+CREATE OR REPLACE FUNCTION @S.erase(p_id bigint, p_host bytea, p_role bytea, p_open bigint) RETURNS bigint[]
+LANGUAGE plpgsql AS $$
 DECLARE h @S.state; t bigint; p_now bigint := @NEVER; p_kept bigint; p_longest bigint;
 BEGIN
 --@ include part/begin.sql
   DELETE FROM @S.log l WHERE l.key = p_id;
   UPDATE @S.state s SET newest = @NEVER, gate = @NEVER, factor = 1000000, credit = 0, spilled = 0, span = 0,
     dropped = @NEVER, keep = @NEVER, recent = '{}', tuner = '{}' WHERE s.id = p_id;
+  IF p_open > 0 THEN
+    DELETE FROM @S.block b WHERE b.key = p_id;
+    UPDATE @S.state s SET open = 0, ids = '{}', facts = '{}', abandoned = '{}', blocked = 0, first_expiry = @FAR
+      WHERE s.id = p_id;
+  END IF;
   RETURN ARRAY[0, p_id];
 END $$;
 
+-- Programs that began with the version before use this one until they end.
+CREATE OR REPLACE FUNCTION @S.erase(p_id bigint, p_host bytea, p_role bytea) RETURNS bigint[] LANGUAGE sql AS $$
+  SELECT @S.erase(p_id, p_host, p_role, 0);
+$$;
+
 CREATE OR REPLACE FUNCTION @S.read(p_id bigint, p_host bytea, p_role bytea, p_now bigint, p_periods bigint[], p_kept bigint,
   p_longest bigint) RETURNS bigint[] LANGUAGE plpgsql AS $$
-DECLARE h @S.state; t bigint; used bigint[] := '{}'; n bigint; after bigint;
+DECLARE h @S.state; t bigint; used bigint[] := '{}';
 BEGIN
 --@ include part/begin.sql
   FOR i IN 1 .. cardinality(p_periods) LOOP
-    after := t - p_periods[i];
-    IF h.dropped > after THEN
-      n := h.spilled * 32 + cardinality(h.recent);
-    ELSE
-      n := cardinality(h.recent) - width_bucket(after, h.recent);
-      SELECT n + coalesce(sum(32 - width_bucket(after, l.stamps)), 0) INTO n FROM @S.log l
-        WHERE l.key = p_id AND l.no < h.spilled AND l.stamps[32] > after;
-    END IF;
-    used := used || h.open + n;
+    used := used || h.open + @S.stamps_after(p_id, t - p_periods[i]);
   END LOOP;
   RETURN ARRAY[0, p_id, t, h.factor, h.open, cardinality(h.ids) + h.blocked, h.gate, h.newest] || used;
 END $$;

@@ -1,80 +1,50 @@
 -- SPDX-License-Identifier: MIT
 --
--- Carries out the settlements that were noted since the head was written, each at its own time. Then
+-- Carries out the notes since the head was written, each at its own time. Then
 -- expires entries.
 
-local notes = ARGV[2]
+local notes = carried
 if from <= size then notes = notes and sub(h, from) .. notes or sub(h, from) end
 if notes then
   dirty, busier = true, true
+  -- Stamps of admissions that needed no decision: they are joined once, before any other step.
+  local run, count = {}, 0
   local i, last = 1, #notes
   repeat
     local how
     t, how = get('<dB', notes, i + 8)
-    if how == note_kind.refund_stamp then
-      local units, stamp = t, get('<d', notes, i)
-      --@ include part/take.lua
-    elseif how == note_kind.lower then
-      --@ include part/find.lua
-      if place then
-        local _, units, stamp = get('<ddd', entries, place + 8)
-        units = units - t
-        if units > 0 then
-          entries = sub(entries, 1, place + 15) .. put('<d', t) .. sub(entries, place + 24)
-          if stamp ~= stamp then
-            open = open - units
-          else
-            --@ include part/take.lua
-          end
-        end
+    if how == note_kind.opened then
+      --@ include part/clamp.lua
+      local id, ends, answer, is_ended = sub(notes, i, i + 7), t + life
+      if sub(notes, i + 17, i + 24) == id then
+        local next
+        answer, next = get('<dB', notes, i + 25)
+        is_ended = next == note_kind.released and answer < ends
       end
-    elseif how == note_kind.abandoned then
-      --@ include part/find.lua
-      if place then
-        local expires, _, stamp = get('<ddd', entries, place + 8)
-        if stamp ~= stamp then
-          if t < expires then expires = t end
-          if expires < soonest then soonest = expires end
-          entries = sub(entries, 1, place - 1) .. put('<dd', 0, expires) .. sub(entries, place + 16)
-        end
+      if is_ended then
+        -- Its answer is the next note, so it was an entry only between two decisions.
+        t, i, how = answer, i + 17, note_kind.counted
+      else
+        entries = entries .. id .. put('<ddd', ends, 1, 0 / 0)
+        open, entered = open + 1, entered + 1
+        if ends < soonest then soonest = ends end
       end
-    else
-      if t > began and not fixed then t = began end
-      if t < newest then t = newest end
-      --@ include part/expire.lua
-      --@ include part/find.lua
-      if how == note_kind.answered and sub(notes, i + 17, i + 24) == id then
-        -- Answered, and in most cases ended since then: both are one step.
-        local _, next = get('<dB', notes, i + 25)
-        if next == note_kind.released then how, i = next, i + 17 end
+    end
+    if how == note_kind.counted then
+      --@ include part/clamp.lua
+      if soonest <= t then
+        --@ include part/run.lua
+        --@ include part/expire.lua
       end
-      if place then
-        local expires, units, stamp = get('<ddd', entries, place + 8)
-        local is_open = stamp ~= stamp
-        if how == note_kind.refunded then
-          if is_open then
-            open = open - units
-          else
-            --@ include part/take.lua
-          end
-        elseif is_open then
-          open, newest = open - units, t
-          --@ include part/push.lua
-        end
-        if how ~= note_kind.answered then
-          entered = entered - 1
-          if entered > 0 then
-            entries = sub(entries, 1, place - 1) .. sub(entries, place + 32)
-          else
-            entries, soonest = '', huge
-          end
-        elseif is_open then
-          entries = sub(entries, 1, place + 23) .. put('<d', t) .. sub(entries, place + 32)
-        end
-      end
+      newest, count = t, count + 1
+      run[count] = put('<d', t)
+    elseif how ~= note_kind.opened then
+      --@ include part/run.lua
+      --@ include part/note.lua
     end
     i = i + 17
   until i > last
+  --@ include part/run.lua
   t = began
 end
 if newest > t then t = newest end
