@@ -34,16 +34,28 @@ using weir_test::shared_memory;
 
 /// The machine's clocks, and what they last showed: in a process of one thread, the store's time of its last verb.
 struct noting_clock : weir::sqlite::machine_clock {
-    [[nodiscard]] instant since_boot() const noexcept {
-        last = machine_clock::since_boot();
-        if (first == instant{})
-            first = last;
-        return last;
-    }
+    [[nodiscard]] instant since_boot() const noexcept { return last = machine_clock::since_boot(); }
     static inline instant last{};
-    static inline instant first{};  ///< since it was set to zero
 };
-using noting_store = weir::sqlite::basic_sqlite_store<noting_clock>;
+/// Notes when it last admitted. The first use of a key in a process reads the key again after that.
+struct noting_store : weir::sqlite::basic_sqlite_store<noting_clock> {
+    using base = weir::sqlite::basic_sqlite_store<noting_clock>;
+    using base::base;
+    weir::assessment admit(slot& s, const weir::window_plan& plan, std::int64_t cost, instant now, weir::entry& out) {
+        return noted(base::admit(s, plan, cost, now, out));
+    }
+    weir::assessment count(slot& s, const weir::window_plan& plan, std::int64_t cost, instant now) {
+        return noted(base::count(s, plan, cost, now));
+    }
+    static inline instant admitted{};
+
+private:
+    static weir::assessment noted(weir::assessment of) {
+        if (of.admits())
+            admitted = noting_clock::last;
+        return of;
+    }
+};
 using noting_registry = weir::registry<noting_store>;
 
 constexpr std::size_t processes = 4;
@@ -97,7 +109,7 @@ TEST_CASE("sqlite: four processes on one hot key keep every window, and every ad
         noting_registry limits{noting_store{here.options()}, config};
         for (std::size_t i = 0; i < each; ++i) {
             limits.acquire("hot.example.org", "metadata").arrived();
-            mine[i].admitted = noting_clock::last;
+            mine[i].admitted = noting_store::admitted;
         }
     });
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
@@ -128,7 +140,7 @@ TEST_CASE("sqlite: four processes counted until the response never have more tha
         std::mt19937 random{static_cast<std::mt19937::result_type>(p)};
         for (std::size_t i = 0; i < count; ++i) {
             auto permit = limits.acquire("hot.example.org", "metadata");
-            mine[i].admitted = noting_clock::last;
+            mine[i].admitted = noting_store::admitted;
             std::this_thread::sleep_for(std::chrono::microseconds{random() % 500});
             permit.arrived();
             mine[i].answered = noting_clock::last;
@@ -183,14 +195,12 @@ TEST_CASE("sqlite: four processes on a thousand keys: no window over, no key stu
         for (std::size_t i = 0; i < each;) {
             // A few keys are asked for far more often than the rest.
             const std::size_t k = static_cast<std::size_t>(random() % (random() % 4 == 0 ? keys / 20 : keys));
-            // The first use of a key in a process reads the key again, after the decision.
-            noting_clock::first = {};
             auto got = limits.try_acquire(names[k], "metadata");
             if (!got) {
                 ++denials[p];
                 continue;
             }
-            mine[i++] = {noting_clock::first, {}, k};
+            mine[i++] = {noting_store::admitted, {}, k};
         }
     });
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;

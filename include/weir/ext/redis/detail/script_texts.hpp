@@ -2383,8 +2383,10 @@ end
 end
 local spare = 1000000
 if fixed then began = 0 end
+local mark_of_record = 'wt\1\n'
 local kept = try('GET', KEYS[3]) or ''
 if kept.err and not string.find(kept.err, 'WRONGTYPE', 1, true) then return kept end
+if kept.err or sub(kept, 1, 4) ~= mark_of_record then kept = '' else kept = sub(kept, 5) end
 if #kept ~= 80 and (#kept < 112 or (#kept - 112) % 56 ~= 0 or #kept > 336) then kept = '' end
 local next = sub(a, 41 + length)
 local swaps = factor == seen and kept == sub(a, 41, 40 + length)
@@ -2422,7 +2424,7 @@ end
 if writes then
 local ms = 3600000
 if not fixed then ms = math.ceil((lives - began) / 1000) + 86400000 end
-call('SET', KEYS[3], next, 'PX', ms)
+call('SET', KEYS[3], mark_of_record .. next, 'PX', ms)
 end
 if swaps then return put('<ddd', 1, began, factor) end
 return put('<ddd', 0, began, factor) .. kept

@@ -10,7 +10,8 @@
 --            and the units that are left; of `abandoned` an id and when the entry expires now; of `opened` an admission
 --            of one unit that is open; of `counted` one that counts from its admission
 --   KEYS[2]  a list of chunks, newest first: 16 stamps each, oldest first. Where no window is deep there is none.
---   KEYS[3]  a string: what the tuner keeps besides the factor, as this store's users write it; only learn.lua reads it
+--   KEYS[3]  a string: a mark, then what the tuner keeps besides the factor, as this store's users write it; only
+--            learn.lua reads it
 --   ARGV[1]  the arguments, with the entry's id behind them; ARGV[2] notes that come with the call
 --
 -- The design follows measured costs. A call into Redis takes about 1 us. Redis's Lua takes 1.3 ns a
