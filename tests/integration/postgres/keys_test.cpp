@@ -287,7 +287,7 @@ TEST_CASE("postgres: tables stay small however much is admitted, without a VACUU
 
 TEST_CASE("postgres: keys are listed with the windows of their last plan and the age of their oldest open entry") {
     WEIR_NEEDS_POSTGRES();
-    auto store = patient_store("weir_schema=listed");
+    auto store = patient_store("weir_schema=listed_keys");
     auto slot = store.make_slot("a.org:8080", "r\xc3\xb6le|x");
     weir::entry e;
     REQUIRE(store.admit(slot, plan_of({{10, 1h}, {3, 1s}}, weir::counting::response), 1, store.now(), e).admits());
