@@ -150,9 +150,9 @@ int hold(const std::string& kind, const std::string& dsn, std::chrono::milliseco
     weir::registry limits{*store, limits_of({.kind = kind, .dsn = dsn, .log = {}})};
     const auto one = limits.acquire("api.example.org", "metadata");
     const auto two = limits.acquire("api.example.org", "metadata");
-    auto gated = limits.at("gated.example.org", "metadata");
-    static_cast<void>(limits.acquire("gated.example.org", "metadata"));
-    static_cast<void>(gated.hold_until(limits.store().now() + 1h));
+    limits.acquire("gated.example.org", "metadata").arrived(weir::feedback{429, 1h});
+    std::this_thread::sleep_for(10ms);
+    static_cast<void>(limits.poll());  // what waits for the next call leaves
     fmt::print("ready\n");
     std::fflush(stdout);
     std::this_thread::sleep_for(time);

@@ -21,6 +21,7 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -33,15 +34,21 @@ namespace weir_test {
 struct link_quality {
     std::chrono::milliseconds latency{0};  ///< one way
     int loss_percent = 0;
+    std::optional<std::chrono::milliseconds> back{};  ///< the way to the client, if it differs
+
+    [[nodiscard]] std::chrono::milliseconds way(std::size_t direction) const noexcept {
+        return direction == 0 ? latency : back.value_or(latency);
+    }
+    [[nodiscard]] std::chrono::milliseconds round_trip() const noexcept { return way(0) + way(1); }
 };
 
 /// A loopback port whose connections lead to a server as over a bad network: the kernel's own means for that, netem,
 /// are not there wherever tests run.
 ///
-/// A packet, at most 1448 bytes here, comes `latency` later. One that is lost comes as late as TCP sends it again, by
-/// Linux's reckoning: after 200 ms and a round trip, twice as long each time, and all behind it waits for it. Opening a
-/// connection takes a round trip more, and what it loses takes a second. A side that resets its connection takes back
-/// what was to be sent again; one that closes it does not, and that comes however late.
+/// A packet, at most 1448 bytes here, comes one way's latency later. One that is lost comes as late as TCP sends it
+/// again, by Linux's reckoning: after 200 ms and a round trip, twice as long each time, and all behind it waits for it.
+/// Opening a connection takes a round trip more, and what it loses takes a second. A side that resets its connection
+/// takes back what was to be sent again; one that closes it does not, and that comes however late.
 ///
 /// **Thread safety.** All members may be called from any thread.
 class slow_link {
@@ -97,10 +104,12 @@ public:
             for (auto& c : connections_) {
                 if (c->opened >= stopped_at_)
                     c->opened = next_try(c->opened, second, now);
-                for (flow& f : c->flows) {
-                    f.last_due = c->opened + 3 * quality_.latency;
+                for (std::size_t direction = 0; direction < 2; ++direction) {
+                    flow& f = c->flows[direction];
+                    const auto way = quality_.way(direction);
+                    f.last_due = c->opened + quality_.round_trip() + way;
                     for (packet& p : f.waiting)
-                        p.due = f.last_due = std::max(f.last_due, next_try(p.sent, timeout(), now) + quality_.latency);
+                        p.due = f.last_due = std::max(f.last_due, next_try(p.sent, timeout(), now) + way);
                 }
             }
         });
@@ -231,6 +240,7 @@ private:
 
     void receive(connection& c, std::size_t direction) {
         flow& f = c.flows[direction];
+        const auto way = quality_.way(direction);
         while (!f.ended && !c.dead) {
             std::array<char, 1448> piece;
             const auto n = ::recv(f.from, piece.data(), piece.size(), MSG_DONTWAIT);
@@ -239,15 +249,16 @@ private:
             const auto now = clock::now();
             if (n < 0) {
                 // What is on its way comes; what would have to be sent again does not.
-                std::erase_if(f.waiting,
-                              [&](const packet& p) { return stopped_ || p.due > p.sent + 3 * quality_.latency; });
+                std::erase_if(f.waiting, [&](const packet& p) {
+                    return stopped_ || p.due > p.sent + quality_.round_trip() + way;
+                });
                 f.ended = true;
                 const auto before = f.waiting.empty() ? now : f.waiting.back().due;
-                f.waiting.push_back({now, std::max(before, now + quality_.latency), {}, ending::reset});
+                f.waiting.push_back({now, std::max(before, now + way), {}, ending::reset});
                 return;
             }
             packet p{now,
-                     std::max(now, c.opened + 2 * quality_.latency) + quality_.latency,
+                     std::max(now, c.opened + quality_.round_trip()) + way,
                      {piece.data(), static_cast<std::size_t>(n)}};
             if (n == 0) {
                 f.ended = true;
@@ -317,7 +328,7 @@ private:
 
     /// After how long TCP sends again what was not acknowledged.
     [[nodiscard]] std::chrono::milliseconds timeout() const noexcept {
-        return std::chrono::milliseconds{200} + 2 * quality_.latency;
+        return std::chrono::milliseconds{200} + quality_.round_trip();
     }
     /// When what was sent at `at`, and is sent again after `pause`, then after twice that, is sent next.
     [[nodiscard]] static clock::time_point next_try(clock::time_point at, clock::duration pause,

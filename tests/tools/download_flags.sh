@@ -35,7 +35,7 @@ if "$download_program" --topic x --rate-backend redis 2>&1 | grep -q 'built with
 else
     wrong "$origin_dir/store.yaml:3:8: backend.dsn: it is a connection text of the sqlite store, and backend.kind is redis" \
         --topic x --rate-config "$origin_dir/store.yaml"
-    DOCSTOKG_RLIMIT_DSN='redis://u:secret@h:0' wrong '$DOCSTOKG_RLIMIT_DSN: backend.dsn: "0" is no port' \
+    DOCSTOKG_RLIMIT_DSN='redis://u:secret@h:0' wrong '$DOCSTOKG_RLIMIT_DSN: backend.dsn: address 1 has no port from 1 to 65535' \
         --topic x --rate-config "$origin_dir/store.yaml"
 fi
 wrong 'did you mean' --topic x --rate 'h=10/SECND'

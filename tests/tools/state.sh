@@ -64,6 +64,7 @@ for backend in sqlite redis postgres; do
     check "$backend: used" "$(jq -c '[.keys[0].windows[] | .used]' out)" '[2,2]'
     check "$backend: limits" "$(jq -c '[.keys[0].windows[] | [.limit, .period_ms]]' out)" '[[20,500],[60,2500]]'
     check "$backend: windows" "$(jq -r '.keys[0].windows_from' out)" store
+    check "$backend: why" "$(jq -c '[.keys[] | .gate_reason, .refusals]' out)" '[null,0,"refusal",1]'
     check "$backend: gate" "$(jq -c '[.keys[] | .gate_ms != null and .gate_ms > 3000000]' out)" '[false,true]'
     check "$backend: factor" "$(jq -c '[.keys[] | .factor == 1]' out)" '[true,true]'
 

@@ -112,6 +112,12 @@ seen_key live_store::look(const stored_key& key, const configuration* limits) {
         out.state = store_.read(slot, plan_of(key.windows.empty() ? usual_periods() : key.windows), now);
     }
     out.gate_left = std::max(out.state.gate - store_.now(), duration::zero());
+    if (out.gate_left > duration::zero()) {
+        // A step that changes nothing writes nothing.
+        const tuner_state learnt = store_.learn(slot, [](tuner_state s) { return s; });
+        out.refusals = learnt.notes ? learnt.notes->refused.refusals : 0;
+        out.why_closed = out.refusals > 0 ? gate_reason::refusal : gate_reason::hold;
+    }
     return out;
 }
 

@@ -22,12 +22,21 @@ enum class window_source : std::uint8_t {
     none,           ///< neither: it is only known how much was sent
 };
 
+/// Why a gate is closed, as far as the store knows it.
+enum class gate_reason : std::uint8_t {
+    none,     ///< it is open
+    refusal,  ///< the server has refused requests of the key
+    hold,     ///< a reported limit is used up, another role of the host was refused, or a program closed it
+};
+
 /// A key of a live store at one moment.
 struct seen_key {
     stored_key key;
     key_snapshot state;
     window_source windows_from = window_source::none;
     duration gate_left{};  ///< until the gate opens; 0 = there is none
+    gate_reason why_closed = gate_reason::none;
+    std::int64_t refusals = 0;  ///< in a row
 };
 
 /// A process that uses the store.

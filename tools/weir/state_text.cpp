@@ -76,6 +76,11 @@ std::string to_table(std::span<const seen_key> keys) {
                            fmt::format("{:.3g}", static_cast<double>(k.state.factor.millionths()) / multiplier::one),
                            k.gate_left > duration::zero() ? short_span(k.gate_left) : "-",
                            span_or_dash(k.key.oldest_open));
+        if (k.why_closed == gate_reason::refusal)
+            out += fmt::format("  the gate is closed after {} refusal{} in a row\n", k.refusals,
+                               k.refusals == 1 ? "" : "s");
+        else if (k.why_closed == gate_reason::hold)
+            out += "  the gate is closed without a refusal of this key\n";
         for (const window_usage& w : k.state.windows) {
             if (k.windows_from == window_source::none) {
                 any_unknown = true;
@@ -124,7 +129,10 @@ std::string to_json(std::string_view kind, std::span<const seen_key> keys) {
                                  : fmt::format_to(to, R"(,"max_concurrent":null)");
         fmt::format_to(to, R"(,"factor":{:.6f})", static_cast<double>(k.state.factor.millionths()) / multiplier::one);
         number_or_null("gate_ms", k.gate_left > duration::zero() ? std::optional{k.gate_left} : std::nullopt);
-        out += R"(,"gate_reason":null)";
+        out += k.why_closed == gate_reason::refusal ? R"(,"gate_reason":"refusal")"
+               : k.why_closed == gate_reason::hold  ? R"(,"gate_reason":"hold")"
+                                                    : R"(,"gate_reason":null)";
+        fmt::format_to(to, R"(,"refusals":{})", k.refusals);
         number_or_null("oldest_open_ms", k.key.oldest_open);
         out += '}';
     }

@@ -99,6 +99,7 @@ struct assessment {
     bool beyond_max_hold = false;  ///< the gate is farther away than `max_hold`: the request does not wait for it
     bool passed = false;           ///< admitted in spite of `cause`, because the plan is not enforced
     bool moves = false;            ///< an open entry fills a window: `at` moves on until its answer
+    bool is_new = false;           ///< a shared store had nothing of the key before this request
 
     [[nodiscard]] constexpr bool admits() const noexcept { return cause == weir::cause::none || passed; }
 };

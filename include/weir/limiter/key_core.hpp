@@ -201,8 +201,10 @@ struct key_core {
     [[nodiscard]] assessment probing(instant now) const noexcept {
         const duration latency = std::clamp<duration>(longest_latency, min_probing, max_probing);
         const instant sent = pause.next_probe() - detail::refusal_pause::probe_limit;
-        assessment out{std::clamp(saturating_add(sent, latency), saturating_add(now, min_probing), pause.next_probe()),
-                       cause::gate, 0};
+        // The longer its answer takes, the less often it is looked for.
+        const instant again = saturating_add(now, std::clamp<duration>(now - sent, min_probing, max_probing));
+        const instant expected = saturating_add(sent, latency);
+        assessment out{std::min(expected > now ? expected : again, pause.next_probe()), cause::gate, 0};
         out.moves = true;
         return out;
     }
@@ -241,7 +243,7 @@ struct key_core {
     /// When time alone lets the head try again after `f`; `far_future` if only a change can.
     [[nodiscard]] instant due_of(const assessment& f) const noexcept {
         if (f.cause == cause::gate && f.moves && !is_paused)
-            return pause.next_probe();
+            return std::max(f.at, pause.next_probe());  // the answer to a probe serves the queue
         return is_timed(f) && !is_paused ? f.at : far_future;
     }
     [[nodiscard]] bool is_full() const noexcept {

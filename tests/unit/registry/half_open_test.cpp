@@ -287,3 +287,18 @@ TEST_CASE("half open: a policy that only reports lets everything pass") {
     for (int i = 0; i < 3; ++i)
         CHECK(one.limits.try_acquire("h", "metadata"));
 }
+
+TEST_CASE("half open: a waiter is looked at when the gate opens, though an open entry fills the window") {
+    weir::policy p;
+    p.rates = {{2, 1s}};
+    p.max_delay = 1h;
+    weir_test::manual_limits l{p};
+    const auto open = l.limits.acquire("a.org", "metadata");
+    l.limits.acquire("a.org", "metadata").arrived(weir::feedback{429, 5s});
+    weir_test::manual_registry::ticket waits;
+    l.limits.submit(waits, "a.org", "metadata");
+    REQUIRE_FALSE(waits.done());
+    const auto due = l.limits.poll();
+    CHECK(due > l.clock.now());
+    CHECK(due <= l.clock.now() + 6s);
+}

@@ -433,6 +433,7 @@ private:
         if (cost > plan.max_cost) [[unlikely]]
             f = weir::detail::never(plan, cost);
         f.passed = !f.admits();
+        f.is_new = !is_by_credit && head->is_whole && head->born == head->t;
         if (made != nullptr) {
             made->stamp = here;
             if (how == detail::admit_mode::count)

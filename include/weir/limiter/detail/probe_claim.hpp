@@ -62,6 +62,11 @@ public:
         is_known_ = true;
         return !is_denied;
     }
+    /// The store has nothing of the key, so nothing stands against it.
+    void has_no_notes() noexcept {
+        pause_ = {};
+        is_known_ = true;
+    }
     [[nodiscard]] assessment denial() const noexcept {
         return {std::min(pause_.next_probe(), saturating_add(now_, ask_again)), cause::gate, 0, false, false, true};
     }

@@ -106,6 +106,10 @@ public:
                 const assessment single = s.store.admit(where, plan, cost, s.now, out);
                 if (!claim.comes_last() || !single.admits())
                     return single;
+                if (single.is_new) {
+                    claim.has_no_notes();
+                    return single;
+                }
                 try {
                     if (claim.make(learn))
                         return single;
