@@ -49,6 +49,9 @@ struct request {
     /// Requests the body from this byte on. Answers: 206 = from that byte, 200 = the whole body, 416 = the body is
     /// shorter.
     std::optional<std::uint64_t> resume_from{};
+    /// Whether several equal requests mean the same as one although the method does not say so. Then it may be sent
+    /// again.
+    bool idempotent = false;
 };
 
 /// Whether several equal requests with this method mean the same as one (RFC 9110 §9.2.2).
@@ -61,9 +64,10 @@ struct request {
 }
 
 /// Whether a request may be sent once more although the server may have received it: its method is idempotent, or it
-/// has an `Idempotency-Key`, by which the server recognises the repeat. Its body must be there a second time.
+/// is itself, or it has an `Idempotency-Key`, by which the server recognises the repeat. Its body must be there a
+/// second time.
 [[nodiscard]] inline bool may_repeat(const request& what) noexcept {
-    return (is_idempotent(what.method) || what.headers.contains("Idempotency-Key")) &&
+    return (is_idempotent(what.method) || what.idempotent || what.headers.contains("Idempotency-Key")) &&
            (!what.upload || what.upload.repeatable);
 }
 

@@ -210,7 +210,14 @@ private:
 
             const std::string where = next.url + fragment;
             hop step{to, where, next, options_};
-            inner_.send(next, step);
+            try {
+                inner_.send(next, step);
+            } catch (const transport_error& e) {
+                // The first hop has reached its server, whatever became of this one.
+                if (!e.sent())
+                    throw e.as_sent();
+                throw;
+            }
             if (!step.location)
                 return;
             location = std::move(*step.location);

@@ -99,6 +99,12 @@ public:
     [[nodiscard]] transport_errc reason() const noexcept { return static_cast<transport_errc>(code().value()); }
     /// False if the server cannot have received the request. Then the request does not count.
     [[nodiscard]] bool sent() const noexcept { return sent_; }
+    /// The same error of a request of which a part was sent: for decorators that send several requests for one.
+    [[nodiscard]] transport_error as_sent() const {
+        transport_error out = *this;
+        out.sent_ = true;
+        return out;
+    }
 
 private:
     bool sent_;

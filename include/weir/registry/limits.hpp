@@ -16,6 +16,7 @@
 #include "weir/core/result.hpp"
 #include "weir/core/time.hpp"
 #include "weir/limiter/acquire_options.hpp"
+#include "weir/limiter/retry_budget.hpp"
 #include "weir/observe/observer.hpp"
 #include "weir/storage/holder.hpp"
 #include "weir/storage/memory_store.hpp"
@@ -140,6 +141,17 @@ public:
     [[nodiscard]] instant next_wake() { return impl_->next_wake(); }
     /// The time on the store's clock. All instants here are on that clock.
     [[nodiscard]] instant now() const noexcept { return impl_->now(); }
+
+    // ---- requests that are sent again: `http::retrying` calls these; as in `registry`
+
+    void count_first(std::string_view host, std::string_view role, bool is_good) {
+        impl_->count_first(host, role, is_good);
+    }
+    [[nodiscard]] retry_grant take_retry(std::string_view host, std::string_view role, const retry_share& share,
+                                         bool was_refused) {
+        return impl_->take_retry(host, role, share, was_refused);
+    }
+    [[nodiscard]] bool wait_for(duration span, const std::stop_token& stop = {}) { return impl_->wait_for(span, stop); }
 
     // ---- changes
 

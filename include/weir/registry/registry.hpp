@@ -2,6 +2,7 @@
 #pragma once
 
 #include "weir/registry/async_acquire.hpp"
+#include "weir/registry/detail/cancellable_wait.hpp"
 #include "weir/registry/detail/engine.hpp"
 #include "weir/registry/handle.hpp"
 #include "weir/registry/permit.hpp"
@@ -16,6 +17,7 @@
 #include "weir/core/result.hpp"
 #include "weir/core/time.hpp"
 #include "weir/limiter/acquire_options.hpp"
+#include "weir/limiter/retry_budget.hpp"
 #include "weir/observe/observer.hpp"
 #include "weir/storage/holder.hpp"
 #include "weir/storage/memory_store.hpp"
@@ -192,6 +194,25 @@ public:
     /// long requests in flight that calls nothing else. Otherwise other machines could take its requests for ended.
     void renew() noexcept { engine_.renew(); }
 
+    // ---- requests that are sent again: `http::retrying` calls these
+
+    /// Counts a request that was sent for the first time: `retry_budget::count_first`. **Errors.** As `wait_acquire`.
+    void count_first(std::string_view host, std::string_view role, bool is_good) {
+        const handle h = at(host, role);
+        retries_.count_first(h.host(), h.role(), is_good, engine_.store().now());
+    }
+    /// Takes what a request needs to be sent again: `retry_budget::take`. **Errors.** As `wait_acquire`.
+    [[nodiscard]] retry_grant take_retry(std::string_view host, std::string_view role, const retry_share& share,
+                                         bool was_refused) {
+        const handle h = at(host, role);
+        return retries_.take(h.host(), h.role(), share, was_refused, engine_.store().now());
+    }
+    /// Waits as a waiter of a queue does, with signs of life for the shared store. Returns false if a stop was
+    /// requested before the end, or if the registry is closed.
+    [[nodiscard]] bool wait_for(duration span, const std::stop_token& stop = {}) {
+        return detail::cancellable_wait(engine_, span, stop);
+    }
+
     // ---- changes
 
     /// Makes another configuration active. History is kept and counts under the new limits at once. Waiters are
@@ -318,6 +339,7 @@ private:
     };
 
     engine engine_;
+    retry_budget<Store> retries_{engine_.store()};
 };
 
 }  // namespace weir

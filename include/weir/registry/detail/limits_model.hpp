@@ -14,6 +14,7 @@
 #include "weir/core/result.hpp"
 #include "weir/core/time.hpp"
 #include "weir/limiter/acquire_options.hpp"
+#include "weir/limiter/retry_budget.hpp"
 #include "weir/observe/observer.hpp"
 #include "weir/storage/holder.hpp"
 #include "weir/storage/store.hpp"
@@ -22,6 +23,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <stop_token>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -54,6 +56,11 @@ struct limits_model {
     virtual instant poll() = 0;
     [[nodiscard]] virtual instant next_wake() = 0;
     [[nodiscard]] virtual instant now() const noexcept = 0;
+
+    virtual void count_first(std::string_view host, std::string_view role, bool is_good) = 0;
+    [[nodiscard]] virtual retry_grant take_retry(std::string_view host, std::string_view role, const retry_share& share,
+                                                 bool was_refused) = 0;
+    [[nodiscard]] virtual bool wait_for(duration span, const std::stop_token& stop) = 0;
 
     [[nodiscard]] virtual result<void> reload(configuration c) = 0;
     [[nodiscard]] virtual result<void> reload(const resolution& r) = 0;
@@ -102,6 +109,17 @@ struct limits_over final : limits_model {
     instant poll() override { return held.poll(); }
     [[nodiscard]] instant next_wake() override { return held.next_wake(); }
     [[nodiscard]] instant now() const noexcept override { return held.store().now(); }
+
+    void count_first(std::string_view host, std::string_view role, bool is_good) override {
+        held.count_first(host, role, is_good);
+    }
+    [[nodiscard]] retry_grant take_retry(std::string_view host, std::string_view role, const retry_share& share,
+                                         bool was_refused) override {
+        return held.take_retry(host, role, share, was_refused);
+    }
+    [[nodiscard]] bool wait_for(duration span, const std::stop_token& stop) override {
+        return held.wait_for(span, stop);
+    }
 
     [[nodiscard]] result<void> reload(weir::configuration c) override { return held.reload(std::move(c)); }
     [[nodiscard]] result<void> reload(const resolution& r) override { return held.reload(r); }
