@@ -346,9 +346,10 @@ struct naive {
         const bool landing = role == "landing", artifact = role == "artifact";
         p.max_delay = landing ? 250ms : artifact ? 2000ms : 200ms;
         const auto max = landing ? 5 : artifact ? 2 : 10, hourly = landing ? 2000 : artifact ? 500 : 5000;
-        for (const char* leaf : {"max_delay_ms", "count_head", "max_concurrent", "count_from", "margin_ms", "enforce",
-                                 "max_hold_ms", "gate_scope", "on_store_error", "local_share_percent", "lease",
-                                 "abandon_grace_ms", "max_waiting", "refusal_statuses"})
+        for (const char* leaf :
+             {"max_delay_ms", "count_head", "max_concurrent", "count_from", "margin_ms", "enforce", "max_hold_ms",
+              "gate_scope", "on_store_error", "local_share_percent", "lease", "abandon_grace_ms", "max_waiting",
+              "refusal_statuses", "reported_limits", "refusal_pause_ms"})
             if (const auto all = values(key, role, leaf); !all.empty())
                 all.front()->apply(p);
         for (const char* leaf : {"aimd.enabled", "aimd.window_s", "aimd.high_429_ratio", "aimd.increase_step_pct",
