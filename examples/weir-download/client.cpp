@@ -3,6 +3,7 @@
 
 #include "posix_file.hpp"
 
+#include "weir/http/resuming.hpp"
 #include "weir/http/retry_after.hpp"
 #include "weir/http/transport_error.hpp"
 #include "weir/limiter/refused.hpp"
@@ -65,6 +66,7 @@ bool worth_retrying(transport_errc why) {
 
 struct client::stack {
     using wire = recorded<weir::curl::transport>;
+    using hops = weir::http::redirecting<weir::http::limited<wire&, limits>>;
 
     stack(weir::configuration config, weir::any_store with, traffic& record, std::optional<weir::json_lines> log,
           reporter& report_to)
@@ -75,7 +77,7 @@ struct client::stack {
               weir::curl::transport{{.user_agent = std::string{"weir-download/"} + weir::version, .idna = wire::idna}},
               record),
           unlimited(to_server, {.idna = wire::idna}),
-          limited(weir::http::limited<wire&, limits>(to_server, registry), {.idna = wire::idna}) {}
+          limited(hops(weir::http::limited<wire&, limits>(to_server, registry), {.idna = wire::idna}), registry) {}
 
     void send(const weir::http::request& what, weir::http::receiver& to) {
         // Even a key without rates would hold requests back after a Retry-After: disabled is without the limiter.
@@ -90,7 +92,7 @@ struct client::stack {
     limits registry;
     wire to_server;
     weir::http::redirecting<wire&> unlimited;
-    weir::http::redirecting<weir::http::limited<wire&, limits>> limited;
+    weir::http::resuming<hops, limits> limited;
 };
 
 client::client(weir::configuration config, weir::any_store store, traffic& record, std::optional<weir::json_lines> log,

@@ -5,12 +5,12 @@
 #include "sha256.hpp"
 
 #include "weir/core/text.hpp"
+#include "weir/http/content_range.hpp"
 #include "weir/http/headers.hpp"
 #include "weir/http/retry_after.hpp"
 
 #include <fmt/format.h>
 
-#include <charconv>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -19,34 +19,6 @@
 
 namespace download {
 namespace {
-
-/// `bytes 100-199/1000`
-struct content_range {
-    std::uint64_t first = 0;
-    std::optional<std::uint64_t> total{};
-};
-
-std::optional<std::uint64_t> number(std::string_view text) {
-    std::uint64_t value = 0;
-    const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (text.empty() || failure != std::errc{} || end != text.data() + text.size())
-        return std::nullopt;
-    return value;
-}
-
-std::optional<content_range> read_range(std::string_view text) {
-    text = weir::detail::trim(text);
-    if (!text.starts_with("bytes "))
-        return std::nullopt;
-    text.remove_prefix(6);
-    const auto dash = text.find('-'), slash = text.find('/');
-    if (dash == std::string_view::npos || slash == std::string_view::npos || slash < dash)
-        return std::nullopt;
-    const auto first = number(text.substr(0, dash));
-    if (!first)
-        return std::nullopt;
-    return content_range{*first, number(text.substr(slash + 1))};
-}
 
 /// Writes a response into a partial file, if it is one that belongs there.
 class file_receiver final : public weir::http::receiver {
@@ -62,7 +34,7 @@ public:
         if (const auto tag = fields.first("ETag"); tag && tag->starts_with('"'))
             notes.etag = *tag;
         if (code == 206) {
-            const auto range = read_range(fields.first("Content-Range").value_or(""));
+            const auto range = weir::http::parse_content_range(fields.first("Content-Range").value_or(""));
             const bool fits = range && range->first == file_.bytes() && file_.bytes() > 0 &&
                               (notes.etag.empty() || notes.etag == file_.notes().etag);
             if (!fits)
@@ -73,7 +45,7 @@ public:
             takes_ = true;
         } else if (code == 200) {
             if (!fields.contains("Content-Encoding"))
-                notes.total = number(fields.first("Content-Length").value_or(""));
+                notes.total = weir::http::parse_length(fields.first("Content-Length").value_or(""));
             file_.start_over(notes);
             takes_ = true;
         }
