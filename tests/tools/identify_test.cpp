@@ -64,7 +64,7 @@ std::vector<seen_request> log_of(const known_server& s, std::size_t count, doubl
         }
         t += gap(period * 0.7);
     }
-    std::ranges::stable_sort(out, {}, &seen_request::t);
+    std::ranges::sort(out, {}, &seen_request::t);
     return out;
 }
 

@@ -27,6 +27,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -185,7 +186,7 @@ constexpr std::int64_t thirty_days = 30LL * 86'400 * 1'000'000'000;
 evidence evidence_of(const logged_key& key, const identify_request& asked, double part) {
     evidence out;
     std::vector<double> took;
-    std::vector<std::pair<std::int64_t, bool>> at;
+    std::vector<std::tuple<std::int64_t, std::size_t, bool>> at;  // of equal times the log's order
     for (const logged_arrival& r : key.all) {
         if (r.status == 0) {
             ++out.unanswered;
@@ -195,12 +196,12 @@ evidence evidence_of(const logged_key& key, const identify_request& asked, doubl
         if (r.took)
             took.push_back(static_cast<double>(*r.took));
         const double shift = part * static_cast<double>(r.took.value_or(0));
-        at.emplace_back(r.at + static_cast<std::int64_t>(shift) + key.format->blur / 2, is_refused);
+        at.emplace_back(r.at + static_cast<std::int64_t>(shift) + key.format->blur / 2, at.size(), is_refused);
     }
-    std::ranges::stable_sort(at, {}, &std::pair<std::int64_t, bool>::first);
+    std::ranges::sort(at);
     if (!at.empty())
-        out.zero = at.front().first / thirty_days * thirty_days;
-    for (const auto& [when, is_refused] : at)
+        out.zero = std::get<0>(at.front()) / thirty_days * thirty_days;
+    for (const auto& [when, order, is_refused] : at)
         out.requests.push_back({static_cast<double>(when - out.zero) * 1e-9, is_refused});
     double ns = static_cast<double>(key.format->blur);
     if (took.size() > 3) {

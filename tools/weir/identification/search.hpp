@@ -51,7 +51,7 @@ inline std::vector<seen_request> refused_last(std::span<const seen_request> all,
     std::vector<seen_request> out{all.begin(), all.end()};
     for (seen_request& r : out)
         r.t += r.is_refused ? within : 0;
-    std::ranges::stable_sort(out, {}, &seen_request::t);
+    std::ranges::sort(out, {}, [](const seen_request& r) { return std::pair{r.t, r.is_refused}; });
     for (std::size_t i = 0; i < all.size(); ++i)
         out[i].t = all[i].t;
     return out;
