@@ -6,14 +6,18 @@
 #include "support/limits.hpp"
 
 #include "weir/http/limited.hpp"
+#include "weir/limiter/retry_budget.hpp"
 #include "weir/storage/any_store.hpp"
 #include "weir/storage/shared_memory_store.hpp"
+#include "weir/testing/shared_store.hpp"
 
 #include <algorithm>
 #include <chrono>
 #include <coroutine>
 #include <cstdint>
+#include <stop_token>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -173,4 +177,26 @@ TEST_CASE("limits: an exception of an observer is ignored") {
     weir::limits limits{configured(limited({{1, 1h}})),
                         {.on_event = [](const weir::event&) { throw std::string{"an observer's own trouble"}; }}};
     CHECK(limits.try_acquire("h", "metadata"));
+}
+
+TEST_CASE("limits: retries have a budget, on any store") {
+    weir::policy p;
+    p.rates = {{100, std::chrono::seconds{1}}};
+    const auto config = weir::configuration::builder{}.defaults("metadata", p).build().value();
+    weir::limits one{weir::any_store{weir::testing::shared_store<>{}}, config};
+    weir::limits two{weir::memory_store{}, config};
+    for (weir::limits* limits : {&one, &two}) {
+        for (int i = 0; i < 20; ++i)
+            limits->count_first("H.org.", "metadata", false);  // one key, however it is spelled
+        int got = 0;
+        for (int i = 0; i < 10; ++i)
+            got += limits->take_retry("h.org", "metadata", {}, true) == weir::retry_grant::budget;
+        CHECK(got == 3);
+        CHECK_THROWS_AS(limits->count_first("h.org", "no such role", true), weir::exception);
+        std::stop_source stop;
+        std::jthread later{[&] { stop.request_stop(); }};
+        CHECK_FALSE(limits->wait_for(std::chrono::hours{1}, stop.get_token()));
+        limits->close();
+        CHECK_FALSE(limits->wait_for(std::chrono::hours{1}));
+    }
 }
