@@ -37,11 +37,11 @@ struct breaking_server {
             fields.add("Content-Length", std::to_string(file.size()));
         to.head(is_part ? 206 : 200, fields);
         const std::string rest = file.substr(is_part ? from : 0);
-        const std::size_t now = std::min(rest.size(), breaks_after);
-        if (now > 0 && !to.body(std::string_view{rest}.substr(0, now)))
+        const std::size_t part = std::min(rest.size(), breaks_after);
+        if (part > 0 && !to.body(std::string_view{rest}.substr(0, part)))
             return to.finished({.attempts = 1});
         to.finished({.attempts = 1});
-        if (now < rest.size() && !is_silent)
+        if (part < rest.size() && !is_silent)
             throw transport_error{reason, what.method, what.url, "broke", true};
     }
 

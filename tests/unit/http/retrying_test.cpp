@@ -43,19 +43,19 @@ struct scripted {
     void send(const request& what, receiver& to) {
         asked.push_back(what);
         REQUIRE(!lines.empty());
-        const line now = lines.front();
+        const line next = lines.front();
         lines.pop_front();
-        if (now.first)
-            now.first();
-        if (now.fails) {
-            to.finished({.attempts = now.sent ? 1 : 0});
-            throw transport_error{*now.fails, what.method, what.url, "", now.sent};
+        if (next.first)
+            next.first();
+        if (next.fails) {
+            to.finished({.attempts = next.sent ? 1 : 0});
+            throw transport_error{*next.fails, what.method, what.url, "", next.sent};
         }
-        to.head(now.status, now.fields);
-        const bool goes_on = to.body(now.body);
-        if (now.breaks)
-            throw transport_error{*now.breaks, what.method, what.url, "", true};
-        if (goes_on && !now.fields.empty())
+        to.head(next.status, next.fields);
+        const bool goes_on = to.body(next.body);
+        if (next.breaks)
+            throw transport_error{*next.breaks, what.method, what.url, "", true};
+        if (goes_on && !next.fields.empty())
             to.trailers({{"Trailer", "t"}});
         to.finished({.attempts = 1});
     }
@@ -113,7 +113,7 @@ struct bench {
 const request some_get{.url = "http://h.org/a"};
 
 /// What a receiver got, in order.
-struct noting final : receiver {
+struct noted_response final : receiver {
     void located(std::string_view url) override { all.push_back("at " + std::string{url}); }
     void interim(int status, const headers&) override { all.push_back("interim " + std::to_string(status)); }
     void head(int status, const headers&) override { all.push_back("head " + std::to_string(status)); }
@@ -131,7 +131,7 @@ using notes = std::vector<std::string>;
 
 TEST_CASE("retrying: a failed response is not seen, and the next one is the response") {
     bench b(script{{.status = 503, .body = "wait"}, {.fails = transport_errc::lost}, {.status = 200, .body = "here"}});
-    noting to;
+    noted_response to;
     b.http.send(some_get, to);
     CHECK(to.all == notes{"head 200", "body here", "attempts 3"});
     CHECK(b.limits.firsts == notes{"h.org/metadata bad"});
@@ -204,20 +204,20 @@ TEST_CASE("retrying: without a unit of the budget the failure is the result") {
 
 TEST_CASE("retrying: the last attempt's failure is passed on") {
     bench b(script{{.status = 500}, {.status = 502}, {.status = 503, .body = "third"}});
-    noting to;
+    noted_response to;
     b.http.send(some_get, to);
     CHECK(to.all == notes{"head 503", "body third", "attempts 3"});
     CHECK(b.http.counts().exhausted == 1);
     bench c(
         script{{.fails = transport_errc::lost}, {.fails = transport_errc::lost}, {.fails = transport_errc::connect}});
-    noting end;
+    noted_response end;
     CHECK_THROWS_AS(c.http.send(some_get, end), transport_error);
     CHECK(end.all == notes{"attempts 3"});
 }
 
 TEST_CASE("retrying: a body that breaks off is not repeated") {
     bench b(script{{.status = 200, .body = "half", .breaks = transport_errc::lost}});
-    noting to;
+    noted_response to;
     CHECK_THROWS_AS(b.http.send(some_get, to), transport_error);
     CHECK(to.all == notes{"head 200", "body half"});
     // The body of a failed response may break off: nothing of it was passed on.
@@ -270,7 +270,7 @@ TEST_CASE("retrying: if the next attempt gets no permit, the last response or fa
                             weir::instant{}};
     };
     bench b(script{{.status = 503, .fields = {{"X", "y"}}, .body = "why"}, {.first = no_permit}});
-    noting to;
+    noted_response to;
     b.http.send(some_get, to);
     CHECK(to.all == notes{"head 503", "body why", "trailers", "attempts 1"});
     bench c(script{{.fails = transport_errc::lost}, {.first = no_permit}});
@@ -317,7 +317,7 @@ TEST_CASE("retrying: above redirects and below them") {
         scripted server{{redirect, {.status = 503}, {.status = 200}}, {}};
         scripted_limits limits;
         retrying http(redirecting<scripted&>(server), limits, no_chance());
-        noting to;
+        noted_response to;
         http.send(some_get, to);
         CHECK(to.all == notes{"head 200", "body body", "attempts 2"});
         CHECK(server.asked.back().url == "http://h.org/a");

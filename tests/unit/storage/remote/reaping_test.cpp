@@ -37,9 +37,20 @@ struct reaped_key {
     weir::assessment decide(weir::cause why = weir::cause::window) {
         const weir::assessment f{why == weir::cause::window ? clock.now() + 4s : clock.now(), why, 0};
         return remote::decide_without_dead(
-            me, watch, memory, notices, "store", plan, f, clock.now(), [&] { return ++lists, list; },
-            [&](std::span<const remote::dead_holder> all) { return ++reaps, dead = all.size(), reply; },
-            [&] { return ++again, weir::assessment{clock.now(), weir::cause::none, 0}; });
+            me, watch, memory, notices, "store", plan, f, clock.now(),
+            [&] {
+                ++lists;
+                return list;
+            },
+            [&](std::span<const remote::dead_holder> all) {
+                ++reaps;
+                dead = all.size();
+                return reply;
+            },
+            [&] {
+                ++again;
+                return weir::assessment{clock.now(), weir::cause::none, 0};
+            });
     }
 };
 
