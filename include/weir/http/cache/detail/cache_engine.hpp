@@ -54,6 +54,7 @@ public:
         if (!where)
             return inner_.send(what, to);  // the transport says what is wrong with it
         const std::string key = where->str();
+        std::optional<lead_type> lead;
         for (bool may_wait = true;;) {
             const shared_response stored = select(what, key);
             const cache_evaluation found = evaluate(what, stored.get(), options_.now(), options_.rules);
@@ -62,6 +63,7 @@ public:
                 return use(what, *stored, found, to);
             case cache_action::use_then_validate:
                 if (options_.background) {
+                    lead.reset();
                     validate_later(what, key, stored);
                     return use(what, *stored, found, to);
                 }
@@ -77,8 +79,13 @@ public:
             }
             if (!is_get(what) || !range_text(what).empty())
                 return exchange(what, key, stored, found, nullptr, to);
-            if (auto lead = flights_.try_lead(key))
+            if (lead)
                 return exchange(what, key, stored, found, &*lead, to);
+            if (auto got = flights_.try_lead(key)) {
+                // An equal request may have ended since the look into the storage, so it is looked into once more.
+                lead.emplace(std::move(*got));
+                continue;
+            }
             if (!may_wait)
                 return exchange(what, key, stored, found, nullptr, to);
             const auto end = wait(what, key);
