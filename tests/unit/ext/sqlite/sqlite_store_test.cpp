@@ -513,7 +513,7 @@ TEST_CASE("sqlite: over a restart of the machine the tuner's state is as old as 
     set_store s{here.options(), clock};
     auto slot = s.make_slot("h", "r");
     const auto found = s.learn(slot, [](const weir::tuner_state& t) { return t; });
-    CHECK(s.now() - found.window > 30min);
+    CHECK(s.now() - found.window > 30min - 1s);  // the clocks of a machine are not read at one moment
     CHECK(s.now() - found.window < 31min);
     CHECK(found.recovered - found.window == made.recovered - made.window);
     CHECK(found.bound == weir::long_ago);
