@@ -18,7 +18,14 @@ if #p == 32 and sub(p, 5, 20) == sub(a, 57, 72) then
     -- Injected time may go back. Then the decision has to say by how much.
     local h = call('GET', key)
     local newest, r = get('<dB', h, 33)
-    for i = 126 + 8 * r + 32 * get('<I4', h, 54), #h, 17 do
+    local entries = 126 + 8 * r
+    local notes, life = entries + 32 * get('<I4', h, 54), get('<d', h, 118)
+    for i = entries, notes - 32, 32 do
+      -- The decision that gave the credit may have made the entry.
+      local at = get('<d', h, i + 8) - life
+      if at > newest then newest = at end
+    end
+    for i = notes, #h, 17 do
       local at = get('<d', h, i + 8)
       if at > newest then newest = at end
     end
