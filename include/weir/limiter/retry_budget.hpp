@@ -149,7 +149,7 @@ private:
             : firsts(in.make_slot(host, std::string{role} + " first")),
               retries(in.make_slot(host, std::string{role} + " retry")) {}
 
-        // Held during a call to the store: a slot is for one verb at a time. Only requests of the key that failed wait.
+        // Held during a call to the store: a slot is for one verb at a time. Requests of the key that end then wait.
         std::mutex mutex;
         typename Store::slot firsts;
         typename Store::slot retries;

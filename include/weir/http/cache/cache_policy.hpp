@@ -179,7 +179,7 @@ namespace detail {
     }
     if (status == 206) {
         const auto part = fields.first("Content-Range");
-        if (!part || !detail::content_range(*part))
+        if (!part || !detail::part_of_known_total(*part))
             return false;
     }
     return heuristically_cacheable(status) || said.max_age || said.is_public || said.is_private ||

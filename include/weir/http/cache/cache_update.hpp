@@ -73,7 +73,7 @@ namespace detail {
                         .received = received};
     if (status == 206)
         if (const auto part = fields.first("Content-Range"))
-            out.range = detail::content_range(*part);
+            out.range = detail::part_of_known_total(*part);
     return out;
 }
 

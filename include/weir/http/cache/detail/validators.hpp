@@ -3,6 +3,7 @@
 
 #include "weir/http/cache/cache_control.hpp"
 #include "weir/http/cache/stored_response.hpp"
+#include "weir/http/content_range.hpp"
 #include "weir/http/date.hpp"
 #include "weir/http/headers.hpp"
 
@@ -82,21 +83,11 @@ namespace weir::http::detail {
 }
 
 /// The part that a `Content-Range` of bytes names; nothing if it is malformed or the total is not known.
-[[nodiscard]] inline std::optional<byte_range> content_range(std::string_view text) {
-    constexpr std::string_view unit = "bytes ";
-    if (!text.starts_with(unit))
+[[nodiscard]] inline std::optional<byte_range> part_of_known_total(std::string_view text) {
+    const auto part = parse_content_range(text);
+    if (!part || !part->total)
         return std::nullopt;
-    text.remove_prefix(unit.size());
-    const auto dash = text.find('-');
-    const auto slash = text.find('/');
-    if (dash == std::string_view::npos || slash == std::string_view::npos || dash > slash)
-        return std::nullopt;
-    const auto first = position(text.substr(0, dash));
-    const auto last = position(text.substr(dash + 1, slash - dash - 1));
-    const auto total = position(text.substr(slash + 1));
-    if (!first || !last || !total || *first > *last || *last >= *total)
-        return std::nullopt;
-    return byte_range{.first = *first, .last = *last, .total = *total};
+    return byte_range{.first = part->first, .last = part->last, .total = *part->total};
 }
 
 }  // namespace weir::http::detail
